@@ -1,0 +1,6 @@
+"""A small strict Graphene node: the default chain, and the ground that the tests stand on."""
+
+from chain.devchain.server import DevChain
+from chain.devchain.settings import ChainParameters, DevChainSettings
+
+__all__ = ["ChainParameters", "DevChain", "DevChainSettings"]

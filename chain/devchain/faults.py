@@ -1,0 +1,54 @@
+"""Ways in which a node goes wrong, on demand: for tests."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class Do(StrEnum):
+    """What happens instead of a proper answer."""
+
+    DROP_BEFORE = "drop_before"  #: the connection is lost before the call is carried out
+    DROP_AFTER = "drop_after"  #: … after it was carried out, before the answer
+    HANG = "hang"  #: carried out, never answered
+    LATE = "late"  #: carried out, answered after `seconds`
+    GARBAGE = "garbage"  #: answered by text that is no JSON
+    WRONG_ID = "wrong_id"  #: answered under another number
+    WRONG_TYPE = "wrong_type"  #: answered by a value of another type
+    HUGE_REPLY = "huge_reply"  #: answered by ten million bytes
+    REFUSE = "refuse"  #: not carried out, answered by `error`
+
+
+@dataclass(slots=True)
+class Fault:
+    """A fault for the next `times` calls of the method `on`."""
+
+    on: str
+    do: Do
+    times: int = 1
+    seconds: float = 0.0
+    error: dict[str, Any] | None = None
+
+
+class Faults:
+    """The faults still to come."""
+
+    def __init__(self) -> None:
+        self._faults: list[Fault] = []
+
+    def add(self, fault: Fault) -> None:
+        """Let `fault` happen after those already waiting."""
+        self._faults.append(fault)
+
+    def clear(self) -> None:
+        """Behave again."""
+        self._faults.clear()
+
+    def take(self, method: str) -> Fault | None:
+        """The fault for this call of `method`, if one is due."""
+        fault = next((fault for fault in self._faults if fault.on in (method, "*")), None)
+        if fault is not None:
+            fault.times -= 1
+            if fault.times == 0:
+                self._faults.remove(fault)
+        return fault

@@ -1,0 +1,162 @@
+"""Public and private keys of a Graphene chain: strict reading, signing, recovery."""
+
+import hashlib
+import re
+from typing import Self
+
+import coincurve
+from coincurve._libsecp256k1 import ffi  # the package offers no other way to its nonce data
+
+ALPHABET = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+#: Characters after the prefix: 33 bytes that begin with 2 or 3 and a checksum always make so many.
+KEY_DIGITS = 50
+WIF_VERSION = 0x80
+HEADER = 31  #: first byte of a compact signature of a compressed key, recovery id 0 (fc elliptic)
+
+_VALUES = {character: value for value, character in enumerate(ALPHABET)}
+_WIF = re.compile(r"\s*(5[HJK][1-9A-HJ-NP-Za-km-z]{49}|[KL][1-9A-HJ-NP-Za-km-z]{51})\s*")
+_PREFIX = re.compile(r"[A-Z]+(?=[1-9A-HJ-NP-Za-km-z]{50}$)")
+
+
+class InvalidKeyError(ValueError):
+    """Text that is no key; the sentence says why and never repeats the text."""
+
+
+def parse_public_key(text: str, prefix: str | None) -> bytes:
+    """The 33 bytes of the compressed point that `text` writes; `prefix` None takes any chain's.
+
+    Raises InvalidKeyError, saying which part is wrong: prefix, length, characters, checksum, point.
+    """
+    digits = text.removeprefix(key_prefix(text) if prefix is None else _checked_prefix(text, prefix))
+    if len(digits) != KEY_DIGITS:
+        raise InvalidKeyError(f"must have {KEY_DIGITS} characters after the prefix, not {len(digits)}")
+    raw = base58_decode(digits)
+    point, checksum = raw[:-4], raw[-4:]
+    if hashlib.new("ripemd160", point).digest()[:4] != checksum:
+        raise InvalidKeyError("has a wrong checksum: a character is wrong or two are swapped")
+    return _checked_point(point)
+
+
+def key_prefix(text: str) -> str:
+    """The chain's prefix that `text` begins with. Raises InvalidKeyError if it has none."""
+    found = _PREFIX.match(text)
+    if found is None:
+        raise InvalidKeyError(f"must be a prefix in capital letters and {KEY_DIGITS} base58 characters")
+    return found.group()
+
+
+def format_public_key(raw: bytes, prefix: str) -> str:
+    """`raw`, 33 bytes, as a chain with `prefix` writes it."""
+    return prefix + base58_encode(raw + hashlib.new("ripemd160", raw).digest()[:4])
+
+
+def looks_private(text: str) -> bool:
+    """Whether `text` has the form of a private key in wallet import format, whatever its checksum."""
+    return _WIF.fullmatch(text) is not None
+
+
+def base58_decode(text: str) -> bytes:
+    """The bytes that `text` writes in base58. Raises InvalidKeyError for a character outside its alphabet."""
+    number = 0
+    try:
+        for character in text:
+            number = number * 58 + _VALUES[character]
+    except KeyError:
+        raise InvalidKeyError("has a character that base58 does not know (0, O, I, l or no letter)") from None
+    zeros = len(text) - len(text.lstrip(ALPHABET[0]))
+    return b"\0" * zeros + number.to_bytes((number.bit_length() + 7) // 8)
+
+
+def base58_encode(raw: bytes) -> str:
+    """`raw` in base58."""
+    number = int.from_bytes(raw)
+    digits = ""
+    while number:
+        number, value = divmod(number, 58)
+        digits = ALPHABET[value] + digits
+    zeros = len(raw) - len(raw.lstrip(b"\0"))
+    return ALPHABET[0] * zeros + digits
+
+
+class PrivateKey:
+    """A private key, in memory only: its text form hides it."""
+
+    def __init__(self, secret: bytes) -> None:
+        """Raises ValueError unless `secret` is 32 bytes and a number below the curve's order."""
+        self._key = coincurve.PrivateKey(secret)
+        self.public: bytes = self._key.public_key.format(compressed=True)
+
+    @classmethod
+    def from_wif(cls, wif: str) -> Self:
+        """The key in wallet import format. Raises InvalidKeyError without repeating it."""
+        raw = base58_decode(wif.strip())
+        body, checksum = raw[:-4], raw[-4:]
+        if _double_sha256(body)[:4] != checksum or body[:1] != bytes([WIF_VERSION]):
+            raise InvalidKeyError("is not a private key in wallet import format")
+        secret = body[1:33]
+        if len(body) not in (33, 34) or (len(body) == 34 and body[33] != 1):
+            raise InvalidKeyError("is not a private key in wallet import format")
+        try:
+            return cls(secret)
+        except ValueError:
+            raise InvalidKeyError("is not a private key on the curve") from None
+
+    def wif(self) -> str:
+        """The key in wallet import format, for whoever must store it."""
+        body = bytes([WIF_VERSION]) + self._key.secret
+        return base58_encode(body + _double_sha256(body)[:4])
+
+    def sign(self, digest: bytes) -> bytes:
+        """A canonical compact signature of `digest`, 65 bytes, the same each time (RFC 6979)."""
+        for counter in range(1, 2**32):
+            data = ffi.new("unsigned char[32]", counter.to_bytes(32, "little"))
+            signature = self._key.sign_recoverable(digest, hasher=None, custom_nonce=(ffi.NULL, data))
+            if is_canonical(signature[:64]):
+                return bytes([HEADER + signature[64]]) + signature[:64]
+        raise AssertionError("half of all nonces make a canonical signature")
+
+    def __repr__(self) -> str:
+        return "PrivateKey(…)"
+
+
+def is_canonical(signature: bytes) -> bool:
+    """Whether the chain takes the 64 bytes r and s: neither negative nor padded (fc, is_fc_canonical)."""
+    return all(
+        not number[0] & 0x80 and not (number[0] == 0 and not number[1] & 0x80)
+        for number in (signature[:32], signature[32:])
+    )
+
+
+def recover(digest: bytes, signature: bytes) -> bytes:
+    """The 33 bytes of the public key that made `signature`, 65 bytes, of `digest`.
+
+    Raises ValueError where there is none, or the signature is not canonical.
+    """
+    if len(signature) != 65 or not is_canonical(signature[1:]):
+        raise ValueError("signature is not canonical")
+    if not HEADER <= signature[0] < HEADER + 4:
+        raise ValueError("unable to reconstruct public key from signature")
+    compact = signature[1:] + bytes([signature[0] - HEADER])
+    try:
+        key = coincurve.PublicKey.from_signature_and_message(compact, digest, hasher=None)
+    except Exception:  # noqa: BLE001  # coincurve raises bare Exception here
+        raise ValueError("unable to reconstruct public key from signature") from None
+    return key.format(compressed=True)
+
+
+def _checked_prefix(text: str, prefix: str) -> str:
+    if not text.startswith(prefix):
+        raise InvalidKeyError(f"must begin with {prefix}, this chain's prefix")
+    return prefix
+
+
+def _checked_point(point: bytes) -> bytes:
+    try:
+        coincurve.PublicKey(point)
+    except ValueError:
+        raise InvalidKeyError("is not a point on the curve secp256k1") from None
+    return point
+
+
+def _double_sha256(raw: bytes) -> bytes:
+    return hashlib.sha256(hashlib.sha256(raw).digest()).digest()

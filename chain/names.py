@@ -1,0 +1,41 @@
+"""The chain's grammar of account names (chain source, is_valid_name and is_cheap_name)."""
+
+import re
+
+LONGEST = 63
+#: Names that end so belong to the accounts that pay out dividends (account.cpp).
+RESERVED_ENDING = "-dividend-distribution"
+
+_FORBIDDEN = re.compile(r"[^a-z0-9.-]")
+_CHEAP = re.compile(r"[0-9./-]")
+_VOWEL = re.compile(r"[aeiouy]")
+
+
+def name_problem(name: str) -> str | None:
+    """Which rule `name` breaks, as a sentence that does not repeat it; None if the chain takes it."""
+    if not name:
+        return "The name is empty."
+    if len(name) > LONGEST:
+        return f"The name is longer than {LONGEST} characters."
+    if any(character.isupper() for character in name):
+        return "The name has a capital letter: only a to z, 0 to 9, '-' and '.' are allowed."
+    if _FORBIDDEN.search(name):
+        return "The name has a character that is not allowed: only a to z, 0 to 9, '-' and '.' are."
+    if name.endswith(RESERVED_ENDING):
+        return f"The name ends in {RESERVED_ENDING}, which the chain keeps for itself."
+    return next((problem for label in name.split(".") if (problem := _label_problem(label))), None)
+
+
+def is_cheap(name: str) -> bool:
+    """Whether registering `name` costs the basic fee: a digit, '-', '.' or '/' in it, or no vowel."""
+    return _CHEAP.search(name) is not None or _VOWEL.search(name) is None
+
+
+def _label_problem(label: str) -> str | None:
+    if not label:
+        return "The name has an empty part: it begins or ends with '.', or has two in a row."
+    if not "a" <= label[0] <= "z":
+        return "Each part of the name must begin with a letter."
+    if label[-1] == "-":
+        return "Each part of the name must end with a letter or a digit."
+    return None

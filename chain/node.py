@@ -1,0 +1,264 @@
+"""The few calls that the faucet makes, with typed answers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+import msgspec
+
+from chain.errors import BadReply
+from chain.fees import AccountCreateFee, TransferFee
+from chain.transactions import ACCOUNT_CREATE, CORE_ASSET, TRANSFER, Operation, parse_time
+
+#: Memberships that end after this are for life: the chain writes the end of time (account_object.hpp).
+LIFETIME = parse_time("2106-01-01T00:00:00")
+
+T = TypeVar("T")
+
+
+class Caller(Protocol):
+    """What a node needs of a link."""
+
+    async def __call__(self, api: str, method: str, arguments: list[Any], /) -> Any:
+        """The result of a call. Raises LinkError or Refused."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """An asset of the chain."""
+
+    symbol: str
+    precision: int  #: decimals
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The newest block, and what it counts."""
+
+    number: int
+    id: str
+    time: int  #: seconds, chain time
+    irreversible: int  #: number of the last block that stays
+    accounts_registered: int  #: in this maintenance interval, by anyone
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """What the chain's committee has set."""
+
+    block_interval: int  #: seconds
+    maximum_transaction_size: int  #: bytes
+    accounts_per_fee_scale: int
+    account_fee_scale_bitshifts: int
+    account_create: AccountCreateFee
+    transfer: TransferFee
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account, as far as the faucet looks at it."""
+
+    id: str
+    name: str
+    owner_keys: tuple[str, ...]
+    active_keys: tuple[str, ...]
+    signing_keys: frozenset[str]  #: each of which alone satisfies the active authority
+    member_until: int  #: seconds, chain time
+
+    @property
+    def lifetime_member(self) -> bool:
+        """Whether the membership never ends."""
+        return self.member_until >= LIFETIME
+
+
+@dataclass(frozen=True, slots=True)
+class BlockTransaction:
+    """A transaction in a block, which does not hold its id."""
+
+    signatures: tuple[str, ...]
+    operations: tuple[Operation, ...]
+    results: tuple[str | None, ...]  #: the object id that each operation made, None where it made none
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A block; its own id is what its successor calls the previous one."""
+
+    number: int
+    previous: str
+    time: int
+    transactions: tuple[BlockTransaction, ...]
+
+
+class _Amount(msgspec.Struct):
+    amount: int
+
+
+class _Dynamic(msgspec.Struct):
+    head_block_number: int
+    head_block_id: str
+    time: str
+    last_irreversible_block_num: int
+    accounts_registered_this_interval: int
+
+
+class _Authority(msgspec.Struct):
+    weight_threshold: int
+    key_auths: list[tuple[str, int]]
+
+
+class _Account(msgspec.Struct):
+    id: str
+    name: str
+    owner: _Authority
+    active: _Authority
+    membership_expiration_date: str
+
+
+class _Transaction(msgspec.Struct):
+    signatures: list[str]
+    operations: list[list[Any]]
+    operation_results: list[list[Any]]
+
+
+class _Block(msgspec.Struct):
+    previous: str
+    timestamp: str
+    transactions: list[_Transaction]
+
+
+class _FeeSchedule(msgspec.Struct):
+    parameters: list[Any]
+    scale: int
+
+
+class _ChainParameters(msgspec.Struct):
+    current_fees: _FeeSchedule
+    block_interval: int
+    maximum_transaction_size: int
+    accounts_per_fee_scale: int
+    account_fee_scale_bitshifts: int
+
+
+class _Global(msgspec.Struct):
+    parameters: _ChainParameters
+
+
+class Node:
+    """Typed calls over a link. Each raises LinkError where no answer comes, Refused where it is an error."""
+
+    def __init__(self, call: Caller) -> None:
+        self._call = call
+
+    async def chain_id(self) -> str:
+        """The chain's id, 64 hex digits."""
+        return _convert(await self._call("database", "get_chain_id", []), str)
+
+    async def prefix(self) -> str:
+        """What public keys begin with on this chain."""
+        config = _convert(await self._call("database", "get_config", []), dict[str, Any])
+        return _convert(config.get("GRAPHENE_ADDRESS_PREFIX"), str)
+
+    async def core_asset(self) -> Asset:
+        """The asset that fees are paid in."""
+        return _convert(await self._call("database", "get_objects", [[CORE_ASSET]]), list[Asset])[0]
+
+    async def head(self) -> Head:
+        """The chain's head now."""
+        dynamic = await self._call("database", "get_dynamic_global_properties", [])
+        found = _convert(dynamic, _Dynamic)
+        return Head(
+            number=found.head_block_number,
+            id=found.head_block_id,
+            time=_time(found.time),
+            irreversible=found.last_irreversible_block_num,
+            accounts_registered=found.accounts_registered_this_interval,
+        )
+
+    async def parameters(self) -> Parameters:
+        """The chain's parameters now; the fees change when the fee scale steps up."""
+        found = _convert(await self._call("database", "get_global_properties", []), _Global).parameters
+        fees = {entry[0]: entry[1] for entry in found.current_fees.parameters if isinstance(entry, list)}
+        scale = {"scale": found.current_fees.scale}
+        return Parameters(
+            block_interval=found.block_interval,
+            maximum_transaction_size=found.maximum_transaction_size,
+            accounts_per_fee_scale=found.accounts_per_fee_scale,
+            account_fee_scale_bitshifts=found.account_fee_scale_bitshifts,
+            account_create=_convert({**fees.get(ACCOUNT_CREATE, {}), **scale}, AccountCreateFee),
+            transfer=_convert({**fees.get(TRANSFER, {}), **scale}, TransferFee),
+        )
+
+    async def accounts(self, names: Sequence[str]) -> list[Account | None]:
+        """The accounts of `names`, pending ones included; None for each that the chain does not have."""
+        found = await self._call("database", "lookup_account_names", [list(names)])
+        accounts = _convert(found, list[_Account | None])
+        if len(accounts) != len(names):
+            raise BadReply("the node looked up another number of names")
+        return [None if account is None else _account(account) for account in accounts]
+
+    async def names_page(self, after: str, limit: int) -> list[tuple[str, str]]:
+        """(name, account id) of up to `limit` accounts in the order of names, from `after` on."""
+        return _convert(await self._call("database", "lookup_accounts", [after, limit]), list[tuple[str, str]])
+
+    async def balance(self, account_id: str) -> int:
+        """What the account has of the core asset, satoshi, pending transactions included."""
+        found = await self._call("database", "get_account_balances", [account_id, [CORE_ASSET]])
+        return sum(entry.amount for entry in _convert(found, list[_Amount]))
+
+    async def required_fees(self, operations: Sequence[Operation]) -> list[int]:
+        """Satoshi that each of `operations` costs as the next one; none of the fee steps between them."""
+        found = await self._call("database", "get_required_fees", [list(operations), CORE_ASSET])
+        fees = [entry.amount for entry in _convert(found, list[_Amount])]
+        if len(fees) != len(operations):
+            raise BadReply("the node gave another number of fees")
+        return fees
+
+    async def broadcast(self, body: str) -> None:
+        """Send a signed transaction, the JSON text `body`; returns when the node has taken it."""
+        raw = msgspec.Raw(body.encode())
+        await self._call("network_broadcast", "broadcast_transaction", [raw])
+
+    async def block(self, number: int) -> Block | None:
+        """The block `number`, None beyond the head."""
+        reply = await self._call("database", "get_block", [number])
+        if reply is None:
+            return None
+        found = _convert(reply, _Block)
+        transactions = tuple(_transaction(transaction) for transaction in found.transactions)
+        return Block(number, found.previous, _time(found.timestamp), transactions)
+
+
+def _convert(value: Any, kind: type[T]) -> T:
+    """`value` as `kind`; numbers may come as strings. Raises BadReply."""
+    try:
+        return msgspec.convert(value, kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise BadReply(f"the node's reply has another form: {error}") from error
+
+
+def _time(text: str) -> int:
+    try:
+        return parse_time(text)
+    except ValueError as error:
+        raise BadReply("the node's reply has a time in another form") from error
+
+
+def _account(found: _Account) -> Account:
+    return Account(
+        id=found.id,
+        name=found.name,
+        owner_keys=tuple(key for key, _ in found.owner.key_auths),
+        active_keys=tuple(key for key, _ in found.active.key_auths),
+        signing_keys=frozenset(
+            key for key, weight in found.active.key_auths if weight >= found.active.weight_threshold
+        ),
+        member_until=_time(found.membership_expiration_date),
+    )
+
+
+def _transaction(found: _Transaction) -> BlockTransaction:
+    # Result variant 1 is an object id; the others are nothing and amounts (operation_result, types.hpp).
+    results = tuple(str(value) if kind == 1 else None for kind, value in found.operation_results)
+    return BlockTransaction(tuple(found.signatures), tuple(found.operations), results)

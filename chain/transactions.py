@@ -1,0 +1,183 @@
+"""Operations and transactions: built as the node's JSON, serialised by the peerplays package, signed here."""
+
+import hashlib
+from calendar import timegm
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from time import gmtime, strftime, strptime
+from typing import Any
+
+import msgspec
+from peerplaysbase.operations import Operation as PackedOperation
+from peerplaysbase.signedtransactions import Signed_Transaction
+
+from chain.keys import PrivateKey
+
+TRANSFER = 0  #: numbers of the operations (operations.hpp)
+ACCOUNT_CREATE = 5
+CORE_ASSET = "1.3.0"
+PROXY_TO_SELF = "1.2.5"  #: what an account votes through that names no proxy (config.hpp)
+TIME_FORMAT = "%Y-%m-%dT%H:%M:%S"
+
+#: [number, body], just as the node writes it.
+Operation = list[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """The block that a transaction refers to: on a chain without it, the transaction is void (TaPoS)."""
+
+    number: int
+    id: str  #: 40 hex digits
+
+    @property
+    def ref_block_num(self) -> int:
+        """The low 16 bits of the block's number."""
+        return self.number & 0xFFFF
+
+    @property
+    def ref_block_prefix(self) -> int:
+        """Bytes 4 to 8 of the block's id, little endian."""
+        return int.from_bytes(bytes.fromhex(self.id)[4:8], "little")
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A signed transaction, ready to be sent."""
+
+    id: str
+    signature: str  #: hex
+    body: str  #: JSON
+
+
+def account_create(
+    *,
+    registrar: str,
+    referrer: str,
+    referrer_percent: int,
+    name: str,
+    owner_key: str,
+    active_key: str,
+    memo_key: str,
+    fee: int = 0,
+    voting_account: str = PROXY_TO_SELF,
+    extra_owner_keys: Sequence[str] = (),
+    extra_active_keys: Sequence[str] = (),
+    extra_owner_accounts: Sequence[str] = (),
+    extra_active_accounts: Sequence[str] = (),
+) -> Operation:
+    """The operation that registers `name`; `referrer_percent` in hundredths, `fee` in satoshi."""
+    return [
+        ACCOUNT_CREATE,
+        {
+            "fee": _asset(fee),
+            "registrar": registrar,
+            "referrer": referrer,
+            "referrer_percent": referrer_percent,
+            "name": name,
+            "owner": _authority([owner_key, *extra_owner_keys], extra_owner_accounts),
+            "active": _authority([active_key, *extra_active_keys], extra_active_accounts),
+            "options": {
+                "memo_key": memo_key,
+                "voting_account": voting_account,
+                "num_witness": 0,
+                "num_committee": 0,
+                "votes": [],
+                "extensions": [],
+            },
+            "extensions": {},
+        },
+    ]
+
+
+def transfer(*, sender: str, receiver: str, amount: int, fee: int = 0) -> Operation:
+    """The operation that moves `amount` satoshi of the core asset from one account id to another."""
+    return [
+        TRANSFER,
+        {"fee": _asset(fee), "from": sender, "to": receiver, "amount": _asset(amount), "extensions": []},
+    ]
+
+
+def with_fee(operation: Operation, fee: int) -> Operation:
+    """`operation` paying `fee` satoshi."""
+    number, body = operation
+    return [number, {**body, "fee": _asset(fee)}]
+
+
+def operation_size(operation: Operation, prefix: str) -> int:
+    """Bytes that `operation` takes in a transaction, the one that tells its number included."""
+    return len(bytes(_packed(operation, prefix)))
+
+
+def sign(
+    operations: Iterable[Operation],
+    *,
+    reference: Reference,
+    expiration: int,
+    chain_id: str,
+    prefix: str,
+    key: PrivateKey,
+) -> Signed:
+    """The transaction of `operations` that expires at `expiration`, seconds of chain time, signed by `key`."""
+    transaction = {
+        "ref_block_num": reference.ref_block_num,
+        "ref_block_prefix": reference.ref_block_prefix,
+        "expiration": format_time(expiration),
+        "operations": list(operations),
+        "extensions": [],
+    }
+    packed = pack(transaction, prefix)
+    signature = key.sign(digest_of(packed, chain_id)).hex()
+    body = msgspec.json.encode({**transaction, "signatures": [signature]}).decode()
+    return Signed(transaction_id(packed), signature, body)
+
+
+def pack(transaction: dict[str, Any], prefix: str) -> bytes:
+    """The bytes of `transaction`, the node's JSON, without its signatures."""
+    signed = Signed_Transaction(
+        ref_block_num=transaction["ref_block_num"],
+        ref_block_prefix=transaction["ref_block_prefix"],
+        expiration=transaction["expiration"],
+        operations=[_packed(operation, prefix) for operation in transaction["operations"]],
+    )
+    # An empty list of signatures takes one byte, which is neither signed nor part of the id.
+    return bytes(signed)[:-1]
+
+
+def transaction_id(packed: bytes) -> str:
+    """The chain's id of the transaction whose unsigned bytes are `packed`."""
+    return hashlib.sha256(packed).digest()[:20].hex()
+
+
+def digest_of(packed: bytes, chain_id: str) -> bytes:
+    """What is signed: the chain's id goes before the bytes, so that no other chain takes the signature."""
+    return hashlib.sha256(bytes.fromhex(chain_id) + packed).digest()
+
+
+def format_time(seconds: int) -> str:
+    """Chain time as the node writes it."""
+    return strftime(TIME_FORMAT, gmtime(seconds))
+
+
+def parse_time(text: str) -> int:
+    """Seconds since 1970 of a time that the node wrote. Raises ValueError."""
+    return timegm(strptime(text, TIME_FORMAT))
+
+
+def _asset(amount: int) -> dict[str, Any]:
+    return {"amount": amount, "asset_id": CORE_ASSET}
+
+
+def _authority(keys: Sequence[str], accounts: Sequence[str]) -> dict[str, Any]:
+    """An authority that any one of `keys` or `accounts` satisfies; who packs it puts it in order (flat_map)."""
+    return {
+        "weight_threshold": 1,
+        "account_auths": [[account, 1] for account in dict.fromkeys(accounts)],
+        "key_auths": [[key, 1] for key in dict.fromkeys(keys)],
+        "address_auths": [],
+    }
+
+
+def _packed(operation: Operation, prefix: str) -> PackedOperation:
+    number, body = operation
+    return PackedOperation([number, {**body, "prefix": prefix}])
