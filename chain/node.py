@@ -2,26 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
 from chain.errors import BadReply
 from chain.fees import AccountCreateFee, TransferFee
+from chain.link import Call
 from chain.transactions import ACCOUNT_CREATE, CORE_ASSET, TRANSFER, Operation, parse_time
 
 #: Memberships that end after this are for life: the chain writes the end of time (account_object.hpp).
 LIFETIME = parse_time("2106-01-01T00:00:00")
 
 T = TypeVar("T")
-
-
-class Caller(Protocol):
-    """What a node needs of a link."""
-
-    async def __call__(self, api: str, method: str, arguments: list[Any], /) -> Any:
-        """The result of a call. Raises LinkError or Refused."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +141,7 @@ class _Global(msgspec.Struct):
 class Node:
     """Typed calls over a link. Each raises LinkError where no answer comes, Refused where it is an error."""
 
-    def __init__(self, call: Caller) -> None:
+    def __init__(self, call: Call) -> None:
         self._call = call
 
     async def chain_id(self) -> str:
