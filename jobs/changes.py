@@ -1,0 +1,72 @@
+"""Who waits for which job to move."""
+
+import asyncio
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+
+class Watch:
+    """One waiter on one job."""
+
+    def __init__(self) -> None:
+        self._moved = asyncio.Event()
+        self.ended = False  #: the program stops; nothing more will be told
+
+    async def changed(self, timeout: float) -> bool:  # noqa: ASYNC109  # the bound is part of what is asked
+        """Whether the job moved since the watch began, or since the last call; waits `timeout` seconds for it."""
+        try:
+            async with asyncio.timeout(timeout):
+                await self._moved.wait()
+        except TimeoutError:
+            return False
+        if self.ended:
+            return False
+        self._moved.clear()
+        return True
+
+    def end(self) -> None:
+        """Let nobody wait any more: the program stops."""
+        self.ended = True
+        self._moved.set()
+
+    def poke(self) -> None:
+        """Say that the job moved."""
+        self._moved.set()
+
+
+class Changes:
+    """Tells waiters of a job that it moved, after the move is on disk."""
+
+    def __init__(self) -> None:
+        self._watches: dict[str, set[Watch]] = {}
+        self._closed = False
+
+    @contextmanager
+    def watch(self, job_id: str) -> Iterator[Watch]:
+        """A watch on `job_id`; read the job after entering it, or a move in between is missed."""
+        watch = Watch()
+        if self._closed:
+            watch.end()
+        watches = self._watches.setdefault(job_id, set())
+        watches.add(watch)
+        try:
+            yield watch
+        finally:
+            watches.discard(watch)
+            if not watches:
+                self._watches.pop(job_id, None)
+
+    def publish(self, job_ids: Iterable[str]) -> None:
+        """Wake whoever watches one of `job_ids`."""
+        if not self._watches:
+            return
+        for job_id in job_ids:
+            for watch in self._watches.get(job_id, ()):
+                watch.poke()
+
+    def close(self) -> None:
+        """End every watch, and those to come: waiters get the answer of a time that ran out."""
+        self._closed = True
+        for watches in self._watches.values():
+            for watch in watches:
+                watch.end()

@@ -1,0 +1,37 @@
+"""The one error that crosses layers: a code for programs and a sentence for people."""
+
+from enum import StrEnum
+
+
+class Code(StrEnum):
+    """Every way in which a request, or a job, can fail. `handlers/errors.py` maps them to a status."""
+
+    BAD_REQUEST = "bad_request"
+    MISSING_FIELD = "missing_field"
+    ACCOUNT_EXISTS = "account_exists"
+    TOO_LARGE = "too_large"
+    INVALID_NAME = "invalid_name"
+    PREMIUM_NAME = "premium_name"
+    INVALID_KEY = "invalid_key"
+    PRIVATE_KEY_SENT = "private_key_sent"
+    UNKNOWN_REFERRER = "unknown_referrer"
+    THROTTLED = "throttled"
+    PAUSED = "paused"
+    OVERLOADED = "overloaded"
+    LEDGER_UNAVAILABLE = "ledger_unavailable"
+    NOT_FOUND = "not_found"
+    METHOD_NOT_ALLOWED = "method_not_allowed"
+    INTERNAL = "internal"
+    CHAIN_REFUSED = "chain_refused"  #: only of jobs: the chain will not have this one
+    CANCELLED = "cancelled"  #: only of jobs: an operator ended it
+
+
+class FaucetError(Exception):
+    """A failure whose sentence is safe to show to anyone: it never repeats what was sent."""
+
+    def __init__(self, code: Code, sentence: str, *, field: str | None = None, retry_after: int | None = None) -> None:
+        super().__init__(sentence)
+        self.code = code
+        self.sentence = sentence
+        self.field = field  #: the request's field to blame, if it is one
+        self.retry_after = retry_after  #: seconds

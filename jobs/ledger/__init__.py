@@ -1,0 +1,40 @@
+"""The ledger: the only SQL. One public method is one transaction."""
+
+import secrets
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from jobs.ledger.board import Board
+from jobs.ledger.database import Database, LedgerError
+from jobs.ledger.following import Following
+from jobs.ledger.intake import Intake
+from jobs.ledger.reports import Reports
+from jobs.ledger.signing import Signing
+
+__all__ = ["Ledger", "LedgerError"]
+
+
+def random_job_id() -> str:
+    """128 random bits, safe in a URL: nobody guesses another's job or counts the signups."""
+    return secrets.token_urlsafe(16)
+
+
+class Ledger(Intake, Signing, Following, Board, Reports):
+    """Every signup, what was signed for it, and what became of that."""
+
+    @classmethod
+    async def open(
+        cls,
+        path: Path,
+        *,
+        clock: Callable[[], float] = time.time,
+        random_id: Callable[[], str] = random_job_id,
+    ) -> "Ledger":
+        """The ledger in the file `path`, made or migrated as needed. Raises LedgerError."""
+        return cls(await Database.open(path), clock=clock, random_id=random_id)
+
+    async def close(self) -> None:
+        """Commit and answer what was handed in, then close. A second call does nothing."""
+        await self.finish_intake()
+        await self._database.close()

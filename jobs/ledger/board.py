@@ -1,0 +1,85 @@
+"""What the chain's owner and the HTTP side tell each other: facts, pauses, the names cache."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, fields
+
+from jobs.errors import Code
+from jobs.ledger.book import Book, as_list
+from jobs.model import ChainFacts, Pause, State
+
+_FACT_NAMES = tuple(field.name for field in fields(ChainFacts))
+
+
+class Board(Book):
+    """Facts, pauses and names."""
+
+    async def facts(self) -> ChainFacts:
+        """What the chain's owner last saw."""
+        rows = await self._database.read("SELECT name, value FROM facts")
+        known = {row["name"]: json.loads(row["value"]) for row in rows}
+        return ChainFacts(**{name: known[name] for name in _FACT_NAMES if name in known})
+
+    async def put_facts(self, facts: ChainFacts) -> None:
+        """Replace what is known of the chain."""
+        async with self._database.transaction() as connection:
+            await connection.executemany(
+                "INSERT INTO facts (name, value) VALUES (?1, ?2) "
+                "ON CONFLICT (name) DO UPDATE SET value = ?2 WHERE value <> ?2",
+                [(name, json.dumps(value)) for name, value in asdict(facts).items()],
+            )
+
+    async def pauses(self) -> dict[str, Pause]:
+        """What stands still now, by its part: `intake` or `drain`."""
+        rows = await self._database.read("SELECT part, reason, by, since FROM pauses")
+        return {row["part"]: Pause(row["reason"], row["by"], row["since"]) for row in rows}
+
+    async def pause(self, part: str, reason: str, by: str) -> None:
+        """Let `part` stand still. A pause by an operator is not replaced by the faucet's own."""
+        async with self._database.transaction() as connection:
+            await connection.execute(
+                "INSERT INTO pauses (part, reason, by, since) VALUES (?1, ?2, ?3, ?4) "
+                "ON CONFLICT (part) DO UPDATE SET reason = ?2, by = ?3 WHERE by = 'faucet' OR ?3 <> 'faucet'",
+                (part, reason, by, self._now()),
+            )
+
+    async def resume(self, part: str, by: str) -> None:
+        """Let `part` go on. The faucet ends only its own pauses, an operator any."""
+        async with self._database.transaction() as connection:
+            await connection.execute("DELETE FROM pauses WHERE part = ?1 AND (by = ?2 OR ?2 <> 'faucet')", (part, by))
+
+    async def names_cursor(self) -> str:
+        """The last name that the filling of the cache has read; empty before the first."""
+        rows = await self._database.read("SELECT value FROM facts WHERE name = 'names_cursor'")
+        return str(json.loads(rows[0]["value"])) if rows else ""
+
+    async def put_names(self, page: Iterable[tuple[str, str]], cursor: str) -> None:
+        """Keep a page of (name, account id) of the chain's accounts, and how far the filling has come."""
+        async with self._database.transaction() as connection:
+            await connection.executemany(
+                "INSERT INTO names (name, account_id) VALUES (?, ?) ON CONFLICT (name) DO NOTHING", page
+            )
+            await connection.execute(
+                "INSERT OR REPLACE INTO facts (name, value) VALUES ('names_cursor', ?)", (json.dumps(cursor),)
+            )
+
+    async def account_ids(self, names: Iterable[str]) -> dict[str, str]:
+        """The account ids of those `names` that the cache holds."""
+        rows = await self._database.read(
+            "SELECT name, account_id FROM names WHERE name IN (SELECT value FROM json_each(?))",
+            (as_list(names),),
+        )
+        return {row["name"]: row["account_id"] for row in rows}
+
+    async def availability(self, name: str) -> tuple[Code | None, State | None]:
+        """Why `name` can't be had (account_exists, or None if it can), and the state of its live job."""
+        rows = await self._database.read(
+            """
+            SELECT (SELECT state FROM jobs WHERE name = ?1 AND state NOT IN ('failed', 'cancelled')) AS state,
+                   EXISTS (SELECT 1 FROM names WHERE name = ?1) AS on_chain
+            """,
+            (name,),
+        )
+        state = rows[0]["state"]
+        taken = bool(rows[0]["on_chain"]) or state is not None
+        return (Code.ACCOUNT_EXISTS if taken else None, None if state is None else State(state))

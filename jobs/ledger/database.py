@@ -1,0 +1,120 @@
+"""The SQLite file: opening, migrating, and one transaction at a time."""
+
+import asyncio
+import contextlib
+import sqlite3
+from collections.abc import AsyncIterator, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import aiosqlite
+
+from jobs.errors import Code, FaucetError
+
+SCHEMA = Path(__file__).parents[2] / "faucet.db.sql"
+#: The script at position n takes a ledger from version n + 1 to n + 2.
+MIGRATIONS: tuple[str, ...] = ()
+
+BUSY_TIMEOUT = 5.0  #: seconds that a transaction waits for an operator's shell to let go
+
+Row = sqlite3.Row
+
+
+class LedgerError(Exception):
+    """The file can't serve as the ledger; the sentence says why."""
+
+
+def prepare(connection: sqlite3.Connection, schema: str, migrations: Sequence[str]) -> None:
+    """Make an empty file a ledger, or bring an older ledger to the current version.
+
+    Raises LedgerError for a newer ledger, a damaged one, or a file that is no ledger.
+    """
+    current = len(migrations) + 1
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    tables: int = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+    if version > current:
+        raise LedgerError(f"the ledger has version {version}, this program knows up to {current}: upgrade it")
+    if version == 0 and tables:
+        raise LedgerError("the file is a database, but not a ledger")
+    scripts = migrations[version - 1 :] if version else [schema]
+    for number, script in enumerate(scripts, start=version + 1 if version else current):
+        connection.executescript(f"BEGIN IMMEDIATE; {script}; PRAGMA user_version = {number}; COMMIT;")
+
+
+def _prepare_file(path: Path) -> None:
+    try:
+        with contextlib.closing(sqlite3.connect(path, timeout=BUSY_TIMEOUT, isolation_level=None)) as connection:
+            # A write-ahead log lets readers go on while the one writer commits.
+            connection.execute("PRAGMA journal_mode = WAL")
+            prepare(connection, SCHEMA.read_text(), MIGRATIONS)
+            problem = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    except sqlite3.Error as error:
+        raise LedgerError(f"{path.name}: {error}") from error
+    if problem != "ok":
+        raise LedgerError(f"{path.name} is damaged ({problem}): restore a backup; it was left as it is")
+
+
+class Database:
+    """One connection that writes, one transaction at a time, and one that reads.
+
+    Coroutines that share a connection share its transaction, so the writer is held by a lock.
+    """
+
+    def __init__(self, writer: aiosqlite.Connection, reader: aiosqlite.Connection) -> None:
+        self._writer = writer
+        self._reader = reader
+        self._lock = asyncio.Lock()
+
+    @classmethod
+    async def open(cls, path: Path) -> "Database":
+        """The ledger at `path`, made or migrated as needed. Raises LedgerError."""
+        await asyncio.to_thread(_prepare_file, path)
+        return cls(await _connect(path), await _connect(path, "PRAGMA query_only = 1"))
+
+    async def close(self) -> None:
+        """Finish the transaction in hand, then close. A second call does nothing."""
+        async with self._lock:
+            await self._writer.close()
+            await self._reader.close()
+
+    @contextlib.asynccontextmanager
+    async def transaction(self) -> AsyncIterator[aiosqlite.Connection]:
+        """One transaction: committed and on disk when the block ends, undone when it raises.
+
+        Raises FaucetError `ledger_unavailable` where SQLite can't read, write or get the lock.
+        """
+        async with self._lock:
+            with _unavailable():
+                await self._writer.execute("BEGIN IMMEDIATE")
+                try:
+                    yield self._writer
+                    await self._writer.commit()
+                except BaseException:
+                    await self._writer.rollback()
+                    raise
+
+    async def read(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        """All rows of a query, as they are after the last commit. Raises FaucetError `ledger_unavailable`."""
+        with _unavailable():
+            return list(await self._reader.execute_fetchall(sql, parameters))
+
+
+async def _connect(path: Path, *pragmas: str) -> aiosqlite.Connection:
+    connection = await aiosqlite.connect(path, timeout=BUSY_TIMEOUT, isolation_level=None)
+    connection.row_factory = sqlite3.Row
+    # FULL: a commit has reached the disk when it returns, which is what a positive reply promises.
+    for pragma in ("PRAGMA synchronous = FULL", "PRAGMA foreign_keys = ON", *pragmas):
+        await connection.execute(pragma)
+    return connection
+
+
+@contextlib.contextmanager
+def _unavailable() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        if isinstance(error, sqlite3.IntegrityError):
+            raise
+        raise FaucetError(
+            Code.LEDGER_UNAVAILABLE, "The ledger can't be written now, please try again.", retry_after=5
+        ) from error

@@ -1,0 +1,218 @@
+"""What the tracker writes: what each block holds, what was orphaned, and what is final."""
+
+import json
+from collections.abc import Mapping, Sequence
+
+import aiosqlite
+
+from jobs.ledger.book import JOB_SELECT, Book, as_list, job_of, settle_states
+from jobs.ledger.signing import TRANSACTION_SELECT, transaction_of, transactions_where
+from jobs.model import BlockEffects, Fate, Job, Kind, Transaction
+
+
+class Following(Book):
+    """Blocks followed, orphaned and settled. Each method is one transaction of the ledger."""
+
+    async def last_block(self) -> tuple[int, str] | None:
+        """Number and id of the last block followed; None before the first."""
+        rows = await self._database.read("SELECT number, id FROM blocks ORDER BY number DESC LIMIT 1")
+        return (rows[0]["number"], rows[0]["id"]) if rows else None
+
+    async def oldest_block(self) -> tuple[int, str] | None:
+        """Number and id of the oldest block still remembered, the last irreversible one once that was followed."""
+        rows = await self._database.read("SELECT number, id FROM blocks ORDER BY number LIMIT 1")
+        return (rows[0]["number"], rows[0]["id"]) if rows else None
+
+    async def oldest_reference(self) -> int | None:
+        """The oldest block that a live transaction refers to: from there on it may be in any."""
+        rows = await self._database.read("SELECT min(reference) AS oldest FROM transactions WHERE fate = 'live'")
+        return None if rows[0]["oldest"] is None else int(rows[0]["oldest"])
+
+    async def block_id(self, number: int) -> str | None:
+        """The id that block `number` had when it was followed; None if it is not remembered."""
+        rows = await self._database.read("SELECT id FROM blocks WHERE number = ?", (number,))
+        return rows[0]["id"] if rows else None
+
+    async def follow(self, blocks: Sequence[BlockEffects], irreversible: int) -> list[Job]:
+        """Note what consecutive blocks hold; the jobs whose account came with them.
+
+        Blocks below `irreversible` are forgotten once they are followed.
+        """
+        now = self._now()
+        jobs: list[int] = []
+        async with self._database.transaction() as connection:
+            for block in blocks:
+                jobs += await _include_all(connection, block, now)
+            await _remember_blocks(connection, blocks, irreversible)
+            moved = await settle_states(connection, jobs, now)
+            registered = await _newly_registered(connection, moved)
+        self.changes.publish(moved)
+        return registered
+
+    async def orphan(self, number: int) -> int:
+        """Undo what was noted of block `number` and later ones; how many transactions wait for a block again."""
+        now = self._now()
+        async with self._database.transaction() as connection:
+            lost = await transactions_where(connection, "fate = 'included' AND block_num >= ?", (number,))
+            jobs = [job for transaction in lost for job in await _release(connection, transaction, now)]
+            await connection.execute("DELETE FROM names WHERE block_num >= ?", (number,))
+            await connection.execute("DELETE FROM blocks WHERE number >= ?", (number,))
+            moved = await settle_states(connection, jobs, now)
+        self.changes.publish(moved)
+        return len(lost)
+
+    async def unsettled(self, irreversible: int) -> list[Transaction]:
+        """Transactions in a block up to `irreversible` that were not yet checked against that block."""
+        rows = await self._database.read(
+            f"{TRANSACTION_SELECT} WHERE fate = 'included' AND block_num <= ? ORDER BY number",
+            (irreversible,),
+        )
+        return [transaction_of(row) for row in rows]
+
+    async def settle(self, transaction: Transaction, results: Sequence[str | None]) -> None:
+        """The irreversible block holds `transaction`, with these `results`: it is final."""
+        now = self._now()
+        async with self._database.transaction() as connection:
+            await connection.execute(
+                "UPDATE transactions SET fate = ?, updated_at = ? WHERE number = ?",
+                (Fate.IRREVERSIBLE, now, transaction.number),
+            )
+            if transaction.kind is Kind.REGISTRATION:
+                await connection.executemany(
+                    "UPDATE jobs SET irreversible = 1, account_id = ? WHERE number = ? AND registration = ?",
+                    [(result, job, transaction.number) for job, result in _results(transaction.jobs, results)],
+                )
+            moved = await settle_states(connection, transaction.jobs, now)
+        self.changes.publish(moved)
+
+    async def release(self, transaction: Transaction) -> None:
+        """The irreversible block does not hold `transaction`: it waits for a block again."""
+        now = self._now()
+        async with self._database.transaction() as connection:
+            moved = await settle_states(connection, await _release(connection, transaction, now), now)
+        self.changes.publish(moved)
+
+    async def overdue(self, irreversible_time: int) -> list[Transaction]:
+        """Live transactions that expired before the last irreversible block's time, seconds: no block takes them."""
+        rows = await self._database.read(
+            f"{TRANSACTION_SELECT} WHERE fate = 'live' AND expiration < ? ORDER BY number", (irreversible_time,)
+        )
+        return [transaction_of(row) for row in rows]
+
+    async def include(self, block: BlockEffects) -> None:
+        """Note what an irreversible block holds that was missed when it was followed."""
+        now = self._now()
+        async with self._database.transaction() as connection:
+            moved = await settle_states(connection, await _include_all(connection, block, now), now)
+        self.changes.publish(moved)
+
+    async def expire(self, dead: Sequence[Transaction]) -> None:
+        """Give up transactions that are in no block and can never be: their jobs wait to be signed anew."""
+        now = self._now()
+        async with self._database.transaction() as connection:
+            await connection.executemany(
+                "UPDATE transactions SET fate = ?, updated_at = ? WHERE number = ? AND fate = 'live'",
+                [(Fate.EXPIRED, now, transaction.number) for transaction in dead],
+            )
+            for column in ("registration", "funding"):
+                await connection.executemany(
+                    f"UPDATE jobs SET {column} = NULL WHERE {column} = ?",
+                    [(transaction.number,) for transaction in dead],
+                )
+            jobs = [job for transaction in dead for job in transaction.jobs]
+            moved = await settle_states(connection, jobs, now)
+        self.changes.publish(moved)
+
+    async def adopted(self, irreversible: int) -> list[Job]:
+        """Jobs whose account was found on the chain by `irreversible`, and not yet confirmed there."""
+        rows = await self._database.read(
+            f"{JOB_SELECT} WHERE jobs.state IN ('registered', 'funding', 'funded') AND jobs.registration IS NULL "
+            "AND NOT jobs.irreversible AND jobs.block_num <= ?",
+            (irreversible,),
+        )
+        return [job_of(row) for row in rows]
+
+    async def settle_adopted(self, accounts: Mapping[int, str | None]) -> None:
+        """What became of adopted accounts, job number → account id: they stay, or None: they were orphaned."""
+        now = self._now()
+        async with self._database.transaction() as connection:
+            await connection.executemany(
+                """
+                UPDATE jobs SET account_id = ?1, irreversible = ?1 IS NOT NULL,
+                    block_num = CASE WHEN ?1 IS NULL THEN NULL ELSE block_num END
+                WHERE number = ?2
+                """,
+                [(account_id, job) for job, account_id in accounts.items()],
+            )
+            moved = await settle_states(connection, list(accounts), now)
+        self.changes.publish(moved)
+
+
+async def _include_all(connection: aiosqlite.Connection, block: BlockEffects, now: int) -> list[int]:
+    """Note what `block` holds; the numbers of the jobs that it concerns."""
+    await connection.executemany(
+        "INSERT INTO names (name, account_id, block_num) VALUES (?, ?, ?) ON CONFLICT (name) DO NOTHING",
+        [(name, account_id, block.number) for name, account_id in block.accounts],
+    )
+    ours = await transactions_where(
+        connection, "signature IN (SELECT value FROM json_each(?))", (as_list(block.results),)
+    )
+    for transaction in ours:
+        await _include(connection, transaction, block, now)
+    return [job for transaction in ours for job in transaction.jobs]
+
+
+async def _include(connection: aiosqlite.Connection, transaction: Transaction, block: BlockEffects, now: int) -> None:
+    """Link the jobs to `transaction` again: one given up too early counts as soon as a block holds it."""
+    if transaction.fate is Fate.IRREVERSIBLE:
+        return
+    await connection.execute(
+        "UPDATE transactions SET fate = ?, block_num = ?, updated_at = ? WHERE number = ?",
+        (Fate.INCLUDED, block.number, now, transaction.number),
+    )
+    if transaction.kind is Kind.FUNDING:
+        await connection.executemany(
+            "UPDATE jobs SET funding = ? WHERE number = ?",
+            [(transaction.number, job) for job in transaction.jobs],
+        )
+        return
+    results = _results(transaction.jobs, block.results[transaction.signature])
+    await connection.executemany(
+        "UPDATE jobs SET registration = ?, account_id = ?, block_num = ? WHERE number = ?",
+        [(transaction.number, result, block.number, job) for job, result in results],
+    )
+
+
+async def _release(connection: aiosqlite.Connection, transaction: Transaction, now: int) -> tuple[int, ...]:
+    await connection.execute(
+        "UPDATE transactions SET fate = ?, block_num = NULL, updated_at = ? WHERE number = ?",
+        (Fate.LIVE, now, transaction.number),
+    )
+    await connection.execute(
+        "UPDATE jobs SET account_id = NULL, block_num = NULL, irreversible = 0 WHERE registration = ?",
+        (transaction.number,),
+    )
+    return transaction.jobs
+
+
+def _results(jobs: Sequence[int], results: Sequence[str | None]) -> list[tuple[int, str | None]]:
+    return list(zip(jobs, results, strict=True))
+
+
+async def _remember_blocks(connection: aiosqlite.Connection, blocks: Sequence[BlockEffects], irreversible: int) -> None:
+    await connection.executemany(
+        "INSERT OR REPLACE INTO blocks (number, id) VALUES (?, ?)",
+        [(block.number, block.id) for block in blocks],
+    )
+    # The last one stays in any case: it says where to go on, and what the next must follow.
+    await connection.execute(
+        "DELETE FROM blocks WHERE number < min(?, (SELECT max(number) FROM blocks))", (irreversible,)
+    )
+
+
+async def _newly_registered(connection: aiosqlite.Connection, moved: Sequence[str]) -> list[Job]:
+    rows = await connection.execute_fetchall(
+        f"{JOB_SELECT} WHERE jobs.id IN (SELECT value FROM json_each(?)) AND jobs.state = 'registered'",
+        (json.dumps(list(moved)),),
+    )
+    return [job_of(row) for row in rows]

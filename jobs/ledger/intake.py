@@ -1,0 +1,197 @@
+"""Accepting signups: those that arrive together are decided and committed together."""
+
+import asyncio
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import aiosqlite
+
+from jobs.errors import Code, FaucetError
+from jobs.ledger.book import Book, as_list, job_of
+from jobs.ledger.database import Database, Row
+from jobs.model import Job, Limits, Signup, State
+
+GROUP = 500  #: signups in one commit at the most, so that none waits long for its neighbours
+
+# One row a signup of the group, in order, with all that decides on it.
+_SITUATION = """
+    SELECT jobs.*, registration.id AS transaction_id,
+           EXISTS (SELECT 1 FROM names WHERE name = json_extract(request.value, '$[0]')) AS on_chain,
+           json_extract(request.value, '$[2]') IS NULL
+               OR EXISTS (SELECT 1 FROM names WHERE name = json_extract(request.value, '$[2]'))
+               OR NOT EXISTS (SELECT 1 FROM facts WHERE name = 'names_complete' AND value = 'true')
+               AS referrer_known,
+           (SELECT accepted_at FROM addresses WHERE address = json_extract(request.value, '$[1]')) AS last_accepted_at,
+           (SELECT reason FROM pauses WHERE part = 'intake') AS paused,
+           (SELECT jobs FROM job_counts WHERE state = 'queued') AS waiting,
+           (SELECT coalesce(max(number), 0) FROM jobs) AS last_number
+    FROM json_each(?) AS request
+    LEFT JOIN jobs ON jobs.name = json_extract(request.value, '$[0]') AND jobs.state NOT IN ('failed', 'cancelled')
+    LEFT JOIN transactions AS registration ON registration.number = jobs.registration
+    ORDER BY request.key
+"""
+
+
+@dataclass(slots=True)
+class Request:
+    """A signup that waits for its commit."""
+
+    signup: Signup
+    limits: Limits
+    answer: asyncio.Future[Job]
+
+
+@dataclass(slots=True)
+class Group:
+    """What the signups of one commit decided so far: the later see the earlier."""
+
+    now: int
+    jobs: dict[str, Job] = field(default_factory=dict)  #: new ones, by name
+    addresses: dict[str, Job] = field(default_factory=dict)
+
+
+class Intake(Book):
+    """Group commit: one writer inserts what has gathered; each caller waits for its own commit."""
+
+    def __init__(self, database: Database, *, clock: Callable[[], float], random_id: Callable[[], str]) -> None:
+        super().__init__(database, clock=clock, random_id=random_id)
+        self._gathered: list[Request] = []
+        self._writer: asyncio.Task[None] | None = None
+
+    async def accept(self, signup: Signup, limits: Limits) -> Job:
+        """The job of `signup`, on disk. The same name and keys again give the same job.
+
+        Raises FaucetError: account_exists, unknown_referrer, paused, overloaded, throttled or
+        ledger_unavailable.
+        """
+        request = Request(signup, limits, asyncio.get_running_loop().create_future())
+        self._gathered.append(request)
+        if self._writer is None:
+            self._writer = asyncio.create_task(self._write(), name="ledger intake")
+        return await request.answer
+
+    async def check(self, signup: Signup, limits: Limits) -> None:
+        """Make every check of `accept` and keep nothing. Raises the same errors."""
+        rows = await self._database.read(_SITUATION, (_question([(signup, limits)]),))
+        _decide(signup, limits, rows[0], Group(self._now()))
+
+    async def finish_intake(self) -> None:
+        """Return when every signup handed in so far has its answer."""
+        while self._writer is not None:
+            await self._writer
+
+    async def _write(self) -> None:
+        try:
+            while self._gathered:
+                group, self._gathered = self._gathered[:GROUP], self._gathered[GROUP:]
+                await self._commit(group)
+        finally:
+            self._writer = None
+
+    async def _commit(self, requests: list[Request]) -> None:
+        """Commit one group, then answer it: an answer never precedes its commit."""
+        try:
+            async with self._database.transaction() as connection:
+                answers = await self._insert(connection, requests)
+        except Exception as error:  # noqa: BLE001  # whatever it was, each caller must hear of it
+            answers = [error] * len(requests)
+        for request, answer in zip(requests, answers, strict=True):
+            if request.answer.done():  # its caller has gone away; the job stays
+                continue
+            if isinstance(answer, Job):
+                request.answer.set_result(answer)
+            else:
+                request.answer.set_exception(answer)
+
+    async def _insert(self, connection: aiosqlite.Connection, requests: list[Request]) -> list[Job | Exception]:
+        group = Group(self._now())
+        question = _question([(request.signup, request.limits) for request in requests])
+        rows = await connection.execute_fetchall(_SITUATION, (question,))
+        answers = [self._answer(request, row, group) for request, row in zip(requests, rows, strict=True)]
+        await _insert_jobs(connection, group)
+        return answers
+
+    def _answer(self, request: Request, row: Row, group: Group) -> Job | Exception:
+        try:
+            known = _decide(request.signup, request.limits, row, group)
+        except FaucetError as error:
+            return error
+        return known or self._new_job(request, row, group)
+
+    def _new_job(self, request: Request, row: Row, group: Group) -> Job:
+        job = Job(
+            number=row["last_number"] + len(group.jobs) + 1,
+            id=self._random_id(),
+            signup=request.signup,
+            state=State.QUEUED,
+            account_id=None,
+            transaction_id=None,
+            block_num=None,
+            irreversible=False,
+            initial_balance=request.limits.initial_balance,
+            attempts=0,
+            code=None,
+            reason=None,
+            created_at=group.now,
+            updated_at=group.now,
+        )
+        group.jobs[job.signup.name] = job
+        if request.limits.address is not None:
+            group.addresses[request.limits.address] = job
+        return job
+
+
+def _question(asked: list[tuple[Signup, Limits]]) -> str:
+    return as_list((signup.name, limits.address, signup.referrer) for signup, limits in asked)
+
+
+def _decide(signup: Signup, limits: Limits, row: Row, group: Group) -> Job | None:
+    """The job that `signup` repeats, or None if it is a new one. Raises FaucetError if it is refused."""
+    known = group.jobs.get(signup.name) or (job_of(row) if row["number"] is not None else None)
+    if known is not None and known.signup.keys == signup.keys:
+        return known
+    if known is not None or row["on_chain"]:
+        raise FaucetError(Code.ACCOUNT_EXISTS, "Account exists", field="name")
+    if not row["referrer_known"]:
+        raise FaucetError(Code.UNKNOWN_REFERRER, f"Unknown referrer: {signup.referrer}", field="referrer")
+    if row["paused"] is not None:
+        raise FaucetError(Code.PAUSED, f"Signups are paused: {row['paused']}", retry_after=60)
+    if row["waiting"] + len(group.jobs) >= limits.queue:
+        raise FaucetError(Code.OVERLOADED, "Too many signups are waiting, please try again.", retry_after=30)
+    _check_address(limits, row, group)
+    return None
+
+
+def _check_address(limits: Limits, row: Row, group: Group) -> None:
+    if limits.address is None:
+        return
+    last = group.now if limits.address in group.addresses else row["last_accepted_at"]
+    if last is None:
+        return
+    remaining = math.ceil((last - group.now) / 1000) + limits.interval
+    if remaining > 0:
+        raise FaucetError(Code.THROTTLED, "Only one account per IP", retry_after=remaining)
+
+
+async def _insert_jobs(connection: aiosqlite.Connection, group: Group) -> None:
+    await connection.executemany(
+        """
+        INSERT INTO jobs (number, id, name, owner_key, active_key, memo_key, referrer, refcode, email, real_name,
+                          initial_balance, created_at, updated_at)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        """,
+        [_columns(job) for job in group.jobs.values()],
+    )
+    await connection.executemany(
+        "INSERT OR REPLACE INTO addresses (address, job, accepted_at) VALUES (?, ?, ?)",
+        [(address, job.number, group.now) for address, job in group.addresses.items()],
+    )
+
+
+def _columns(job: Job) -> tuple[int | str | None, ...]:
+    signup = job.signup
+    return (
+        job.number, job.id, signup.name, *signup.keys, signup.referrer, signup.refcode, signup.email,
+        signup.real_name, job.initial_balance, job.created_at, job.updated_at,
+    )  # fmt: skip

@@ -1,0 +1,212 @@
+"""What the drainer writes: transactions ahead of their broadcast, and what a node said of them."""
+
+import json
+from collections.abc import Mapping, Sequence
+
+import aiosqlite
+
+from jobs.errors import Code
+from jobs.ledger.book import JOB_SELECT, Book, as_list, job_of, settle_states
+from jobs.ledger.database import Row
+from jobs.model import Draft, Fate, Job, Kind, Transaction
+
+TRANSACTION_SELECT = """
+    SELECT transactions.*,
+           (SELECT json_group_array(job) FROM (SELECT job FROM operations WHERE txn = transactions.number
+                                               ORDER BY position)) AS jobs
+    FROM transactions
+"""
+
+#: Seconds before a signup that a node refused without a clear cause is tried again: doubled each time.
+RETRY_DELAY = 1
+RETRY_DELAY_MOST = 300
+
+Reason = tuple[Code, str]  #: why a job failed, for programs and for people
+
+
+class Signing(Book):
+    """Queue, write-ahead and refusals."""
+
+    async def queued(self, limit: int) -> list[Job]:
+        """The oldest `limit` jobs that wait for a drain and may be tried now."""
+        rows = await self._database.read(
+            f"{JOB_SELECT} WHERE jobs.state = 'queued' AND jobs.retry_at <= ? ORDER BY jobs.number LIMIT ?",
+            (self._now(), limit),
+        )
+        return [job_of(row) for row in rows]
+
+    async def unfunded(self, limit: int) -> list[Job]:
+        """The oldest `limit` jobs whose account is in a block and whose initial balance is not signed."""
+        rows = await self._database.read(
+            f"{JOB_SELECT} WHERE jobs.state = 'registered' AND jobs.initial_balance IS NOT NULL "
+            "AND jobs.funding IS NULL AND (jobs.registration IS NOT NULL OR jobs.irreversible) "
+            "ORDER BY jobs.number LIMIT ?",
+            (limit,),
+        )
+        return [job_of(row) for row in rows]
+
+    async def record_signed(self, drafts: Sequence[Draft]) -> list[Transaction]:
+        """Put signed transactions on disk, and their jobs in broadcast or funding, before anything is sent.
+
+        Returns those recorded. One with a job that an operator ended meanwhile is not, and must not be sent.
+        """
+        now = self._now()
+        async with self._database.transaction() as connection:
+            ready = [draft for draft in drafts if await _is_ready(connection, draft)]
+            recorded = [await _record(connection, draft, now) for draft in ready]
+            jobs = [job for draft in ready for job in draft.jobs]
+            moved = await settle_states(connection, jobs, now)
+        self.changes.publish(moved)
+        return recorded
+
+    async def live(self) -> list[Transaction]:
+        """Signed transactions that are in no block and may yet come into one, oldest first."""
+        rows = await self._database.read(f"{TRANSACTION_SELECT} WHERE fate = 'live' ORDER BY number")
+        return [transaction_of(row) for row in rows]
+
+    async def refuse(self, transaction: Transaction, *, guilty: Mapping[int, Reason], counted: bool = False) -> None:
+        """Take back a registration that the only node it was ever sent to refused.
+
+        `guilty` jobs fail for good; the others wait again, without a try counted against them unless
+        `counted`: then each is tried later and later.
+        """
+        now = self._now()
+        innocent = [job for job in transaction.jobs if job not in guilty]
+        async with self._database.transaction() as connection:
+            await connection.execute(
+                "UPDATE transactions SET fate = ?, updated_at = ? WHERE number = ? AND fate = 'live'",
+                (Fate.REFUSED, now, transaction.number),
+            )
+            await connection.execute(
+                "UPDATE jobs SET registration = NULL WHERE registration = ?", (transaction.number,)
+            )
+            moved = await settle_states(connection, transaction.jobs, now)
+            await _postpone(connection, innocent, now=now, counted=counted)
+            moved += await fail_jobs(connection, guilty, now)
+        self.changes.publish(moved)
+
+    async def fail(self, reasons: Mapping[int, Reason]) -> None:
+        """End queued jobs without an account; the addresses that asked for them may sign up again.
+
+        Jobs that are not queued any more, since an operator was quicker, stay as they are.
+        """
+        async with self._database.transaction() as connection:
+            moved = await fail_jobs(connection, reasons, self._now())
+        self.changes.publish(moved)
+
+    async def adopt(self, accounts: Mapping[int, str], block_num: int) -> None:
+        """Take accounts found on the chain with the jobs' own keys, as of `block_num`: job number → account id."""
+        now = self._now()
+        async with self._database.transaction() as connection:
+            await connection.executemany(
+                "UPDATE jobs SET account_id = ?, block_num = ? WHERE number = ? AND state = 'queued'",
+                [(account_id, block_num, job) for job, account_id in accounts.items()],
+            )
+            moved = await settle_states(connection, list(accounts), now)
+        self.changes.publish(moved)
+
+
+def transaction_of(row: Row) -> Transaction:
+    """The transaction in a row of the table, with its jobs as a JSON list."""
+    return Transaction(
+        number=row["number"],
+        kind=Kind(row["kind"]),
+        id=row["id"],
+        signature=row["signature"],
+        body=row["body"],
+        reference=row["reference"],
+        expiration=row["expiration"],
+        fate=Fate(row["fate"]),
+        block_num=row["block_num"],
+        jobs=tuple(json.loads(row["jobs"])),
+    )
+
+
+async def transactions_where(
+    connection: aiosqlite.Connection, condition: str, parameters: Sequence[object]
+) -> list[Transaction]:
+    """The transactions for which `condition` holds, in order of signing."""
+    rows = await connection.execute_fetchall(f"{TRANSACTION_SELECT} WHERE {condition} ORDER BY number", parameters)
+    return [transaction_of(row) for row in rows]
+
+
+async def fail_jobs(connection: aiosqlite.Connection, reasons: Mapping[int, Reason], now: int) -> list[str]:
+    """Fail those jobs of `reasons` that are queued, give back their addresses' quota; the ids of the failed."""
+    rows = await connection.execute_fetchall(
+        "SELECT number, id FROM jobs WHERE state = 'queued' AND number IN (SELECT value FROM json_each(?))",
+        (as_list(reasons),),
+    )
+    await connection.executemany(
+        "UPDATE jobs SET state = 'failed', code = ?, reason = ?, updated_at = ? WHERE number = ?",
+        [(*reasons[row["number"]], now, row["number"]) for row in rows],
+    )
+    await connection.executemany("DELETE FROM addresses WHERE job = ?", [(row["number"],) for row in rows])
+    return [row["id"] for row in rows]
+
+
+_READY = {
+    Kind.REGISTRATION: "state = 'queued'",
+    Kind.FUNDING: "state = 'registered' AND funding IS NULL",
+}
+
+
+async def _is_ready(connection: aiosqlite.Connection, draft: Draft) -> bool:
+    rows = await connection.execute_fetchall(
+        f"SELECT count(*) FROM jobs WHERE {_READY[draft.kind]} AND number IN (SELECT value FROM json_each(?))",
+        (as_list(draft.jobs),),
+    )
+    return bool(next(iter(rows))[0] == len(draft.jobs))
+
+
+async def _record(connection: aiosqlite.Connection, draft: Draft, now: int) -> Transaction:
+    # The same jobs signed again within one second make the same bytes: one that was refused lives again.
+    rows = await connection.execute_fetchall(
+        """
+        INSERT INTO transactions (kind, id, signature, body, reference, expiration, created_at, updated_at)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+        ON CONFLICT (signature) DO UPDATE SET fate = 'live', updated_at = excluded.updated_at
+        RETURNING number
+        """,
+        (draft.kind, draft.id, draft.signature, draft.body, draft.reference, draft.expiration, now, now),
+    )
+    number: int = next(iter(rows))["number"]
+    await connection.executemany(
+        "INSERT OR REPLACE INTO operations (txn, position, job, fee) VALUES (?, ?, ?, ?)",
+        [(number, position, job, fee) for position, (job, fee) in enumerate(_paid(draft))],
+    )
+    await connection.executemany(_LINK[draft.kind], [(number, job) for job in draft.jobs])
+    return Transaction(
+        number,
+        draft.kind,
+        draft.id,
+        draft.signature,
+        draft.body,
+        draft.reference,
+        draft.expiration,
+        Fate.LIVE,
+        None,
+        draft.jobs,
+    )
+
+
+def _paid(draft: Draft) -> list[tuple[int, int]]:
+    return list(zip(draft.jobs, draft.fees, strict=True))
+
+
+_LINK = {
+    Kind.REGISTRATION: "UPDATE jobs SET registration = ?, attempts = attempts + 1 WHERE number = ?",
+    Kind.FUNDING: "UPDATE jobs SET funding = ? WHERE number = ?",
+}
+
+
+async def _postpone(connection: aiosqlite.Connection, jobs: Sequence[int], *, now: int, counted: bool) -> None:
+    if not counted:
+        await connection.executemany(
+            "UPDATE jobs SET attempts = attempts - 1 WHERE number = ? AND state = 'queued'",
+            [(job,) for job in jobs],
+        )
+        return
+    await connection.executemany(
+        "UPDATE jobs SET retry_at = ? + 1000 * min(?, ? << min(attempts - 1, 20)) WHERE number = ?",
+        [(now, RETRY_DELAY_MOST, RETRY_DELAY, job) for job in jobs],
+    )

@@ -1,0 +1,194 @@
+"""What the ledger holds, as values: signups, jobs, transactions, and the legal moves of a job."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """Where a job stands. `docs/states.md` draws the moves."""
+
+    QUEUED = "queued"  #: on disk, waits for a drain
+    BROADCAST = "broadcast"  #: in a signed transaction that may have left for the chain
+    REGISTERED = "registered"  #: the account is in a block
+    FUNDING = "funding"  #: its initial balance is in a signed transaction that may have left
+    FUNDED = "funded"  #: the initial balance is in a block
+    DONE = "done"  #: all of it is irreversible
+    FAILED = "failed"  #: ended without an account, or without its balance; code and reason say why
+    CANCELLED = "cancelled"  #: ended by an operator before anything left
+
+
+ENDED = frozenset({State.DONE, State.FAILED, State.CANCELLED})
+#: States whose account is in a block.
+IN_A_BLOCK = frozenset({State.REGISTERED, State.FUNDING, State.FUNDED, State.DONE})
+
+_FROM_THE_CHAIN = frozenset({State.REGISTERED, State.FUNDING, State.FUNDED})
+
+#: The legal moves of a job; the ledger refuses every other.
+MOVES: dict[State, frozenset[State]] = {
+    State.QUEUED: _FROM_THE_CHAIN | {State.BROADCAST, State.FAILED, State.CANCELLED},
+    State.BROADCAST: _FROM_THE_CHAIN | {State.QUEUED, State.FAILED},
+    # Orphaned blocks take a job back; a transaction that can never be in a block is signed anew.
+    State.REGISTERED: frozenset({State.FUNDING, State.DONE, State.BROADCAST, State.QUEUED}),
+    State.FUNDING: frozenset({State.FUNDED, State.REGISTERED, State.BROADCAST, State.QUEUED}),
+    State.FUNDED: frozenset({State.DONE, State.FUNDING, State.BROADCAST, State.QUEUED}),
+    State.DONE: frozenset(),
+    # A transaction given up may still show up in a block: what the chain says wins.
+    State.FAILED: _FROM_THE_CHAIN | {State.QUEUED},
+    State.CANCELLED: frozenset({State.QUEUED}),
+}
+
+
+class Kind(StrEnum):
+    """What a transaction carries."""
+
+    REGISTRATION = "registration"
+    FUNDING = "funding"
+
+
+class Fate(StrEnum):
+    """What is known of a signed transaction."""
+
+    LIVE = "live"  #: may be on its way, pending, or still to be sent
+    INCLUDED = "included"  #: in a block that may yet be orphaned
+    IRREVERSIBLE = "irreversible"  #: in a block that stays
+    REFUSED = "refused"  #: the only node it was ever sent to refused it
+    EXPIRED = "expired"  #: can never be in a block any more
+
+
+def state_of(
+    *, registration: Fate | None, account_id: str | None, irreversible: bool, pays: bool, funding: Fate | None
+) -> State:
+    """Where a job stands by what is known of its transactions: the one rule behind every move.
+
+    An account without a registration of ours was found on the chain with the signup's own keys.
+    """
+    if account_id is None:
+        return State.QUEUED if registration is None else State.BROADCAST
+    if not pays:
+        return State.DONE if irreversible else State.REGISTERED
+    if funding is None:
+        return State.REGISTERED
+    if funding is Fate.LIVE:
+        return State.FUNDING
+    return State.DONE if irreversible and funding is Fate.IRREVERSIBLE else State.FUNDED
+
+
+@dataclass(frozen=True, slots=True)
+class Signup:
+    """A valid request for an account."""
+
+    name: str
+    owner_key: str
+    active_key: str
+    memo_key: str
+    referrer: str | None = None  #: account name as asked for; None is the default referrer
+    refcode: str | None = None
+    email: str | None = None
+    real_name: str | None = None
+
+    @property
+    def keys(self) -> tuple[str, str, str]:
+        """The owner, active and memo key: what tells one signup of a name from another."""
+        return (self.owner_key, self.active_key, self.memo_key)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A signup in the ledger."""
+
+    number: int  #: order of acceptance, never shown outside
+    id: str  #: unguessable, shown outside
+    signup: Signup
+    state: State
+    account_id: str | None
+    transaction_id: str | None  #: of the registration in force
+    block_num: int | None  #: of the block that holds the registration
+    irreversible: bool  #: that block stays
+    initial_balance: str | None  #: core asset, decimal text; None when none is paid
+    attempts: int  #: registrations signed so far
+    code: str | None
+    reason: str | None
+    created_at: int  #: milliseconds since 1970, UTC
+    updated_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A signed transaction about to be written ahead, with the jobs that its operations serve, in order."""
+
+    kind: Kind
+    id: str
+    signature: str  #: hex; how the transaction is found again in a block
+    body: str  #: JSON, byte for byte what is sent
+    reference: int  #: number of the block that it refers to
+    expiration: int  #: seconds since 1970, chain time
+    jobs: tuple[int, ...]
+    fees: tuple[int, ...]  #: satoshi of the core asset, one an operation
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """A signed transaction in the ledger."""
+
+    number: int
+    kind: Kind
+    id: str
+    signature: str
+    body: str
+    reference: int  #: number of the block that it refers to
+    expiration: int
+    fate: Fate
+    block_num: int | None
+    jobs: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BlockEffects:
+    """What one block means to the ledger."""
+
+    number: int
+    id: str
+    #: signature → the ids its operations created or touched, None where an operation has none
+    results: dict[str, tuple[str | None, ...]]
+    accounts: tuple[tuple[str, str], ...]  #: (name, account id) registered in it, by anyone
+
+
+@dataclass(frozen=True, slots=True)
+class ChainFacts:
+    """What the chain's owner last saw, as the HTTP side shows it; None until it was seen."""
+
+    chain_id: str | None = None
+    prefix: str | None = None  #: of public keys, such as PPY
+    symbol: str | None = None  #: of the core asset
+    precision: int | None = None  #: decimals of the core asset
+    registrar_id: str | None = None
+    balance: int | None = None  #: the registrar's, satoshi
+    fee: int | None = None  #: of a cheap name of usual length now, satoshi
+    head_block: int | None = None
+    head_time: int | None = None  #: seconds since 1970, chain time
+    irreversible_block: int | None = None
+    connected: bool = False
+    node: str | None = None  #: URL of the node in use, without credentials
+    failovers: int = 0
+    trouble: str | None = None  #: why no node is in use, for people
+    names_complete: bool = False  #: the names cache holds every name of the chain
+    seen_at: int | None = None  #: milliseconds since 1970, local clock
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What acceptance is held to; decided inside the ledger's own transaction."""
+
+    address: str | None  #: the client's IPv4 address or IPv6 /64; None is exempt
+    interval: int  #: seconds between two signups of one address
+    queue: int  #: jobs that may wait for a drain
+    initial_balance: str | None = None  #: what this signup is to be paid, core asset, decimal text
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Why intake or drain stands still."""
+
+    reason: str
+    by: str  #: "faucet", or the operator's name
+    since: int  #: milliseconds since 1970, UTC
