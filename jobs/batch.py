@@ -1,0 +1,133 @@
+"""Pure decisions of a drain: what goes into which transaction, and what a refusal means for whom."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate
+
+from chain.refusals import Cause, Refusal
+from chain.transactions import Operation
+from jobs.errors import Code
+from jobs.model import Job
+
+#: Bytes of a signed transaction beside its operations: header, counts, one signature; rounded up.
+ENVELOPE = 82
+#: Operations in one transaction at the most: above some 15,700 a node answers an error after it took them.
+OPERATIONS_MOST = 1000
+#: Tries of a signup that the chain refuses without a clear cause.
+TRIES_MOST = 8
+
+Reason = tuple[Code, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A job with the operation that serves it."""
+
+    job: Job
+    operation: Operation
+    size: int  #: bytes in a transaction
+    fee: int  #: satoshi
+    cost: int  #: what the registrar must have for it, fee included, satoshi
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What to do after a node refused a transaction."""
+
+    guilty: dict[int, Reason] = field(default_factory=dict)  #: jobs that fail for good
+    again: tuple[tuple[Candidate, ...], ...] = ()  #: to be sent again at once, each in its own transaction
+    counted: bool = False  #: the jobs that go back to the queue have used up a try
+    obstacle: str | None = None  #: why no other signup could be registered now either
+    known: bool = False  #: the node has this very transaction
+
+
+def fill(candidates: Iterable[Candidate], maximum_size: int) -> list[tuple[Candidate, ...]]:
+    """`candidates` in as few transactions of at most `maximum_size` bytes as their order allows."""
+    transactions: list[list[Candidate]] = []
+    size = maximum_size
+    for candidate in candidates:
+        if size + candidate.size > maximum_size or len(transactions[-1]) == OPERATIONS_MOST:
+            transactions.append([])
+            size = ENVELOPE
+        transactions[-1].append(candidate)
+        size += candidate.size
+    return [tuple(transaction) for transaction in transactions]
+
+
+def before_fee_step(registered: int, accounts_per_fee_scale: int, bitshifts: int) -> int | None:
+    """How many more accounts may be registered at the present fee; None: any number.
+
+    After every `accounts_per_fee_scale` registrations of a maintenance interval the chain shifts the basic
+    fee left by `bitshifts`, and refuses a transaction across that step whole (account_evaluator.cpp).
+    """
+    if not bitshifts or not accounts_per_fee_scale:
+        return None
+    return accounts_per_fee_scale - registered % accounts_per_fee_scale
+
+
+def affordable(candidates: Sequence[Candidate], balance: int) -> Sequence[Candidate]:
+    """The first of `candidates` that `balance`, satoshi, pays for together."""
+    total = accumulate(candidate.cost for candidate in candidates)
+    return candidates[: sum(cost <= balance for cost in total)]
+
+
+def judge(candidates: tuple[Candidate, ...], refusal: Refusal) -> Verdict:
+    """What the refusal of a registration that carried `candidates` means for each of them.
+
+    Innocent signups never fail for a neighbour. Those in no field of the verdict go back to the queue.
+    """
+    if refusal.cause is Cause.KNOWN:
+        return Verdict(known=True)
+    if refusal.cause in _OBSTACLES:
+        return Verdict(obstacle=_OBSTACLES[refusal.cause])
+    if refusal.cause in _SIGN_ANEW:
+        return Verdict()
+    position = _position(candidates, refusal)
+    if refusal.cause is Cause.FEE_TOO_LOW:
+        # The later ones owe more than was asked a moment ago: the next drain asks again.
+        return Verdict(again=_groups(candidates[: position or 0]))
+    if position is not None:
+        return _isolate(candidates, position, refusal)
+    if len(candidates) > 1:
+        half = len(candidates) // 2
+        return Verdict(again=(candidates[:half], candidates[half:]))
+    return _blame(candidates[0], refusal)
+
+
+def _isolate(candidates: tuple[Candidate, ...], position: int, refusal: Refusal) -> Verdict:
+    others = _groups(candidates[:position] + candidates[position + 1 :])
+    if refusal.cause is Cause.NAME_TAKEN:
+        # The next drain looks the name up: it may be ours, from an earlier try.
+        return Verdict(again=others)
+    blame = _blame(candidates[position], refusal)
+    return Verdict(guilty=blame.guilty, again=others, counted=blame.counted)
+
+
+def _blame(candidate: Candidate, refusal: Refusal) -> Verdict:
+    code = _AT_ONCE.get(refusal.cause)
+    if code is None and candidate.job.attempts + 1 < TRIES_MOST:
+        return Verdict(counted=True)
+    sentence = f"The chain refused the account: {refusal.text}"
+    return Verdict(guilty={candidate.job.number: (code or Code.CHAIN_REFUSED, sentence)})
+
+
+def _groups(candidates: tuple[Candidate, ...]) -> tuple[tuple[Candidate, ...], ...]:
+    return (candidates,) if candidates else ()
+
+
+def _position(candidates: Sequence[Candidate], refusal: Refusal) -> int | None:
+    if refusal.operation is None:
+        return None
+    name = refusal.operation[1].get("name")
+    names = [candidate.job.signup.name for candidate in candidates]
+    return names.index(name) if name in names else None
+
+
+_OBSTACLES = {
+    Cause.INSUFFICIENT_BALANCE: "The registrar's balance does not pay for another account.",
+    Cause.NOT_LIFETIME_MEMBER: "The registrar is not a lifetime member.",
+    Cause.MISSING_AUTHORITY: "The registrar's key does not match its active authority.",
+    Cause.IRRELEVANT_SIGNATURE: "The registrar's key does not match its active authority.",
+}
+_SIGN_ANEW = frozenset({Cause.EXPIRED, Cause.EXPIRATION_TOO_FAR, Cause.UNKNOWN_REFERENCE})
+_AT_ONCE = {Cause.INVALID_NAME: Code.INVALID_NAME, Cause.INVALID_KEY: Code.INVALID_KEY}

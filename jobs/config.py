@@ -1,0 +1,250 @@
+"""The configuration file: flat keys, typed, every mistake named with its key and line."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from dataclasses import fields as fields_of
+from decimal import Decimal
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from jobs import values
+from jobs.values import Network, Parser, ValueProblemError
+
+#: Keys of the predecessor that are accepted and mean nothing any more, and why.
+NO_LONGER_NEEDED = {"redis_ip": "the ledger is a file, no Redis is used"}
+
+#: Environment variables that override the file.
+ENVIRONMENT = {"FAUCET_WIF": "wif", "FAUCET_SECRET_KEY": "secret_key", "FAUCET_MAIL_PASS": "mail_pass"}
+
+DEV_REGISTRAR = "faucet"  #: the dev chain's
+OPTIONAL_FIELDS = ("refcode", "referrer", "email", "real_name")
+LOG_LEVELS = ("debug", "info", "warning", "error")
+
+
+class ConfigError(Exception):
+    """A mistake in the configuration: one line that names the key and the file's line."""
+
+    def __init__(self, where: str, sentence: str, *, key: str | None = None) -> None:
+        super().__init__(f"{where}: {key}: {sentence}" if key else f"{where}: {sentence}")
+        self.key = key
+
+
+def _key(parse: Parser, default: Any, description: str, **options: Any) -> Any:
+    """A field of Settings: a key of the file with its parser, default and one line for people."""
+    metadata = {"parse": parse, "description": description}
+    return field(default=default, metadata=metadata, **options)
+
+
+_NAMES = values.list_of(values.account_name)
+_TEXTS = values.list_of(values.text)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that can be configured, typed. Units are in the descriptions."""
+
+    witness_url: tuple[str, ...] = _key(
+        values.list_of(values.websocket_url), ("devchain",), "nodes, tried in order, or devchain"
+    )
+    registrar: str = _key(values.account_name, DEV_REGISTRAR, "account that pays and signs; a lifetime member")
+    wif: str | None = _key(values.optional(values.wif), None, "the registrar's private active key", repr=False)
+    wif_file: Path | None = _key(values.optional(values.text), None, "file that holds that key instead")
+    default_referrer: str = _key(
+        values.account_name, DEV_REGISTRAR, "referrer where none is asked for; default: the registrar"
+    )
+    referrer_percent: int = _key(values.percent, 0, "percent of the fees that go to the referrer")
+    core_asset: str | None = _key(values.optional(values.text), None, "if given, must be the chain's core asset")
+    max_account_fee: Decimal | None = _key(
+        values.optional(values.amount), None, "core asset; above this fee an account nothing is registered"
+    )
+    enable_initial_balance: bool = _key(values.flag, False, "pay every new account an initial balance")
+    initial_balance: Decimal = _key(values.amount, Decimal(0), "that balance, core asset")
+    disable_premium_names: bool = _key(values.flag, True, "refuse names that cost the premium fee")
+    nobroadcast: bool = _key(values.flag, False, "safety mode: accept, and send nothing to the chain")
+    minIPAge: int = _key(  # noqa: N815  # the predecessor's spelling
+        values.whole(0, 10**8), 300, "seconds between two signups of one address"
+    )
+    restrict_ip: bool = _key(values.flag, True, "hold addresses to minIPAge")
+    address_retention: int | None = _key(
+        values.optional(values.whole(0, 10**8)), None, "seconds that addresses are kept; default minIPAge"
+    )
+    require_fields: tuple[str, ...] = _key(
+        values.list_of(values.one_of(*OPTIONAL_FIELDS)), (), "further fields that a signup must have"
+    )
+    proxy: str | None = _key(values.optional(values.account_name), None, "account that new accounts vote through")
+    additional_owner_accounts: tuple[str, ...] = _key(_NAMES, (), "accounts added to every owner authority")
+    additional_active_accounts: tuple[str, ...] = _key(_NAMES, (), "accounts added to every active authority")
+    additional_owner_keys: tuple[str, ...] = _key(_TEXTS, (), "public keys added to every owner authority")
+    additional_active_keys: tuple[str, ...] = _key(_TEXTS, (), "public keys added to every active authority")
+    reply_wait: float = _key(values.seconds(0, 600), 0.0, "seconds to hold a reply until the account is in a block")
+    reply_wait_max: float = _key(values.seconds(0, 600), 30.0, "seconds that a client may ask to be held")
+    host: str = _key(values.text, "127.0.0.1", "address to serve on")
+    port: int = _key(values.whole(0, 65535), 5000, "port to serve on; 0 is any free one")
+    workers: int = _key(values.whole(1, 64), 1, "processes that serve HTTP")
+    trusted_proxies: tuple[Network, ...] = _key(
+        values.list_of(values.network),
+        tuple(values.network(loopback) for loopback in ("127.0.0.0/8", "::1")),
+        "addresses or networks whose X-Forwarded-For is believed",
+    )
+    cors_origins: tuple[str, ...] = _key(_TEXTS, ("*",), "origins whose pages may call the API")
+    ledger: Path = _key(values.text, "faucet.db", "file of the ledger")
+    queue_limit: int = _key(values.whole(1, 10**9), 100_000, "signups that may wait before new ones are refused")
+    drain_interval: float = _key(values.seconds(0.05, 3600), 1.0, "seconds between two drains")
+    transaction_expiration: int = _key(
+        values.whole(10, 3600), 60, "seconds of chain time that a transaction stays valid"
+    )
+    node_timeout: float = _key(values.seconds(0.1, 600), 10.0, "seconds that a node has to answer")
+    max_head_age: int = _key(values.whole(1, 10**6), 60, "seconds; a node whose head is older is not used")
+    devchain_port: int = _key(values.whole(0, 65535), 0, "port of the embedded dev chain; 0 is any free one")
+    devchain_data: Path = _key(values.text, "devchain.journal", "file of the embedded dev chain")
+    devchain_block_interval: float = _key(values.seconds(0.01, 30), 1.0, "its seconds between blocks")
+    balance_mailthreshold: Decimal = _key(values.amount, Decimal(0), "core asset; below it the admins get a mail")
+    admins: tuple[str, ...] = _key(_TEXTS, (), "mail addresses of the operators")
+    mail_host: str | None = _key(values.optional(values.text), None, "mail server, HOST:PORT")
+    mail_user: str | None = _key(values.optional(values.text), None, "user at the mail server")
+    mail_pass: str | None = _key(values.optional(values.secret), None, "password there", repr=False)
+    mail_from: str | None = _key(values.optional(values.text), None, "sender of the mails")
+    secret_key: str | None = _key(values.optional(values.secret), None, "signs login cookies", repr=False)
+    admin_password_hash: str | None = _key(values.optional(values.secret), None, "opens /admin", repr=False)
+    log_level: str = _key(values.one_of(*LOG_LEVELS), "info", "least important log lines to write")
+    notes: tuple[str, ...] = ()  #: what the operator should know of the file, one sentence each
+
+    @property
+    def uses_devchain(self) -> bool:
+        """Whether the embedded dev chain is the chain."""
+        return self.witness_url == ("devchain",)
+
+    @property
+    def payment(self) -> Decimal | None:
+        """The initial balance of a new account, core asset; None if none is paid."""
+        return self.initial_balance if self.enable_initial_balance and self.initial_balance else None
+
+    @property
+    def retention(self) -> int:
+        """Seconds that client addresses are kept."""
+        return self.minIPAge if self.address_retention is None else self.address_retention
+
+
+def keys() -> dict[str, Mapping[str, Any]]:
+    """Each key of the file with its `parse` and `description`."""
+    return {entry.name: entry.metadata for entry in fields_of(Settings) if entry.metadata}
+
+
+def describe() -> list[tuple[str, Any, str]]:
+    """(key, default, description) of every key, for the documentation."""
+    return [
+        (entry.name, entry.default, entry.metadata["description"]) for entry in fields_of(Settings) if entry.metadata
+    ]
+
+
+def load(path: Path, environ: Mapping[str, str]) -> Settings:
+    """The settings in the file `path`, overridden by `environ`. Raises ConfigError."""
+    given, lines, notes = _read(path)
+    for variable, key in ENVIRONMENT.items():
+        if environ.get(variable):
+            given[key] = environ[variable]
+    parsed = {key: _parse(path, key, value, lines.get(key)) for key, value in given.items()}
+    # Who registers also refers, unless somebody else is named.
+    parsed.setdefault("default_referrer", parsed.get("registrar", DEV_REGISTRAR))
+    settings = Settings(**{**parsed, **_paths(path, parsed)}, notes=tuple(notes))
+    problem = _contradiction(settings, given)
+    if problem is not None:
+        key, sentence = problem
+        raise ConfigError(_where(path, lines.get(key)), sentence, key=key)
+    return settings if settings.wif_file is None else _with_key_of_file(path, settings, lines)
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, int], list[str]]:
+    """The file's keys with their values and lines, and what to tell the operator."""
+    try:
+        root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(str(path.name), f"can't be read: {error}") from None
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else None
+        raise ConfigError(_where(path, line), f"is not YAML: {error.problem}") from None
+    if root is None:
+        return {}, {}, []
+    if not isinstance(root, yaml.MappingNode):
+        raise ConfigError(path.name, "must be a list of lines such as 'port: 5000'")
+    return _read_keys(path, root)
+
+
+def _read_keys(path: Path, root: yaml.MappingNode) -> tuple[dict[str, Any], dict[str, int], list[str]]:
+    given: dict[str, Any] = {}
+    lines: dict[str, int] = {}
+    notes = []
+    for key_node, value_node in root.value:
+        key, line = str(key_node.value), key_node.start_mark.line + 1
+        if key in NO_LONGER_NEEDED:
+            notes.append(f"{_where(path, line)}: {key} is no longer needed: {NO_LONGER_NEEDED[key]}")
+            continue
+        _check_key(path, key, line, lines)
+        lines[key] = line
+        value = yaml.constructor.SafeConstructor().construct_document(value_node)
+        if value is not None:
+            given[key] = value
+    return given, lines, notes
+
+
+def _check_key(path: Path, key: str, line: int, lines: Mapping[str, int]) -> None:
+    if key in lines:
+        raise ConfigError(_where(path, line), f"stands already in line {lines[key]}", key=key)
+    if key not in keys():
+        nearest = get_close_matches(key, keys(), n=1, cutoff=0.0)[0]
+        raise ConfigError(_where(path, line), f"is not a key of this file; the nearest is {nearest}", key=key)
+
+
+def _parse(path: Path, key: str, value: Any, line: int | None) -> Any:
+    try:
+        return keys()[key]["parse"](value)
+    except ValueProblemError as error:
+        raise ConfigError(_where(path, line), str(error), key=key) from None
+
+
+def _where(path: Path, line: int | None) -> str:
+    return path.name if line is None else f"{path.name}:{line}"
+
+
+def _paths(path: Path, parsed: Mapping[str, Any]) -> dict[str, Path]:
+    """The keys that are paths: they are relative to the file."""
+    defaults = {"ledger": "faucet.db", "devchain_data": "devchain.journal"}
+    named = {key: parsed.get(key, default) for key, default in defaults.items()}
+    if "wif_file" in parsed:
+        named["wif_file"] = parsed["wif_file"]
+    return {key: path.absolute().parent / value for key, value in named.items()}
+
+
+def _contradiction(settings: Settings, given: Mapping[str, Any]) -> tuple[str, str] | None:
+    """The key to blame where two keys don't go together, and why."""
+    if settings.wif is not None and settings.wif_file is not None:
+        return "wif_file", "wif is given too: only one of them can be"
+    if settings.reply_wait > settings.reply_wait_max:
+        return "reply_wait", "is longer than reply_wait_max"
+    if settings.retention < settings.minIPAge:
+        return "address_retention", "is shorter than minIPAge, so addresses would be forgotten too early"
+    if "devchain" in settings.witness_url and not settings.uses_devchain:
+        return "witness_url", "devchain can't be one of several nodes"
+    if settings.uses_devchain:
+        return None
+    missing = [] if "registrar" in given else ["registrar"]
+    if settings.wif is None and settings.wif_file is None:
+        missing.append("wif")
+    return (missing[0], "is needed for a chain of your own") if missing else None
+
+
+def _with_key_of_file(path: Path, settings: Settings, lines: Mapping[str, int]) -> Settings:
+    file = settings.wif_file
+    if file is None:
+        return settings
+    try:
+        key = values.wif(file.read_text().strip())
+    except (OSError, UnicodeDecodeError) as error:
+        where = _where(path, lines.get("wif_file"))
+        raise ConfigError(where, f"can't be read: {error.__class__.__name__}", key="wif_file") from None
+    except ValueProblemError as error:
+        raise ConfigError(_where(path, lines.get("wif_file")), f"its key {error}", key="wif_file") from None
+    return replace(settings, wif=key)

@@ -1,0 +1,163 @@
+"""The part that owns the chain: one connection, one tracker, one drainer."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+
+from tornado.ioloop import PeriodicCallback
+
+from chain.errors import LinkError, Refused, UnfitNode
+from chain.keys import PrivateKey
+from chain.link import Call, Link
+from chain.node import Head, Node
+from jobs.config import Settings
+from jobs.drainer import Drainer
+from jobs.errors import FaucetError
+from jobs.facts import Facts
+from jobs.ledger import Ledger
+from jobs.metrics import Metrics
+from jobs.names import fill_names
+from jobs.situation import Identity, price
+from jobs.tracker import Tracker
+
+log = logging.getLogger("faucet.owner")
+
+STOP_WITHIN = 3.0  #: seconds that a step in hand may take when the program stops; what it does is on disk anyway
+FORGET_EVERY = 60.0  #: seconds between two erasures of old client addresses
+LOOK_EVERY = 1.0  #: seconds between two looks at whether the connection still stands
+
+
+class ChainOwner:
+    """Keeps the connection, follows blocks and drains. For one ledger one such part runs."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        urls: tuple[str, ...],
+        key: PrivateKey,
+        ledger: Ledger,
+        metrics: Metrics,
+        node_class: type[Node] = Node,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._settings = settings
+        self._key = key
+        self._ledger = ledger
+        self._clock = clock
+        self._identity: Identity | None = None
+        self._new_block = asyncio.Event()
+        self._facts = Facts(ledger, clock=clock)
+        self._link = Link(urls, greet=self._greet, on_block=self._new_block.set, timeout=settings.node_timeout)
+        self._node = node_class(self._link.call)
+        self._tracker = Tracker(node=self._node, ledger=ledger, settings=settings, metrics=metrics, clock=clock)
+        self._drainer = Drainer(
+            link=self._link,
+            node=self._node,
+            ledger=ledger,
+            settings=settings,
+            metrics=metrics,
+            identity=lambda: self._identity,
+        )
+        self._timers = [
+            PeriodicCallback(self._drainer.wake, settings.drain_interval * 1000),
+            PeriodicCallback(self._note_connection, LOOK_EVERY * 1000),
+            PeriodicCallback(self._forget_addresses, FORGET_EVERY * 1000),
+        ]
+        self._drains: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Begin; returns at once, whether a node is there or not. Raises FaucetError without a ledger."""
+        await self._facts.load()
+        self._drains = asyncio.create_task(self._drainer.run(), name="drainer")
+        self._tasks = [
+            asyncio.create_task(self._link.run(), name="chain link"),
+            asyncio.create_task(self._follow(), name="tracker"),
+            asyncio.create_task(fill_names(self._link, self._node, self._ledger, self._facts), name="names"),
+        ]
+        for timer in self._timers:
+            timer.start()
+
+    async def stop(self) -> None:
+        """Finish the drain in hand, within STOP_WITHIN seconds, then close the connection."""
+        for timer in self._timers:
+            timer.stop()
+        if self._drains is None:
+            return
+        self._drainer.stop()
+        await asyncio.wait({self._drains}, timeout=STOP_WITHIN)
+        tasks = [self._drains, *self._tasks]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _greet(self, call: Call) -> None:
+        """Take a node only if it is on the ledger's chain and near its head. Raises UnfitNode."""
+        node = Node(call)
+        chain_id, head = await node.chain_id(), await node.head()
+        expected = self._facts.now.chain_id
+        if expected not in (None, chain_id):
+            raise UnfitNode(f"is on the chain {chain_id[:8]}…, but the ledger belongs to {str(expected)[:8]}…")
+        age = self._clock() - head.time
+        if age > self._settings.max_head_age:
+            raise UnfitNode(f"is out of sync: its head block is {age:.0f} seconds old")
+        if self._identity is None:
+            self._identity = await self._identify(node, chain_id)
+
+    async def _identify(self, node: Node, chain_id: str) -> Identity:
+        """What the chain is; the ledger belongs to it from now on."""
+        prefix, asset = await node.prefix(), await node.core_asset()
+        if self._settings.core_asset not in (None, asset.symbol):
+            raise UnfitNode(f"has the core asset {asset.symbol}, the configuration says {self._settings.core_asset}")
+        await self._facts.update(chain_id=chain_id, prefix=prefix, symbol=asset.symbol, precision=asset.precision)
+        return Identity(chain_id, prefix, asset.symbol, asset.precision, self._key)
+
+    async def _follow(self) -> None:
+        """Follow each new block, then let the drainer go on from there."""
+        while True:
+            await self._new_block.wait()
+            self._new_block.clear()
+            try:
+                await self._note_head(await self._tracker.follow())
+            except (LinkError, Refused, FaucetError) as error:
+                log.warning("following put off: %s", error)
+            self._drainer.wake()
+
+    async def _note_head(self, head: Head) -> None:
+        """Tell the HTTP side what the chain looks like now."""
+        facts = self._facts.now
+        registrar = (await self._node.accounts([self._settings.registrar]))[0]
+        parameters = await self._node.parameters()
+        await self._facts.update(
+            registrar_id=None if registrar is None else registrar.id,
+            balance=None if registrar is None else await self._node.balance(registrar.id),
+            fee=price(parameters, facts.prefix or ""),
+            head_block=head.number,
+            head_time=head.time,
+            irreversible_block=head.irreversible,
+            **self._connection(),
+        )
+
+    async def _note_connection(self) -> None:
+        """Tell the HTTP side when the connection is lost; a new one tells itself by its first block."""
+        if self._facts.now.connected == self._link.connected:
+            return
+        try:
+            await self._facts.update(**self._connection())
+        except FaucetError as error:
+            log.warning("connection not noted: %s", error)
+
+    def _connection(self) -> dict[str, str | int | bool | None]:
+        link = self._link
+        return {
+            "connected": link.connected, "node": link.url, "failovers": link.failovers, "trouble": link.trouble,
+        }  # fmt: skip
+
+    async def _forget_addresses(self) -> None:
+        before = int((self._clock() - self._settings.retention) * 1000)
+        try:
+            await self._ledger.forget_addresses(before)
+        except FaucetError as error:
+            log.warning("addresses not erased: %s", error)

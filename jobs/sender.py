@@ -1,0 +1,114 @@
+"""Signing, writing ahead and broadcasting: the one place where a transaction leaves."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+from chain.errors import NotSent, OutcomeUnknown, Refused
+from chain.link import Link
+from chain.node import Head, Node
+from chain.refusals import Cause, Refusal
+from chain.transactions import Reference, sign, with_fee
+from jobs.batch import Candidate
+from jobs.ledger import Ledger
+from jobs.metrics import Metrics
+from jobs.model import Draft, Kind, Transaction
+from jobs.situation import Situation
+
+log = logging.getLogger("faucet.sender")
+
+IN_FLIGHT = 32  #: broadcasts that wait for their answers side by side
+RESEND_AFTER = 4  #: blocks without a transaction before its bytes are sent again
+
+Group = tuple[Candidate, ...]
+
+
+class Sender:
+    """Sends transactions that are on disk, and remembers over which connection."""
+
+    def __init__(self, *, link: Link, node: Node, ledger: Ledger, metrics: Metrics) -> None:
+        self._link = link
+        self._node = node
+        self._ledger = ledger
+        self._metrics = metrics
+        self._sent: dict[int, tuple[int, int]] = {}  # transaction → the connection and head block of its last send
+        self._slots = asyncio.Semaphore(IN_FLIGHT)
+
+    async def send(
+        self, kind: Kind, groups: Sequence[Group], situation: Situation, reference: Reference
+    ) -> list[tuple[Transaction, Group, Refusal]]:
+        """Sign a transaction for each group, write all of them ahead, then broadcast them.
+
+        Returns those that the node refused. A lost connection is no refusal: the outcome is unknown then,
+        and `resend` repeats the same bytes.
+        """
+        drafts = await asyncio.to_thread(_draft_all, kind, groups, situation, reference)
+        recorded = await self._ledger.record_signed(drafts)
+        carried = {draft.signature: group for draft, group in zip(drafts, groups, strict=True)}
+        refusals = await asyncio.gather(*(self._broadcast(transaction, situation.head) for transaction in recorded))
+        return [
+            (transaction, carried[transaction.signature], refusal)
+            for transaction, refusal in zip(recorded, refusals, strict=True)
+            if refusal is not None
+        ]
+
+    async def resend(self, head: Head) -> None:
+        """Send the same bytes again where the outcome is unknown: a node refuses what it already has.
+
+        Whatever it answers, only a block or time decides: an earlier send may have reached another node.
+        """
+        live = await self._ledger.live()
+        self._sent = {transaction.number: self._sent.get(transaction.number, (-1, 0)) for transaction in live}
+        stale = [transaction for transaction in live if self._is_stale(transaction, head)]
+        await asyncio.gather(*(self._broadcast(transaction, head) for transaction in stale))
+
+    def _is_stale(self, transaction: Transaction, head: Head) -> bool:
+        connection, block = self._sent[transaction.number]
+        if transaction.expiration < head.time:
+            return False
+        return connection != self._link.epoch or head.number - block >= RESEND_AFTER
+
+    async def _broadcast(self, transaction: Transaction, head: Head) -> Refusal | None:
+        async with self._slots:
+            self._sent[transaction.number] = (self._link.epoch, head.number)
+            try:
+                await self._node.broadcast(transaction.body)
+            except Refused as error:
+                self._count(transaction, "refused" if error.refusal.cause is not Cause.KNOWN else "known")
+                return error.refusal
+            except (NotSent, OutcomeUnknown) as error:
+                self._sent.pop(transaction.number, None)
+                log.warning("transaction=%s outcome=unknown reason=%s", transaction.id, error)
+                self._count(transaction, "unknown")
+                return None
+        self._count(transaction, "accepted")
+        return None
+
+    def _count(self, transaction: Transaction, outcome: str) -> None:
+        self._metrics.transactions_total.labels(kind=transaction.kind, outcome=outcome).inc()
+
+
+def _draft_all(kind: Kind, groups: Sequence[Group], situation: Situation, reference: Reference) -> list[Draft]:
+    return [_draft(kind, group, situation, reference) for group in groups]
+
+
+def _draft(kind: Kind, group: Group, situation: Situation, reference: Reference) -> Draft:
+    identity = situation.identity
+    signed = sign(
+        [with_fee(candidate.operation, candidate.fee) for candidate in group],
+        reference=reference,
+        expiration=situation.expiration,
+        chain_id=identity.chain_id,
+        prefix=identity.prefix,
+        key=identity.key,
+    )
+    return Draft(
+        kind=kind,
+        id=signed.id,
+        signature=signed.signature,
+        body=signed.body,
+        reference=reference.number,
+        expiration=situation.expiration,
+        jobs=tuple(candidate.job.number for candidate in group),
+        fees=tuple(candidate.fee for candidate in group),
+    )

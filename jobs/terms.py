@@ -1,0 +1,53 @@
+"""What every account of this faucet shares: registrar, referrer's share, proxy, further authorities."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from chain.node import Account
+from chain.transactions import Operation, account_create
+from jobs.config import Settings
+from jobs.model import Signup
+
+#: "proxy-to-self", what an account votes through that names no proxy (chain source, config.hpp).
+PROXY_TO_SELF = "1.2.5"
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """The registrar's side of an account_create."""
+
+    settings: Settings
+    ids: Mapping[str, str]  #: account ids by name, of the accounts that the settings name
+
+    def operation(self, signup: Signup, referrer_id: str, fee: int = 0) -> Operation:
+        """The account_create for `signup`, with `fee` in satoshi. Raises KeyError for an account without id."""
+        settings = self.settings
+        return account_create(
+            registrar=self.ids[settings.registrar],
+            referrer=referrer_id,
+            referrer_percent=settings.referrer_percent,
+            name=signup.name,
+            owner_key=signup.owner_key,
+            active_key=signup.active_key,
+            memo_key=signup.memo_key,
+            fee=fee,
+            voting_account=PROXY_TO_SELF if settings.proxy is None else self.ids[settings.proxy],
+            extra_owner_keys=settings.additional_owner_keys,
+            extra_active_keys=settings.additional_active_keys,
+            extra_owner_accounts=[self.ids[name] for name in settings.additional_owner_accounts],
+            extra_active_accounts=[self.ids[name] for name in settings.additional_active_accounts],
+        )
+
+
+def named_accounts(settings: Settings) -> set[str]:
+    """The accounts that `settings` name, whose ids `Terms` needs."""
+    names = {settings.registrar, settings.default_referrer}
+    names.update(settings.additional_owner_accounts, settings.additional_active_accounts)
+    return names if settings.proxy is None else names | {settings.proxy}
+
+
+def is_ours(signup: Signup, account: Account, settings: Settings) -> bool:
+    """Whether `account` has just the owner and active keys that the faucet gives for `signup`."""
+    owner = {signup.owner_key, *settings.additional_owner_keys}
+    active = {signup.active_key, *settings.additional_active_keys}
+    return owner == set(account.owner_keys) and active == set(account.active_keys)

@@ -1,0 +1,136 @@
+"""Parsers of configuration values: each takes what YAML gave and returns it typed, or says what it must be."""
+
+from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Any
+
+from chain.keys import InvalidKeyError, PrivateKey
+from chain.names import name_problem
+
+Parser = Callable[[Any], Any]
+Network = IPv4Network | IPv6Network
+
+
+class ValueProblemError(ValueError):
+    """What a value must be, continuing "key: …"; never repeats a secret."""
+
+
+def text(value: Any) -> str:
+    """A text."""
+    if not isinstance(value, str):
+        raise ValueProblemError(f"must be a text, not {value!r}")
+    return value
+
+
+def secret(value: Any) -> str:
+    """A text that no message shows."""
+    if not isinstance(value, str):
+        raise ValueProblemError("must be a text in quotes")
+    return value
+
+
+def flag(value: Any) -> bool:
+    """Yes or no; the predecessor wrote 1 and 0 too."""
+    if value not in (True, False, 0, 1):
+        raise ValueProblemError(f"must be true or false, not {value!r}")
+    return bool(value)
+
+
+def whole(least: int, most: int) -> Parser:
+    """A whole number from `least` to `most`."""
+
+    def parse(value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+            raise ValueProblemError(f"must be a whole number from {least} to {most}, not {value!r}")
+        return value
+
+    return parse
+
+
+def seconds(least: float, most: float) -> Parser:
+    """Seconds from `least` to `most`, fractions allowed."""
+
+    def parse(value: Any) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
+            raise ValueProblemError(f"must be seconds from {least:g} to {most:g}, not {value!r}")
+        return float(value)
+
+    return parse
+
+
+def amount(value: Any) -> Decimal:
+    """An amount of the core asset, decimals allowed."""
+    if not isinstance(value, bool) and isinstance(value, int | float | str):
+        try:
+            number = Decimal(str(value))
+        except InvalidOperation:
+            number = Decimal(-1)
+        if number.is_finite() and 0 <= number < 10**15:
+            return number
+    raise ValueProblemError(f"must be an amount of the core asset, not {value!r}")
+
+
+def percent(value: Any) -> int:
+    """A percentage, returned in hundredths as the chain counts it."""
+    if not isinstance(value, bool) and isinstance(value, int | float) and 0 <= value <= 100:
+        return round(value * 100)
+    raise ValueProblemError(f"must be a percentage from 0 to 100, not {value!r}")
+
+
+def account_name(value: Any) -> str:
+    """A name that the chain's grammar allows."""
+    name = text(value)
+    if problem := name_problem(name):
+        raise ValueProblemError(f"must be an account's name. {problem}")
+    return name
+
+
+def wif(value: Any) -> str:
+    """A private key in wallet import format."""
+    try:
+        PrivateKey.from_wif(secret(value))
+    except InvalidKeyError as error:
+        raise ValueProblemError(str(error)) from None
+    return str(value)
+
+
+def network(value: Any) -> Network:
+    """An address or a network."""
+    try:
+        return ip_network(text(value), strict=False)
+    except ValueError:
+        raise ValueProblemError(f"must be an address or a network, not {value!r}") from None
+
+
+def websocket_url(value: Any) -> str:
+    """Where a node listens, or `devchain`."""
+    if not isinstance(value, str) or not (value == "devchain" or value.startswith(("ws://", "wss://"))):
+        raise ValueProblemError("must be a URL that begins with ws:// or wss://, or devchain")
+    return value
+
+
+def list_of(parse: Parser) -> Parser:
+    """A list, a single value standing for a list of one, nothing for an empty one; as a tuple."""
+
+    def parse_list(value: Any) -> tuple[Any, ...]:
+        entries = [] if value is None else value if isinstance(value, list) else [value]
+        return tuple(parse(entry) for entry in entries)
+
+    return parse_list
+
+
+def optional(parse: Parser) -> Parser:
+    """A value or nothing."""
+    return lambda value: None if value is None else parse(value)
+
+
+def one_of(*choices: str) -> Parser:
+    """One of a few words."""
+
+    def parse(value: Any) -> str:
+        if value not in choices:
+            raise ValueProblemError(f"must be one of {', '.join(choices)}, not {value!r}")
+        return str(value)
+
+    return parse

@@ -1,0 +1,59 @@
+"""A client: signs up as a wallet does, and waits for the account."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlencode
+
+import msgspec
+from tornado.httpclient import AsyncHTTPClient, HTTPResponse
+
+from chain.keys import format_public_key
+from chain.wallet import ROLES, derive_key
+from jobs.model import ENDED, IN_A_BLOCK
+
+HOLD = 20  #: seconds that one request asks the faucet to wait
+
+
+class SignupFailedError(Exception):
+    """The faucet refused, or the signup failed; the sentence is the faucet's."""
+
+
+async def sign_up(
+    url: str, name: str, password: str, *, patience: float = 120.0, clock: Callable[[], float] = time.monotonic
+) -> dict[str, Any]:
+    """Sign `name` up at the faucet at `url` with keys from `password`; its job when it is in a block.
+
+    Raises SignupFailedError if it is refused, fails, or is in no block after `patience` seconds.
+    """
+    until = clock() + patience
+    chain = (await _fetch(f"{url}/api/v1/chain"))["chain"]
+    if chain["prefix"] is None:
+        raise SignupFailedError("The faucet has not met its chain yet, please try again.")
+    keys = {
+        f"{role}_key": format_public_key(derive_key(name, role, password).public, chain["prefix"]) for role in ROLES
+    }
+    accepted = await _fetch(f"{url}/api/v1/accounts", {"account": {"name": name, **keys}})
+    job: dict[str, Any] = accepted["job"]
+    while job["state"] not in IN_A_BLOCK | ENDED and clock() < until:
+        job = (await _fetch(f"{url}{accepted['job']['url']}?{urlencode({'wait': HOLD})}"))["job"]
+    if job["state"] in IN_A_BLOCK:
+        job = (await _fetch(f"{url}{accepted['job']['url']}"))["job"]
+        return job
+    raise SignupFailedError(job.get("reason") or f"The signup is still {job['state']}.")
+
+
+async def _fetch(url: str, body: dict[str, Any] | None = None) -> Any:
+    """The JSON at `url`, or of posting `body` there. Raises SignupFailedError."""
+    options: dict[str, Any] = {} if body is None else {"method": "POST", "body": msgspec.json.encode(body)}
+    try:
+        response: HTTPResponse = await AsyncHTTPClient().fetch(
+            url, raise_error=False, request_timeout=HOLD * 2, **options
+        )
+        reply = msgspec.json.decode(response.body or b"{}")
+    except (OSError, msgspec.DecodeError) as error:
+        raise SignupFailedError(f"{url} does not answer as a faucet does: {error}") from error
+    if response.code != 200:
+        reason = reply.get("error", {}).get("base", [f"status {response.code}"])[0]
+        raise SignupFailedError(reason)
+    return reply
