@@ -1,0 +1,47 @@
+"""Which address is served by what."""
+
+from typing import Any
+
+from tornado.web import Application, RequestHandler, StaticFileHandler
+
+from handlers.accounts import AccountHandler, SignupHandler
+from handlers.base import ApiNotFound, Parts
+from handlers.health import ChainHandler, HealthHandler, MetricsHandler, ReadyHandler
+from handlers.jobs import JobEventsHandler, JobHandler
+from handlers.openapi import OpenApiHandler
+from handlers.pages import IndexPage, JobPage, PageNotFound, StatusPage
+from handlers.templates import STATIC
+
+__all__ = ["Parts", "make_app"]
+
+ROUTES: tuple[tuple[str, type[RequestHandler]], ...] = (
+    (r"/api/v1/accounts", SignupHandler),
+    (r"/faucet", SignupHandler),
+    (r"/([^/]+)/api/v1/accounts", SignupHandler),
+    (r"/api/v1/accounts/([^/]+)", AccountHandler),
+    (r"/api/v1/jobs/([^/]+)", JobHandler),
+    (r"/api/v1/jobs/([^/]+)/events", JobEventsHandler),
+    (r"/api/v1/chain", ChainHandler),
+    (r"/api/v1/openapi\.json", OpenApiHandler),
+    (r"/api(?:/.*)?", ApiNotFound),
+    (r"/healthz", HealthHandler),
+    (r"/readyz", ReadyHandler),
+    (r"/metrics", MetricsHandler),
+    (r"/", IndexPage),
+    (r"/status", StatusPage),
+    (r"/jobs/([^/]+)", JobPage),
+)
+
+
+def make_app(parts: Parts) -> Application:
+    """The application that serves with `parts`."""
+    given = {"parts": parts}
+    routes: list[Any] = [(pattern, handler, given) for pattern, handler in ROUTES]
+    routes.append((r"/static/(.*)", StaticFileHandler, {"path": str(STATIC)}))
+    return Application(
+        routes,
+        default_handler_class=PageNotFound,
+        default_handler_args=given,
+        cors_origins=frozenset(parts.settings.cors_origins),
+        log_function=lambda _: None,  # each handler writes its own line
+    )

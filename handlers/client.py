@@ -1,0 +1,65 @@
+"""Who is asking: the address that the limit between two signups counts."""
+
+from collections.abc import Iterable, Sequence
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+
+
+def client_key(peer: str, forwarded: Sequence[str], real_ip: str | None, trusted: Sequence[Network]) -> str | None:
+    """What the address limit counts: an IPv4 address, or the /64 of an IPv6 one; None is exempt.
+
+    `forwarded` are the values of X-Forwarded-For and `real_ip` that of X-Real-IP, which only a trusted peer
+    may set. A request straight from a loopback address is exempt, as in the predecessor.
+    """
+    address = _parse(peer)
+    if address is None:
+        return peer
+    if not _is_in(address, trusted):
+        return None if address.is_loopback else _key(address)
+    hops = _hops(forwarded) or ([] if real_ip is None else [real_ip])
+    if not hops:
+        return None if address.is_loopback else _key(address)
+    return _key(_client(address, hops, trusted))
+
+
+def _client(peer: Address, hops: Sequence[str], trusted: Sequence[Network]) -> Address:
+    """The first address from the right that is no proxy of ours; what stands left of it anyone could write."""
+    client = peer
+    for hop in reversed(hops):
+        address = _parse(hop)
+        if address is None:
+            return client
+        client = address
+        if not _is_in(address, trusted):
+            return client
+    return client
+
+
+def _hops(forwarded: Iterable[str]) -> list[str]:
+    return [hop.strip() for value in forwarded for hop in value.split(",") if hop.strip()]
+
+
+def _parse(text: str) -> Address | None:
+    """The address in `text`, with or without brackets, port and zone; IPv4 within IPv6 is IPv4."""
+    bare = text.strip().strip('"')
+    if bare.startswith("["):
+        bare = bare[1:].partition("]")[0]
+    elif bare.count(":") == 1:
+        bare = bare.partition(":")[0]
+    try:
+        address = ip_address(bare.partition("%")[0])
+    except ValueError:
+        return None
+    return address.ipv4_mapped or address if isinstance(address, IPv6Address) else address
+
+
+def _is_in(address: Address, networks: Iterable[Network]) -> bool:
+    return any(address in network for network in networks)
+
+
+def _key(address: Address) -> str:
+    if isinstance(address, IPv4Address):
+        return str(address)
+    return str(ip_network((address, 64), strict=False))

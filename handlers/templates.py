@@ -1,0 +1,40 @@
+"""The pages' templates."""
+
+import hashlib
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from handlers.render import core_amount, iso_time
+
+ROOT = Path(__file__).parents[1]
+STATIC = ROOT / "static"
+
+
+class Pages:
+    """Renders templates; what they show is escaped."""
+
+    def __init__(self) -> None:
+        self._environment = Environment(
+            loader=FileSystemLoader(ROOT / "templates"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._environment.globals["static"] = static_url
+        self._environment.filters["time"] = iso_time
+        self._environment.filters["core"] = core_amount
+
+    def render(self, template: str, **values: Any) -> str:
+        """The page that `template` makes of `values`. Raises UndefinedError where one is missing."""
+        return self._environment.get_template(template).render(**values)
+
+
+@cache
+def static_url(name: str) -> str:
+    """The address of a static file, which changes with its content so that browsers may keep it."""
+    digest = hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:12]
+    return f"/static/{name}?v={digest}"
