@@ -1,0 +1,363 @@
+#!/usr/bin/env python3
+"""The faucet's command line, and the wiring of its parts."""
+
+import asyncio
+import logging
+import os
+import secrets
+import signal
+import socket
+import sys
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+import msgspec
+from rich.console import Console
+from rich.table import Table
+from tornado.httpserver import HTTPServer
+from tornado.ioloop import PeriodicCallback
+
+from chain.devchain import ChainParameters, DevChain, DevChainSettings
+from chain.keys import PrivateKey
+from chain.node import Node
+from handlers.app import Parts, make_app
+from handlers.render import iso_time, job_json
+from jobs.config import ConfigError, Settings, load
+from jobs.errors import FaucetError
+from jobs.ledger import Ledger, LedgerError
+from jobs.metrics import Metrics
+from jobs.model import Job, State
+from jobs.owner import ChainOwner
+from jobs.preflight import preflight
+from jobs.snapshot import Snapshot
+from jobs.wallet import SignupFailedError, sign_up
+
+log = logging.getLogger("faucet")
+
+T = TypeVar("T")
+Stop = Callable[[], Coroutine[Any, Any, None]]
+
+DEFAULT_CONFIG = Path(__file__).with_name("config.yaml")
+BACKLOG = 4096  #: connections that may wait to be taken; Tornado's 128 loses a crowd
+REFRESH = 0.5  #: seconds between two looks at what the chain's owner wrote
+ANSWER_WITHIN = 1.0  #: seconds that replies in hand may take when the program stops
+BODY_WITHIN = 30.0  #: seconds that a request's body may take
+IDLE_WITHIN = 75.0  #: seconds that a connection may stay open without a request
+UNREAD_MOST = 1024 * 1024  #: bytes of a body that are read and thrown away to answer politely
+
+
+class Service:
+    """Everything that runs for one ledger, in one process: HTTP, the chain's owner, the embedded dev chain."""
+
+    def __init__(
+        self, settings: Settings, *, ledger_class: type[Ledger] = Ledger, node_class: type[Node] = Node
+    ) -> None:
+        self._settings = settings
+        self._ledger_class = ledger_class
+        self._node_class = node_class
+        self._metrics = Metrics()
+        self.dev_chain: DevChain | None = None
+
+    async def start(self, host: str, port: int) -> str:
+        """Open the ledger, serve on `host` and `port` (0: a free one), begin to follow the chain; the URL.
+
+        Raises LedgerError, FaucetError, or OSError where the address can't be had.
+        """
+        settings = self._settings
+        self._ledger = await self._ledger_class.open(settings.ledger)
+        self._snapshot = Snapshot(self._ledger)
+        await self._snapshot.refresh()
+        self._parts = Parts(settings, self._ledger, self._snapshot, self._metrics)
+        self._server, url = listen(self._parts, host, port)
+        self.dev_chain, urls, key = await open_chain(settings)
+        self._owner = ChainOwner(
+            settings=settings,
+            urls=urls,
+            key=key,
+            ledger=self._ledger,
+            metrics=self._metrics,
+            node_class=self._node_class,
+        )
+        await self._owner.start()
+        self._refresher = PeriodicCallback(self._refresh, REFRESH * 1000)
+        self._refresher.start()
+        return url
+
+    async def stop(self) -> None:
+        """Answer what was accepted, finish the drain in hand, close everything."""
+        self._server.stop()
+        self._refresher.stop()
+        self._ledger.changes.close()
+        await self._ledger.finish_intake()
+        await self._parts.in_flight.wait_none(ANSWER_WITHIN)
+        await self._owner.stop()
+        await self._server.close_all_connections()
+        if self.dev_chain is not None:
+            await self.dev_chain.stop()
+        await self._ledger.close()
+
+    async def _refresh(self) -> None:
+        try:
+            await self._snapshot.refresh()
+        except FaucetError as error:
+            log.warning("facts not read: %s", error)
+
+
+def listen(parts: Parts, host: str, port: int) -> tuple[HTTPServer, str]:
+    """A server of the application, and its URL. Raises OSError."""
+    server = HTTPServer(
+        make_app(parts),
+        max_body_size=UNREAD_MOST,
+        body_timeout=BODY_WITHIN,
+        idle_connection_timeout=IDLE_WITHIN,
+    )
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
+    listener.setblocking(False)
+    server.add_socket(listener)
+    name, bound = listener.getsockname()[:2]
+    return server, f"http://[{name}]:{bound}" if ":" in name else f"http://{name}:{bound}"
+
+
+async def open_chain(settings: Settings) -> tuple[DevChain | None, tuple[str, ...], PrivateKey]:
+    """The embedded dev chain if the settings want it, the nodes to use, and the key to sign with."""
+    if not settings.uses_devchain:
+        return None, settings.witness_url, PrivateKey.from_wif(settings.wif or "")
+    options = DevChainSettings(
+        port=settings.devchain_port,
+        data=settings.devchain_data,
+        block_interval=settings.devchain_block_interval,
+        registrar=settings.registrar,
+    )
+    if settings.wif is not None:
+        options = replace(options, registrar_key=PrivateKey.from_wif(settings.wif))
+    dev_chain = DevChain(options)
+    try:
+        await dev_chain.start()
+    except OSError:
+        # The port is only a convenience for wallets: another faucet on this machine may have it.
+        log.warning("devchain_port %d is taken, a free one is used", settings.devchain_port)
+        dev_chain = DevChain(replace(options, port=0))
+        await dev_chain.start()
+    return dev_chain, (dev_chain.url,), options.registrar_key
+
+
+async def run_until_stopped(start: Callable[[], Coroutine[Any, Any, Stop]]) -> None:
+    """Start something, and call what that returned when SIGTERM or SIGINT comes."""
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    stop = await start()
+    await stopped.wait()
+    await stop()
+
+
+def serve_until_stopped(service: Service, host: str, port: int) -> None:
+    """Serve until SIGTERM or SIGINT; the first line of standard output says where."""
+
+    async def start() -> Stop:
+        url = await service.start(host, port)
+        click.echo(f"listening on {url}")
+        if service.dev_chain is not None:
+            announce(service.dev_chain)
+        return service.stop
+
+    asyncio.run(run_until_stopped(start))
+
+
+def announce(dev_chain: DevChain) -> None:
+    """Say where a dev chain is, and what a client must know of it."""
+    click.echo(f"dev chain on {dev_chain.url}")
+    click.echo(f"chain id {dev_chain.chain.chain_id}")
+    click.echo(f"registrar {dev_chain.registrar}")
+    sys.stdout.flush()
+
+
+def start_logging(settings: Settings) -> None:
+    """Log to standard error, one line an event."""
+    level = settings.log_level.upper()
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True)
+    logging.getLogger("websockets").setLevel(logging.WARNING)
+    for note in settings.notes:
+        log.warning("%s", note)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Account faucet for Graphene chains: a name and three public keys become an account."""
+
+
+def configured(command: Callable[..., None]) -> Callable[..., None]:
+    """Give `command` the option --config, and the settings in its place."""
+
+    @click.option("--config", type=click.Path(path_type=Path), default=DEFAULT_CONFIG, show_default="config.yaml")
+    def wrapped(config: Path, **options: Any) -> None:
+        try:
+            settings = load(config, os.environ)
+        except ConfigError as error:
+            click.echo(str(error), err=True)
+            sys.exit(2)
+        start_logging(settings)
+        try:
+            command(settings, **options)
+        except (LedgerError, FaucetError, SignupFailedError, OSError) as error:
+            click.echo(str(error), err=True)
+            sys.exit(1)
+
+    wrapped.__name__ = command.__name__
+    wrapped.__doc__ = command.__doc__
+    wrapped.__click_params__ = [*wrapped.__click_params__, *getattr(command, "__click_params__", [])]  # type: ignore[attr-defined]  # where click keeps what its decorators collect
+    return wrapped
+
+
+@main.command()
+@configured
+@click.option("--workers", type=click.IntRange(1, 1), default=None, help="Processes that serve HTTP; one for now.")
+@click.option("--host", default=None, help="Address to serve on.")
+@click.option("--port", type=click.IntRange(0, 65535), default=None, help="Port to serve on; 0 is any free one.")
+def serve(settings: Settings, workers: int | None, host: str | None, port: int | None) -> None:
+    """Serve, and register what is signed up."""
+    if (workers or settings.workers) > 1:
+        raise click.UsageError("workers: more than one process is not supported yet")
+    serve_until_stopped(Service(settings), host or settings.host, settings.port if port is None else port)
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", type=click.IntRange(0, 65535), default=8090, show_default=True, help="0 is any free one.")
+@click.option("--data", type=click.Path(path_type=Path), help="File that keeps the chain; without it, memory does.")
+@click.option("--block-interval", type=float, default=1.0, show_default=True, help="Seconds; 0 only on demand.")
+@click.option("--irreversible-lag", type=int, default=8, show_default=True, help="Blocks behind the head.")
+@click.option("--chain-id", help="64 hex digits; else a new one is made.")
+@click.option("--registrar", default="faucet", show_default=True, help="Name of the registrar.")
+@click.option("--registrar-wif", help="Its private key; without it, the published one.")
+@click.option("--symbol", default="TEST", show_default=True, help="Of the core asset.")
+@click.option("--prefix", default="TEST", show_default=True, help="Of public keys.")
+@click.option("--faults", is_flag=True, help="Let clients steer the chain and inject faults.")
+@click.option("--parameter", "parameters", multiple=True, metavar="NAME=NUMBER", help="Set a chain parameter.")
+def devchain(registrar_wif: str | None, parameters: tuple[str, ...], **options: Any) -> None:
+    """Run the dev chain alone: a small strict Graphene node in memory."""
+    if registrar_wif is not None:
+        options["registrar_key"] = PrivateKey.from_wif(registrar_wif)
+    chain = DevChain(DevChainSettings(**options, parameters=chain_parameters(parameters)))
+
+    async def start() -> Stop:
+        await chain.start()
+        announce(chain)
+        return chain.stop
+
+    asyncio.run(run_until_stopped(start))
+
+
+def chain_parameters(assignments: tuple[str, ...]) -> ChainParameters:
+    """The dev chain's parameters with `assignments` such as basic_fee=5. Raises click.UsageError."""
+    pairs = [assignment.partition("=") for assignment in assignments]
+    try:
+        return ChainParameters(**{name: int(number) for name, _, number in pairs})
+    except (TypeError, ValueError) as error:
+        raise click.UsageError(f"--parameter: {error}") from None
+
+
+@main.command()
+@configured
+def check(settings: Settings) -> None:
+    """Look at everything that registering needs; exit 1 if something fails."""
+
+    async def look() -> bool:
+        dev_chain, urls, key = await open_chain(settings)
+        ok = True
+        async for finding in preflight(settings, urls, key):
+            click.echo(f"{'ok  ' if finding.ok else 'FAIL'} {finding.name}: {finding.text}")
+            ok = ok and finding.ok
+        if dev_chain is not None:
+            await dev_chain.stop()
+        return ok
+
+    sys.exit(0 if asyncio.run(look()) else 1)
+
+
+@main.command()
+@configured
+def init(settings: Settings) -> None:
+    """Make the ledger, or migrate it."""
+    with_ledger(settings, lambda ledger: ledger.check_writable())
+    click.echo(f"{settings.ledger.name} is ready")
+
+
+@main.command()
+@configured
+@click.option("--state", type=click.Choice([state.value for state in State]))
+@click.option("--name", help="Of the account.")
+@click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="The newest so many.")
+@click.option("--json", "as_json", is_flag=True, help="A line of JSON for each.")
+def jobs(settings: Settings, state: str | None, name: str | None, limit: int, as_json: bool) -> None:
+    """List jobs, the newest first."""
+    wanted = None if state is None else State(state)
+    found = with_ledger(settings, lambda ledger: ledger.jobs(state=wanted, name=name, limit=limit))
+    if as_json:
+        for job in found:
+            click.echo(msgspec.json.encode(job_json(job)))
+    else:
+        Console().print(job_table(found))
+
+
+def job_table(found: list[Job]) -> Table:
+    """The jobs for a terminal."""
+    table = Table("id", "name", "state", "account", "attempts", "updated", "reason")
+    for job in found:
+        moved = iso_time(job.updated_at)
+        table.add_row(job.id, job.signup.name, job.state, job.account_id, str(job.attempts), moved, job.reason)
+    return table
+
+
+@main.command()
+@configured
+@click.argument("ids", nargs=-1, required=True)
+def retry(settings: Settings, ids: tuple[str, ...]) -> None:
+    """Queue failed or cancelled jobs again."""
+    for job_id in with_ledger(settings, lambda ledger: ledger.retry(ids)):
+        click.echo(f"{job_id} is queued")
+
+
+@main.command()
+@configured
+@click.argument("ids", nargs=-1, required=True)
+@click.option("--reason", default="Cancelled by an operator.", show_default=True)
+def cancel(settings: Settings, ids: tuple[str, ...], reason: str) -> None:
+    """End jobs of which nothing has left yet."""
+    for job_id in with_ledger(settings, lambda ledger: ledger.cancel(ids, reason=reason)):
+        click.echo(f"{job_id} is cancelled")
+
+
+def with_ledger(settings: Settings, work: Callable[[Ledger], Coroutine[Any, Any, T]]) -> T:
+    """What `work` returns for the open ledger, which a running server may use at the same time."""
+
+    async def run() -> T:
+        ledger = await Ledger.open(settings.ledger)
+        try:
+            return await work(ledger)
+        finally:
+            await ledger.close()
+
+    return asyncio.run(run())
+
+
+@main.command()
+@configured
+@click.argument("name")
+@click.option("--url", default=None, help="Of the faucet; default: the one of this configuration.")
+@click.option("--password", default=None, help="The keys come from it; without it, one is made and shown.")
+def signup(settings: Settings, name: str, url: str | None, password: str | None) -> None:
+    """Sign NAME up as a wallet does, wait for the account, and print its id."""
+    if password is None:
+        password = secrets.token_urlsafe(24)
+        click.echo(f"password {password}", err=True)
+    job = asyncio.run(sign_up((url or f"http://{settings.host}:{settings.port}").rstrip("/"), name, password))
+    click.echo(job["account_id"])
+
+
+if __name__ == "__main__":
+    main()
