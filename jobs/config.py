@@ -248,3 +248,17 @@ def _with_key_of_file(path: Path, settings: Settings, lines: Mapping[str, int]) 
     except ValueProblemError as error:
         raise ConfigError(_where(path, lines.get("wif_file")), f"its key {error}", key="wif_file") from None
     return replace(settings, wif=key)
+
+
+def table() -> str:
+    """The keys as the rows of a Markdown table."""
+    rows = [f"| `{key}` | {_shown(default)} | {description} |" for key, default, description in describe()]
+    return "\n".join(rows)
+
+
+def _shown(default: Any) -> str:
+    if isinstance(default, tuple):
+        return " ".join(f"`{entry}`" for entry in default)
+    if isinstance(default, bool):
+        return f"`{str(default).lower()}`"
+    return "" if default is None else f"`{default}`"

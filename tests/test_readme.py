@@ -1,0 +1,141 @@
+"""What the README says is true: every command in it runs, its table is that of the program."""
+
+import asyncio
+import json
+import os
+import re
+import shutil
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from jobs.config import load, table
+from tests.program import ROOT, Program
+from tests.support import run
+
+README = (ROOT / "README.md").read_text()
+
+#: Stands in for the sqlite3 shell on machines without it.
+SHELL = f"""#!{sys.executable}
+import sqlite3, sys
+for row in sqlite3.connect(sys.argv[1]).execute(sys.argv[2]): print(*row, sep="|")
+"""
+
+
+def commands() -> list[str]:
+    """The commands of the README's shell blocks, without their comments."""
+    blocks = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+    text = "\n".join(re.sub(r"\s+# .*", "", block) for block in blocks)
+    return re.findall(r"(?:[^\n']|'[^']*')+", text)
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def make_clone(folder: Path, port: int) -> None:
+    """The project as a newcomer has it, but for the ports."""
+    for entry in ROOT.iterdir():
+        if entry.name not in ("config.yaml", ".venv", ".git", "faucet.db", "devchain.journal"):
+            (folder / entry.name).symlink_to(entry)
+    (folder / ".venv").symlink_to(sys.prefix)
+    config = (ROOT / "config.yaml").read_text()
+    config = config.replace("port: 5000", f"port: {port}").replace("devchain_port: 8090", "devchain_port: 0")
+    (folder / "config.yaml").write_text(config)
+    if shutil.which("sqlite3") is None:
+        shell = folder / "bin" / "sqlite3"
+        shell.parent.mkdir()
+        shell.write_text(SHELL)
+        shell.chmod(0o755)
+
+
+@asynccontextmanager
+async def serving(folder: Path) -> AsyncIterator[int]:
+    """What `make run` serves, in `folder`; its port."""
+    port = free_port()
+    make_clone(folder, port)
+    program = await Program.start("serve", "--config", str(folder / "config.yaml"))
+    try:
+        yield port
+    finally:
+        await program.stop()
+
+
+async def shell(command: str, folder: Path) -> tuple[int, str]:
+    """Exit code and output of a command."""
+    path = f"{folder / 'bin'}:{os.environ['PATH']}"
+    process = await asyncio.create_subprocess_shell(
+        command, cwd=folder, env={**os.environ, "PATH": path}, stdout=asyncio.subprocess.PIPE
+    )
+    output, _ = await process.communicate()
+    return process.returncode or 0, output.decode()
+
+
+def is_run_in_ci(command: str) -> bool:
+    return command.startswith("make ")
+
+
+def serves(command: str) -> bool:
+    return "faucet.py serve" in command or "faucet.py devchain" in command
+
+
+def test_every_command_runs(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path) as port:
+            for command in commands():
+                if serves(command):
+                    continue
+                real = f"make -n {command[5:]}" if is_run_in_ci(command) else command
+                code, output = await shell(real.replace("127.0.0.1:5000", f"127.0.0.1:{port}"), tmp_path)
+                assert code == 0, (command, output)
+
+    run(scenario(), guard=120)
+
+
+@pytest.mark.parametrize("command", [command for command in commands() if serves(command)])
+def test_every_server_starts(tmp_path: Path, command: str) -> None:
+    async def scenario() -> None:
+        make_clone(tmp_path, free_port())
+        arguments = command.split("faucet.py ")[1].split()
+        if arguments[0] == "serve":
+            arguments += ["--config", str(tmp_path / "config.yaml")]
+        program = await Program.start(*arguments)
+        assert program.lines[0].startswith(("listening on http://", "dev chain on ws://"))
+        assert await program.stop() == 0
+
+    run(scenario())
+
+
+def test_signup_has_the_reply_that_is_shown(tmp_path: Path) -> None:
+    shown = json.loads(re.findall(r"```json\n(.*?)```", README, re.DOTALL)[0])
+
+    async def scenario() -> None:
+        async with serving(tmp_path) as port:
+            curl = next(command for command in commands() if command.startswith("curl"))
+            code, output = await shell(curl.replace("5000", str(port), 1), tmp_path)
+            reply = json.loads(output)
+            assert code == 0
+            assert {key: set(value) for key, value in reply.items()} == {k: set(v) for k, v in shown.items()}
+            assert reply["account"]["name"] == shown["account"]["name"]
+            assert reply["job"]["state"] == shown["job"]["state"]
+
+    run(scenario())
+
+
+def test_configuration_table_is_the_programs() -> None:
+    assert table() in README
+
+
+def test_shipped_configuration_is_valid() -> None:
+    assert load(ROOT / "config.yaml", {}).uses_devchain
+
+
+def test_every_file_that_is_named_is_there() -> None:
+    named = re.findall(r"\]\((docs/[^)]+)\)", README) + re.findall(r"`((?:jobs|handlers|chain)/[\w/.]*)`", README)
+    assert named
+    assert not [name for name in named if not (ROOT / name).exists()]
