@@ -3,24 +3,33 @@
 import asyncio
 import contextlib
 import logging
+import math
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from itertools import cycle
-from typing import Any
-from urllib.parse import urlsplit
+from typing import Any, NoReturn
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import WebSocketException
+from websockets.exceptions import ConnectionClosed, InvalidURI, WebSocketException
+from websockets.uri import parse_uri
 
 from chain.errors import LinkError, NotSent, OutcomeUnknown, Refused
 from chain.protocol import Session
 
 log = logging.getLogger("faucet.link")
+# Below this, the websocket logs the headers of its handshake, credentials among them.
+socket_log = logging.getLogger("faucet.link.socket")
+socket_log.setLevel(logging.WARNING)
 
 FRAME_MOST = 32_000_000  #: bytes; a node drops connections that send more (measured)
 BLOCK_CALLBACK = 1  #: the id under which new blocks are announced
 TIMEOUTS_MOST = 2  #: calls in a row without an answer before a node is left for the next
+CLOSE_WITHIN = 1.0  #: seconds that a node has to say goodbye
+STEADY = 1.0  #: seconds that a connection must hold for the next delay to be the first one again
+TELL_EVERY = 60.0  #: seconds between two log lines about a node that stays away
 
+#: A call: API, method and arguments in, the result out. Raises LinkError or Refused.
 Call = Callable[[str, str, list[Any]], Awaitable[Any]]
 
 
@@ -36,18 +45,77 @@ def backoff(first: float, most: float, jitter: Callable[[], float]) -> Iterator[
 
 
 def without_credentials(url: str) -> str:
-    """`url` as it may be shown: no user, password, path or query."""
-    parts = urlsplit(url)
-    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
-    return f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port else "")
+    """The node's address as it may be shown: no user, password, path or query.
+
+    Raises ValueError, which does not repeat `url`, if it is not a websocket's.
+    """
+    try:
+        parts = parse_uri(url)
+    except InvalidURI as error:
+        raise ValueError(f"the URL of a node is not valid: {error.msg}") from None
+    host = f"[{parts.host}]" if ":" in parts.host else parts.host
+    return f"{'wss' if parts.secure else 'ws'}://{host}:{parts.port}"
+
+
+class _Connection:
+    """One websocket, and the calls on it."""
+
+    def __init__(
+        self,
+        socket: ClientConnection,
+        *,
+        timeout: float,
+        on_block: Callable[[], None],
+        clock: Callable[[], float],
+    ) -> None:
+        self._socket = socket
+        self._session = Session()
+        self._timeout = timeout
+        self._on_block = on_block
+        self._clock = clock
+        self.timeouts = 0  # calls in a row without an answer in time
+        self.heard_at = clock()
+
+    async def read(self) -> None:
+        """Take frames until the connection ends; why it ended is raised as LinkError."""
+        try:
+            while True:
+                self._take(await self._socket.recv())
+        except ConnectionClosed as error:
+            raise LinkError(f"the connection was lost: {error}") from error
+        finally:
+            self._session.lose("the connection was lost")
+
+    def _take(self, frame: str | bytes) -> None:
+        self.heard_at = self._clock()
+        if self._session.receive(frame) == BLOCK_CALLBACK:
+            self._on_block()
+
+    async def call(self, api: str, method: str, arguments: list[Any]) -> Any:
+        """The result of a call. Raises LinkError or Refused."""
+        text, answer = self._session.request(api, method, arguments)
+        try:
+            async with asyncio.timeout(self._timeout):
+                # On a closed socket the answer fails too, since `read` loses the session: it says so for both.
+                with contextlib.suppress(ConnectionClosed):
+                    await self._socket.send(text)
+                await asyncio.wait({answer})
+        except TimeoutError:
+            self.timeouts += 1
+            raise OutcomeUnknown(f"no answer to {method} within {self._timeout:g} seconds") from None
+        finally:
+            answer.cancel()
+        self.timeouts = 0
+        return answer.result()
 
 
 class Link:
-    """Keeps a connection to the first node that serves, for as long as `run` runs.
+    """Keeps a connection to a node that serves, for as long as `run` runs; what fails is left for the next.
 
-    `greet` looks at a node, by the call it is given, before others may use it and every `recheck` seconds
-    from then on; it raises LinkError to have it left for the next. `on_block` is called at each new block,
-    and every `poll` seconds without one, in case a notice was missed.
+    `greet` looks at a node, by the call that it is given, before others may use it, every `recheck` seconds
+    from then on, and when nothing was heard for `silence` seconds; it raises LinkError to have the node left.
+    `on_block` is called at each new block, and every `poll` seconds without one, in case a notice was missed.
+    `timeout` is what opening a connection may take, and each call, in seconds.
     """
 
     def __init__(
@@ -58,24 +126,29 @@ class Link:
         on_block: Callable[[], None],
         timeout: float = 10.0,
         poll: float = 3.0,
+        silence: float = 10.0,
         recheck: float = 60.0,
+        clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         jitter: Callable[[], float] = random.random,
     ) -> None:
-        self._urls = tuple(urls)
+        """Raises ValueError if one of `urls` is not a websocket's."""
+        self._shown = {url: without_credentials(url) for url in urls}
         self._greet = greet
         self._on_block = on_block
         self._timeout = timeout
         self._poll = poll
+        self._silence = silence
         self._recheck = recheck
+        self._clock = clock
         self._sleep = sleep
         self._jitter = jitter
-        self._session: Session | None = None
-        self._socket: ClientConnection | None = None
-        self._ready = asyncio.Event()  # a node was greeted and may be used
-        self._noticed = asyncio.Event()
-        self._timeouts = 0  # calls in a row that got no answer
+        self._connection: _Connection | None = None  # to a node that was greeted and may be used
+        self._connected = asyncio.Event()
+        self._noticed = asyncio.Event()  # a new block was announced
+        self._used_since = math.inf  # clock time of the last use; infinite while a node has yet to be greeted
         self._last_url: str | None = None  # of the last node in use, to tell a failover
+        self._told_at: dict[str, float] = {}  # when the log last said that a node stays away
         self.url: str | None = None  #: the node in use, without credentials
         self.epoch = 0  #: how many connections there were: one more, and what was sent before is unknown
         self.failovers = 0  #: how often another node took over
@@ -84,32 +157,32 @@ class Link:
     @property
     def connected(self) -> bool:
         """Whether calls can be made."""
-        return self._ready.is_set()
+        return self._connection is not None
 
     async def wait_connected(self) -> None:
         """Return as soon as calls can be made."""
-        await self._ready.wait()
+        await self._connected.wait()
 
     async def call(self, api: str, method: str, arguments: list[Any]) -> Any:
         """The result of a call.
 
         Raises NotSent without a connection, OutcomeUnknown if it is lost or no answer comes in time, Refused
-        if the node answers with an error, BadReply if with something else.
+        if the node answers with an error, BadReply if with neither result nor error.
         """
-        if not self.connected:
+        if self._connection is None:
             raise NotSent(f"not connected: {self.trouble}")
-        return await self._call(api, method, arguments)
+        return await self._connection.call(api, method, arguments)
 
     async def run(self) -> None:
         """Connect, stay connected, reconnect; until cancelled."""
         delays = self._delays()
-        for url in cycle(self._urls):
-            epoch = self.epoch
+        for url in cycle(self._shown):
+            self._used_since = math.inf
             try:
                 await self._use(url)
-            except (OSError, WebSocketException, LinkError, Refused, TimeoutError) as error:
+            except (OSError, UnicodeError, WebSocketException, LinkError, Refused) as error:
                 self._note_trouble(url, error)
-            if self.epoch != epoch:
+            if self._clock() - self._used_since >= STEADY:
                 delays = self._delays()
             await self._sleep(next(delays))
 
@@ -117,110 +190,89 @@ class Link:
         return backoff(0.1, 10.0, self._jitter)
 
     def _note_trouble(self, url: str, error: Exception) -> None:
-        trouble = f"{without_credentials(url)}: {error or type(error).__name__}"
-        # A node that stays away says the same every few seconds: once is enough.
-        log.log(logging.DEBUG if trouble == self.trouble else logging.WARNING, "node lost: %s", trouble)
-        self.trouble = trouble
+        self.trouble = f"{self._shown[url]}: {str(error) or type(error).__name__}"
+        if self._clock() - self._told_at.get(url, -math.inf) >= TELL_EVERY:
+            self._told_at[url] = self._clock()
+            log.warning("node not in use: %s", self.trouble)
 
     async def _use(self, url: str) -> None:
-        """Use the node at `url` until it is lost or unfit; how it ended is raised."""
-        async with self._connection(url):
-            await self._greet(self._call)
-            await self._call("database", "set_block_applied_callback", [BLOCK_CALLBACK])
-            self._enter(url)
-            try:
-                await self._watch()
-            finally:
-                self._ready.clear()
-                self.url = None
+        """Use the node at `url` until it is lost or unfit; why is raised."""
+        options: dict[str, Any] = {
+            "open_timeout": self._timeout,
+            "close_timeout": CLOSE_WITHIN,
+            "max_size": FRAME_MOST,
+            "compression": None,
+            "proxy": None,
+            "logger": socket_log,
+        }
+        async with connect(url, **options) as socket:
+            connection = _Connection(socket, timeout=self._timeout, on_block=self._note_block, clock=self._clock)
+            # If both fail at once, the reader comes first: it knows why, where a call only knows that it got lost.
+            await _until_one_fails(connection.read(), self._stay(url, connection))
 
-    def _enter(self, url: str) -> None:
+    async def _stay(self, url: str, connection: _Connection) -> None:
+        await self._greet(connection.call)
+        await connection.call("database", "set_block_applied_callback", [BLOCK_CALLBACK])
+        self._enter(url, connection)
+        try:
+            await self._watch(connection)
+        finally:
+            self._leave()
+
+    def _enter(self, url: str, connection: _Connection) -> None:
         self.failovers += self._last_url not in (None, url)
-        self._last_url = url
         self.epoch += 1
-        self.url = without_credentials(url)
+        self.url = self._shown[url]
         self.trouble = None
-        self._ready.set()
+        log.info("node in use: %s connection=%d failovers=%d", self.url, self.epoch, self.failovers)
+        self._last_url = url
+        self._used_since = self._clock()
+        self._told_at.pop(url, None)
+        self._connection = connection
+        self._connected.set()
         self._on_block()
-        log.info("node in use: %s", self.url)
 
-    @contextlib.asynccontextmanager
-    async def _connection(self, url: str) -> AsyncIterator[None]:
-        options: dict[str, Any] = {"max_size": FRAME_MOST, "compression": None, "proxy": None}
-        async with connect(url, open_timeout=self._timeout, close_timeout=1.0, **options) as socket:
-            self._socket, self._session, self._timeouts = socket, Session(), 0
-            reading = asyncio.create_task(self._read(socket, self._session), name="chain reader")
-            try:
-                yield
-            finally:
-                reading.cancel()
-                await asyncio.gather(reading, return_exceptions=True)
-                self._session.lose(OutcomeUnknown("the connection was lost"))
-                self._socket = self._session = None
+    def _leave(self) -> None:
+        self._connection = self.url = None
+        self._connected.clear()
 
-    async def _read(self, socket: ClientConnection, session: Session) -> None:
-        """Take frames until the connection ends or sends what no node would."""
+    def _note_block(self) -> None:
+        self._noticed.set()
+        self._on_block()
+
+    async def _watch(self, connection: _Connection) -> None:
+        """Poll where notices fail, and look at the node again now and then. Raises LinkError to leave it."""
+        greeted_at = self._clock()
+        while connection.timeouts < TIMEOUTS_MOST:
+            if not await self._wait_notice():
+                self._on_block()
+            now = self._clock()
+            if now - greeted_at >= self._recheck or now - connection.heard_at >= self._silence:
+                await self._greet(connection.call)
+                greeted_at = now
+        raise LinkError("the node does not answer")
+
+    async def _wait_notice(self) -> bool:
+        """Whether a block was announced within the poll interval."""
         try:
-            async for frame in socket:
-                self._timeouts = 0
-                notice = session.receive(frame)
-                if notice is not None and notice[0] == BLOCK_CALLBACK:
-                    self._noticed.set()
-                    self._on_block()
-        except (WebSocketException, LinkError) as error:
-            log.warning("connection dropped: %s", error)
-        finally:
-            session.lose(OutcomeUnknown("the connection was lost"))
-            await socket.close()
-
-    async def _watch(self) -> None:
-        """Poll where notices fail, and look at the node again now and then, until the connection ends."""
-        loop = asyncio.get_running_loop()
-        looked = loop.time()
-        closed = asyncio.ensure_future(self._open_socket().wait_closed())
-        try:
-            while not closed.done():
-                if not await self._wait_notice(closed):
-                    self._on_block()
-                if loop.time() - looked >= self._recheck:
-                    looked = loop.time()
-                    await self._greet(self._call)
-        finally:
-            closed.cancel()
-        raise LinkError("the connection was lost")
-
-    async def _wait_notice(self, closed: asyncio.Future[None]) -> bool:
-        """Whether a block was noticed, or the connection ended, within the poll interval."""
-        self._noticed.clear()
-        noticed = asyncio.ensure_future(self._noticed.wait())
-        awaited: set[asyncio.Future[Any]] = {noticed, closed}
-        done, _ = await asyncio.wait(awaited, timeout=self._poll, return_when=asyncio.FIRST_COMPLETED)
-        noticed.cancel()
-        return bool(done)
-
-    async def _call(self, api: str, method: str, arguments: list[Any]) -> Any:
-        if self._session is None:
-            raise NotSent("not connected")
-        text, answer = self._session.request(api, method, arguments)
-        try:
-            async with asyncio.timeout(self._timeout):
-                await self._open_socket().send(text)
-                return await answer
-        except WebSocketException as error:
-            raise OutcomeUnknown("the connection was lost") from error
+            async with asyncio.timeout(self._poll):
+                await self._noticed.wait()
         except TimeoutError:
-            await self._note_timeout()
-            raise OutcomeUnknown(f"no answer to {method} within {self._timeout:g} seconds") from None
-        finally:
-            answer.cancel()
+            return False
+        self._noticed.clear()
+        return True
 
-    async def _note_timeout(self) -> None:
-        self._timeouts += 1
-        if self._timeouts >= TIMEOUTS_MOST and self._socket is not None:
-            log.warning("node does not answer, the connection is dropped")
-            await self._socket.close()
 
-    def _open_socket(self) -> ClientConnection:
-        if self._socket is None:
-            raise NotSent("not connected")
-        return self._socket
+async def _until_one_fails(*endless: Coroutine[Any, Any, None]) -> NoReturn:
+    """Run side by side what ends only by failing; raise the first failure in the order given, all being ended.
+
+    Before Python 3.13, a TaskGroup forgets a cancellation that comes in the same moment as a failure.
+    """
+    tasks = [asyncio.create_task(each) for each in endless]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+    raise next(error for error in outcomes if error and not isinstance(error, asyncio.CancelledError))

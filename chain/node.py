@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
@@ -11,8 +11,12 @@ from chain.fees import AccountCreateFee, TransferFee
 from chain.link import Call
 from chain.transactions import ACCOUNT_CREATE, CORE_ASSET, TRANSFER, Operation, parse_time
 
-#: Memberships that end after this are for life: the chain writes the end of time (account_object.hpp).
-LIFETIME = parse_time("2106-01-01T00:00:00")
+LIFETIME = 2**32 - 1  #: when a membership for life ends: the last second that the chain counts (account_object.hpp)
+OBJECT_ID = 1  #: the number of this kind of operation_result; the others are nothing and an amount (base.hpp)
+
+#: Ids as hex digits, of chains and of blocks: signatures and references are made of their bytes.
+_ChainId = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+_BlockId = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{40}$")]
 
 T = TypeVar("T")
 
@@ -62,7 +66,7 @@ class Account:
     @property
     def lifetime_member(self) -> bool:
         """Whether the membership never ends."""
-        return self.member_until >= LIFETIME
+        return self.member_until == LIFETIME
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,45 +88,27 @@ class Block:
     transactions: tuple[BlockTransaction, ...]
 
 
-class _Amount(msgspec.Struct):
-    amount: int
+# What is read of each reply; the chain sends more.
+
+
+class _ChainProperties(msgspec.Struct):
+    chain_id: _ChainId
+
+
+class _Config(msgspec.Struct):
+    prefix: str = msgspec.field(name="GRAPHENE_ADDRESS_PREFIX")
 
 
 class _Dynamic(msgspec.Struct):
     head_block_number: int
-    head_block_id: str
+    head_block_id: _BlockId
     time: str
     last_irreversible_block_num: int
     accounts_registered_this_interval: int
 
 
-class _Authority(msgspec.Struct):
-    weight_threshold: int
-    key_auths: list[tuple[str, int]]
-
-
-class _Account(msgspec.Struct):
-    id: str
-    name: str
-    owner: _Authority
-    active: _Authority
-    membership_expiration_date: str
-
-
-class _Transaction(msgspec.Struct):
-    signatures: list[str]
-    operations: list[list[Any]]
-    operation_results: list[list[Any]]
-
-
-class _Block(msgspec.Struct):
-    previous: str
-    timestamp: str
-    transactions: list[_Transaction]
-
-
 class _FeeSchedule(msgspec.Struct):
-    parameters: list[Any]
+    parameters: list[tuple[int, dict[str, Any]]]
     scale: int
 
 
@@ -138,6 +124,35 @@ class _Global(msgspec.Struct):
     parameters: _ChainParameters
 
 
+class _Authority(msgspec.Struct):
+    weight_threshold: int
+    key_auths: list[tuple[str, int]]
+
+
+class _Account(msgspec.Struct):
+    id: str
+    name: str
+    owner: _Authority
+    active: _Authority
+    membership_expiration_date: str
+
+
+class _Amount(msgspec.Struct):
+    amount: int
+
+
+class _Transaction(msgspec.Struct):
+    signatures: list[str]
+    operations: list[tuple[int, dict[str, Any]]]
+    operation_results: list[tuple[int, Any]]
+
+
+class _Block(msgspec.Struct):
+    previous: _BlockId
+    timestamp: str
+    transactions: list[_Transaction]
+
+
 class Node:
     """Typed calls over a link. Each raises LinkError where no answer comes, Refused where it is an error."""
 
@@ -146,16 +161,15 @@ class Node:
 
     async def chain_id(self) -> str:
         """The chain's id, 64 hex digits."""
-        return _convert(await self._call("database", "get_chain_id", []), str)
+        return _convert(await self._call("database", "get_chain_properties", []), _ChainProperties).chain_id
 
     async def prefix(self) -> str:
         """What public keys begin with on this chain."""
-        config = _convert(await self._call("database", "get_config", []), dict[str, Any])
-        return _convert(config.get("GRAPHENE_ADDRESS_PREFIX"), str)
+        return _convert(await self._call("database", "get_config", []), _Config).prefix
 
     async def core_asset(self) -> Asset:
         """The asset that fees are paid in."""
-        return _convert(await self._call("database", "get_objects", [[CORE_ASSET]]), list[Asset])[0]
+        return _convert(await self._call("database", "get_objects", [[CORE_ASSET]]), tuple[Asset])[0]
 
     async def head(self) -> Head:
         """The chain's head now."""
@@ -172,7 +186,7 @@ class Node:
     async def parameters(self) -> Parameters:
         """The chain's parameters now; the fees change when the fee scale steps up."""
         found = _convert(await self._call("database", "get_global_properties", []), _Global).parameters
-        fees = {entry[0]: entry[1] for entry in found.current_fees.parameters if isinstance(entry, list)}
+        fees = dict(found.current_fees.parameters)
         scale = {"scale": found.current_fees.scale}
         return Parameters(
             block_interval=found.block_interval,
@@ -252,6 +266,10 @@ def _account(found: _Account) -> Account:
 
 
 def _transaction(found: _Transaction) -> BlockTransaction:
-    # Result variant 1 is an object id; the others are nothing and amounts (operation_result, types.hpp).
-    results = tuple(str(value) if kind == 1 else None for kind, value in found.operation_results)
-    return BlockTransaction(tuple(found.signatures), tuple(found.operations), results)
+    if len(found.operation_results) != len(found.operations):
+        raise BadReply("the node's block has another number of results than of operations")
+    return BlockTransaction(
+        signatures=tuple(found.signatures),
+        operations=tuple(list(operation) for operation in found.operations),
+        results=tuple(_convert(value, str) if kind == OBJECT_ID else None for kind, value in found.operation_results),
+    )

@@ -1,78 +1,99 @@
 """JSON-RPC as a Graphene node speaks it, without the socket."""
 
 import asyncio
-from itertools import count
+from functools import partial
 from typing import Any
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
-from chain.errors import BadReply, LinkError, Refused
+from chain.errors import BadReply, NotSent, OutcomeUnknown, Refused
 from chain.refusals import read_refusal
 
-#: Ids above this come back as strings (measured).
-LARGEST_ID = 2**32
+LARGEST_ID = 2**32 - 1  #: a node sends larger ones back as strings (measured)
 
-_decode = msgspec.json.Decoder().decode
+
+class _Message(msgspec.Struct):
+    """A frame from a node: a reply has an id and a result or an error, a notice its method and parameters."""
+
+    id: int | UnsetType = UNSET
+    result: Any = UNSET
+    error: dict[str, Any] | UnsetType = UNSET
+    method: str | UnsetType = UNSET
+    params: tuple[int, list[Any]] | UnsetType = UNSET
+
+
+_decode = msgspec.json.Decoder(_Message).decode
 _encode = msgspec.json.Encoder().encode
+
+Answer = asyncio.Future[Any]
 
 
 class Session:
-    """The calls that wait for an answer on one connection."""
+    """The calls of one connection that wait for their answers, which may come in any order."""
 
     def __init__(self) -> None:
-        self._ids = count(1)
-        self._waiting: dict[int, asyncio.Future[Any]] = {}
+        self._last_id = 0
+        self._waiting: dict[int, Answer] = {}
+        self._lost = False
 
-    def request(self, api: str, method: str, arguments: list[Any]) -> tuple[str, asyncio.Future[Any]]:
+    def request(self, api: str, method: str, arguments: list[Any]) -> tuple[str, Answer]:
         """The text to send for a call, and the future of its result.
 
-        The future raises Refused if the node answers with an error, BadReply if with neither result nor error.
+        The future raises Refused if the node answers with an error, BadReply if with neither result nor error,
+        OutcomeUnknown if the session is lost before. Whoever gives up waiting cancels it. Raises NotSent once
+        the session is lost.
         """
-        number = next(self._ids) % LARGEST_ID
-        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._waiting[number] = answer
-        answer.add_done_callback(lambda _: self._waiting.pop(number, None))
-        message = {"id": number, "method": "call", "params": [api, method, arguments]}
+        if self._lost:
+            raise NotSent("the connection was lost")
+        self._last_id = self._last_id % LARGEST_ID + 1
+        answer = asyncio.get_running_loop().create_future()
+        answer.add_done_callback(partial(self._forget, self._last_id))
+        self._waiting[self._last_id] = answer
+        message = {"id": self._last_id, "method": "call", "params": [api, method, arguments]}
         return _encode(message).decode(), answer
 
-    def receive(self, text: str | bytes) -> list[Any] | None:
-        """Take a frame: a reply completes its call, a notice is returned as [callback id, value].
+    def receive(self, frame: str | bytes) -> int | None:
+        """Take a frame: the callback id if it is a notice; None if it is a reply, which completes its call.
 
-        A reply to a call that nobody waits for any more is passed over. Raises BadReply for anything else.
+        A reply that nobody waits for any more is passed over. Raises BadReply for what is neither: such a
+        connection can't be trusted to bring the other answers.
         """
-        try:
-            message = _decode(text)
-        except msgspec.DecodeError as error:
-            raise BadReply("the node sent a frame that is not JSON") from error
-        if not isinstance(message, dict):
-            raise BadReply("the node sent a frame that is no object")
-        if message.get("method") == "notice":
-            return _notice(message)
-        if not isinstance(message.get("id"), int):
-            raise BadReply("the node sent a reply without a number")
-        self._complete(message)
+        message = _read(frame)
+        if message.method == "notice" and message.params is not UNSET:
+            return message.params[0]
+        if message.id is UNSET:
+            raise BadReply("the node sent neither a reply nor a notice")
+        answer = self._waiting.get(message.id)
+        if answer is not None and not answer.done():
+            _complete(answer, message)
         return None
 
-    def lose(self, error: LinkError) -> None:
-        """Fail every call that waits with `error`: the connection is gone."""
-        for answer in list(self._waiting.values()):
+    def lose(self, reason: str) -> None:
+        """Fail every call that waits with OutcomeUnknown, for `reason`; no other can be made."""
+        self._lost = True
+        for answer in self._waiting.values():
             if not answer.done():
-                answer.set_exception(error)
+                answer.set_exception(OutcomeUnknown(reason))
 
-    def _complete(self, message: dict[str, Any]) -> None:
-        answer = self._waiting.get(message["id"])
-        if answer is None or answer.done():
-            return
-        if "error" in message:
-            answer.set_exception(Refused(read_refusal(message["error"])))
-        elif "result" in message:
-            answer.set_result(message["result"])
-        else:
-            answer.set_exception(BadReply("the node sent a reply with neither result nor error"))
+    def _forget(self, number: int, answer: Answer) -> None:
+        del self._waiting[number]
+        if not answer.cancelled():
+            # Whoever waited may have left at this very moment; looked at here, no failure counts as unseen.
+            answer.exception()
 
 
-def _notice(message: dict[str, Any]) -> list[Any]:
-    parameters = message.get("params")
-    if not isinstance(parameters, list) or len(parameters) != 2:
-        raise BadReply("the node sent a notice without an id and a value")
-    return parameters
+def _read(frame: str | bytes) -> _Message:
+    try:
+        return _decode(frame)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise BadReply(f"the node sent what is no JSON-RPC: {error}") from error
+
+
+def _complete(answer: Answer, message: _Message) -> None:
+    if message.error is not UNSET:
+        answer.set_exception(Refused(read_refusal(message.error)))
+    elif message.result is not UNSET:
+        answer.set_result(message.result)
+    else:
+        answer.set_exception(BadReply("the node sent a reply with neither result nor error"))
