@@ -1,6 +1,8 @@
 """A small strict Graphene node: the default chain, and the ground that the tests stand on."""
 
+from chain.devchain.faults import Do, Fault
+from chain.devchain.journal import JournalError
 from chain.devchain.server import DevChain
 from chain.devchain.settings import ChainParameters, DevChainSettings
 
-__all__ = ["ChainParameters", "DevChain", "DevChainSettings"]
+__all__ = ["ChainParameters", "DevChain", "DevChainSettings", "Do", "Fault", "JournalError"]

@@ -1,61 +1,86 @@
-"""The dev chain itself: pending transactions, blocks, forks."""
+"""The dev chain itself: pending transactions, blocks, forks. Nothing here waits, or knows of sockets and files."""
 
 import hashlib
 import secrets
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from itertools import count
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from chain.devchain import errors
-from chain.devchain.evaluate import Evaluator, Result, check_authority, in_own_prefix, validate
+from chain.devchain.authority import check_authority
+from chain.devchain.errors import Frame, NodeError
+from chain.devchain.evaluate import Evaluator, Result
 from chain.devchain.settings import ChainParameters, DevChainSettings
 from chain.devchain.state import State, genesis
-from chain.transactions import digest_of, format_time, pack, parse_time, transaction_id
+from chain.devchain.transaction import Transaction, read_transaction, restore_transaction, validate_transaction
+from chain.transactions import digest_of, format_time
 
 GENESIS_ID = "00" * 20
-SIGNATURE_SIZE = 66  #: bytes that one signature and its count take
+TAPOS_WINDOW = 0x10000  #: blocks that a transaction's 16 bits can tell apart
+
+T = TypeVar("T")
 
 
-@dataclass(slots=True)
-class Pending:
-    """A transaction that was taken and waits for a block."""
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """A transaction with what its operations did, in a block or on top of the newest."""
 
-    body: dict[str, Any]
-    id: str
-    size: int
+    transaction: Transaction
     results: list[Result]
+
+    @property
+    def shown(self) -> dict[str, Any]:
+        """The transaction as the API shows it."""
+        return {**self.transaction.shown, "operation_results": self.results}
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A block with what undoes it."""
+    """A block."""
 
     number: int
     id: str
     previous: str
-    time: int
-    transactions: tuple[Pending, ...]
-    mark: int  #: the state's changes before it
+    time: int  #: seconds
+    transactions: tuple[Applied, ...]
+    first_operation: int  #: how many operations were in the blocks before it
+    mark: int  #: the state's changes before it, to undo it
 
 
 class Chain:
-    """Takes transactions, makes blocks, forgets blocks; all in memory and without any waiting."""
+    """Takes transactions, makes blocks, forgets blocks.
 
-    def __init__(self, settings: DevChainSettings, *, clock: Callable[[], float], start: int | None = None) -> None:
+    `chain_id` is used if the settings give none; `start` is the genesis time, seconds.
+    """
+
+    def __init__(
+        self,
+        settings: DevChainSettings,
+        *,
+        clock: Callable[[], float],
+        chain_id: str | None = None,
+        start: int | None = None,
+    ) -> None:
         self.settings = settings
-        self.parameters = settings.parameters
-        self.chain_id = settings.chain_id or secrets.token_hex(32)
+        self.chain_id = chain_id or settings.chain_id or secrets.token_hex(32)
         self.state: State = genesis(settings)
+        self.evaluator = Evaluator(settings, self.state)
         self.blocks: list[Block] = []
-        self.pending: list[Pending] = []
+        self.pending: list[Applied] = []
+        self.irreversible = 0  #: number of the last block that stays
+        self.staleness = 0  #: seconds that the head is shown older than it is: a fault
         self._clock = clock
         self._start = int(clock()) if start is None else start
-        self._settled_mark = self.state.mark()  # the state after the last block, before what is pending
-        self._versions = count()  # makes a block that replaces an orphaned one another block
-        self.evaluator = Evaluator(settings, self.state)
+        self._settled = self.state.mark()  # the state after the last block, before what is pending
+        self._made = count()  # makes a block that replaces an orphaned one another block
+
+    @property
+    def parameters(self) -> ChainParameters:
+        """What the committee has set."""
+        return self.evaluator.parameters
 
     @property
     def head_number(self) -> int:
@@ -73,41 +98,47 @@ class Chain:
         return self.blocks[-1].time if self.blocks else self._start
 
     @property
-    def irreversible(self) -> int:
-        """Number of the last block that stays."""
-        return max(0, self.head_number - self.settings.irreversible_lag)
+    def operation_count(self) -> int:
+        """How many operations are in all blocks."""
+        if not self.blocks:
+            return 0
+        newest = self.blocks[-1]
+        return newest.first_operation + sum(len(entry.results) for entry in newest.transactions)
 
-    def push(self, body: dict[str, Any]) -> str:
-        """Take a transaction; its id. Raises NodeError just where a node would."""
-        body, packed = self._parse(body)
-        number = transaction_id(packed)
-        if number in self.state.known:
-            text = "trx_idx.indices().get<by_trx_id>().find(trx_id) == trx_idx.indices().get<by_trx_id>().end(): "
-            raise errors.assertion(text, method="_apply_transaction")
-        digest = digest_of(packed, self.chain_id)
-        check_authority(self.state, body["operations"], body["signatures"], digest, self.settings.prefix)
-        self._check_reference(body)
-        size = len(packed) + SIGNATURE_SIZE
-        self._check_size(size)
-        results = self._apply(body, number)
-        self.pending.append(Pending(body, number, size, results))
-        return number
+    def block_at(self, number: int) -> Block | None:
+        """The block `number`; None beyond the head."""
+        return self.blocks[number - 1] if 1 <= number <= self.head_number else None
+
+    def push(self, raw: dict[str, Any]) -> Applied:
+        """Take a transaction. Raises NodeError just where a node would."""
+        transaction, packed = read_transaction(raw, self.settings.prefix)
+        validate_transaction(transaction)
+        try:
+            self._check_new(transaction)
+            self._check_authority(transaction, packed)
+            self._check_reference(transaction)
+            entry = self._apply(transaction)
+        except NodeError as error:
+            data = {"trx": transaction.shown}
+            frames = [Frame(name, "db_block.cpp", "", data) for name in ("_apply_transaction", "push_transaction")]
+            raise error.through(*frames) from None
+        self.pending.append(entry)
+        return entry
+
+    def validate(self, raw: dict[str, Any]) -> Applied:
+        """Make every check of `push`, and keep nothing. Raises NodeError."""
+        mark = self.state.mark()
+        entry = self.push(raw)
+        self.pending.pop()
+        self.state.undo(mark)
+        return entry
 
     def produce(self) -> Block:
         """Make the next block of what is pending and fits; the rest waits on, or is dropped where it fails now."""
-        self.state.undo(self._settled_mark)
-        waiting, self.pending = self.pending, []
-        block = self._append(self._next_time(), waiting)
-        self._repush([transaction for transaction in waiting if transaction.id not in self.state.known])
-        return block
-
-    def replay(self, entry: dict[str, Any]) -> None:
-        """Do again what a line of the journal says: a block that was made, or blocks that were forgotten."""
-        if "orphan" in entry:
-            self.orphan(entry["orphan"], keep=False)
-            return
-        transactions = [self._read(body) for body in entry["transactions"]]
-        self._append(entry["time"], transactions, block_id=entry["id"])
+        waiting = self._take_back()
+        taken = self._append(self._next_time(), self._fitting(waiting))
+        self._put_back(entry.transaction for entry in waiting if entry.transaction.id not in self.state.transactions)
+        return taken
 
     def orphan(self, blocks: int, *, keep: bool = True, reverse: bool = False) -> None:
         """Forget the last `blocks` blocks, irreversible ones too.
@@ -115,140 +146,131 @@ class Chain:
         With `keep` their transactions are pending again, as after a real fork; `reverse` lets them come back
         in another order, and so with other account ids.
         """
-        lost: list[Pending] = []
-        waiting, self.pending = self.pending, []
-        self.state.undo(self._settled_mark)
+        waiting = self._take_back()
+        lost: list[Applied] = []
         for _ in range(min(blocks, self.head_number)):
             block = self.blocks.pop()
-            lost[:0] = block.transactions
             self.state.undo(block.mark)
-        self._settled_mark = self.state.mark()
+            lost[:0] = block.transactions
+        self.irreversible = min(self.irreversible, self.head_number)
+        self._settled = self.state.mark()
         if keep:
-            self._repush([*(reversed(lost) if reverse else lost), *waiting])
+            again = [*(reversed(lost) if reverse else lost), *waiting]
+            self._put_back(entry.transaction for entry in again)
 
-    def settle(self) -> None:
-        """Keep changes that came by no transaction; what is pending goes back on top of them."""
+    def intervene(self, change: Callable[[State], T]) -> T:
+        """Change the state by no transaction; what is pending is tried again on top of that.
+
+        The change goes with the newest block, if that is orphaned.
+        """
+        waiting = self._take_back()
+        result = change(self.state)
+        self._settled = self.state.mark()
+        self._put_back(entry.transaction for entry in waiting)
+        return result
+
+    def change_parameters(self, **changes: Any) -> None:
+        """Go on with other parameters, by name. Raises TypeError for a name that there is not, ValueError."""
+        self.evaluator.parameters = replace(self.parameters, **changes)
+        if "basic_fee" in changes:
+            self.intervene(lambda state: state.put(state.numbers, "basic_fee", changes["basic_fee"]))
+
+    def replay_block(self, time: int, block_id: str, transactions: Iterable[dict[str, Any]]) -> None:
+        """Add a block as it was made before, of stored transactions. Raises NodeError if one does not fit any more."""
+        restored = (restore_transaction(stored) for stored in transactions)
+        self._append(time, map(self._apply, restored), block_id)
+
+    def _take_back(self) -> list[Applied]:
+        """What was pending, with the state as it was without."""
+        self.state.undo(self._settled)
         waiting, self.pending = self.pending, []
-        self._settled_mark = self.state.mark()
-        for transaction in waiting:
-            self.state.put(self.state.known, transaction.id, parse_time(transaction.body["expiration"]))
-        self.pending = waiting
+        return waiting
 
-    def change_parameters(self, parameters: ChainParameters) -> None:
-        """Go on with other parameters."""
-        self.parameters = parameters
-        self.evaluator.parameters = parameters
+    def _put_back(self, transactions: Iterable[Transaction]) -> None:
+        """Put transactions on top of the head; those that can't be are dropped, as a node does."""
+        for transaction in transactions:
+            try:
+                self._check_reference(transaction)
+                self.pending.append(self._apply(transaction))
+            except NodeError:
+                continue
 
-    def block_at(self, number: int) -> Block | None:
-        """The block `number`; None beyond the head."""
-        return self.blocks[number - 1] if 1 <= number <= self.head_number else None
-
-    def validate_only(self, body: dict[str, Any]) -> None:
-        """Make every check of `push`, and keep nothing. Raises NodeError."""
-        mark = self.state.mark()
-        self.push(body)
-        self.pending.pop()
-        self.state.undo(mark)
-
-    def _append(self, time: int, waiting: list[Pending], block_id: str | None = None) -> Block:
-        """Add a block of those of `waiting` that go into it."""
-        mark = self.state.mark()
-        taken = tuple(self._take(waiting))
+    def _append(self, time: int, entries: Iterable[Applied], block_id: str | None = None) -> Block:
+        """Add a block of `entries`, which are applied as they are taken, at the head time before it."""
+        mark, first_operation = self.state.mark(), self.operation_count
+        taken = tuple(entries)
+        new_id = self._block_id(time, taken)
         self._maintain(time)
-        new_id = block_id or self._block_id(time, taken)
-        block = Block(self.head_number + 1, new_id, self.head_id, time, taken, mark)
+        block = Block(self.head_number + 1, block_id or new_id, self.head_id, time, taken, first_operation, mark)
         self.blocks.append(block)
+        self.irreversible = max(self.irreversible, self.head_number - self.settings.irreversible_lag)
         self._forget_expired()
-        self._settled_mark = self.state.mark()
+        self._settled = self.state.mark()
         return block
 
-    def _read(self, body: dict[str, Any]) -> Pending:
-        packed = pack(body, self.settings.prefix)
-        return Pending(body, transaction_id(packed), len(packed) + SIGNATURE_SIZE, [])
-
-    def _parse(self, body: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
-        """The transaction as the chain writes it, and its bytes."""
-        try:
-            operations = body["operations"]
-            validate(operations)
-            own = [in_own_prefix(operation, self.settings.prefix) for operation in operations]
-            clean = {
-                "ref_block_num": int(body.get("ref_block_num", 0)),
-                "ref_block_prefix": int(body.get("ref_block_prefix", 0)),
-                "expiration": format_time(parse_time(body["expiration"])),
-                "operations": own,
-                "extensions": [],
-                "signatures": [str(signature) for signature in body.get("signatures", [])],
-            }
-            return clean, pack(clean, self.settings.prefix)
-        except errors.NodeError:
-            raise
-        except Exception as error:  # whatever the package makes of strange input, a node calls it a bad cast
-            raise errors.bad_cast(type(error).__name__) from error
-
-    def _check_reference(self, body: dict[str, Any]) -> None:
-        behind = (self.head_number - body["ref_block_num"]) & 0xFFFF
-        block = self.block_at(self.head_number - behind)
-        prefix = int.from_bytes(bytes.fromhex(block.id if block else GENESIS_ID)[4:8], "little")
-        if body["ref_block_prefix"] != prefix:
-            text = "trx.ref_block_prefix == tapos_block_summary.block_id._hash[1]: "
-            raise errors.assertion(text, method="_apply_transaction")
-
-    def _check_size(self, size: int) -> None:
-        if size > self.parameters.maximum_transaction_size:
-            text = "fc::raw::pack_size( trx ) <= chain_parameters.maximum_transaction_size: "
-            raise errors.assertion(text, method="_apply_transaction")
-
-    def _check_expiration(self, expiration: int) -> None:
-        now = self.head_time
-        if expiration > now + self.parameters.maximum_time_until_expiration:
-            text = "trx.expiration <= now + chain_parameters.maximum_time_until_expiration: "
-            raise errors.assertion(text, method="_apply_transaction")
-        if now > expiration:
-            data = {"now": format_time(now), "trx.exp": format_time(expiration)}
-            raise errors.assertion("now <= trx.expiration: ", method="_apply_transaction", **data)
-
-    def _apply(self, body: dict[str, Any], number: str) -> list[Result]:
-        """Apply all operations or none."""
-        expiration = parse_time(body["expiration"])
-        self._check_expiration(expiration)
-        mark = self.state.mark()
-        try:
-            self.state.put(self.state.known, number, expiration)
-            return [self.evaluator.apply(operation, self.head_time) for operation in body["operations"]]
-        except errors.NodeError:
-            self.state.undo(mark)
-            raise
-
-    def _take(self, waiting: list[Pending]) -> Iterator[Pending]:
-        """Those of `waiting` that go into a block now, with what they did there."""
+    def _fitting(self, waiting: Iterable[Applied]) -> Iterator[Applied]:
+        """Those of `waiting` that go into the next block, with what they do there."""
         room = self.parameters.maximum_block_size
-        for transaction in waiting:
+        for transaction in (entry.transaction for entry in waiting):
             if transaction.size > room:
                 continue
             try:
-                results = self._apply(transaction.body, transaction.id)
-            except errors.NodeError:
+                entry = self._apply(transaction)
+            except NodeError:
                 continue
             room -= transaction.size
-            yield Pending(transaction.body, transaction.id, transaction.size, results)
+            yield entry
 
-    def _repush(self, transactions: list[Pending]) -> None:
-        """Put transactions back on top of the head; those that can't be are dropped, as a node does."""
-        for transaction in transactions:
-            try:
-                self._check_reference(transaction.body)
-                results = self._apply(transaction.body, transaction.id)
-            except errors.NodeError:
-                continue
-            self.pending.append(Pending(transaction.body, transaction.id, transaction.size, results))
+    def _apply(self, transaction: Transaction) -> Applied:
+        """Apply all operations or none. Raises NodeError."""
+        self._check_expiration(transaction.expiration)
+        mark = self.state.mark()
+        self.state.put(self.state.transactions, transaction.id, transaction)
+        now = self.head_time
+        try:
+            return Applied(transaction, [self.evaluator.apply(entry, now) for entry in transaction.operations])
+        except NodeError:
+            self.state.undo(mark)
+            raise
+
+    def _check_new(self, transaction: Transaction) -> None:
+        if transaction.id in self.state.transactions:
+            text = "trx_idx.indices().get<by_trx_id>().find(trx_id) == trx_idx.indices().get<by_trx_id>().end(): "
+            raise _refused(text)
+        is_small = transaction.size <= self.parameters.maximum_transaction_size
+        if self.parameters.enforce_transaction_size and not is_small:
+            text = "fc::raw::pack_size( trx ) <= chain_parameters.maximum_transaction_size: "
+            raise _refused(f"{text}Transaction exceeds maximum transaction size.")
+
+    def _check_authority(self, transaction: Transaction, packed: bytes) -> None:
+        digest = digest_of(packed, self.chain_id)
+        depth = self.parameters.max_authority_depth
+        check_authority(transaction, digest, self.state, prefix=self.settings.prefix, depth=depth)
+
+    def _check_reference(self, transaction: Transaction) -> None:
+        behind = (self.head_number - transaction.shown["ref_block_num"]) % TAPOS_WINDOW
+        block = self.block_at(self.head_number - behind)
+        prefix = int.from_bytes(bytes.fromhex(block.id if block else GENESIS_ID)[4:8], "little")
+        if transaction.shown["ref_block_prefix"] != prefix:
+            raise _refused("trx.ref_block_prefix == tapos_block_summary.block_id._hash[1]: ")
+
+    def _check_expiration(self, expiration: int) -> None:
+        now, most = self.head_time, self.parameters.maximum_time_until_expiration
+        shown_now, shown_expiration = format_time(now), format_time(expiration)
+        if expiration > now + most:
+            data = {"trx.expiration": shown_expiration, "now": shown_now, "max_til_exp": most}
+            raise _refused("trx.expiration <= now + chain_parameters.maximum_time_until_expiration: ", **data)
+        if now > expiration:
+            raise _refused("now <= trx.expiration: ", **{"now": shown_now, "trx.exp": shown_expiration})
 
     def _next_time(self) -> int:
+        """Whole seconds, as on any chain; shorter intervals let the chain's clock run ahead."""
         step = max(1, round(self.settings.block_interval))
         return max(self.head_time + step, int(self._clock()))
 
-    def _block_id(self, time: int, transactions: tuple[Pending, ...]) -> str:
-        parts = [self.head_id, str(time), str(next(self._versions)), *(entry.id for entry in transactions)]
+    def _block_id(self, time: int, entries: tuple[Applied, ...]) -> str:
+        """The number, 4 bytes big-endian, and 16 bytes of a hash."""
+        parts = [self.chain_id, self.head_id, time, next(self._made), *(entry.transaction.id for entry in entries)]
         digest = hashlib.sha256(msgspec.json.encode(parts)).digest()
         return ((self.head_number + 1).to_bytes(4, "big") + digest[:16]).hex()
 
@@ -260,6 +282,10 @@ class Chain:
             self.state.put(self.state.numbers, "basic_fee", self.parameters.basic_fee)
 
     def _forget_expired(self) -> None:
-        for number, expiration in list(self.state.known.items()):
-            if expiration < self.head_time:
-                self.state.forget(self.state.known, number)
+        now, table = self.head_time, self.state.transactions
+        for number in [number for number, transaction in table.items() if transaction.expiration < now]:
+            self.state.remove(table, number)
+
+
+def _refused(text: str, **data: Any) -> NodeError:
+    return errors.assertion(text, "_apply_transaction", "db_block.cpp", **data)

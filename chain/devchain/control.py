@@ -1,24 +1,25 @@
 """Steering a dev chain: blocks on demand, forks, faults, and what other people do on a chain."""
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from chain.devchain.faults import Do, Fault
-from chain.devchain.state import FOREVER, NEVER, authority, new_account
+import msgspec
+
+from chain.devchain.faults import Fault
+from chain.devchain.operations import read_operation
+from chain.devchain.settings import REFERRER, published_key
+from chain.transactions import Reference, account_create, sign, with_fee
 
 if TYPE_CHECKING:
     from chain.devchain.server import DevChain
 
+EXPIRES_AFTER = 60  #: seconds
+
 
 class Control:
-    """The methods of the API `devchain`, open only to a chain that was started with faults allowed."""
+    """The API `devchain`, open only on a chain that was started with faults allowed. Public methods are the calls."""
 
     def __init__(self, dev_chain: "DevChain") -> None:
         self._dev_chain = dev_chain
-
-    def method(self, name: str) -> Callable[..., Any] | None:
-        """The method `name`; None if there is none such."""
-        return None if name.startswith("_") or name == "method" else getattr(self, name, None)
 
     def produce(self, blocks: int = 1) -> int:
         """Make blocks now; the head's number."""
@@ -31,60 +32,70 @@ class Control:
         self._dev_chain.stalled = stalled
 
     def orphan(self, blocks: int, keep: bool = True, reverse: bool = False) -> int:
-        """Forget the last blocks; the head's number."""
+        """Forget the last blocks, as `Chain.orphan` does; the head's number."""
         self._dev_chain.orphan(blocks, keep=keep, reverse=reverse)
         return self._dev_chain.chain.head_number
 
-    def fault(self, fault: dict[str, Any]) -> None:
-        """Let a fault happen: {"on": method, "do": …, "times": 1, "seconds": 0, "error": …}."""
-        self._dev_chain.faults.add(Fault(**{**fault, "do": Do(fault["do"])}))
+    def fault(self, fault: Fault) -> None:
+        """Let a fault happen."""
+        self._dev_chain.faults.add(fault)
 
     def clear_faults(self) -> None:
         """Behave again."""
         self._dev_chain.faults.clear()
 
-    def parameters(self, changes: dict[str, Any]) -> None:
-        """Change chain parameters by name."""
-        self._dev_chain.change_parameters(**changes)
+    def disconnect(self) -> None:
+        """Drop every connection, this one too."""
+        self._dev_chain.disconnect()
 
     def set_chain_id(self, chain_id: str) -> None:
         """Be another chain from now on."""
         self._dev_chain.chain.chain_id = chain_id
 
+    def set_head_age(self, seconds: int) -> None:
+        """Show the head as so much older than it is."""
+        self._dev_chain.chain.staleness = seconds
+
+    def set_parameters(self, changes: dict[str, Any]) -> None:
+        """Change chain parameters by name."""
+        self._dev_chain.intervene("set_parameters", changes)
+
     def set_basic_fee(self, satoshi: int) -> None:
-        """Let an account cost something else."""
-        self._put("numbers", "basic_fee", satoshi)
+        """Let the next account cost something else."""
+        self.set_parameters({"basic_fee": satoshi})
 
     def set_balance(self, name: str, satoshi: int) -> None:
         """Give the account another balance."""
-        self._put("balances", self._dev_chain.chain.state.ids[name], satoshi)
+        self._dev_chain.intervene("set_balance", name, satoshi)
 
     def set_member(self, name: str, member: bool) -> None:
         """Make the account a lifetime member, or none."""
-        self._change(name, membership_expiration_date=FOREVER if member else NEVER)
+        self._dev_chain.intervene("set_member", name, member)
 
     def set_key(self, name: str, public_key: str) -> None:
-        """Give the account another active key."""
-        self._change(name, active=authority(public_key))
+        """Let only another key sign for the account."""
+        self._dev_chain.intervene("set_key", name, public_key)
 
     def register(self, name: str, public_key: str) -> str:
-        """An account registered by somebody else; its id. It comes into no block."""
-        state = self._dev_chain.chain.state
-        keys = (authority(public_key), authority(public_key), public_key)
-        account_id = state.add_account(new_account(name, keys, registrar="1.2.0", referrer="1.2.0"))
-        self._dev_chain.chain.settle()
-        return account_id
-
-    def disconnect(self) -> None:
-        """Drop every connection."""
-        self._dev_chain.disconnect()
-
-    def _change(self, name: str, **changes: Any) -> None:
-        state = self._dev_chain.chain.state
-        account_id = state.ids[name]
-        self._put("accounts", account_id, {**state.accounts[account_id], **changes})
-
-    def _put(self, table: str, key: str, value: Any) -> None:
-        state = self._dev_chain.chain.state
-        state.put(getattr(state, table), key, value)
-        self._dev_chain.chain.settle()
+        """Somebody else registers an account: `referrer` does, by a transaction like any other; the account's id."""
+        chain = self._dev_chain.chain
+        registrar = chain.state.ids[REFERRER]
+        operation = account_create(
+            registrar=registrar,
+            referrer=registrar,
+            referrer_percent=0,
+            name=name,
+            owner_key=public_key,
+            active_key=public_key,
+            memo_key=public_key,
+        )
+        fee = chain.evaluator.required_fee(read_operation(operation, chain.settings.prefix)[0])
+        signed = sign(
+            [with_fee(operation, fee)],
+            reference=Reference(chain.head_number, chain.head_id),
+            expiration=chain.head_time + EXPIRES_AFTER,
+            chain_id=chain.chain_id,
+            prefix=chain.settings.prefix,
+            key=published_key(REFERRER),
+        )
+        return str(chain.push(msgspec.json.decode(signed.body)).results[0][1])

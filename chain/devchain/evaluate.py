@@ -1,157 +1,110 @@
-"""What a transaction must fulfil, and what it changes (chain source: account_evaluator.cpp, transfer_evaluator.cpp)."""
+"""What an operation must fulfil in the state that it meets, and what it changes there.
 
-from collections.abc import Callable, Iterable, Sequence
-from decimal import Decimal
+Chain source: evaluator.hpp, account_evaluator.cpp, transfer_evaluator.cpp, db_balance.cpp.
+"""
+
 from typing import Any
 
 from chain.devchain import errors
-from chain.devchain.settings import DevChainSettings
-from chain.devchain.state import State, new_account
+from chain.devchain.errors import Frame, NodeError
+from chain.devchain.operations import AccountCreate, Amount, Authority, Operation, Transfer
+from chain.devchain.settings import ChainParameters, DevChainSettings
+from chain.devchain.state import FOREVER, State, new_account
 from chain.fees import AccountCreateFee, TransferFee
-from chain.keys import InvalidKeyError, format_public_key, key_prefix, parse_public_key, recover
-from chain.names import name_problem
-from chain.transactions import ACCOUNT_CREATE, TRANSFER, Operation, operation_size, parse_time
-
-COMMITTEE = "1.2.0"  #: takes the referrer's place without being a member
-ANY_PREFIX = None
+from chain.transactions import CORE_ASSET, format_time
 
 Result = list[Any]  #: [variant, value]: [0, {}] nothing, [1, "1.2.x"] an object's id
 
-
-def validate(operations: Sequence[Operation]) -> None:
-    """What the chain checks before it looks at its state. Raises NodeError, which names no operation."""
-    if not operations:
-        text = "operations.size() > 0: A transaction must have at least one operation"
-        raise errors.assertion(text, method="validate", file="transaction.cpp")
-    for number, body in operations:
-        if number not in _EVALUATORS:
-            raise errors.assertion("w < count(): ", method="set_which", file="static_variant.hpp")
-        if number == ACCOUNT_CREATE:
-            for key in _keys_of(body):
-                _check_key(key)
-            if name_problem(body["name"]) is not None:
-                raise errors.assertion("is_valid_name( name ): ", method="validate", file="account.cpp")
-
-
-def in_own_prefix(operation: Operation, prefix: str) -> Operation:
-    """`operation` with its public keys as this chain writes them: a node takes any chain's (measured)."""
-    number, body = operation
-    if number != ACCOUNT_CREATE:
-        return operation
-    own = {key: format_public_key(parse_public_key(key, ANY_PREFIX), prefix) for key in _keys_of(body)}
-    sides = {side: {**body[side], "key_auths": _own_auths(body[side], own)} for side in ("owner", "active")}
-    options = {**body["options"], "memo_key": own[body["options"]["memo_key"]]}
-    return [number, {**body, **sides, "options": options}]
-
-
-def payer(operation: Operation) -> str:
-    """The account whose active authority `operation` needs."""
-    number, body = operation
-    return str(body["registrar" if number == ACCOUNT_CREATE else "from"])
-
-
-def check_authority(
-    state: State, operations: Iterable[Operation], signatures: list[str], digest: bytes, prefix: str
-) -> None:
-    """Raises NodeError unless `signatures` are just what the payers' active authorities need."""
-    keys = [_recover(digest, signature, prefix) for signature in signatures]
-    if len(set(keys)) != len(keys):
-        raise errors.duplicate_signature()
-    used: set[str] = set()
-    for account_id in {payer(operation) for operation in operations}:
-        account = state.accounts.get(account_id)
-        if account is None:
-            text = "maybe_found != nullptr: Unable to find Object"
-            raise errors.assertion(text, method="get", file="index.hpp", id=account_id)
-        weights = {key: int(weight) for key, weight in account["active"]["key_auths"] if key in keys}
-        if sum(weights.values()) < account["active"]["weight_threshold"]:
-            raise errors.missing_authority(account)
-        used.update(weights)
-    if used != set(keys):
-        raise errors.irrelevant_signature()
+_FILES = {AccountCreate: "account_evaluator.cpp", Transfer: "transfer_evaluator.cpp"}
 
 
 class Evaluator:
     """Applies operations to a state."""
 
     def __init__(self, settings: DevChainSettings, state: State) -> None:
-        self._settings = settings
+        self.parameters: ChainParameters = settings.parameters
+        self._symbol = settings.symbol
+        self._precision = settings.precision
         self._state = state
-        self.parameters = settings.parameters
 
     def apply(self, operation: Operation, now: int) -> Result:
-        """Apply `operation` at head time `now`; its result. Raises NodeError that names the operation."""
+        """Apply `operation` at head time `now`; its result. Raises NodeError that names the operation.
+
+        What was changed before an error stays: whoever applies a transaction undoes it.
+        """
         try:
-            return _EVALUATORS[operation[0]](self, operation, now)
-        except errors.NodeError as error:
-            raise error.within("apply_operation", op=operation) from None
+            paid = self._check_fee(operation)
+            result = self._evaluate(operation, now)
+            self._adjust_balance(operation.body.payer, -paid)
+        except NodeError as error:
+            frame = Frame("apply_operation", "db_block.cpp", "", {"op": operation.shown})
+            raise error.through(Frame("start_evaluate", "evaluator.cpp"), frame) from None
+        return result
 
     def required_fee(self, operation: Operation) -> int:
         """Satoshi that `operation` costs as the next one."""
-        parameters = self.parameters
-        number, body = operation
-        if number == TRANSFER:
-            schedule = TransferFee(parameters.transfer_fee, parameters.transfer_price_per_kbyte, parameters.fee_scale)
-            return schedule.required()
-        fee = AccountCreateFee(
-            self._state.numbers["basic_fee"],
-            parameters.premium_fee,
-            parameters.price_per_kbyte,
-            parameters.fee_scale,
-        )
-        return fee.required(body["name"], operation_size(operation, self._settings.prefix) - 1)
+        parameters, body = self.parameters, operation.body
+        if isinstance(body, Transfer):
+            price = parameters.transfer_price_per_kbyte
+            return TransferFee(parameters.transfer_fee, price, parameters.fee_scale).required(operation.paid_size)
+        basic_fee = self._state.numbers["basic_fee"]
+        premium_fee, price = parameters.premium_fee, parameters.price_per_kbyte
+        schedule = AccountCreateFee(basic_fee, premium_fee, price, parameters.fee_scale)
+        return schedule.required(body.name, operation.paid_size)
 
-    def create_account(self, operation: Operation, now: int) -> Result:
-        """Register an account, and count it: the fee steps up after every so many."""
-        body = operation[1]
-        state = self._state
-        if not _is_member(state.accounts[body["registrar"]], now, for_life=True):
-            text = "fee_paying_account->is_lifetime_member(): Only Lifetime members may register an account."
-            raise errors.assertion(text, file="account_evaluator.cpp")
-        referrer = state.accounts.get(body["referrer"])
-        if body["referrer"] != COMMITTEE and (referrer is None or not _is_member(referrer, now)):
-            text = (
-                "op.referrer(d).is_member(d.head_block_time()): "
-                "The referrer must be either a lifetime or annual subscriber."
-            )
-            raise errors.assertion(text, file="account_evaluator.cpp")
-        if body["name"] in state.ids:
-            text = "current_account_itr == acnt_indx.indices().get<by_name>().end(): "
-            raise errors.assertion(text, file="account_evaluator.cpp")
-        self._charge(operation, body["registrar"])
-        keys = (body["owner"], body["active"], body["options"]["memo_key"])
-        account = new_account(body["name"], keys, registrar=body["registrar"], referrer=body["referrer"])
-        account_id = state.add_account(account)
-        self._count_registration()
-        return [1, account_id]
-
-    def transfer(self, operation: Operation, _now: int) -> Result:
-        """Move core asset."""
-        body = operation[1]
-        amount = int(body["amount"]["amount"])
-        balance = self._state.balances.get(body["from"], 0)
-        if body["to"] not in self._state.accounts:
-            text = "maybe_found != nullptr: Unable to find Object"
-            raise errors.assertion(text, method="get", file="index.hpp", id=body["to"])
-        if balance < amount:
-            text = "insufficient_balance: Insufficient Balance: ${balance}, unable to transfer '${total_transfer}'"
-            raise errors.assertion(text, file="transfer_evaluator.cpp", balance=self._readable(balance))
-        self._charge(operation, body["from"], beside=amount)
-        self._state.pay(body["from"], -amount)
-        self._state.pay(body["to"], amount)
-        return [0, {}]
-
-    def _charge(self, operation: Operation, account_id: str, beside: int = 0) -> None:
-        paid = int(operation[1]["fee"]["amount"])
+    def _check_fee(self, operation: Operation) -> int:
+        """The fee that `operation` offers; the first thing that the chain looks at."""
+        paid = _core_amount(operation.body.fee)
         required = self.required_fee(operation)
         if paid < required:
             raise errors.insufficient_fee(paid, required)
-        balance = self._state.balances.get(account_id, 0)
-        if balance < paid + beside:
-            text = "delta.amount > 0: Insufficient Balance: ${a}'s balance of ${b} is less than required ${r}"
-            data = {"b": self._readable(balance), "r": self._readable(paid + beside)}
-            raise errors.assertion(text, method="adjust_balance", file="db_balance.cpp", a=account_id, **data)
-        self._state.pay(account_id, -paid)
+        return paid
+
+    def _evaluate(self, operation: Operation, now: int) -> Result:
+        body = operation.body
+        try:
+            if isinstance(body, AccountCreate):
+                return self._create_account(body, operation.shown[1], now)
+            return self._transfer(body)
+        except NodeError as error:
+            raise error.through(Frame("do_evaluate", _FILES[type(body)], "", {"op": operation.shown[1]})) from None
+
+    def _create_account(self, body: AccountCreate, shown: dict[str, Any], now: int) -> Result:
+        """Register an account, and count it: the fee steps up after every so many."""
+        self._check_members(body, now)
+        self._check_authority(body.owner)
+        self._check_authority(body.active)
+        self._account(body.options.voting_account)
+        if body.name in self._state.ids:
+            raise _refused("current_account_itr == acnt_indx.indices().get<by_name>().end(): ", body)
+        account = new_account(
+            body.name,
+            (shown["owner"], shown["active"], shown["options"]["memo_key"]),
+            registrar=body.registrar,
+            referrer=body.referrer,
+            lifetime_referrer=self._account(body.referrer)["lifetime_referrer"],
+            rewards_percent=body.referrer_percent,
+            voting_account=body.options.voting_account,
+        )
+        account_id = self._state.add_account(account)
+        self._count_registration()
+        return [1, account_id]
+
+    def _check_members(self, body: AccountCreate, now: int) -> None:
+        if self._account(body.registrar)["membership_expiration_date"] != FOREVER:
+            text = "fee_paying_account->is_lifetime_member(): Only Lifetime members may register an account."
+            raise _refused(text, body)
+        # Times of one form are in order as text.
+        if self._account(body.referrer)["membership_expiration_date"] < format_time(now):
+            text = "op.referrer(d).is_member(d.head_block_time()): The referrer must be either a lifetime or annual"
+            raise _refused(f"{text} subscriber.", body)
+
+    def _check_authority(self, authority: Authority) -> None:
+        if authority.members > self.parameters.maximum_authority_membership:
+            raise errors.authority_too_large()
+        for account_id, _ in authority.account_auths:
+            if account_id not in self._state.accounts:
+                raise errors.unknown_authority(account_id)
 
     def _count_registration(self) -> None:
         numbers, parameters = self._state.numbers, self.parameters
@@ -161,39 +114,65 @@ class Evaluator:
             fee = numbers["basic_fee"] << parameters.account_fee_scale_bitshifts
             self._state.put(numbers, "basic_fee", fee)
 
+    def _transfer(self, body: Transfer) -> Result:
+        sender, receiver = self._account(body.sender), self._account(body.receiver)
+        amount = _core_amount(body.amount)
+        balance = self._state.balances.get(body.sender, 0)
+        if balance < amount:
+            names = {"a": sender["name"], "t": receiver["name"]}
+            amounts = {"total_transfer": self._readable(amount), "balance": self._readable(balance)}
+            raise _insufficient_for_transfer({**names, **amounts})
+        self._state.pay(body.sender, -amount)
+        self._state.pay(body.receiver, amount)
+        return [0, {}]
+
+    def _adjust_balance(self, account_id: str, delta: int) -> None:
+        """Pay `delta`, satoshi, which is not above zero."""
+        balance = self._state.balances.get(account_id)
+        if delta == 0:
+            return
+        if (balance or 0) < -delta:
+            # An account that never had any fails an earlier assertion than one that has too little.
+            expression = "delta.amount > 0" if balance is None else "itr->get_balance() >= -delta"
+            raise self._insufficient_balance(expression, account_id, balance or 0, delta)
+        self._state.pay(account_id, delta)
+
+    def _insufficient_balance(self, expression: str, account_id: str, balance: int, delta: int) -> NodeError:
+        text = f"{expression}: Insufficient Balance: ${{a}}'s balance of ${{b}} is less than required ${{r}}"
+        amounts = {"b": self._readable(balance), "r": self._readable(-delta)}
+        name = self._account(account_id)["name"]
+        change = {"account": account_id, "delta": {"amount": delta, "asset_id": CORE_ASSET}}
+        error = errors.assertion(text, "adjust_balance", "db_balance.cpp", a=name, **amounts)
+        return error.through(Frame("adjust_balance", "db_balance.cpp", "", change))
+
+    def _account(self, account_id: str) -> dict[str, Any]:
+        """The account. Raises NodeError if there is none such."""
+        account = self._state.accounts.get(account_id)
+        if account is None:
+            raise errors.unknown_object(account_id)
+        return account
+
     def _readable(self, satoshi: int) -> str:
-        return f"{Decimal(satoshi).scaleb(-self._settings.precision)} {self._settings.symbol}"
+        """The amount with its symbol, as a node writes it: decimals only where there are any."""
+        whole, rest = divmod(satoshi, 10**self._precision)
+        decimals = f".{rest:0{self._precision}}" if rest else ""
+        return f"{whole}{decimals} {self._symbol}"
 
 
-_EVALUATORS: dict[int, Callable[[Evaluator, Operation, int], Result]] = {
-    TRANSFER: Evaluator.transfer,
-    ACCOUNT_CREATE: Evaluator.create_account,
-}
+def _core_amount(amount: Amount) -> int:
+    """The amount in satoshi. Raises NodeError for another asset than the core one: there is no other."""
+    if amount.asset_id != CORE_ASSET:
+        raise errors.unknown_object(amount.asset_id)
+    return amount.amount
 
 
-def _is_member(account: dict[str, Any], now: int, *, for_life: bool = False) -> bool:
-    until = parse_time(account["membership_expiration_date"])
-    return until >= parse_time("2106-01-01T00:00:00") if for_life else until > now
+def _refused(text: str, body: AccountCreate) -> NodeError:
+    return errors.assertion(text, "do_evaluate", _FILES[type(body)])
 
 
-def _keys_of(body: dict[str, Any]) -> list[str]:
-    auths = [*body["owner"]["key_auths"], *body["active"]["key_auths"]]
-    return [*(key for key, _ in auths), body["options"]["memo_key"]]
-
-
-def _own_auths(side: dict[str, Any], own: dict[str, str]) -> list[list[Any]]:
-    return [[own[key], int(weight)] for key, weight in side["key_auths"]]
-
-
-def _check_key(text: str) -> None:
-    try:
-        parse_public_key(text, key_prefix(text))
-    except InvalidKeyError:
-        raise errors.unreadable_key() from None
-
-
-def _recover(digest: bytes, signature: str, prefix: str) -> str:
-    try:
-        return format_public_key(recover(digest, bytes.fromhex(signature)), prefix)
-    except ValueError as error:
-        raise errors.bad_signature(str(error)) from None
+def _insufficient_for_transfer(data: dict[str, str]) -> NodeError:
+    expression = "insufficient_balance: Insufficient Balance: "
+    text = "${balance}, unable to transfer '${total_transfer}' from account '${a}' to '${t}'"
+    error = errors.assertion(expression + text, "do_evaluate", _FILES[Transfer], **data)
+    outer = {"a": data["total_transfer"], "f": data["a"], "t": data["t"]}
+    return error.through(Frame("do_evaluate", _FILES[Transfer], "Unable to transfer ${a} from ${f} to ${t}", outer))

@@ -1,8 +1,11 @@
 """Ways in which a node goes wrong, on demand: for tests."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
+
+from msgspec import Struct
+
+HUGE = 10_000_000  #: bytes
 
 
 class Do(StrEnum):
@@ -12,22 +15,22 @@ class Do(StrEnum):
     DROP_AFTER = "drop_after"  #: … after it was carried out, before the answer
     HANG = "hang"  #: carried out, never answered
     LATE = "late"  #: carried out, answered after `seconds`
-    GARBAGE = "garbage"  #: answered by text that is no JSON
-    WRONG_ID = "wrong_id"  #: answered under another number
-    WRONG_TYPE = "wrong_type"  #: answered by a value of another type
-    HUGE_REPLY = "huge_reply"  #: answered by ten million bytes
+    GARBAGE = "garbage"  #: carried out, answered by text that is no JSON
+    WRONG_ID = "wrong_id"  #: carried out, answered under another number
+    WRONG_TYPE = "wrong_type"  #: carried out, answered by a value of another type
+    HALF_REPLY = "half_reply"  #: carried out, and the connection is lost within the answer
+    HUGE_REPLY = "huge_reply"  #: carried out, answered by ten million bytes
     REFUSE = "refuse"  #: not carried out, answered by `error`
 
 
-@dataclass(slots=True)
-class Fault:
-    """A fault for the next `times` calls of the method `on`."""
+class Fault(Struct):
+    """A fault for the next `times` calls of the method `on`; `*` is any method."""
 
     on: str
     do: Do
     times: int = 1
     seconds: float = 0.0
-    error: dict[str, Any] | None = None
+    error: dict[str, Any] = {}
 
 
 class Faults:

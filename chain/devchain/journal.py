@@ -1,10 +1,13 @@
-"""The dev chain's file: one line of JSON for each block, and for each orphaning."""
+"""The dev chain's file: a line of JSON for how it began, then one for each thing that happened to it."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
 import msgspec
+
+
+class JournalError(ValueError):
+    """A file that this chain can't go on with."""
 
 
 class Journal:
@@ -14,22 +17,22 @@ class Journal:
         self._path = path
         self._file: IO[bytes] | None = None
 
-    def read(self) -> Iterator[dict[str, Any]]:
-        """The whole lines of the file, in order; nothing if there is no file."""
+    def read(self) -> list[dict[str, Any]]:
+        """The whole lines of the file, in order; nothing if there is no file. Raises JournalError."""
         if not self._path.exists():
-            return
-        whole = 0
-        with self._path.open("rb") as file:
-            for line in file:
-                if not line.endswith(b"\n"):
-                    break
-                whole += len(line)
-                yield msgspec.json.decode(line)
-        with self._path.open("r+b") as file:
-            file.truncate(whole)
+            return []
+        lines = self._path.read_bytes().splitlines(keepends=True)
+        if lines and not lines[-1].endswith(b"\n"):
+            lines.pop()
+            with self._path.open("r+b") as file:
+                file.truncate(sum(map(len, lines)))
+        try:
+            return [msgspec.json.decode(line, type=dict[str, Any]) for line in lines]
+        except msgspec.DecodeError as error:
+            raise JournalError(f"{self._path} is no dev chain's file: {error}") from error
 
     def append(self, entry: dict[str, Any]) -> None:
-        """Add a line, on its way to the disk when this returns."""
+        """Add a line; it is handed to the operating system when this returns, and survives the program's end."""
         if self._file is None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._file = self._path.open("ab")

@@ -3,8 +3,19 @@
 import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from chain.keys import PrivateKey
+from chain.keys import PrivateKey, format_public_key
+from chain.names import name_problem
+
+REFERRER = "referrer"  #: the second lifetime member
+PLAIN_ACCOUNT = "plain-account1"  #: no member
+
+#: The chain's own accounts, in the order of their ids (db_init.cpp).
+SPECIAL = (
+    "committee-account", "witness-account", "relaxed-committee-account", "null-account", "temp-account",
+    "proxy-to-self", "default-dividend-distribution",
+)  # fmt: skip
 
 
 def published_key(role: str) -> PrivateKey:
@@ -25,9 +36,17 @@ class ChainParameters:
     accounts_per_fee_scale: int = 1000
     account_fee_scale_bitshifts: int = 0
     maximum_transaction_size: int = 99_999
+    enforce_transaction_size: bool = True  #: as later node versions do; Peerplays 1.5 does not
     maximum_block_size: int = 1_228_800_000
     maximum_time_until_expiration: int = 86_400
     maintenance_interval: int = 86_400
+    maximum_authority_membership: int = 10  #: keys and accounts in one authority
+    max_authority_depth: int = 2  #: accounts that may stand for accounts that stand for …
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for what would stop the chain."""
+        if self.accounts_per_fee_scale < 1 or self.maintenance_interval < 1:
+            raise ValueError("accounts_per_fee_scale and maintenance_interval must be at least 1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +67,24 @@ class DevChainSettings:
     registrar_key: PrivateKey = field(default_factory=lambda: published_key("registrar"))
     registrar_balance: int = 10_000_000 * 10**5  #: satoshi
     parameters: ChainParameters = field(default_factory=ChainParameters)
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for what can't be a chain."""
+        if self.block_interval < 0 or self.irreversible_lag < 0:
+            raise ValueError("block_interval and irreversible_lag can't be negative")
+        if self.registrar in {*SPECIAL, REFERRER, PLAIN_ACCOUNT} or name_problem(self.registrar):
+            raise ValueError(f"{self.registrar} can't be the name of the dev chain's registrar")
+        if self.chain_id is not None and len(bytes.fromhex(self.chain_id)) != 32:
+            raise ValueError("a chain id has 64 hex digits")
+
+    @property
+    def genesis(self) -> dict[str, Any]:
+        """What the chain begins with: a chain in a file can't go on with anything else."""
+        return {
+            "symbol": self.symbol,
+            "prefix": self.prefix,
+            "precision": self.precision,
+            "registrar": self.registrar,
+            "registrar_key": format_public_key(self.registrar_key.public, self.prefix),
+            "registrar_balance": self.registrar_balance,
+        }

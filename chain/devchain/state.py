@@ -1,21 +1,20 @@
 """Accounts, balances and counters of the dev chain, with undo."""
 
 from bisect import bisect_left
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from chain.devchain.settings import DevChainSettings, published_key
+from chain.devchain.settings import PLAIN_ACCOUNT, REFERRER, SPECIAL, DevChainSettings, published_key
 from chain.keys import format_public_key
 from chain.transactions import PROXY_TO_SELF
 
+if TYPE_CHECKING:
+    from chain.devchain.transaction import Transaction
+
 FOREVER = "2106-02-07T06:28:15"  #: a lifetime member's expiration: the end of the chain's time
 NEVER = "1970-01-01T00:00:00"
-FIRST_ACCOUNT = 7  #: the ids below belong to the chain's own accounts
-
-#: The chain's own accounts, in the order of their ids (db_init.cpp).
-SPECIAL = (
-    "committee-account", "witness-account", "relaxed-committee-account", "null-account", "temp-account",
-    "proxy-to-self", "default-dividend-distribution",
-)  # fmt: skip
+NETWORK_PERCENT = 2000  #: shares of a fee, in hundredths of a percent
+REFERRER_PERCENT = 3000
+LIFETIME_PERCENT = 8000
 
 _Change = tuple[dict[Any, Any], Any, Any]
 _ABSENT = object()
@@ -27,20 +26,22 @@ class State:
     def __init__(self) -> None:
         self.accounts: dict[str, dict[str, Any]] = {}  # by id
         self.ids: dict[str, str] = {}  # by name
-        self.balances: dict[str, int] = {}  # satoshi of the core asset, by account id
-        self.known: dict[str, int] = {}  # expiration of each transaction that may not come again, by id
-        self.numbers: dict[str, int] = {}  # next account, registrations this interval, basic fee, …
+        self.balances: dict[str, int] = {}  # satoshi of the core asset, by account id; none was ever there: no entry
+        self.transactions: dict[str, Transaction] = {}  # those that have not expired, by id
+        self.numbers: dict[str, int] = {}  # next account, registrations this interval, basic fee
         self._changes: list[_Change] = []
-        self._sorted: list[str] = []
+        self._sorted: list[str] | None = None  # the names in order; None when they must be sorted again
 
     def put(self, table: dict[Any, Any], key: Any, value: Any) -> None:
         """Set `table[key]`, and remember what was there."""
         self._changes.append((table, key, table.get(key, _ABSENT)))
         table[key] = value
+        self._note(table)
 
-    def forget(self, table: dict[Any, Any], key: Any) -> None:
+    def remove(self, table: dict[Any, Any], key: Any) -> None:
         """Remove `table[key]`, and remember it."""
         self._changes.append((table, key, table.pop(key)))
+        self._note(table)
 
     def mark(self) -> int:
         """A point to which `undo` can return."""
@@ -51,9 +52,10 @@ class State:
         while len(self._changes) > mark:
             table, key, value = self._changes.pop()
             if value is _ABSENT:
-                table.pop(key, None)
+                del table[key]
             else:
                 table[key] = value
+            self._note(table)
 
     def by_name(self, name: str) -> dict[str, Any] | None:
         """The account `name`."""
@@ -61,47 +63,62 @@ class State:
         return None if account_id is None else self.accounts[account_id]
 
     def names_from(self, lower: str, limit: int) -> list[list[str]]:
-        """[name, id] of up to `limit` accounts in order, from `lower` on."""
-        if len(self._sorted) != len(self.ids) or self._sorted[-1:] != [max(self.ids)]:
+        """[name, id] of up to `limit` accounts in the order of names, from `lower` on."""
+        if self._sorted is None:
             self._sorted = sorted(self.ids)
         start = bisect_left(self._sorted, lower)
-        return [[name, self.ids[name]] for name in self._sorted[start : start + limit] if name in self.ids]
+        return [[name, self.ids[name]] for name in self._sorted[start : start + limit]]
 
     def add_account(self, account: dict[str, Any]) -> str:
         """Give `account` the next id and keep it; the id."""
         number = self.numbers["next_account"]
         self.put(self.numbers, "next_account", number + 1)
         account_id = f"1.2.{number}"
-        statistics = f"2.6.{number}"
-        self.put(self.accounts, account_id, {**account, "id": account_id, "statistics": statistics})
+        self.put(self.accounts, account_id, {**account, "id": account_id, "statistics": f"2.6.{number}"})
         self.put(self.ids, account["name"], account_id)
         return account_id
+
+    def change_account(self, name: str, **changes: Any) -> None:
+        """Change members of the account `name`."""
+        account_id = self.ids[name]
+        self.put(self.accounts, account_id, {**self.accounts[account_id], **changes})
 
     def pay(self, account_id: str, amount: int) -> None:
         """Add `amount` satoshi, which may be negative, to the account's balance."""
         self.put(self.balances, account_id, self.balances.get(account_id, 0) + amount)
 
+    def _note(self, table: dict[Any, Any]) -> None:
+        if table is self.ids:
+            self._sorted = None
+
 
 def new_account(
-    name: str, keys: tuple[dict[str, Any], dict[str, Any], str], *, registrar: str, referrer: str, until: str = NEVER
+    name: str,
+    keys: tuple[dict[str, Any], dict[str, Any], str],
+    *,
+    registrar: str,
+    referrer: str,
+    lifetime_referrer: str,
+    rewards_percent: int = 0,
+    voting_account: str = PROXY_TO_SELF,
 ) -> dict[str, Any]:
-    """An account as the API shows it, but for its id; `keys` are owner and active authority and memo key."""
+    """An account as the API shows it, but for its ids; `keys` are owner and active authority and memo key."""
     owner, active, memo_key = keys
     return {
         "id": "",
-        "membership_expiration_date": until,
+        "membership_expiration_date": NEVER,
         "registrar": registrar,
         "referrer": referrer,
-        "lifetime_referrer": referrer,
-        "network_fee_percentage": 2000,
-        "lifetime_referrer_fee_percentage": 3000,
-        "referrer_rewards_percentage": 0,
+        "lifetime_referrer": lifetime_referrer,
+        "network_fee_percentage": NETWORK_PERCENT,
+        "lifetime_referrer_fee_percentage": REFERRER_PERCENT,
+        "referrer_rewards_percentage": rewards_percent,
         "name": name,
         "owner": owner,
         "active": active,
         "options": {
             "memo_key": memo_key,
-            "voting_account": PROXY_TO_SELF,
+            "voting_account": voting_account,
             "num_witness": 0,
             "num_committee": 0,
             "votes": [],
@@ -130,20 +147,30 @@ def genesis(settings: DevChainSettings) -> State:
     state.numbers.update(next_account=0, registered=0, basic_fee=settings.parameters.basic_fee)
     nobody = format_public_key(published_key("nobody").public, settings.prefix)
     for name in SPECIAL:
-        account = new_account(
-            name, (authority(), authority(), nobody), registrar="1.2.0", referrer="1.2.0", until=FOREVER
-        )
-        state.add_account(account)
-    registrar = f"1.2.{FIRST_ACCOUNT}"
-    people = [
-        (settings.registrar, settings.registrar_key, FOREVER, settings.registrar_balance),
-        ("referrer", published_key("referrer"), FOREVER, settings.registrar_balance // 1000),
-        ("plain-account1", published_key("plain-account1"), NEVER, 0),
-    ]
-    for name, key, until, balance in people:
-        text = format_public_key(key.public, settings.prefix)
-        account = new_account(
-            name, (authority(text), authority(text), text), registrar=registrar, referrer=registrar, until=until
-        )
-        state.pay(state.add_account(account), balance)
+        _add_member(state, name, (authority(), authority(), nobody))
+    _add_member(state, settings.registrar, _keys(settings.genesis["registrar_key"]), settings.registrar_balance)
+    referrer_key = format_public_key(published_key("referrer").public, settings.prefix)
+    _add_member(state, REFERRER, _keys(referrer_key), settings.registrar_balance // 1000)
+    plain_key = format_public_key(published_key(PLAIN_ACCOUNT).public, settings.prefix)
+    registrar = state.ids[settings.registrar]
+    plain = new_account(
+        PLAIN_ACCOUNT, _keys(plain_key), registrar=registrar, referrer=registrar, lifetime_referrer=registrar
+    )
+    state.add_account(plain)
     return state
+
+
+def _add_member(
+    state: State, name: str, keys: tuple[dict[str, Any], dict[str, Any], str], balance: int | None = None
+) -> None:
+    """Add a lifetime member, who is his own registrar and referrer."""
+    itself = f"1.2.{state.numbers['next_account']}"
+    account = new_account(name, keys, registrar=itself, referrer=itself, lifetime_referrer=itself)
+    membership = {"membership_expiration_date": FOREVER, "lifetime_referrer_fee_percentage": LIFETIME_PERCENT}
+    state.add_account({**account, **membership})
+    if balance is not None:
+        state.pay(itself, balance)
+
+
+def _keys(key: str) -> tuple[dict[str, Any], dict[str, Any], str]:
+    return authority(key), authority(key), key

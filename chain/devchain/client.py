@@ -1,0 +1,153 @@
+"""One connection to the dev chain: its calls, their answers, its notices; and going wrong on demand."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Coroutine
+from typing import Any
+
+import msgspec
+from websockets.asyncio.server import ServerConnection
+from websockets.exceptions import ConnectionClosed
+
+from chain.devchain import errors
+from chain.devchain.apis import FIRST_API, NUMBERS, History, Login, NetworkBroadcast
+from chain.devchain.blocks import Chain
+from chain.devchain.calls import Call, invoke, read_call
+from chain.devchain.control import Control
+from chain.devchain.database import Database
+from chain.devchain.errors import Frame, NodeError
+from chain.devchain.faults import HUGE, Do, Fault, Faults
+from chain.devchain.hub import Hub
+from chain.devchain.operations import wire_number
+
+CONTROL = "devchain"  #: the name of the API that steers; it never fails on demand
+
+Reply = dict[str, Any]
+
+
+class Client:
+    """Answers one client; `control` is None unless the client may steer."""
+
+    def __init__(
+        self, connection: ServerConnection, chain: Chain, hub: Hub, faults: Faults, control: Control | None
+    ) -> None:
+        self._connection = connection
+        self._hub = hub
+        self._faults = faults
+        self._later: set[asyncio.Task[None]] = set()
+        self._apis: dict[int | str, object] = {
+            "login": Login(),
+            "database": Database(chain, hub, self),
+            "network_broadcast": NetworkBroadcast(chain, hub, self),
+            "history": History(chain),
+        }
+        self._apis |= {number: self._apis[name] for name, number in NUMBERS.items()}
+        self._apis[FIRST_API] = self._apis["database"]
+        if control is not None:
+            self._apis[CONTROL] = control
+
+    async def converse(self) -> None:
+        """Answer until the client is gone."""
+        try:
+            async for frame in self._connection:
+                call = read_call(frame)
+                if call is not None:
+                    await self._take(call)
+        except ConnectionClosed:
+            pass
+        finally:
+            self._hub.forget(self)
+            for task in list(self._later):
+                task.cancel()
+
+    def notify(self, callback: int, value: Any) -> None:
+        """Send `value` for the number that the client gave."""
+        self._start(self._send({"method": "notice", "params": [callback, [value]]}))
+
+    def drop(self) -> None:
+        """Lose the connection, without a word."""
+        self._connection.transport.abort()
+
+    async def _take(self, call: Call) -> None:
+        try:
+            api, method, arguments = call.target
+        except NodeError as error:
+            await self._send(_refusal(call, error))
+            return
+        fault = None if api == CONTROL else self._faults.take(method)
+        if fault is not None and fault.do is Do.DROP_BEFORE:
+            self.drop()
+        elif fault is not None and fault.do is Do.REFUSE:
+            await self._send({**_reply(call), "error": fault.error})
+        else:
+            await self._answer(call, self._call(api, method, arguments), fault)
+
+    def _call(self, api: int | str, method: str, arguments: list[Any]) -> Any:
+        """What the call gives, a NodeError too."""
+        try:
+            if api not in self._apis:
+                raise errors.unknown_api() if isinstance(api, int) else errors.unknown_method(api)
+            return invoke(self._apis[api], method, arguments)
+        except NodeError as error:
+            return error
+
+    async def _answer(self, call: Call, result: Any, fault: Fault | None) -> None:
+        if isinstance(result, asyncio.Future):
+            self._start(self._answer_later(call, result))
+            return
+        reply = _refusal(call, result) if isinstance(result, NodeError) else {**_reply(call), "result": result}
+        if fault is None:
+            await self._send(reply)
+        else:
+            await self._answer_wrongly(reply, fault)
+
+    async def _answer_later(self, call: Call, result: asyncio.Future[Any]) -> None:
+        await self._send({**_reply(call), "result": await result})
+
+    async def _answer_wrongly(self, reply: Reply, fault: Fault) -> None:
+        """Answer as `fault` says; a call that hangs gets no answer."""
+        match fault.do:
+            case Do.DROP_AFTER:
+                self.drop()
+            case Do.LATE:
+                self._start(self._send(reply, after=fault.seconds))
+            case Do.GARBAGE:
+                await self._send_text("no JSON at all")
+            case Do.WRONG_ID:
+                await self._send({**reply, "id": reply["id"] + 1_000_000})
+            case Do.WRONG_TYPE:
+                await self._send({**reply, "result": {"unexpected": True}})
+            case Do.HALF_REPLY:
+                await self._send_text(self._half(msgspec.json.encode(reply).decode()))
+            case Do.HUGE_REPLY:
+                await self._send({**reply, "result": "x" * HUGE})
+
+    async def _half(self, text: str) -> AsyncIterator[str]:
+        """The first half of `text`; then the connection is lost."""
+        yield text[: len(text) // 2]
+        self.drop()
+        yield text[len(text) // 2 :]
+
+    def _start(self, sending: Coroutine[Any, Any, None]) -> None:
+        """Send without making the client's next call wait."""
+        task = asyncio.create_task(sending)
+        self._later.add(task)
+        task.add_done_callback(self._later.discard)
+
+    async def _send(self, message: Reply, after: float = 0.0) -> None:
+        if after:
+            await asyncio.sleep(after)
+        await self._send_text(msgspec.json.encode(message).decode())
+
+    async def _send_text(self, text: str | AsyncIterator[str]) -> None:
+        with contextlib.suppress(ConnectionClosed):
+            await self._connection.send(text)
+
+
+def _reply(call: Call) -> Reply:
+    return {"id": wire_number(call.id), "jsonrpc": "2.0"}
+
+
+def _refusal(call: Call, error: NodeError) -> Reply:
+    data = {"call.method": call.name, "call.params": call.parameters}
+    return {**_reply(call), "error": error.through(Frame("on_message", "websocket_api.cpp", "", data)).payload}

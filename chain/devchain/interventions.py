@@ -1,0 +1,34 @@
+"""What comes over a chain by no transaction. Each is kept in the journal by its name and arguments."""
+
+from collections.abc import Callable
+from typing import Any
+
+from chain.devchain.blocks import Chain
+from chain.devchain.state import FOREVER, NEVER, authority
+
+
+def set_parameters(chain: Chain, changes: dict[str, Any]) -> None:
+    """Change chain parameters by name."""
+    chain.change_parameters(**changes)
+
+
+def set_balance(chain: Chain, name: str, satoshi: int) -> None:
+    """Give the account `name` another balance."""
+    chain.intervene(lambda state: state.put(state.balances, state.ids[name], satoshi))
+
+
+def set_member(chain: Chain, name: str, member: bool) -> None:
+    """Make the account `name` a lifetime member, or none."""
+    until = FOREVER if member else NEVER
+    chain.intervene(lambda state: state.change_account(name, membership_expiration_date=until))
+
+
+def set_key(chain: Chain, name: str, public_key: str) -> None:
+    """Let only `public_key` sign for the account `name`."""
+    only = authority(public_key)
+    chain.intervene(lambda state: state.change_account(name, active=only, owner=only))
+
+
+INTERVENTIONS: dict[str, Callable[..., None]] = {
+    intervention.__name__: intervention for intervention in (set_parameters, set_balance, set_member, set_key)
+}

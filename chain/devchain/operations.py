@@ -1,0 +1,245 @@
+"""Operations as a node reads them: known fields only, of the right types, written back in the chain's own form."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta, Struct
+from peerplaysbase.objects import Memo as PackedMemo
+from peerplaysbase.operations import Operation as PackedOperation
+
+from chain.devchain import errors
+from chain.keys import InvalidKeyError, format_public_key, key_prefix, parse_public_key
+from chain.names import name_problem
+from chain.transactions import ACCOUNT_CREATE, TRANSFER
+
+WIRE_MOST = 0xFFFFFFFF  #: a node writes larger numbers as text
+HUNDRED_PERCENT = 10_000
+
+AccountId = Annotated[str, Meta(pattern=r"^1\.2\.\d{1,15}$")]
+AssetId = Annotated[str, Meta(pattern=r"^1\.3\.\d{1,15}$")]
+Uint16 = Annotated[int, Meta(ge=0, le=0xFFFF)]
+Uint32 = Annotated[int, Meta(ge=0, le=0xFFFFFFFF)]
+Int64 = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+
+
+class Amount(Struct, frozen=True):
+    """So much of an asset, in its smallest unit."""
+
+    amount: Int64
+    asset_id: AssetId
+
+
+class Authority(Struct, frozen=True):
+    """Keys and accounts whose weights together must reach the threshold."""
+
+    weight_threshold: Uint32
+    key_auths: list[tuple[str, Uint16]]
+    account_auths: list[tuple[AccountId, Uint16]] = []
+    address_auths: list[Any] = []
+
+    @property
+    def members(self) -> int:
+        """How many keys and accounts there are."""
+        return len(self.key_auths) + len(self.account_auths)
+
+    @property
+    def impossible(self) -> bool:
+        """Whether all of them together do not reach the threshold."""
+        return sum(weight for _, weight in [*self.key_auths, *self.account_auths]) < self.weight_threshold
+
+
+class Options(Struct, frozen=True):
+    """What an account's owner may change at will."""
+
+    memo_key: str
+    voting_account: AccountId
+    num_witness: Uint16 = 0
+    num_committee: Uint16 = 0
+    votes: list[Annotated[str, Meta(pattern=r"^\d{1,3}:\d{1,9}$")]] = []
+
+
+class AccountCreate(Struct, frozen=True):
+    """Registers an account."""
+
+    fee: Amount
+    registrar: AccountId
+    referrer: AccountId
+    referrer_percent: Uint16
+    name: str
+    owner: Authority
+    active: Authority
+    options: Options
+
+    @property
+    def payer(self) -> str:
+        """The account whose active authority is needed."""
+        return self.registrar
+
+
+class Memo(Struct, frozen=True, rename={"sender": "from", "receiver": "to"}):
+    """A message that only sender and receiver can read."""
+
+    sender: str
+    receiver: str
+    nonce: Annotated[str, Meta(pattern=r"^\d{1,19}$")] | Annotated[int, Meta(ge=0)]
+    message: Annotated[str, Meta(pattern=r"^([0-9a-f]{2})+$")]
+
+
+class Transfer(Struct, frozen=True, rename={"sender": "from", "receiver": "to"}):
+    """Moves an amount from one account to another."""
+
+    fee: Amount
+    sender: AccountId
+    receiver: AccountId
+    amount: Amount
+    memo: Memo | None = None
+
+    @property
+    def payer(self) -> str:
+        """The account whose active authority is needed."""
+        return self.sender
+
+
+Body = AccountCreate | Transfer
+
+_BODIES: dict[int, type[Body]] = {TRANSFER: Transfer, ACCOUNT_CREATE: AccountCreate}
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """An operation that was read."""
+
+    body: Body
+    shown: list[Any]  #: [number, {…}] as the chain writes it
+    paid_size: int  #: bytes that the fee per kilobyte counts: all of a registration, only the memo of a transfer
+
+
+def read_operation(raw: Any, prefix: str) -> tuple[Operation, bytes]:
+    """The operation that the JSON value `raw` is, and its bytes in a transaction.
+
+    Raises NodeError where a node can't read it. A node takes keys with any chain's prefix (measured).
+    """
+    number, body = _read_body(raw)
+    shown = _shown_account_create(body, prefix) if isinstance(body, AccountCreate) else _shown_transfer(body, prefix)
+    # The package puts the keys of an authority into the chain's order, in place.
+    packed = bytes(PackedOperation([number, {**shown, "prefix": prefix}]))
+    paid_size = len(packed) - 1 if isinstance(body, AccountCreate) else _memo_size(shown, prefix)
+    return restore_operation([number, shown], paid_size), packed
+
+
+def restore_operation(shown: list[Any], paid_size: int) -> Operation:
+    """An operation that was read already, from how it is shown."""
+    number, body = shown
+    return Operation(msgspec.convert(body, _BODIES[number], strict=False), shown, paid_size)
+
+
+def validate(body: Body) -> None:
+    """What the chain checks before it looks at its state. Raises NodeError, which names no operation."""
+    _require(body.fee.amount >= 0, "fee.amount >= 0: ")
+    if isinstance(body, AccountCreate):
+        _validate_account_create(body)
+        return
+    _require(body.sender != body.receiver, "from != to: ", file="transfer.cpp")
+    _require(body.amount.amount > 0, "amount.amount > 0: ", file="transfer.cpp")
+
+
+def wire_number(number: int) -> int | str:
+    """`number` as a node writes it."""
+    return number if abs(number) <= WIRE_MOST else str(number)
+
+
+def _read_body(raw: Any) -> tuple[int, Body]:
+    try:
+        number, body = msgspec.convert(raw, tuple[int, dict[str, Any]])
+        if number not in _BODIES:
+            raise errors.assertion("w < count(): ", "set_which", "static_variant.hpp")
+        return number, msgspec.convert(body, _BODIES[number], strict=False)
+    except msgspec.ValidationError as error:
+        raise errors.bad_cast(str(error), "object") from None
+
+
+def _validate_account_create(body: AccountCreate) -> None:
+    _require(name_problem(body.name) is None, "is_valid_name( name ): ")
+    _require(body.referrer_percent <= HUNDRED_PERCENT, "referrer_percent <= GRAPHENE_100_PERCENT: ")
+    for side, auth in (("owner", body.owner), ("active", body.active)):
+        _require(auth.members != 0, f"{side}.num_auths() != 0: ")
+        _require(not auth.address_auths, f"{side}.address_auths.size() == 0: ")
+        text = f"!{side}.is_impossible(): cannot create an account with an imposible {side} authority threshold"
+        _require(not auth.impossible, text)
+    # Nobody can be voted for here, and no one may count on more of them than are voted for.
+    voted = body.options.votes or body.options.num_witness or body.options.num_committee
+    text = "needed_witnesses == 0 && needed_committee == 0: May not specify fewer witnesses or committee members"
+    _require(not voted, f"{text} than the number voted for.")
+
+
+def _require(fulfilled: bool, text: str, file: str = "account.cpp") -> None:
+    if not fulfilled:
+        raise errors.assertion(text, "validate", file)
+
+
+def _shown_account_create(body: AccountCreate, prefix: str) -> dict[str, Any]:
+    return {
+        "fee": _shown_amount(body.fee),
+        "registrar": body.registrar,
+        "referrer": body.referrer,
+        "referrer_percent": body.referrer_percent,
+        "name": body.name,
+        "owner": _shown_authority(body.owner, prefix),
+        "active": _shown_authority(body.active, prefix),
+        "options": {
+            "memo_key": _own_key(body.options.memo_key, prefix),
+            "voting_account": body.options.voting_account,
+            "num_witness": body.options.num_witness,
+            "num_committee": body.options.num_committee,
+            "votes": body.options.votes,
+            "extensions": [],
+        },
+        "extensions": {},
+    }
+
+
+def _shown_transfer(body: Transfer, prefix: str) -> dict[str, Any]:
+    shown: dict[str, Any] = {
+        "fee": _shown_amount(body.fee),
+        "from": body.sender,
+        "to": body.receiver,
+        "amount": _shown_amount(body.amount),
+    }
+    if body.memo is not None:
+        shown["memo"] = {
+            "from": _own_key(body.memo.sender, prefix),
+            "to": _own_key(body.memo.receiver, prefix),
+            "nonce": wire_number(int(body.memo.nonce)),
+            "message": body.memo.message,
+        }
+    return {**shown, "extensions": []}
+
+
+def _shown_authority(auth: Authority, prefix: str) -> dict[str, Any]:
+    keys = {_own_key(key, prefix): weight for key, weight in auth.key_auths}
+    return {
+        "weight_threshold": auth.weight_threshold,
+        "account_auths": [list(entry) for entry in dict(auth.account_auths).items()],
+        "key_auths": [list(entry) for entry in keys.items()],
+        "address_auths": auth.address_auths,
+    }
+
+
+def _shown_amount(amount: Amount) -> dict[str, Any]:
+    return {"amount": wire_number(amount.amount), "asset_id": amount.asset_id}
+
+
+def _own_key(text: str, prefix: str) -> str:
+    """The key as this chain writes it. Raises NodeError if it can't be read."""
+    try:
+        raw = parse_public_key(text, None)
+    except InvalidKeyError:
+        raise errors.unreadable_key() from None
+    return text if key_prefix(text) == prefix else format_public_key(raw, prefix)
+
+
+def _memo_size(shown: dict[str, Any], prefix: str) -> int:
+    """Bytes of the memo and of the one that says it is there; 0 without."""
+    memo = shown.get("memo")
+    return 0 if memo is None else 1 + len(bytes(PackedMemo(**memo, prefix=prefix)))

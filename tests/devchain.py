@@ -1,0 +1,178 @@
+"""A dev chain without a clock of its own, what is sent to it, and a client that speaks frame by frame."""
+
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from itertools import count
+from typing import Any
+
+import msgspec
+from websockets.asyncio.client import ClientConnection, connect
+
+from chain.devchain import ChainParameters, DevChain, DevChainSettings
+from chain.devchain.blocks import Chain
+from chain.devchain.errors import NodeError
+from chain.devchain.operations import read_operation
+from chain.devchain.settings import published_key
+from chain.keys import PrivateKey, format_public_key
+from chain.transactions import Operation, Reference, account_create, sign, transfer, with_fee
+
+START = 1_700_000_000
+REGISTRAR, REFERRER, PLAIN = "1.2.7", "1.2.8", "1.2.9"
+REGISTRAR_KEY = published_key("registrar")
+#: Prefix and symbol are those of the chain that tests/data was recorded on.
+SETTINGS = DevChainSettings(block_interval=0, faults=True, symbol="PPY", prefix="PPY")
+SOMEBODY = format_public_key(published_key("somebody").public, SETTINGS.prefix)
+
+
+def new_dev_chain(settings: DevChainSettings = SETTINGS, *, blocks: int = 1, **parameters: Any) -> DevChain:
+    """A dev chain with some empty blocks, which makes more only when told to."""
+    changed = replace(settings, parameters=replace(ChainParameters(), **parameters))
+    dev_chain = DevChain(changed, clock=lambda: START)
+    dev_chain.control.produce(blocks)
+    return dev_chain
+
+
+def new_chain(*, blocks: int = 1, **parameters: Any) -> Chain:
+    """Just the chain of such a dev chain."""
+    return new_dev_chain(blocks=blocks, **parameters).chain
+
+
+def registration(chain: Chain, name: str, *, fee: int | None = None, **changes: Any) -> Operation:
+    """An account_create by the registrar, with the fee that it costs now."""
+    fields: dict[str, Any] = {
+        "registrar": REGISTRAR,
+        "referrer": REGISTRAR,
+        "referrer_percent": 0,
+        "owner_key": SOMEBODY,
+        "active_key": SOMEBODY,
+        "memo_key": SOMEBODY,
+    }
+    return paying(chain, account_create(name=name, **{**fields, **changes}), fee)
+
+
+def payment(chain: Chain, amount: int, *, sender: str = REGISTRAR, receiver: str = PLAIN) -> Operation:
+    """A transfer with the fee that it costs now."""
+    return paying(chain, transfer(sender=sender, receiver=receiver, amount=amount))
+
+
+def paying(chain: Chain, operation: Operation, fee: int | None = None) -> Operation:
+    """`operation` with `fee`, or what it costs now."""
+    if fee is None:
+        fee = chain.evaluator.required_fee(read_operation(operation, chain.settings.prefix)[0])
+    return with_fee(operation, fee)
+
+
+def signed(
+    chain: Chain, *operations: Operation, key: PrivateKey = REGISTRAR_KEY, expires: int = 60, **changes: Any
+) -> dict[str, Any]:
+    """A transaction that refers to the head and expires after so many seconds; `changes` as `sign` takes them."""
+    fields: dict[str, Any] = {
+        "reference": Reference(chain.head_number, chain.head_id),
+        "expiration": chain.head_time + expires,
+        "chain_id": chain.chain_id,
+        "prefix": chain.settings.prefix,
+        "key": key,
+    }
+    body: dict[str, Any] = msgspec.json.decode(sign(operations, **{**fields, **changes}).body)
+    return body
+
+
+def register(chain: Chain, *names: str) -> list[str]:
+    """Push a transaction that registers `names`; the ids."""
+    entry = chain.push(signed(chain, *(registration(chain, name) for name in names)))
+    return [result[1] for result in entry.results]
+
+
+def refusal(chain: Chain, transaction: dict[str, Any]) -> dict[str, Any]:
+    """The error that the chain answers `transaction` with; nothing has changed by it."""
+    before = snapshot(chain)
+    try:
+        chain.push(transaction)
+    except NodeError as error:
+        assert snapshot(chain) == before
+        return error.payload
+    raise AssertionError("the chain took it")
+
+
+def text_of(error: dict[str, Any]) -> str:
+    """The source text of the failed assertion."""
+    text: str = error["data"]["stack"][0]["format"]
+    return text
+
+
+def snapshot(chain: Chain) -> Any:
+    """Everything that the chain holds, as values that can be compared."""
+    state = chain.state
+    tables = (state.accounts, state.ids, state.balances, state.numbers)
+    blocks = [(block.id, block.time, [entry.shown for entry in block.transactions]) for block in chain.blocks]
+    pending = [entry.shown for entry in chain.pending]
+    return msgspec.json.encode([*tables, sorted(state.transactions), blocks, pending, chain.irreversible])
+
+
+class Client:
+    """Speaks to a node over a websocket, one frame at a time."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self.socket = socket
+        self._ids = count(1)
+        self.notices: list[Any] = []  #: what came between the replies
+
+    async def ask(self, api: int | str, method: str, *arguments: Any) -> dict[str, Any]:
+        """The reply to a call."""
+        number = next(self._ids)
+        await self.send({"id": number, "method": "call", "params": [api, method, list(arguments)]})
+        reply = await self.receive()
+        assert reply["id"] == number
+        return reply
+
+    async def get(self, api: int | str, method: str, *arguments: Any) -> Any:
+        """The result of a call that succeeds."""
+        reply = await self.ask(api, method, *arguments)
+        assert "error" not in reply, reply["error"]["message"]
+        return reply["result"]
+
+    async def send(self, message: Any) -> None:
+        """Send a frame."""
+        await self.socket.send(msgspec.json.encode(message).decode())
+
+    async def receive(self) -> dict[str, Any]:
+        """The next frame that is no notice."""
+        while True:
+            message: dict[str, Any] = msgspec.json.decode(await self.socket.recv())
+            if message.get("method") != "notice":
+                return message
+            self.notices.append(message["params"])
+
+    async def notice(self) -> Any:
+        """The next notice: [callback, [value]]."""
+        while not self.notices:
+            message = msgspec.json.decode(await self.socket.recv())
+            assert message["method"] == "notice"
+            self.notices.append(message["params"])
+        return self.notices.pop(0)
+
+
+@contextlib.asynccontextmanager
+async def serving(dev_chain: DevChain) -> AsyncIterator[Client]:
+    """A client of `dev_chain`, which serves as long as the block lasts."""
+    await dev_chain.start()
+    try:
+        async with connected(dev_chain) as client:
+            yield client
+    finally:
+        await dev_chain.stop()
+
+
+@contextlib.asynccontextmanager
+async def connected(dev_chain: DevChain) -> AsyncIterator[Client]:
+    """One more client."""
+    async with connect(dev_chain.url, max_size=None, proxy=None, ping_interval=None) as socket:
+        yield Client(socket)
+
+
+def frames_of(error: dict[str, Any]) -> Sequence[tuple[str, str, str]]:
+    """Method, file and text of each stack frame; tests/data has the frames, and some stacks, shortened."""
+    frames = [frame for frame in error["data"]["stack"] if isinstance(frame, dict)]
+    contexts = [(frame.get("context", frame), frame["format"]) for frame in frames]
+    return [(context["method"], context["file"], text) for context, text in contexts]
