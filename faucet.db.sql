@@ -24,7 +24,8 @@ CREATE TABLE transactions (
 );
 CREATE UNIQUE INDEX transactions_by_signature ON transactions (signature);
 CREATE INDEX transactions_by_id ON transactions (id);
-CREATE INDEX transactions_unsettled ON transactions (fate, block_num) WHERE fate IN ('live', 'included');
+CREATE INDEX transactions_live ON transactions (number) WHERE fate = 'live';
+CREATE INDEX transactions_included ON transactions (block_num) WHERE fate = 'included';
 
 CREATE TABLE jobs (
     number          INTEGER PRIMARY KEY,  -- order of acceptance; never shown outside

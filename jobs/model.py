@@ -34,7 +34,7 @@ MOVES: dict[State, frozenset[State]] = {
     State.DONE: frozenset(),
     # A transaction given up may still show up in a block: what the chain says wins.
     State.FAILED: _FROM_THE_CHAIN | {State.QUEUED},
-    State.CANCELLED: frozenset({State.QUEUED}),
+    State.CANCELLED: _FROM_THE_CHAIN | {State.QUEUED},
 }
 
 

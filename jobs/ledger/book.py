@@ -82,45 +82,93 @@ def as_list(values: Iterable[Any]) -> str:
 async def settle_states(connection: aiosqlite.Connection, numbers: Sequence[int], now: int) -> list[str]:
     """Move the jobs `numbers` to where their transactions say they stand; the ids of those that moved.
 
-    Every change of a transaction ends here, so that a job's state can't disagree with its transactions.
-    Jobs that were ended by hand stay ended, unless the chain has their account after all.
+    Every change of a transaction ends here, so that a job can't disagree with its transactions: what was given
+    up is let go, an account in no block any more is forgotten. Jobs that were ended stay ended, unless the
+    chain has their account after all.
     """
     rows = await connection.execute_fetchall(
         """
-        SELECT jobs.number, jobs.id, jobs.state, jobs.account_id, jobs.irreversible, jobs.initial_balance,
-               registration.fate AS registration, funding.fate AS funding
+        SELECT jobs.*, registered.fate AS registration_fate, funded.fate AS funding_fate
         FROM jobs
-        LEFT JOIN transactions AS registration ON registration.number = jobs.registration
-        LEFT JOIN transactions AS funding ON funding.number = jobs.funding
+        LEFT JOIN transactions AS registered ON registered.number = jobs.registration
+        LEFT JOIN transactions AS funded ON funded.number = jobs.funding
         WHERE jobs.number IN (SELECT value FROM json_each(?))
         """,
         (as_list(numbers),),
     )
-    moves = [(row, before, after) for row in rows if (before := State(row["state"])) != (after := _stands(row))]
-    for _, before, after in moves:
-        check_move(before, after)
-    await connection.executemany(
-        """
-        UPDATE jobs SET state = ?, updated_at = ?, code = NULL, reason = NULL,
-            registered_at = CASE WHEN account_id IS NULL THEN NULL ELSE coalesce(registered_at, ?) END
-        WHERE number = ?
-        """,
-        [(after, now, now, row["number"]) for row, _, after in moves],
-    )
-    return [row["id"] for row, _, _ in moves]
+    stands = [_Standing(row) for row in rows]
+    for standing in stands:
+        standing.check()
+    await connection.executemany(_SETTLE, [standing.columns(now) for standing in stands])
+    return [standing.id for standing in stands if standing.moves]
 
 
-def _stands(row: Row) -> State:
-    state = State(row["state"])
-    if state in (State.FAILED, State.CANCELLED) and row["account_id"] is None:
-        return state
-    return state_of(
-        registration=_fate(row["registration"]),
-        account_id=row["account_id"],
-        irreversible=bool(row["irreversible"]),
-        pays=row["initial_balance"] is not None,
-        funding=_fate(row["funding"]),
-    )
+_SETTLE = """
+    UPDATE jobs SET
+        state = :state,
+        registration = :registration,
+        funding = :funding,
+        account_id = :account_id,
+        block_num = :block_num,
+        irreversible = :irreversible,
+        code = CASE WHEN state = :state THEN code END,
+        reason = CASE WHEN state = :state THEN reason END,
+        registered_at = CASE WHEN :account_id IS NOT NULL THEN coalesce(registered_at, :now) END,
+        updated_at = CASE WHEN state = :state THEN updated_at ELSE :now END
+    WHERE number = :number
+"""
+_GIVEN_UP = frozenset({Fate.REFUSED, Fate.EXPIRED})
+
+
+class _Standing:
+    """What is true of a job by what is known of its transactions."""
+
+    def __init__(self, row: Row) -> None:
+        self.id: str = row["id"]
+        self._row = row
+        registration, funding = _fate(row["registration_fate"]), _fate(row["funding_fate"])
+        # Without a registration of ours, the account was found on the chain with the signup's own keys.
+        self._in_a_block = registration is None or registration in (Fate.INCLUDED, Fate.IRREVERSIBLE)
+        self._registration = None if registration in _GIVEN_UP else registration
+        self._funding = None if funding in _GIVEN_UP else funding
+        self._before = State(row["state"])
+        self._after = self._state()
+
+    @property
+    def moves(self) -> bool:
+        """Whether the job is to change its state."""
+        return self._before is not self._after
+
+    def check(self) -> None:
+        """Raise IllegalMoveError if the move is none that a job may make."""
+        if self.moves:
+            check_move(self._before, self._after)
+
+    def columns(self, now: int) -> dict[str, object]:
+        """The job's columns as they must be."""
+        row = self._row
+        return {
+            "number": row["number"],
+            "state": self._after,
+            "registration": None if self._registration is None else row["registration"],
+            "funding": None if self._funding is None else row["funding"],
+            "account_id": row["account_id"] if self._in_a_block else None,
+            "block_num": row["block_num"] if self._in_a_block else None,
+            "irreversible": int(self._in_a_block and row["irreversible"]),
+            "now": now,
+        }
+
+    def _state(self) -> State:
+        account_id = self._row["account_id"] if self._in_a_block else None
+        if self._before in (State.FAILED, State.CANCELLED) and account_id is None:
+            return self._before
+        return state_of(
+            registration=self._registration,
+            account_id=account_id,
+            irreversible=bool(self._row["irreversible"]),
+            pays=self._row["initial_balance"] is not None,
+            funding=self._funding,
+        )
 
 
 def _fate(value: str | None) -> Fate | None:

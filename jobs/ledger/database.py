@@ -43,12 +43,13 @@ def prepare(connection: sqlite3.Connection, schema: str, migrations: Sequence[st
 
 def _prepare_file(path: Path) -> None:
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.closing(sqlite3.connect(path, timeout=BUSY_TIMEOUT, isolation_level=None)) as connection:
             # A write-ahead log lets readers go on while the one writer commits.
             connection.execute("PRAGMA journal_mode = WAL")
             prepare(connection, SCHEMA.read_text(), MIGRATIONS)
             problem = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-    except sqlite3.Error as error:
+    except (sqlite3.Error, OSError) as error:
         raise LedgerError(f"{path.name}: {error}") from error
     if problem != "ok":
         raise LedgerError(f"{path.name} is damaged ({problem}): restore a backup; it was left as it is")

@@ -114,11 +114,6 @@ class Following(Book):
                 "UPDATE transactions SET fate = ?, updated_at = ? WHERE number = ? AND fate = 'live'",
                 [(Fate.EXPIRED, now, transaction.number) for transaction in dead],
             )
-            for column in ("registration", "funding"):
-                await connection.executemany(
-                    f"UPDATE jobs SET {column} = NULL WHERE {column} = ?",
-                    [(transaction.number,) for transaction in dead],
-                )
             jobs = [job for transaction in dead for job in transaction.jobs]
             moved = await settle_states(connection, jobs, now)
         self.changes.publish(moved)
@@ -135,17 +130,28 @@ class Following(Book):
     async def settle_adopted(self, accounts: Mapping[int, str | None]) -> None:
         """What became of adopted accounts, job number → account id: they stay, or None: they were orphaned."""
         now = self._now()
+        kept = {job: account_id for job, account_id in accounts.items() if account_id is not None}
         async with self._database.transaction() as connection:
             await connection.executemany(
-                """
-                UPDATE jobs SET account_id = ?1, irreversible = ?1 IS NOT NULL,
-                    block_num = CASE WHEN ?1 IS NULL THEN NULL ELSE block_num END
-                WHERE number = ?2
-                """,
-                [(account_id, job) for job, account_id in accounts.items()],
+                "UPDATE jobs SET account_id = ?, irreversible = 1 WHERE number = ?",
+                [(account_id, job) for job, account_id in kept.items()],
             )
-            moved = await settle_states(connection, list(accounts), now)
+            moved = await settle_states(connection, list(kept), now)
+            moved += await _queue_again(connection, list(accounts.keys() - kept.keys()), now)
         self.changes.publish(moved)
+
+
+async def _queue_again(connection: aiosqlite.Connection, jobs: Sequence[int], now: int) -> list[str]:
+    """Queue adopted jobs whose account the chain has lost; their ids."""
+    rows = await connection.execute_fetchall(
+        """
+        UPDATE jobs SET state = 'queued', account_id = NULL, block_num = NULL, registered_at = NULL, updated_at = ?
+        WHERE registration IS NULL AND state = 'registered' AND number IN (SELECT value FROM json_each(?))
+        RETURNING id
+        """,
+        (now, as_list(jobs)),
+    )
+    return [row["id"] for row in rows]
 
 
 async def _include_all(connection: aiosqlite.Connection, block: BlockEffects, now: int) -> list[int]:
@@ -160,6 +166,14 @@ async def _include_all(connection: aiosqlite.Connection, block: BlockEffects, no
     for transaction in ours:
         await _include(connection, transaction, block, now)
     return [job for transaction in ours for job in transaction.jobs]
+
+
+#: An ended job whose name a newer signup has taken over stays ended, whatever a block holds.
+_NOT_REPLACED = """
+    (state NOT IN ('failed', 'cancelled') OR NOT EXISTS (
+        SELECT 1 FROM jobs AS newer
+        WHERE newer.name = jobs.name AND newer.number > jobs.number AND newer.state NOT IN ('failed', 'cancelled')))
+"""
 
 
 async def _include(connection: aiosqlite.Connection, transaction: Transaction, block: BlockEffects, now: int) -> None:
@@ -178,7 +192,7 @@ async def _include(connection: aiosqlite.Connection, transaction: Transaction, b
         return
     results = _results(transaction.jobs, block.results[transaction.signature])
     await connection.executemany(
-        "UPDATE jobs SET registration = ?, account_id = ?, block_num = ? WHERE number = ?",
+        f"UPDATE jobs SET registration = ?, account_id = ?, block_num = ? WHERE number = ? AND {_NOT_REPLACED}",
         [(transaction.number, result, block.number, job) for job, result in results],
     )
 
@@ -187,10 +201,6 @@ async def _release(connection: aiosqlite.Connection, transaction: Transaction, n
     await connection.execute(
         "UPDATE transactions SET fate = ?, block_num = NULL, updated_at = ? WHERE number = ?",
         (Fate.LIVE, now, transaction.number),
-    )
-    await connection.execute(
-        "UPDATE jobs SET account_id = NULL, block_num = NULL, irreversible = 0 WHERE registration = ?",
-        (transaction.number,),
     )
     return transaction.jobs
 

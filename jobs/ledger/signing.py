@@ -77,9 +77,6 @@ class Signing(Book):
                 "UPDATE transactions SET fate = ?, updated_at = ? WHERE number = ? AND fate = 'live'",
                 (Fate.REFUSED, now, transaction.number),
             )
-            await connection.execute(
-                "UPDATE jobs SET registration = NULL WHERE registration = ?", (transaction.number,)
-            )
             moved = await settle_states(connection, transaction.jobs, now)
             await _postpone(connection, innocent, now=now, counted=counted)
             moved += await fail_jobs(connection, guilty, now)

@@ -1,0 +1,30 @@
+"""What the documents claim of the code."""
+
+import ast
+import re
+
+from jobs.model import MOVES, State
+from tests.program import ROOT
+
+
+def test_states_document_has_just_the_legal_moves() -> None:
+    rows = re.findall(r"^\| (\w+) \| ([\w, ]+) \|", (ROOT / "docs" / "states.md").read_text(), re.MULTILINE)
+    documented = {(before, after) for before, afters in rows[1:] for after in afters.split(", ")}
+    legal = {(before.value, after.value) for before, afters in MOVES.items() for after in afters}
+    assert documented == legal
+    assert {before for before, _ in documented} | {State.DONE.value} == {state.value for state in State}
+
+
+def test_every_invariant_has_its_tests() -> None:
+    rows = re.findall(r"^\| \d \|.*$", (ROOT / "docs" / "invariants.md").read_text(), re.MULTILINE)
+    assert len(rows) == 9
+    defined = {
+        node.name
+        for path in (ROOT / "tests").glob("test_*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef)
+    }
+    for row in rows:
+        named = re.findall(r"`(test_\w+)`", row)
+        assert named
+        assert set(named) <= defined, row
