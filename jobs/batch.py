@@ -76,12 +76,8 @@ def judge(candidates: tuple[Candidate, ...], refusal: Refusal) -> Verdict:
 
     Innocent signups never fail for a neighbour. Those in no field of the verdict go back to the queue.
     """
-    if refusal.cause is Cause.KNOWN:
-        return Verdict(known=True)
-    if refusal.cause in _OBSTACLES:
-        return Verdict(obstacle=_OBSTACLES[refusal.cause])
-    if refusal.cause in _SIGN_ANEW:
-        return Verdict()
+    if refusal.cause in _SAYS_NOTHING_OF_A_JOB:
+        return _SAYS_NOTHING_OF_A_JOB[refusal.cause]
     position = _position(candidates, refusal)
     if refusal.cause is Cause.FEE_TOO_LOW:
         # The later ones owe more than was asked a moment ago: the next drain asks again.
@@ -123,11 +119,19 @@ def _position(candidates: Sequence[Candidate], refusal: Refusal) -> int | None:
     return names.index(name) if name in names else None
 
 
-_OBSTACLES = {
-    Cause.INSUFFICIENT_BALANCE: "The registrar's balance does not pay for another account.",
-    Cause.NOT_LIFETIME_MEMBER: "The registrar is not a lifetime member.",
-    Cause.MISSING_AUTHORITY: "The registrar's key does not match its active authority.",
-    Cause.IRRELEVANT_SIGNATURE: "The registrar's key does not match its active authority.",
+_NO_MONEY = Verdict(obstacle="The registrar's balance does not pay for another account.")
+_NO_MEMBER = Verdict(obstacle="The registrar is not a lifetime member.")
+_WRONG_KEY = Verdict(obstacle="The registrar's key does not match its active authority.")
+_SIGN_ANEW = Verdict()
+
+_SAYS_NOTHING_OF_A_JOB = {
+    Cause.KNOWN: Verdict(known=True),
+    Cause.INSUFFICIENT_BALANCE: _NO_MONEY,
+    Cause.NOT_LIFETIME_MEMBER: _NO_MEMBER,
+    Cause.MISSING_AUTHORITY: _WRONG_KEY,
+    Cause.IRRELEVANT_SIGNATURE: _WRONG_KEY,
+    Cause.EXPIRED: _SIGN_ANEW,
+    Cause.EXPIRATION_TOO_FAR: _SIGN_ANEW,
+    Cause.UNKNOWN_REFERENCE: _SIGN_ANEW,
 }
-_SIGN_ANEW = frozenset({Cause.EXPIRED, Cause.EXPIRATION_TOO_FAR, Cause.UNKNOWN_REFERENCE})
 _AT_ONCE = {Cause.INVALID_NAME: Code.INVALID_NAME, Cause.INVALID_KEY: Code.INVALID_KEY}

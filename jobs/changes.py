@@ -1,7 +1,7 @@
 """Who waits for which job to move."""
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 
 
@@ -56,12 +56,16 @@ class Changes:
             if not watches:
                 self._watches.pop(job_id, None)
 
+    def watched(self, job_id: str) -> Collection[Watch]:
+        """Who waits for the job now."""
+        return self._watches.get(job_id, ())
+
     def publish(self, job_ids: Iterable[str]) -> None:
         """Wake whoever watches one of `job_ids`."""
         if not self._watches:
             return
         for job_id in job_ids:
-            for watch in self._watches.get(job_id, ()):
+            for watch in self.watched(job_id):
                 watch.poke()
 
     def close(self) -> None:

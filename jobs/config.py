@@ -163,9 +163,8 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, int], list[str]]:
         root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(str(path.name), f"can't be read: {error}") from None
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else None
-        raise ConfigError(_where(path, line), f"is not YAML: {error.problem}") from None
+    except yaml.YAMLError as error:
+        raise _not_yaml(path, error) from None
     if root is None:
         return {}, {}, []
     if not isinstance(root, yaml.MappingNode):
@@ -184,10 +183,23 @@ def _read_keys(path: Path, root: yaml.MappingNode) -> tuple[dict[str, Any], dict
             continue
         _check_key(path, key, line, lines)
         lines[key] = line
-        value = yaml.constructor.SafeConstructor().construct_document(value_node)
+        value = _value(path, value_node)
         if value is not None:
             given[key] = value
     return given, lines, notes
+
+
+def _value(path: Path, node: yaml.Node) -> Any:
+    try:
+        return yaml.constructor.SafeConstructor().construct_document(node)
+    except (yaml.YAMLError, ValueError) as error:
+        raise _not_yaml(path, error, node.start_mark.line + 1) from None
+
+
+def _not_yaml(path: Path, error: Exception, line: int | None = None) -> ConfigError:
+    mark = getattr(error, "problem_mark", None)
+    problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "a value can't be read"
+    return ConfigError(_where(path, mark.line + 1 if mark else line), f"is not YAML: {problem}")
 
 
 def _check_key(path: Path, key: str, line: int, lines: Mapping[str, int]) -> None:

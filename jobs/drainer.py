@@ -73,6 +73,8 @@ class Drainer:
             except (LinkError, Refused, FaucetError) as error:
                 # Node or ledger are away for now. All that counts is on disk: the next drain goes on.
                 log.warning("drain put off: %s", error)
+            except Exception:  # a fault of ours must not end the faucet's work for good
+                log.exception("drain failed")
 
     async def drain(self) -> None:
         """Send again what is still on its way, then sign and send what waits.

@@ -111,7 +111,10 @@ class ChainOwner:
         prefix, asset = await node.prefix(), await node.core_asset()
         if self._settings.core_asset not in (None, asset.symbol):
             raise UnfitNode(f"has the core asset {asset.symbol}, the configuration says {self._settings.core_asset}")
-        await self._facts.update(chain_id=chain_id, prefix=prefix, symbol=asset.symbol, precision=asset.precision)
+        try:
+            await self._facts.update(chain_id=chain_id, prefix=prefix, symbol=asset.symbol, precision=asset.precision)
+        except FaucetError as error:
+            raise UnfitNode(f"can't be used yet: {error}") from error
         return Identity(chain_id, prefix, asset.symbol, asset.precision, self._key)
 
     async def _follow(self) -> None:
@@ -123,6 +126,8 @@ class ChainOwner:
                 await self._note_head(await self._tracker.follow())
             except (LinkError, Refused, FaucetError) as error:
                 log.warning("following put off: %s", error)
+            except Exception:  # a fault of ours must not end the faucet's work for good
+                log.exception("following failed")
             self._drainer.wake()
 
     async def _note_head(self, head: Head) -> None:

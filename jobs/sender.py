@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 
-from chain.errors import NotSent, OutcomeUnknown, Refused
+from chain.errors import LinkError, Refused
 from chain.link import Link
 from chain.node import Head, Node
 from chain.refusals import Cause, Refusal
@@ -76,7 +76,8 @@ class Sender:
             except Refused as error:
                 self._count(transaction, "refused" if error.refusal.cause is not Cause.KNOWN else "known")
                 return error.refusal
-            except (NotSent, OutcomeUnknown) as error:
+            except LinkError as error:
+                # Lost, late or garbled: whatever it was, the transaction may have been taken.
                 self._sent.pop(transaction.number, None)
                 log.warning("transaction=%s outcome=unknown reason=%s", transaction.id, error)
                 self._count(transaction, "unknown")

@@ -1,5 +1,6 @@
 """A client: signs up as a wallet does, and waits for the account."""
 
+import asyncio
 import time
 from collections.abc import Callable
 from typing import Any
@@ -12,6 +13,7 @@ from chain.keys import format_public_key
 from chain.wallet import ROLES, derive_key
 from jobs.model import ENDED, IN_A_BLOCK
 
+ASK_AGAIN = 0.5  #: seconds between two looks at whether the faucet knows its chain
 HOLD = 20  #: seconds that one request asks the faucet to wait
 
 
@@ -27,20 +29,26 @@ async def sign_up(
     Raises SignupFailedError if it is refused, fails, or is in no block after `patience` seconds.
     """
     until = clock() + patience
-    chain = (await _fetch(f"{url}/api/v1/chain"))["chain"]
-    if chain["prefix"] is None:
-        raise SignupFailedError("The faucet has not met its chain yet, please try again.")
-    keys = {
-        f"{role}_key": format_public_key(derive_key(name, role, password).public, chain["prefix"]) for role in ROLES
-    }
+    prefix = await _prefix(url, lambda: clock() < until)
+    keys = {f"{role}_key": format_public_key(derive_key(name, role, password).public, prefix) for role in ROLES}
     accepted = await _fetch(f"{url}/api/v1/accounts", {"account": {"name": name, **keys}})
     job: dict[str, Any] = accepted["job"]
     while job["state"] not in IN_A_BLOCK | ENDED and clock() < until:
         job = (await _fetch(f"{url}{accepted['job']['url']}?{urlencode({'wait': HOLD})}"))["job"]
     if job["state"] in IN_A_BLOCK:
-        job = (await _fetch(f"{url}{accepted['job']['url']}"))["job"]
-        return job
+        registered: dict[str, Any] = (await _fetch(f"{url}{accepted['job']['url']}"))["job"]
+        return registered
     raise SignupFailedError(job.get("reason") or f"The signup is still {job['state']}.")
+
+
+async def _prefix(url: str, patient: Callable[[], bool]) -> str:
+    """What public keys begin with; a faucet that has just started may not know it yet."""
+    while patient():
+        prefix = (await _fetch(f"{url}/api/v1/chain"))["chain"]["prefix"]
+        if prefix is not None:
+            return str(prefix)
+        await asyncio.sleep(ASK_AGAIN)
+    raise SignupFailedError("The faucet does not reach its chain.")
 
 
 async def _fetch(url: str, body: dict[str, Any] | None = None) -> Any:
