@@ -256,7 +256,8 @@ def chain_parameters(assignments: tuple[str, ...]) -> ChainParameters:
     """The dev chain's parameters with `assignments` such as basic_fee=5. Raises click.UsageError."""
     pairs = [assignment.partition("=") for assignment in assignments]
     try:
-        return ChainParameters(**{name: int(number) for name, _, number in pairs})
+        numbers: dict[str, Any] = {name: int(number) for name, _, number in pairs}
+        return ChainParameters(**numbers)
     except (TypeError, ValueError) as error:
         raise click.UsageError(f"--parameter: {error}") from None
 

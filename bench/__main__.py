@@ -41,7 +41,7 @@ async def running() -> AsyncIterator[tuple[DevChainProgram, Faucet]]:
         await service.start()
         try:
             while (await service.fetch("/readyz")).status != 200:
-                await asyncio.sleep(0.1)
+                """Asking is the waiting."""
             yield chain, service
         finally:
             await service.stop()

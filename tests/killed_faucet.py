@@ -55,5 +55,5 @@ class KilledService(faucet.Service):
 
 if __name__ == "__main__":
     STEP = sys.argv.pop(1)
-    faucet.Service = KilledService  # type: ignore[misc]  # the command line makes its service by this name
+    faucet.Service = KilledService  # type: ignore[misc, assignment]  # the command line makes its service by this name
     faucet.main()

@@ -1,0 +1,123 @@
+"""The command line beside a running server."""
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.program import REGISTRAR_WIF, ROOT, Faucet, dev_chain, faucet, keys_of, on_chain
+from tests.support import run
+
+
+async def command(*arguments: str) -> tuple[int, str, str]:
+    """Exit code, output and errors of a command of faucet.py."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-W", "error", str(ROOT / "faucet.py"), *arguments,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    output, errors = await process.communicate()
+    return process.returncode or 0, output.decode(), errors.decode()
+
+
+def test_check_says_what_is_well(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with dev_chain() as chain:
+            service = Faucet(tmp_path, on_chain(chain.url))
+            code, output, _ = await command("check", "--config", str(service.config))
+            assert code == 0
+            names = [line.split(":")[0].split()[1] for line in output.splitlines()]
+            assert names == ["config", "node", "chain", "registrar", "membership", "key", "balance", "mail"]
+
+    run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("change", "failing"),
+    [
+        ({"registrar": "nobody-1"}, "registrar"),
+        ({"registrar": "plain-account1"}, "membership"),
+        ({"wif": "5KQwrPbwdL6PhXujxW37FSSQZ1JiwsST4cqQzDeyXtP79zkvFD3"}, "key"),
+        ({"core_asset": "OTHER"}, "chain"),
+        ({"witness_url": "ws://127.0.0.1:1"}, "node"),
+        ({"mail_host": "127.0.0.1:1"}, "mail"),
+    ],
+)
+def test_check_names_what_is_not(tmp_path: Path, change: dict[str, str], failing: str) -> None:
+    async def scenario() -> None:
+        async with dev_chain() as chain:
+            service = Faucet(tmp_path, {**on_chain(chain.url), **change})
+            code, output, _ = await command("check", "--config", str(service.config))
+            assert code == 1
+            assert f"FAIL {failing}:" in output
+            assert REGISTRAR_WIF not in output
+
+    run(scenario())
+
+
+def test_mistake_in_the_configuration_is_one_line(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        config = tmp_path / "config.yaml"
+        config.write_text("port: 5000\nminIPAge: soon\n")
+        code, output, errors = await command("serve", "--config", str(config))
+        assert (code, output) == (2, "")
+        assert errors.startswith("config.yaml:2: minIPAge: ")
+        assert errors.count("\n") == 1
+
+    run(scenario())
+
+
+def test_jobs_cancel_and_retry_beside_a_server(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with dev_chain() as chain, faucet(tmp_path, chain.url, nobroadcast=True) as service:
+            where = ("--config", str(service.config))
+            job_id = (await service.sign_up("held-1")).body["job"]["id"]
+            code, output, _ = await command("jobs", *where, "--state", "queued", "--json")
+            assert code == 0
+            assert json.loads(output)["id"] == job_id
+            assert (await command("cancel", *where, job_id))[0] == 0
+            assert (await service.fetch(f"/api/v1/jobs/{job_id}")).body["job"]["code"] == "cancelled"
+            code, _, errors = await command("cancel", *where, job_id)
+            assert (code, job_id in errors) == (1, True)
+            assert (await command("retry", *where, job_id))[0] == 0
+            assert (await service.fetch(f"/api/v1/jobs/{job_id}")).body["job"]["state"] == "queued"
+            assert "held-1" in (await command("jobs", *where, "--name", "held-1"))[1]
+
+    run(scenario())
+
+
+def test_init_makes_a_ledger_and_refuses_what_is_none(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        config = tmp_path / "config.yaml"
+        config.write_text("ledger: books/faucet.db\n")
+        assert (await command("init", "--config", str(config)))[0] == 0
+        ledger = tmp_path / "books" / "faucet.db"
+        assert ledger.exists()
+        ledger.write_bytes(b"no database" * 1000)
+        code, _, errors = await command("init", "--config", str(config))
+        assert code == 1
+        assert errors.count("\n") == 1
+        assert ledger.read_bytes().startswith(b"no database")
+
+    run(scenario())
+
+
+def test_signup_of_a_name_that_is_taken(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with dev_chain() as chain, faucet(tmp_path, chain.url) as service:
+            where = ("--config", str(service.config), "--url", service.url)
+            code, output, _ = await command("signup", *where, "carol-1", "--password", "secret")
+            account = (await chain.node.accounts(["carol-1"]))[0]
+            assert account is not None
+            assert (code, output.strip()) == (0, account.id)
+            assert account.owner_keys == (keys_of("carol-1")["owner_key"],)
+            code, _, errors = await command("signup", *where, "carol-1", "--password", "other")
+            assert (code, errors.splitlines()[-1]) == (1, "Account exists")
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("arguments", [["nothing"], ["devchain", "--parameter", "nonsense=1"], ["retry"]])
+def test_bad_usage(arguments: list[str]) -> None:
+    assert run(command(*arguments))[0] == 2
