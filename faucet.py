@@ -20,7 +20,7 @@ from rich.table import Table
 from tornado.httpserver import HTTPServer
 from tornado.ioloop import PeriodicCallback
 
-from chain.devchain import ChainParameters, DevChain, DevChainSettings
+from chain.devchain import ChainParameters, DevChain, DevChainSettings, JournalError
 from chain.keys import PrivateKey
 from chain.node import Node
 from handlers.app import Parts, make_app
@@ -122,13 +122,16 @@ def listen(parts: Parts, host: str, port: int) -> tuple[HTTPServer, str]:
     return server, f"http://[{name}]:{bound}" if ":" in name else f"http://{name}:{bound}"
 
 
-async def open_chain(settings: Settings) -> tuple[DevChain | None, tuple[str, ...], PrivateKey]:
-    """The embedded dev chain if the settings want it, the nodes to use, and the key to sign with."""
+async def open_chain(settings: Settings, *, keep: bool = True) -> tuple[DevChain | None, tuple[str, ...], PrivateKey]:
+    """The embedded dev chain if the settings want it, the nodes to use, and the key to sign with.
+
+    Without `keep` the dev chain leaves its file alone, which a running server may be writing.
+    """
     if not settings.uses_devchain:
         return None, settings.witness_url, PrivateKey.from_wif(settings.wif or "")
     options = DevChainSettings(
-        port=settings.devchain_port,
-        data=settings.devchain_data,
+        port=settings.devchain_port if keep else 0,
+        data=settings.devchain_data if keep else None,
         block_interval=settings.devchain_block_interval,
         registrar=settings.registrar,
     )
@@ -203,7 +206,7 @@ def configured(command: Callable[..., None]) -> Callable[..., None]:
         start_logging(settings)
         try:
             command(settings, **options)
-        except (LedgerError, FaucetError, SignupFailedError, OSError) as error:
+        except (LedgerError, FaucetError, SignupFailedError, JournalError, OSError) as error:
             click.echo(str(error), err=True)
             sys.exit(1)
 
@@ -268,7 +271,7 @@ def check(settings: Settings) -> None:
     """Look at everything that registering needs; exit 1 if something fails."""
 
     async def look() -> bool:
-        dev_chain, urls, key = await open_chain(settings)
+        dev_chain, urls, key = await open_chain(settings, keep=False)
         ok = True
         async for finding in preflight(settings, urls, key):
             click.echo(f"{'ok  ' if finding.ok else 'FAIL'} {finding.name}: {finding.text}")

@@ -48,7 +48,8 @@ _BY_ASSERTION = {
     "trx.expiration <= now + chain_parameters.maximum_time_until_expiration": Cause.EXPIRATION_TOO_FAR,
     "trx_idx.indices().get<by_trx_id>().find(trx_id) ==": Cause.KNOWN,
     "trx.ref_block_prefix == tapos_block_summary.block_id._hash[1]": Cause.UNKNOWN_REFERENCE,
-    "delta.amount > 0: Insufficient Balance": Cause.INSUFFICIENT_BALANCE,
+    "delta.amount > 0: Insufficient Balance": Cause.INSUFFICIENT_BALANCE,  # who never had any
+    "itr->get_balance() >= -delta: Insufficient Balance": Cause.INSUFFICIENT_BALANCE,  # who has too little
     "insufficient_balance: Insufficient Balance": Cause.INSUFFICIENT_BALANCE,
     "fee_paying_account->is_lifetime_member()": Cause.NOT_LIFETIME_MEMBER,
     "op.referrer(d).is_member(d.head_block_time())": Cause.REFERRER_NOT_MEMBER,

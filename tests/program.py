@@ -38,12 +38,16 @@ class Program:
         self.lines = lines  #: what it said when it was ready
 
     @classmethod
-    async def start(cls, *arguments: str, lines: int = 1, script: str = "faucet.py") -> "Program":
-        """Start `script` with `arguments`; returns when it has printed `lines` lines."""
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-W", "error", str(ROOT / script), *arguments,
-            stdout=asyncio.subprocess.PIPE, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)},
-        )  # fmt: skip
+    async def start(
+        cls, *arguments: str, lines: int = 1, script: str = "faucet.py", log: Path | None = None
+    ) -> "Program":
+        """Start `script` with `arguments`; returns when it has printed `lines` lines. Its log goes to `log`."""
+        with contextlib.ExitStack() as files:
+            errors = None if log is None else files.enter_context(log.open("ab"))
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-W", "error", str(ROOT / script), *arguments,
+                stdout=asyncio.subprocess.PIPE, stderr=errors, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)},
+            )  # fmt: skip
         if process.stdout is None:
             raise AssertionError("a pipe was asked for")
         said = [(await process.stdout.readline()).decode().strip() for _ in range(lines)]
@@ -129,7 +133,7 @@ class Faucet:
     async def start(self, *options: str, script: tuple[str, ...] = ("faucet.py",)) -> None:
         """Serve; returns when it listens."""
         arguments = (*script[1:], "serve", "--config", str(self.config), "--port", "0", *options)
-        self._program = await Program.start(*arguments, script=script[0])
+        self._program = await Program.start(*arguments, script=script[0], log=self.folder / "log")
         self.url = self._program.lines[0].removeprefix("listening on ")
 
     async def stop(self, number: int = signal.SIGTERM) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.program import QUICK, Faucet, dev_chain, faucet, keys_of, on_chain, start_dev_chain
+from tests.program import QUICK, REGISTRAR_WIF, Faucet, dev_chain, faucet, keys_of, on_chain, start_dev_chain
 from tests.support import DATA, run
 
 ALIASES = ("/api/v1/accounts", "/faucet", "/faucet/api/v1/accounts", "/referrer/api/v1/accounts")
@@ -311,3 +311,23 @@ async def _try_sign_up(service: Faucet, name: str) -> Any:
     except OSError:
         return None
     return reply.body if reply.status == 200 else None
+
+
+def test_registrars_key_is_shown_nowhere(tmp_path: Path) -> None:
+    """Not in a reply, a page, a metric, the log, a file beside the configuration, or the command line."""
+
+    async def scenario() -> None:
+        async with dev_chain() as chain, faucet(tmp_path, chain.url, log_level="debug", **FUNDED) as service:
+            reply = await service.sign_up("alice-1")
+            job_id = (await service.job(reply.body["job"]["id"], until="done"))["id"]
+            refused = await service.sign_up("BAD")
+            paths = ("/", "/status", f"/jobs/{job_id}", "/metrics", "/readyz", "/api/v1/chain", "/api/v1/openapi.json")
+            shown = [str(refused.body), *[str((await service.fetch(path)).body) for path in paths]]
+            shown += [
+                path.read_bytes().decode(errors="replace") for path in tmp_path.iterdir() if path != service.config
+            ]
+            shown += [path.read_text() for path in Path("/proc").glob("[0-9]*/cmdline")]
+            assert "node in use" in (tmp_path / "log").read_text()
+            assert not [text for text in shown if REGISTRAR_WIF in text]
+
+    run(scenario())
