@@ -42,6 +42,7 @@ Stop = Callable[[], Coroutine[Any, Any, None]]
 
 DEFAULT_CONFIG = Path(__file__).with_name("config.yaml")
 BACKLOG = 4096  #: connections that may wait to be taken; Tornado's 128 loses a crowd
+ID_WIDTH = 32  #: characters of a job's id, which must be whole to be of use
 REFRESH = 0.5  #: seconds between two looks at what the chain's owner wrote
 ANSWER_WITHIN = 1.0  #: seconds that replies in hand may take when the program stops
 BODY_WITHIN = 30.0  #: seconds that a request's body may take
@@ -305,12 +306,15 @@ def jobs(settings: Settings, state: str | None, name: str | None, limit: int, as
         for job in found:
             click.echo(msgspec.json.encode(job_json(job)))
     else:
-        Console().print(job_table(found))
+        # A pipe has no width: nothing may be cut off there.
+        Console(width=None if sys.stdout.isatty() else 200).print(job_table(found))
 
 
 def job_table(found: list[Job]) -> Table:
     """The jobs for a terminal."""
     table = Table("id", "name", "state", "account", "attempts", "updated", "reason")
+    table.columns[0].no_wrap = True
+    table.columns[0].min_width = ID_WIDTH
     for job in found:
         moved = iso_time(job.updated_at)
         table.add_row(job.id, job.signup.name, job.state, job.account_id, str(job.attempts), moved, job.reason)

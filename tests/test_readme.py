@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from jobs.config import load, table
-from tests.program import ROOT, Program
+from tests.program import REGISTRAR_WIF, ROOT, Program
 from tests.support import run
 
 README = (ROOT / "README.md").read_text()
@@ -55,13 +55,13 @@ def make_clone(folder: Path, port: int) -> None:
 
 
 @asynccontextmanager
-async def serving(folder: Path) -> AsyncIterator[int]:
-    """What `make run` serves, in `folder`; its port."""
+async def serving(folder: Path) -> AsyncIterator[tuple[int, list[str]]]:
+    """What `make run` serves, in `folder`: its port, and what it said."""
     port = free_port()
     make_clone(folder, port)
-    program = await Program.start("serve", "--config", str(folder / "config.yaml"))
+    program = await Program.start("serve", "--config", str(folder / "config.yaml"), lines=3)
     try:
-        yield port
+        yield port, program.lines
     finally:
         await program.stop()
 
@@ -86,7 +86,7 @@ def serves(command: str) -> bool:
 
 def test_every_command_runs(tmp_path: Path) -> None:
     async def scenario() -> None:
-        async with serving(tmp_path) as port:
+        async with serving(tmp_path) as (port, _):
             for command in commands():
                 if serves(command):
                     continue
@@ -115,7 +115,7 @@ def test_signup_has_the_reply_that_is_shown(tmp_path: Path) -> None:
     shown = json.loads(re.findall(r"```json\n(.*?)```", README, re.DOTALL)[0])
 
     async def scenario() -> None:
-        async with serving(tmp_path) as port:
+        async with serving(tmp_path) as (port, _):
             curl = next(command for command in commands() if command.startswith("curl"))
             code, output = await shell(curl.replace("5000", str(port), 1), tmp_path)
             reply = json.loads(output)
@@ -123,6 +123,27 @@ def test_signup_has_the_reply_that_is_shown(tmp_path: Path) -> None:
             assert {key: set(value) for key, value in reply.items()} == {k: set(v) for k, v in shown.items()}
             assert reply["account"]["name"] == shown["account"]["name"]
             assert reply["job"]["state"] == shown["job"]["state"]
+
+    run(scenario())
+
+
+def test_account_of_the_readme_is_read_and_paid_by_an_ordinary_client(tmp_path: Path) -> None:
+    """The peerplays package finds the account with the keys that were sent, and the registrar's transfer arrives."""
+
+    async def scenario() -> None:
+        async with serving(tmp_path) as (port, lines):
+            curl = next(command for command in commands() if command.startswith("curl"))
+            _, output = await shell(curl.replace("5000", str(port), 1), tmp_path)
+            account = json.loads(output)["account"]
+            url, chain_id = (line.rsplit(" ", 1)[1] for line in lines[1:])
+            client = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "tests.peerplays_pays", url, chain_id, REGISTRAR_WIF, account["name"],
+                stdout=asyncio.subprocess.PIPE, cwd=ROOT, env={**os.environ, "HOME": str(tmp_path)},
+            )  # fmt: skip
+            saw = json.loads((await client.communicate())[0].splitlines()[-1])
+            assert saw.pop("balances") == ["1.50000 TEST"]
+            assert saw == {field: account[field] for field in saw}
+            assert len(saw) == 3
 
     run(scenario())
 

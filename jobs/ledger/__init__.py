@@ -16,8 +16,8 @@ __all__ = ["Ledger", "LedgerError"]
 
 
 def random_job_id() -> str:
-    """128 random bits, safe in a URL: nobody guesses another's job or counts the signups."""
-    return secrets.token_urlsafe(16)
+    """128 random bits in hex: nobody guesses another's job or counts the signups, and no shell trips over one."""
+    return secrets.token_hex(16)
 
 
 class Ledger(Intake, Signing, Following, Board, Reports):
