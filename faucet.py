@@ -15,21 +15,20 @@ from typing import Any, TypeVar
 
 import click
 import msgspec
-from rich.console import Console
-from rich.table import Table
 from tornado.httpserver import HTTPServer
 from tornado.ioloop import PeriodicCallback
 
-from chain.devchain import ChainParameters, DevChain, DevChainSettings, JournalError
+from chain.devchain import DevChain, DevChainSettings, JournalError, read_parameters
 from chain.keys import PrivateKey
 from chain.node import Node
 from handlers.app import Parts, make_app
-from handlers.render import iso_time, job_json
+from handlers.render import job_json
+from handlers.terminal import print_jobs
 from jobs.config import ConfigError, Settings, load
 from jobs.errors import FaucetError
 from jobs.ledger import Ledger, LedgerError
 from jobs.metrics import Metrics
-from jobs.model import Job, State
+from jobs.model import State
 from jobs.owner import ChainOwner
 from jobs.preflight import preflight
 from jobs.snapshot import Snapshot
@@ -42,7 +41,6 @@ Stop = Callable[[], Coroutine[Any, Any, None]]
 
 DEFAULT_CONFIG = Path(__file__).with_name("config.yaml")
 BACKLOG = 4096  #: connections that may wait to be taken; Tornado's 128 loses a crowd
-ID_WIDTH = 32  #: characters of a job's id, which must be whole to be of use
 REFRESH = 0.5  #: seconds between two looks at what the chain's owner wrote
 ANSWER_WITHIN = 1.0  #: seconds that replies in hand may take when the program stops
 BODY_WITHIN = 30.0  #: seconds that a request's body may take
@@ -230,8 +228,9 @@ def serve(settings: Settings, workers: int | None, host: str | None, port: int |
 
 
 @main.command()
+@configured
 @click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", type=click.IntRange(0, 65535), default=8090, show_default=True, help="0 is any free one.")
+@click.option("--port", type=click.IntRange(0, 65535), default=None, help="0 is any free one; default: devchain_port.")
 @click.option("--data", type=click.Path(path_type=Path), help="File that keeps the chain; without it, memory does.")
 @click.option("--block-interval", type=float, default=1.0, show_default=True, help="Seconds; 0 only on demand.")
 @click.option("--irreversible-lag", type=int, default=8, show_default=True, help="Blocks behind the head.")
@@ -242,11 +241,17 @@ def serve(settings: Settings, workers: int | None, host: str | None, port: int |
 @click.option("--prefix", default="TEST", show_default=True, help="Of public keys.")
 @click.option("--faults", is_flag=True, help="Let clients steer the chain and inject faults.")
 @click.option("--parameter", "parameters", multiple=True, metavar="NAME=NUMBER", help="Set a chain parameter.")
-def devchain(registrar_wif: str | None, parameters: tuple[str, ...], **options: Any) -> None:
-    """Run the dev chain alone: a small strict Graphene node in memory."""
+def devchain(
+    settings: Settings, port: int | None, registrar_wif: str | None, parameters: tuple[str, ...], **options: Any
+) -> None:
+    """Run the dev chain alone: a small strict Graphene node."""
     if registrar_wif is not None:
         options["registrar_key"] = PrivateKey.from_wif(registrar_wif)
-    chain = DevChain(DevChainSettings(**options, parameters=chain_parameters(parameters)))
+    options["port"] = settings.devchain_port if port is None else port
+    try:
+        chain = DevChain(DevChainSettings(**options, parameters=read_parameters(parameters)))
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
 
     async def start() -> Stop:
         await chain.start()
@@ -254,16 +259,6 @@ def devchain(registrar_wif: str | None, parameters: tuple[str, ...], **options: 
         return chain.stop
 
     asyncio.run(run_until_stopped(start))
-
-
-def chain_parameters(assignments: tuple[str, ...]) -> ChainParameters:
-    """The dev chain's parameters with `assignments` such as basic_fee=5. Raises click.UsageError."""
-    pairs = [assignment.partition("=") for assignment in assignments]
-    try:
-        numbers: dict[str, Any] = {name: int(number) for name, _, number in pairs}
-        return ChainParameters(**numbers)
-    except (TypeError, ValueError) as error:
-        raise click.UsageError(f"--parameter: {error}") from None
 
 
 @main.command()
@@ -306,19 +301,7 @@ def jobs(settings: Settings, state: str | None, name: str | None, limit: int, as
         for job in found:
             click.echo(msgspec.json.encode(job_json(job)))
     else:
-        # A pipe has no width: nothing may be cut off there.
-        Console(width=None if sys.stdout.isatty() else 200).print(job_table(found))
-
-
-def job_table(found: list[Job]) -> Table:
-    """The jobs for a terminal."""
-    table = Table("id", "name", "state", "account", "attempts", "updated", "reason")
-    table.columns[0].no_wrap = True
-    table.columns[0].min_width = ID_WIDTH
-    for job in found:
-        moved = iso_time(job.updated_at)
-        table.add_row(job.id, job.signup.name, job.state, job.account_id, str(job.attempts), moved, job.reason)
-    return table
+        print_jobs(found)
 
 
 @main.command()

@@ -3,6 +3,6 @@
 from chain.devchain.faults import Do, Fault
 from chain.devchain.journal import JournalError
 from chain.devchain.server import DevChain
-from chain.devchain.settings import ChainParameters, DevChainSettings
+from chain.devchain.settings import ChainParameters, DevChainSettings, read_parameters
 
-__all__ = ["ChainParameters", "DevChain", "DevChainSettings", "Do", "Fault", "JournalError"]
+__all__ = ["ChainParameters", "DevChain", "DevChainSettings", "Do", "Fault", "JournalError", "read_parameters"]

@@ -1,6 +1,7 @@
 """How a dev chain is set up."""
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -88,3 +89,14 @@ class DevChainSettings:
             "registrar_key": format_public_key(self.registrar_key.public, self.prefix),
             "registrar_balance": self.registrar_balance,
         }
+
+
+def read_parameters(assignments: Iterable[str]) -> ChainParameters:
+    """Chain parameters with changes such as `basic_fee=5`. Raises ValueError that names a wrong one."""
+    changes: dict[str, Any] = {}
+    for assignment in assignments:
+        name, _, number = assignment.partition("=")
+        if name not in ChainParameters.__dataclass_fields__ or not number.isdecimal():
+            raise ValueError(f"{assignment}: must be a parameter's name, '=' and a whole number")
+        changes[name] = int(number)
+    return ChainParameters(**changes)
