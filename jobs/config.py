@@ -39,6 +39,7 @@ def _key(parse: Parser, default: Any, description: str, **options: Any) -> Any:
 
 
 _NAMES = values.list_of(values.account_name)
+_KEYS = values.list_of(values.public_key)
 _TEXTS = values.list_of(values.text)
 
 
@@ -77,8 +78,8 @@ class Settings:
     proxy: str | None = _key(values.optional(values.account_name), None, "account that new accounts vote through")
     additional_owner_accounts: tuple[str, ...] = _key(_NAMES, (), "accounts added to every owner authority")
     additional_active_accounts: tuple[str, ...] = _key(_NAMES, (), "accounts added to every active authority")
-    additional_owner_keys: tuple[str, ...] = _key(_TEXTS, (), "public keys added to every owner authority")
-    additional_active_keys: tuple[str, ...] = _key(_TEXTS, (), "public keys added to every active authority")
+    additional_owner_keys: tuple[str, ...] = _key(_KEYS, (), "public keys added to every owner authority")
+    additional_active_keys: tuple[str, ...] = _key(_KEYS, (), "public keys added to every active authority")
     reply_wait: float = _key(values.seconds(0, 600), 0.0, "seconds to hold a reply until the account is in a block")
     reply_wait_max: float = _key(values.seconds(0, 600), 30.0, "seconds that a client may ask to be held")
     host: str = _key(values.text, "127.0.0.1", "address to serve on")

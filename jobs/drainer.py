@@ -1,13 +1,14 @@
 """The task that takes jobs to the chain, one drain at a time."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from dataclasses import replace
 
 from chain.errors import LinkError, Refused
 from chain.link import Link
-from chain.node import Head, Node
+from chain.node import Account, Head, Node
 from chain.transactions import Reference
 from jobs.config import Settings
 from jobs.errors import FaucetError
@@ -75,6 +76,8 @@ class Drainer:
                 log.warning("drain put off: %s", error)
             except Exception:  # a fault of ours must not end the faucet's work for good
                 log.exception("drain failed")
+                with contextlib.suppress(FaucetError):
+                    await self._ledger.pause("drain", "The faucet failed: its log says how.", by="faucet")
 
     async def drain(self) -> None:
         """Send again what is still on its way, then sign and send what waits.
@@ -92,34 +95,40 @@ class Drainer:
         unfunded, queued = await self._ledger.unfunded(BATCH), await self._ledger.queued(BATCH)
         if not (unfunded or queued or pause):
             return
-        situation = await self._look(identity, head, queued)
-        if situation is None:
-            return
-        obstacle = situation.obstacle()
-        if obstacle is None:
-            spent = await self._funding.fund(unfunded, situation)
-            rest = replace(situation, balance=situation.balance - spent)
-            obstacle = await self._registering.register(queued, rest)
-        await self._note(obstacle, pause)
-
-    async def _look(self, identity: Identity, head: Head, queued: list[Job]) -> Situation | None:
-        """One look at the chain for the whole drain; None while it lacks what signing needs."""
         reference = await self._reference(head)
         if reference is None:
-            return None
+            return
+        accounts = await self._accounts(queued)
+        obstacle = self._missing_account(accounts)
+        if obstacle is None:
+            situation = await self._look(identity, head, accounts, reference)
+            obstacle = situation.obstacle() or await self._send(unfunded, queued, situation)
+        await self._note(obstacle, pause)
+
+    async def _accounts(self, queued: list[Job]) -> dict[str, Account]:
+        """Every account that the drain must know, by name, as far as the chain has it: one look for all."""
         names = named_accounts(self._settings)
         names.update(job.signup.name for job in queued)
         names.update(job.signup.referrer for job in queued if job.signup.referrer is not None)
         wanted = sorted(names)
         found = await self._node.accounts(wanted)
-        accounts = {name: account for name, account in zip(wanted, found, strict=True) if account is not None}
-        missing = named_accounts(self._settings) - accounts.keys()
-        if missing:
-            log.error("the chain has no account %s, which the configuration names", ", ".join(sorted(missing)))
-            return None
+        return {name: account for name, account in zip(wanted, found, strict=True) if account is not None}
+
+    def _missing_account(self, accounts: dict[str, Account]) -> str | None:
+        missing = sorted(named_accounts(self._settings) - accounts.keys())
+        return f"The chain has no account {', '.join(missing)}, which the configuration names." if missing else None
+
+    async def _look(
+        self, identity: Identity, head: Head, accounts: dict[str, Account], reference: Reference
+    ) -> Situation:
         registrar = accounts[self._settings.registrar]
         parameters, balance = await asyncio.gather(self._node.parameters(), self._node.balance(registrar.id))
         return Situation(identity, self._settings, head, parameters, accounts, balance, reference)
+
+    async def _send(self, unfunded: list[Job], queued: list[Job], situation: Situation) -> str | None:
+        """Pay and register; the obstacle that the node named on the way, if any."""
+        spent = await self._funding.fund(unfunded, situation)
+        return await self._registering.register(queued, replace(situation, balance=situation.balance - spent))
 
     async def _reference(self, head: Head) -> Reference | None:
         """An irreversible block that was followed, for registrations to refer to; None before there is one."""

@@ -77,6 +77,8 @@ class ChainOwner:
             asyncio.create_task(self._follow(), name="tracker"),
             asyncio.create_task(fill_names(self._link, self._node, self._ledger, self._facts), name="names"),
         ]
+        for task in [self._drains, *self._tasks]:
+            task.add_done_callback(_tell_end)
         for timer in self._timers:
             timer.start()
 
@@ -166,3 +168,9 @@ class ChainOwner:
             await self._ledger.forget_addresses(before)
         except FaucetError as error:
             log.warning("addresses not erased: %s", error)
+
+
+def _tell_end(task: asyncio.Task[None]) -> None:
+    """A task that ends by a fault of ours must not do so in silence."""
+    if not task.cancelled() and task.exception() is not None:
+        log.critical("%s ended", task.get_name(), exc_info=task.exception())

@@ -4,9 +4,10 @@ import asyncio
 import logging
 from collections.abc import Sequence
 
+from chain.keys import key_prefix
 from chain.node import Node
 from chain.transactions import operation_size
-from jobs.batch import Candidate, affordable, before_fee_step, fill, judge
+from jobs.batch import Candidate, Reason, affordable, before_fee_step, fill, judge
 from jobs.errors import Code
 from jobs.ledger import Ledger
 from jobs.metrics import Metrics
@@ -16,6 +17,11 @@ from jobs.situation import Situation
 from jobs.terms import is_ours
 
 log = logging.getLogger("faucet.registering")
+
+
+def _foreign(prefix: str) -> Reason:
+    return (Code.INVALID_KEY, f"The keys must begin with {prefix}, this chain's prefix.")
+
 
 EXISTS = (Code.ACCOUNT_EXISTS, "Account exists")
 
@@ -31,11 +37,21 @@ class Registering:
 
     async def register(self, queued: Sequence[Job], situation: Situation) -> str | None:
         """Send what can be sent of `queued`; the obstacle that the node named on the way, or None."""
-        free = await self._settle_known(queued, situation)
+        own = await self._fail_foreign(queued, situation)
+        free = await self._settle_known(own, situation)
         candidates = await self._candidates(free, situation)
         groups = fill(candidates, situation.parameters.maximum_transaction_size)
         obstacles = [await self._send(groups, situation)] if groups else []
         return next((obstacle for obstacle in obstacles if obstacle), None)
+
+    async def _fail_foreign(self, queued: Sequence[Job], situation: Situation) -> list[Job]:
+        """The jobs with keys of this chain; others were accepted before a chain was met, and can't be built."""
+        prefix = situation.identity.prefix
+        own = [job for job in queued if {key_prefix(key) for key in job.signup.keys} == {prefix}]
+        foreign = {job.number: _foreign(prefix) for job in queued if job not in own}
+        if foreign:
+            await self._ledger.fail(foreign)
+        return own
 
     async def _settle_known(self, queued: Sequence[Job], situation: Situation) -> list[Job]:
         """The jobs whose name the chain does not have; of the others, those with their own keys are ours."""

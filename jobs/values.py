@@ -5,7 +5,7 @@ from decimal import Decimal, InvalidOperation
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any
 
-from chain.keys import InvalidKeyError, PrivateKey
+from chain.keys import InvalidKeyError, PrivateKey, parse_public_key
 from chain.link import without_credentials
 from chain.names import name_problem
 
@@ -93,6 +93,15 @@ def wif(value: Any) -> str:
         PrivateKey.from_wif(secret(value))
     except InvalidKeyError as error:
         raise ValueProblemError(str(error)) from None
+    return str(value)
+
+
+def public_key(value: Any) -> str:
+    """A public key of any chain."""
+    try:
+        parse_public_key(text(value), None)
+    except InvalidKeyError as error:
+        raise ValueProblemError(f"must be a public key: it {error}") from None
     return str(value)
 
 

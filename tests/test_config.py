@@ -96,6 +96,7 @@ def test_values_are_typed(tmp_path: Path) -> None:
         ("trusted_proxies: [nowhere]", "config.yaml:1: trusted_proxies: must be an address"),
         ("wif_file: missing.wif", "config.yaml:1: wif_file: can't be read"),
         ("require_fields: [shoe_size]", "config.yaml:1: require_fields: must be one of"),
+        ("additional_owner_keys: [TEST1]", "config.yaml:1: additional_owner_keys: must be a public key"),
         ("- a list", "config.yaml: must be"),
         ("a: [", "config.yaml:1: is not YAML"),
         ("a: \x01", "config.yaml: is not YAML"),

@@ -9,7 +9,7 @@ import pytest
 
 from chain.devchain import ChainParameters, Do, Fault
 from jobs.errors import Code
-from jobs.model import State
+from jobs.model import Limits, Signup, State
 from tests.chainside import LAG, REGISTRAR, ChainSide, chain_side
 from tests.program import keys_of
 from tests.support import data, run
@@ -196,6 +196,63 @@ def test_operators_pause_outlasts_every_drain(tmp_path: Path) -> None:
             assert await side.states() == [State.QUEUED]
             await side.ledger.resume("drain", by="operator")
             await side.drainer.drain()
+            assert await side.states() == [State.BROADCAST]
+
+    run(scenario())
+
+
+def test_account_that_only_the_configuration_has_pauses_the_drain(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with chain_side(tmp_path, settings={"proxy": "nobody-1"}) as side:
+            await side.block()
+            await side.accept("wait-1")
+            await side.drainer.drain()
+            assert "no account nobody-1" in (await side.ledger.pauses())["drain"].reason
+            side.chain.control.register("nobody-1", keys_of("other")["owner_key"])
+            await side.drainer.drain()
+            assert await side.ledger.pauses() == {}
+            assert await side.states() == [State.BROADCAST]
+
+    run(scenario())
+
+
+def test_keys_of_another_chain_fail_alone(tmp_path: Path) -> None:
+    """They could be accepted before the faucet had met its chain."""
+
+    async def scenario() -> None:
+        async with chain_side(tmp_path) as side:
+            await side.block()
+            foreign = {field: "BTS" + key.removeprefix("TEST") for field, key in keys_of("far-1").items()}
+            limits = Limits(address=None, interval=0, queue=10)
+            await side.ledger.accept(Signup("far-1", **foreign), limits)
+            await side.accept("near-1")
+            await side.drainer.drain()
+            assert await side.states() == [State.FAILED, State.BROADCAST]
+            assert (await side.job("far-1")).code == Code.INVALID_KEY
+
+    run(scenario())
+
+
+def test_fault_of_the_program_is_told_and_outlived(tmp_path: Path) -> None:
+    """An error that nobody foresaw pauses the drain visibly; when it is over, the drain goes on by itself."""
+
+    async def scenario() -> None:
+        async with chain_side(tmp_path) as side:
+            await side.block()
+            await side.accept("late-1")
+            looked = side.node.accounts
+
+            async def fail(_: Any) -> Any:
+                side.drainer.stop()
+                raise ZeroDivisionError
+
+            side.node.accounts = fail  # type: ignore[method-assign, assignment]  # a fault that no part of ours has
+            side.drainer.wake()
+            await side.drainer.run()
+            assert "its log" in (await side.ledger.pauses())["drain"].reason
+            side.node.accounts = looked  # type: ignore[method-assign]
+            await side.drainer.drain()
+            assert await side.ledger.pauses() == {}
             assert await side.states() == [State.BROADCAST]
 
     run(scenario())
