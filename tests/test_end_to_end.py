@@ -108,6 +108,30 @@ def test_node_away_at_start(tmp_path: Path) -> None:
     run(scenario())
 
 
+def test_node_that_goes_away_and_comes_back(tmp_path: Path) -> None:
+    """What was accepted meanwhile is registered, and what was on its way is not registered twice."""
+
+    async def scenario() -> None:
+        options = (*QUICK, "--data", str(tmp_path / "chain.journal"))
+        chain = await start_dev_chain(*options)
+        port = int(chain.url.rsplit(":", 1)[1])
+        async with faucet(tmp_path, chain.url, **FUNDED) as service:
+            await wait_ready(service)
+            before = [await service.sign_up(f"before-{number}") for number in range(3)]
+            await chain.stop()
+            await wait_ready(service, ready=False)
+            while_away = [await service.sign_up(f"away-{number}") for number in range(3)]
+            chain = await start_dev_chain(*options, port=port)
+            try:
+                for reply in (*before, *while_away):
+                    job = await service.job(reply.body["job"]["id"], until="done")
+                    assert await chain.node.balance(job["account_id"]) == 1_250_000
+            finally:
+                await chain.stop()
+
+    run(scenario())
+
+
 @pytest.mark.parametrize("fault", ["drop_before", "drop_after", "hang", "garbage", "wrong_id", "wrong_type"])
 def test_broadcast_that_goes_wrong(tmp_path: Path, fault: str) -> None:
     """Whatever becomes of the broadcast and its reply, each account comes once and is paid once."""
