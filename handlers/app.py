@@ -1,15 +1,13 @@
 """Which address is served by what."""
 
-from typing import Any
-
-from tornado.web import Application, RequestHandler, StaticFileHandler
+from tornado.web import Application, RequestHandler
 
 from handlers.accounts import AccountHandler, SignupHandler
 from handlers.base import ApiNotFound, Parts
 from handlers.health import ChainHandler, HealthHandler, MetricsHandler, ReadyHandler
 from handlers.jobs import JobEventsHandler, JobHandler
 from handlers.openapi import OpenApiHandler
-from handlers.pages import IndexPage, JobPage, PageNotFound, StatusPage
+from handlers.pages import IndexPage, JobPage, PageNotFound, StaticFiles, StatusPage
 from handlers.templates import STATIC
 
 __all__ = ["Parts", "make_app"]
@@ -35,13 +33,10 @@ ROUTES: tuple[tuple[str, type[RequestHandler]], ...] = (
 
 def make_app(parts: Parts) -> Application:
     """The application that serves with `parts`."""
-    given = {"parts": parts}
-    routes: list[Any] = [(pattern, handler, given) for pattern, handler in ROUTES]
-    routes.append((r"/static/(.*)", StaticFileHandler, {"path": str(STATIC)}))
+    static = (r"/static/(.*)", StaticFiles, {"path": str(STATIC)})
     return Application(
-        routes,
+        [*ROUTES, static],
+        parts=parts,
         default_handler_class=PageNotFound,
-        default_handler_args=given,
-        cors_origins=frozenset(parts.settings.cors_origins),
         log_function=lambda _: None,  # each handler writes its own line
     )

@@ -1,30 +1,43 @@
-"""What every handler shares: request ids, errors, CORS, headers, metrics, the access log."""
+"""What every handler shares: request ids, bodies, errors, CORS, headers, metrics, the access log."""
 
 import logging
 import re
 import secrets
+import sys
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, ClassVar
 
 import msgspec
-from tornado.web import HTTPError, RequestHandler
+from tornado.httputil import HTTPServerRequest
+from tornado.web import Application, HTTPError, RequestHandler, stream_request_body
 
 from handlers.errors import STATUS, error_body, error_of_status
 from handlers.in_flight import InFlight
+from handlers.readiness import Readiness
 from handlers.templates import Pages
 from jobs.config import Settings
 from jobs.errors import Code, FaucetError
 from jobs.ledger import Ledger
 from jobs.metrics import Metrics
+from jobs.signup import BODY_MOST
 from jobs.snapshot import Snapshot
 
 log = logging.getLogger("faucet.http")
 
+KEEP_ALIVE = 15.0  #: seconds without a change after which a stream says that it is still there
 _SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 encode_json = msgspec.json.Encoder().encode
 
 
-@dataclass(frozen=True, slots=True)
+def random_request_id() -> str:
+    """48 random bits in hex, enough to find a request in the log."""
+    return secrets.token_hex(6)
+
+
+@dataclass(slots=True)
 class Parts:
     """What the handlers work with."""
 
@@ -32,10 +45,18 @@ class Parts:
     ledger: Ledger
     snapshot: Snapshot
     metrics: Metrics
+    clock: Callable[[], float] = time.time
+    random_id: Callable[[], str] = random_request_id
+    keep_alive: float = KEEP_ALIVE
     in_flight: InFlight = field(default_factory=InFlight)
     pages: Pages = field(default_factory=Pages)
+    readiness: Readiness = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.readiness = Readiness(self.ledger, self.snapshot, self.settings, clock=self.clock)
 
 
+@stream_request_body
 class Handler(RequestHandler):
     """The base of all handlers; `route` is the name under which the metrics count."""
 
@@ -43,29 +64,48 @@ class Handler(RequestHandler):
     #: The methods that the address takes, for `Allow`.
     methods: ClassVar[tuple[str, ...]] = ("GET", "HEAD")
 
-    parts: Parts
+    def __init__(self, application: Application, request: HTTPServerRequest, **options: Any) -> None:
+        # Before the base class, which asks for the default headers.
+        self.parts: Parts = application.settings["parts"]
+        given = request.headers.get("X-Request-ID", "")
+        self.request_id = given if _SANE_ID.fullmatch(given) else self.parts.random_id()
+        self.body = bytearray()  #: of the request; one byte more than is taken says that it was too large
+        super().__init__(application, request, **options)
+        self.parts.in_flight.enter(self)
 
-    def initialize(self, parts: Parts) -> None:
-        """Tornado's constructor."""
-        self.parts = parts
-        parts.in_flight.enter()
+    @cached_property
+    def incident(self) -> str:
+        """The id that a fault of ours has in the log and in the reply."""
+        return self.parts.random_id()
 
     def set_default_headers(self) -> None:
         """Also what an error reply carries."""
-        given = self.request.headers.get("X-Request-ID", "")
-        self.request_id = given if _SANE_ID.fullmatch(given) else secrets.token_hex(8)
         self.set_header("X-Request-ID", self.request_id)
         self.set_header("Server", "faucet")
         self.set_header("X-Content-Type-Options", "nosniff")
 
-    def compute_etag(self) -> None:
+    def prepare(self) -> None:
+        """Get ready for the body. Raises FaucetError bad_request or too_large."""
+        length = self.request.headers.get("Content-Length", "0")
+        if not length.isdecimal():
+            raise FaucetError(Code.BAD_REQUEST, "The header Content-Length is not a number.")
+        if int(length) > BODY_MOST and "Expect" in self.request.headers:
+            # RFC 9110, 10.1.1: the client waits for leave to send, and nothing is on its way yet.
+            raise FaucetError(Code.TOO_LARGE, f"The request is larger than {BODY_MOST} bytes.")
+        # Tornado closes the connection on a body above its own limit, and its client sees no reply.
+        self.request.connection.set_max_body_size(sys.maxsize)  # type: ignore[union-attr]  # known of HTTP/1 only
+
+    def data_received(self, chunk: bytes) -> None:
+        """Collect the body. What is too much is read and forgotten, so that the client comes to read the reply."""
+        self.body += chunk[: BODY_MOST + 1 - len(self.body)]
+
+    def compute_etag(self) -> str | None:
         """None: what is shown is live, a hash of each reply would buy nothing."""
-        return
+        return None
 
     def log_exception(self, typ: Any, value: BaseException | None, tb: Any) -> None:
         """Refusals are no faults: only what nobody foresaw is logged with its traceback."""
         if not isinstance(value, FaucetError | HTTPError):
-            self.incident = secrets.token_hex(6)
             log.error("incident=%s request=%s", self.incident, self.request_id, exc_info=(typ, value, tb))  # type: ignore[arg-type]  # Tornado's types are looser
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
@@ -82,9 +122,14 @@ class Handler(RequestHandler):
         """Write the error's body and finish."""
         raise NotImplementedError
 
+    def on_connection_close(self) -> None:
+        """The client has gone: nobody waits for this reply any more."""
+        super().on_connection_close()
+        self.parts.in_flight.leave(self)
+
     def on_finish(self) -> None:
         """Count the request and write its line."""
-        self.parts.in_flight.leave()
+        self.parts.in_flight.leave(self)
         seconds = self.request.request_time()
         method = self.request.method if self.request.method in self.SUPPORTED_METHODS else "other"
         status = self.get_status()
@@ -98,14 +143,14 @@ class Handler(RequestHandler):
         if isinstance(error, FaucetError):
             return error
         known = error_of_status(error.status_code if isinstance(error, HTTPError) else status)
-        if known is not None:
-            return known
-        incident = getattr(self, "incident", self.request_id)
-        return FaucetError(Code.INTERNAL, f"Something went wrong here, not with you. Incident {incident}.")
+        sentence = f"Something went wrong here, not with you. Incident {self.incident}."
+        return known or FaucetError(Code.INTERNAL, sentence)
 
 
 class ApiHandler(Handler):
     """The base of all that speaks JSON: CORS, OPTIONS, errors as JSON."""
+
+    methods: ClassVar[tuple[str, ...]] = ("GET", "HEAD", "OPTIONS")
 
     def set_default_headers(self) -> None:
         """Let the pages of `cors_origins` read replies, errors included."""
@@ -117,10 +162,10 @@ class ApiHandler(Handler):
 
     def options(self, *_path: str) -> None:
         """Answer a browser that asks before it posts."""
-        self.set_header("Access-Control-Allow-Methods", ", ".join((*self.methods, "OPTIONS")))
+        self.set_header("Access-Control-Allow-Methods", ", ".join(self.methods))
         self.set_header("Access-Control-Allow-Headers", "Content-Type, Prefer, X-Request-ID")
         self.set_header("Access-Control-Max-Age", "86400")
-        self.set_header("Allow", ", ".join((*self.methods, "OPTIONS")))
+        self.set_header("Allow", ", ".join(self.methods))
         self.clear_header("Content-Type")
         self.set_status(204)
 
@@ -133,22 +178,25 @@ class ApiHandler(Handler):
         self.reply(error_body(error))
 
     def wait_asked(self) -> float | None:
-        """Seconds that the client wants the reply held (RFC 7240, or `wait` in the query); None if it does not say.
+        """Seconds that the client wants the reply held (`wait` in the query, or RFC 7240); None if it does not say.
 
-        Raises FaucetError bad_request for a `wait` that is no number.
+        Raises FaucetError bad_request for a `wait` in the query that is no number. A header that is not understood
+        is ignored, as the RFC wants it.
         """
+        most = self.parts.settings.reply_wait_max
         asked = self.get_query_argument("wait", None)
         if asked is not None:
-            return min(_seconds(asked), self.parts.settings.reply_wait_max)
+            return min(_seconds(asked), most)
         for preference in self.request.headers.get("Prefer", "").replace(";", ",").split(","):
-            name, _, value = preference.strip().partition("=")
+            name, _, value = preference.partition("=")
             if name.strip().lower() == "wait" and value.strip().isdecimal():
-                self.set_header("Preference-Applied", f"wait={value.strip()}")
-                return min(float(value), self.parts.settings.reply_wait_max)
+                wait = min(float(value), most)
+                self.set_header("Preference-Applied", f"wait={wait:g}")
+                return wait
         return None
 
     def _allow_origin(self) -> None:
-        origins = self.application.settings["cors_origins"]
+        origins = self.parts.settings.cors_origins
         if "*" in origins:
             self.set_header("Access-Control-Allow-Origin", "*")
             return
@@ -161,12 +209,13 @@ class ApiHandler(Handler):
 class ApiNotFound(ApiHandler):
     """Every address under /api that there is not."""
 
-    methods = ()
+    methods = ("OPTIONS",)
 
-    def prepare(self) -> None:
-        """Answer any method alike, but OPTIONS."""
-        if self.request.method != "OPTIONS":
-            raise FaucetError(Code.NOT_FOUND, "There is nothing at this address.")
+    def get(self) -> None:
+        """Raises FaucetError not_found, whatever the method."""
+        raise FaucetError(Code.NOT_FOUND, "There is nothing at this address.")
+
+    head = post = put = patch = delete = get
 
 
 def _seconds(text: str) -> float:

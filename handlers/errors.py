@@ -25,12 +25,12 @@ STATUS = {
     Code.LEDGER_UNAVAILABLE: 503,
 }
 
-#: For what Tornado itself refuses, by its status.
+#: What Tornado itself refuses, by its status.
 _OF_STATUS = {
     400: FaucetError(Code.BAD_REQUEST, "The request can't be understood."),
+    403: FaucetError(Code.NOT_FOUND, "There is nothing at this address."),  # a path out of the static files
     404: FaucetError(Code.NOT_FOUND, "There is nothing at this address."),
     405: FaucetError(Code.METHOD_NOT_ALLOWED, "This address does not take this method."),
-    413: FaucetError(Code.TOO_LARGE, "The request is too large."),
 }
 
 

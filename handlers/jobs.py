@@ -1,19 +1,22 @@
 """What became of a signup: once, held until it changes, or as a stream of changes."""
 
 import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 from tornado.iostream import StreamClosedError
 
 from handlers.base import ApiHandler, encode_json
 from handlers.render import job_json
+from jobs.changes import Watch
 from jobs.errors import Code, FaucetError
 from jobs.model import ENDED, Job
-
-KEEP_ALIVE = 15.0  #: seconds without a change after which a stream says that it is still there
 
 
 class JobApiHandler(ApiHandler):
     """What handlers of one job share."""
+
+    _watch: Watch | None = None
 
     async def find(self, job_id: str) -> Job:
         """The job. Raises FaucetError not_found."""
@@ -21,6 +24,28 @@ class JobApiHandler(ApiHandler):
         if job is None:
             raise FaucetError(Code.NOT_FOUND, "There is no such job.")
         return job
+
+    async def hold(self, job_id: str, seconds: float, enough: Callable[[Job], bool]) -> Job:
+        """The job as soon as it is `enough`, or as it is after `seconds`, when the client goes or the program stops."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + seconds
+        with self.watching(job_id) as watch:
+            job = await self.find(job_id)
+            while not enough(job) and await watch.changed(deadline - loop.time()):
+                job = await self.find(job_id)
+        return job
+
+    @contextmanager
+    def watching(self, job_id: str) -> Iterator[Watch]:
+        """A watch on the job that also ends when the client goes."""
+        with self.parts.ledger.changes.watch(job_id) as self._watch:
+            yield self._watch
+
+    def on_connection_close(self) -> None:
+        """Wait no longer."""
+        super().on_connection_close()
+        if self._watch is not None:
+            self._watch.end()
 
 
 class JobHandler(JobApiHandler):
@@ -31,11 +56,10 @@ class JobHandler(JobApiHandler):
     async def get(self, job_id: str) -> None:
         """The job now, or as soon as its state is another one than at the call."""
         wait = self.wait_asked()
-        with self.parts.ledger.changes.watch(job_id) as watch:
-            job = await self.find(job_id)
-            if wait and job.state not in ENDED:
-                await watch.changed(wait)
-                job = await self.find(job_id)
+        job = await self.find(job_id)
+        if wait and job.state not in ENDED:
+            before = job.state
+            job = await self.hold(job_id, wait, lambda job: job.state is not before)
         self.reply({"job": job_json(job)})
 
     head = get
@@ -45,33 +69,26 @@ class JobEventsHandler(JobApiHandler):
     """Server-sent events: the job at once, and at each change, until it has ended."""
 
     route = "job_events"
-    methods = ("GET",)
+    methods = ("GET", "OPTIONS")
 
     async def get(self, job_id: str) -> None:
         """Stream until the job has ended, the client has gone, or the program stops."""
-        self._gone = asyncio.Event()
-        with self.parts.ledger.changes.watch(job_id) as watch:
+        with self.watching(job_id) as watch, suppress(StreamClosedError):
             job = await self.find(job_id)
             self.set_header("Content-Type", "text/event-stream; charset=UTF-8")
             self.set_header("X-Accel-Buffering", "no")  # a proxy must not hold events back
             await self._send(_event(job))
-            while job.state not in ENDED and not self._gone.is_set() and not watch.ended:
-                if await watch.changed(KEEP_ALIVE):
+            while job.state not in ENDED and not watch.ended:
+                if await watch.changed(self.parts.keep_alive):
                     job = await self.find(job_id)
                     await self._send(_event(job))
-                else:
+                elif not watch.ended:
                     await self._send(": still here\n\n")
 
-    def on_connection_close(self) -> None:
-        """Stop at the next chance."""
-        self._gone.set()
-
     async def _send(self, event: str) -> None:
+        """Raises StreamClosedError if the client has gone."""
         self.write(event)
-        try:
-            await self.flush()
-        except StreamClosedError:
-            self._gone.set()
+        await self.flush()
 
 
 def _event(job: Job) -> str:

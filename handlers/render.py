@@ -3,14 +3,22 @@
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
+from urllib.parse import urlsplit
 
 from jobs.model import Job, Signup
+
+WHOLE_FROM = 1000  #: core asset; the decimals of larger amounts tell people nothing
 
 
 def iso_time(milliseconds: int) -> str:
     """RFC 3339 with milliseconds, UTC."""
     moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def moment(milliseconds: int) -> str:
+    """The same for people: to the second, named UTC."""
+    return f"{datetime.fromtimestamp(milliseconds / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def job_url(job_id: str) -> str:
@@ -57,10 +65,25 @@ def account_json(signup: Signup, default_referrer: str) -> dict[str, Any]:
 
 
 def core_amount(satoshi: int | None, precision: int | None, symbol: str | None) -> str:
-    """Satoshi as an amount of the core asset with thousands separated, for people."""
+    """Satoshi as an amount of the core asset for people, a large one without decimals; "unknown" without satoshi."""
     if satoshi is None or precision is None:
         return "unknown"
-    return f"{Decimal(satoshi).scaleb(-precision).normalize():,f} {symbol}"
+    amount = Decimal(satoshi).scaleb(-precision)
+    shown = amount.normalize() if amount < WHOLE_FROM else amount // 1
+    return f"{shown:,f} {symbol}"
+
+
+def duration(seconds: float) -> str:
+    """A time span for people, in its largest unit: 45 s, 12 min, 5 h, 3 days."""
+    for size, unit in ((86400, "days"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds // size:.0f} {unit}"
+    return f"{max(0, seconds):.0f} s"
+
+
+def host(url: str | None) -> str:
+    """Host and port of a URL, which is all that is shown of a node."""
+    return urlsplit(url or "").netloc.rpartition("@")[2]
 
 
 def _number(amount: Decimal) -> int | float:

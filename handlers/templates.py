@@ -7,7 +7,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from handlers.render import core_amount, iso_time
+from handlers.render import core_amount, duration, host, iso_time, moment
 
 ROOT = Path(__file__).parents[1]
 STATIC = ROOT / "static"
@@ -25,8 +25,7 @@ class Pages:
             lstrip_blocks=True,
         )
         self._environment.globals["static"] = static_url
-        self._environment.filters["time"] = iso_time
-        self._environment.filters["core"] = core_amount
+        self._environment.filters.update(time=iso_time, moment=moment, core=core_amount, duration=duration, host=host)
 
     def render(self, template: str, **values: Any) -> str:
         """The page that `template` makes of `values`. Raises UndefinedError where one is missing."""

@@ -1,23 +1,38 @@
-// Keeps the page as it is on the server: it is fetched again, and its main part replaced.
+// Keeps the live part of a page as it is on the server: the page is fetched again, and that part replaced.
 "use strict";
 
-const main = document.querySelector("main");
+const live = document.getElementById("live");
+const ENDED = ["done", "failed", "cancelled"];
 
 async function refresh() {
-  const reply = await fetch(location.href, { headers: { Accept: "text/html" } }).catch(() => null);
-  if (!reply || !reply.ok) return;
+  const reply = await fetch(location.href).catch(() => null);
+  // What can't be brought up to date must not look as if it were.
+  live.classList.toggle("stale", !reply?.ok);
+  if (!reply?.ok) return;
   const page = new DOMParser().parseFromString(await reply.text(), "text/html");
-  main.innerHTML = page.querySelector("main").innerHTML;
+  const fresh = page.getElementById("live");
+  if (fresh.innerHTML !== live.innerHTML) live.replaceChildren(...fresh.childNodes);
 }
 
-if (main.dataset.poll) {
-  setInterval(() => document.hidden || refresh(), Number(main.dataset.poll));
+if (live?.dataset.poll) {
+  setInterval(() => document.hidden || refresh(), Number(live.dataset.poll));
+  document.addEventListener("visibilitychange", () => document.hidden || refresh());
 }
 
-if (main.dataset.events) {
-  const events = new EventSource(main.dataset.events);
+if (live?.dataset.events) {
+  const events = new EventSource(live.dataset.events);
   events.addEventListener("job", (event) => {
     refresh();
-    if (["done", "failed", "cancelled"].includes(JSON.parse(event.data).job.state)) events.close();
+    if (ENDED.includes(JSON.parse(event.data).job.state)) events.close();
+  });
+  events.addEventListener("error", () => live.classList.add("stale"));
+}
+
+for (const button of document.querySelectorAll("[data-copy]")) {
+  // Browsers offer the clipboard on secure origins only; elsewhere the text can still be selected.
+  button.hidden = !navigator.clipboard;
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).innerText);
+    button.textContent = "Copied";
   });
 }
