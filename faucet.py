@@ -2,6 +2,7 @@
 """The faucet's command line, and the wiring of its parts."""
 
 import asyncio
+import contextlib
 import logging
 import os
 import secrets
@@ -15,14 +16,14 @@ from typing import Any, TypeVar
 
 import click
 import msgspec
-from tornado.httpserver import HTTPServer
 from tornado.ioloop import PeriodicCallback
 
 from chain.devchain import DevChain, DevChainSettings, JournalError, read_parameters
 from chain.keys import PrivateKey
 from chain.node import Node
-from handlers.app import Parts, make_app
+from handlers.base import Parts
 from handlers.render import job_json
+from handlers.server import bind, listen, url_of
 from handlers.terminal import print_jobs
 from jobs.config import ConfigError, Settings, load
 from jobs.errors import FaucetError
@@ -40,12 +41,8 @@ T = TypeVar("T")
 Stop = Callable[[], Coroutine[Any, Any, None]]
 
 DEFAULT_CONFIG = Path(__file__).with_name("config.yaml")
-BACKLOG = 4096  #: connections that may wait to be taken; Tornado's 128 loses a crowd
 REFRESH = 0.5  #: seconds between two looks at what the chain's owner wrote
 ANSWER_WITHIN = 1.0  #: seconds that replies in hand may take when the program stops
-BODY_WITHIN = 30.0  #: seconds that a request's body may take
-IDLE_WITHIN = 75.0  #: seconds that a connection may stay open without a request
-UNREAD_MOST = 1024 * 1024  #: bytes of a body that are read and thrown away to answer politely
 
 
 class Service:
@@ -57,33 +54,24 @@ class Service:
         self._settings = settings
         self._ledger_class = ledger_class
         self._node_class = node_class
-        self._metrics = Metrics()
         self.dev_chain: DevChain | None = None
 
     async def start(self, host: str, port: int) -> str:
-        """Open the ledger, serve on `host` and `port` (0: a free one), begin to follow the chain; the URL.
+        """Serve on `host` and `port` (0: a free one), and begin to follow the chain; the URL.
 
-        Raises LedgerError, FaucetError, or OSError where the address can't be had.
+        Raises OSError where the address can't be had, LedgerError, JournalError or FaucetError; nothing is left
+        open then.
         """
-        settings = self._settings
-        self._ledger = await self._ledger_class.open(settings.ledger)
-        self._snapshot = Snapshot(self._ledger)
-        await self._snapshot.refresh()
-        self._parts = Parts(settings, self._ledger, self._snapshot, self._metrics)
-        self._server, url = listen(self._parts, host, port)
-        self.dev_chain, urls, key = await open_chain(settings)
-        self._owner = ChainOwner(
-            settings=settings,
-            urls=urls,
-            key=key,
-            ledger=self._ledger,
-            metrics=self._metrics,
-            node_class=self._node_class,
-        )
-        await self._owner.start()
-        self._refresher = PeriodicCallback(self._refresh, REFRESH * 1000)
-        self._refresher.start()
-        return url
+        async with contextlib.AsyncExitStack() as opened:
+            listener = opened.enter_context(bind(host, port))
+            urls, key = await self._open_chain(opened)
+            self._ledger = await self._ledger_class.open(self._settings.ledger)
+            opened.push_async_callback(self._ledger.close)
+            self._snapshot = Snapshot(self._ledger)
+            await self._snapshot.refresh()
+            await self._begin(listener, urls, key)
+            self._opened = opened.pop_all()
+        return url_of(listener)
 
     async def stop(self) -> None:
         """Answer what was accepted, finish the drain in hand, close everything."""
@@ -94,31 +82,30 @@ class Service:
         await self._parts.in_flight.wait_none(ANSWER_WITHIN)
         await self._owner.stop()
         await self._server.close_all_connections()
+        await self._opened.aclose()
+
+    async def _open_chain(self, opened: contextlib.AsyncExitStack) -> tuple[tuple[str, ...], PrivateKey]:
+        self.dev_chain, urls, key = await open_chain(self._settings)
         if self.dev_chain is not None:
-            await self.dev_chain.stop()
-        await self._ledger.close()
+            opened.push_async_callback(self.dev_chain.stop)
+        return urls, key
+
+    async def _begin(self, listener: socket.socket, urls: tuple[str, ...], key: PrivateKey) -> None:
+        settings, ledger, metrics = self._settings, self._ledger, Metrics()
+        self._parts = Parts(settings, ledger, self._snapshot, metrics)
+        self._server = listen(self._parts, listener)
+        self._owner = ChainOwner(
+            settings=settings, urls=urls, key=key, ledger=ledger, metrics=metrics, node_class=self._node_class
+        )
+        await self._owner.start()
+        self._refresher = PeriodicCallback(self._refresh, REFRESH * 1000)
+        self._refresher.start()
 
     async def _refresh(self) -> None:
         try:
             await self._snapshot.refresh()
         except FaucetError as error:
             log.warning("facts not read: %s", error)
-
-
-def listen(parts: Parts, host: str, port: int) -> tuple[HTTPServer, str]:
-    """A server of the application, and its URL. Raises OSError."""
-    server = HTTPServer(
-        make_app(parts),
-        max_body_size=UNREAD_MOST,
-        body_timeout=BODY_WITHIN,
-        idle_connection_timeout=IDLE_WITHIN,
-    )
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
-    listener.setblocking(False)
-    server.add_socket(listener)
-    name, bound = listener.getsockname()[:2]
-    return server, f"http://[{name}]:{bound}" if ":" in name else f"http://{name}:{bound}"
 
 
 async def open_chain(settings: Settings, *, keep: bool = True) -> tuple[DevChain | None, tuple[str, ...], PrivateKey]:

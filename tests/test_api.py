@@ -16,9 +16,10 @@ import pytest
 from tornado.httpclient import AsyncHTTPClient
 
 from chain.wallet import derive_key
-from faucet import listen
-from handlers.app import ROUTES, Parts
+from handlers.app import ROUTES
+from handlers.base import Parts
 from handlers.openapi import DOCUMENT
+from handlers.server import bind, listen, url_of
 from jobs.config import Settings
 from jobs.errors import Code
 from jobs.ledger import Ledger
@@ -67,9 +68,10 @@ async def served(folder: Path, **settings: Any) -> AsyncIterator[Served]:
     await ledger.put_facts(FACTS)
     snapshot = Snapshot(ledger)
     await snapshot.refresh()
-    server, url = listen(Parts(config, ledger, snapshot, Metrics()), "127.0.0.1", 0)
+    listener = bind("127.0.0.1", 0)
+    server = listen(Parts(config, ledger, snapshot, Metrics()), listener)
     try:
-        yield Served(url, ledger, snapshot)
+        yield Served(url_of(listener), ledger, snapshot)
     finally:
         server.stop()
         ledger.changes.close()

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 import sys
 from pathlib import Path
 
@@ -121,3 +122,28 @@ def test_signup_of_a_name_that_is_taken(tmp_path: Path) -> None:
 @pytest.mark.parametrize("arguments", [["nothing"], ["devchain", "--parameter", "nonsense=1"], ["retry"]])
 def test_bad_usage(arguments: list[str]) -> None:
     assert run(command(*arguments))[0] == 2
+
+
+def test_address_that_is_taken_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            service = Faucet(tmp_path, {})
+            port = str(taken.getsockname()[1])
+            code, output, errors = await command("serve", "--config", str(service.config), "--port", port)
+            assert (code, output, errors.count("\n")) == (1, "", 1)
+            assert "in use" in errors
+            assert list(tmp_path.iterdir()) == [service.config]
+
+    run(scenario())
+
+
+def test_dev_chain_of_another_registrar_is_refused(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        service = Faucet(tmp_path, {"registrar": "first-1"})
+        await service.start()
+        await service.stop()
+        service.config.write_text(json.dumps({"registrar": "second-1"}))
+        code, _, errors = await command("serve", "--config", str(service.config), "--port", "0")
+        assert (code, errors.count("\n")) == (1, 1)
+
+    run(scenario())
