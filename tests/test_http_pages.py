@@ -1,0 +1,359 @@
+"""The pages: what they show, in which state, and what they never show."""
+
+import asyncio
+import sqlite3
+from decimal import Decimal
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from handlers.render import core_amount, duration, host, iso_time
+from handlers.steps import steps_of
+from jobs.errors import Code
+from jobs.model import ChainFacts
+from tests.program import keys_of
+from tests.serving import CLIENT, FACTS, NOW, Serving, broadcast, pay, register, serving, settle
+from tests.support import run
+
+GOOD = "New accounts are being registered"
+BAD = "New accounts have to wait"
+
+
+class Page(HTMLParser):
+    """A page taken apart: its text, what it loads or links to, what is written in the wrong place."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__()
+        self.text = ""
+        self.links: list[str] = []
+        self.inline: list[str] = []
+        self.feed(source)
+        self.text = " ".join(self.text.split())
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        self.links += [value for name, value in attrs if name in ("href", "src", "action") and value]
+        self.inline += [name for name in given if name == "style" or name.startswith("on")]
+        if tag == "style" or (tag == "script" and "src" not in given):
+            self.inline.append(tag)
+
+    def handle_data(self, data: str) -> None:
+        self.text += f" {data}"
+
+
+async def page(served: Serving, path: str) -> Page:
+    reply = await served.fetch(path)
+    assert (reply.status, reply.headers["Content-Type"]) == (200, "text/html; charset=UTF-8")
+    return Page(reply.body)
+
+
+def test_pages_need_nothing_but_this_server(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path) as served:
+            job = await served.accept("alice-1")
+            for path in ("/", "/status", f"/jobs/{job.id}"):
+                shown = await page(served, path)
+                assert [link for link in shown.links if not link.startswith("/")] == []
+                assert shown.inline == []
+                for link in shown.links:
+                    assert (await served.fetch(link)).status == 200
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("path", ["/", "/status", "/nothing", "/static/style.css"])
+def test_headers_that_keep_others_out(tmp_path: Path, path: str) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path) as served:
+            headers = (await served.fetch(path)).headers
+            assert headers["Content-Security-Policy"].startswith("default-src 'self';")
+            assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+            assert (headers["X-Frame-Options"], headers["X-Content-Type-Options"]) == ("DENY", "nosniff")
+            assert headers["Referrer-Policy"] == "same-origin"
+
+    run(scenario())
+
+
+def test_first_page_has_an_example_that_works_on_this_chain(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path) as served:
+            shown = await page(served, "/")
+            assert GOOD in shown.text
+            assert f"curl 'http://127.0.0.1:{served.port}/api/v1/accounts?dry_run=1'" in shown.text
+            body = shown.text.split("-d '")[1].split("'")[0]
+            reply = await served.fetch("/api/v1/accounts?dry_run=1", method="POST", body=body)
+            assert (reply.status, reply.body["dry_run"]) == (200, True)
+
+    run(scenario())
+
+
+def test_first_page_names_the_address_that_a_proxy_has(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path) as served:
+            headers = {"Host": "faucet.example", "X-Forwarded-Proto": "https"}
+            assert "https://faucet.example/api/v1" in (await served.fetch("/", headers=headers)).body
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("path", ["/", "/status"])
+@pytest.mark.parametrize(
+    ("facts", "why"),
+    [
+        (ChainFacts(), "Chain: no node was reached yet"),
+        (ChainFacts(trouble="node.example: refused <b>"), "Chain: node.example: refused <b>"),
+        (ChainFacts(balance=5_14940, fee=5_14941), "Registrar: its balance pays for 0 more signups"),
+        (ChainFacts(head_block=7, head_time=NOW - 61), "Head: block 7 is 61 seconds old"),
+    ],
+)
+def test_pages_say_why_nobody_can_register(tmp_path: Path, path: str, facts: ChainFacts, why: str) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path, facts=facts) as served:
+            shown = await page(served, path)
+            assert BAD in shown.text
+            assert why in shown.text
+
+    run(scenario())
+
+
+@pytest.mark.parametrize(("part", "name"), [("intake", "Intake"), ("drain", "Registrar")])
+def test_pages_say_that_an_operator_paused(tmp_path: Path, part: str, name: str) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path) as served:
+            await served.ledger.pause(part, "The chain is being upgraded.", by="operator")
+            await served.see()
+            assert f"{name}: The chain is being upgraded." in (await page(served, "/status")).text
+            ready = await served.fetch("/readyz")
+            assert (ready.status, ready.body["checks"][name.lower()]["ok"]) == (503, False)
+
+    run(scenario())
+
+
+def test_status_shows_jobs_money_and_chain(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path, enable_initial_balance=True, initial_balance=Decimal(10)) as served:
+            await served.sign_up("alice-1", headers=CLIENT)
+            registered = await served.accept("bob-2")
+            await register(served.ledger, registered)
+            lost = await served.accept("eve-3")
+            await served.ledger.fail({lost.number: (Code.ACCOUNT_EXISTS, "Account exists")})
+            shown = (await page(served, "/status")).text
+            for part in (
+                "1 registered, 3 accepted",
+                "the oldest for 0 s",
+                "10,000 TEST pays for 660 signups; the fee is 5.14941 TEST",
+                "1,007 the head block, 2 s old; irreversible up to 1,000; from node.example:8090",
+                "Failures of the last 24 hours account_exists 1",
+                "eve-3 failed account_exists",
+                f"bob-2 registered 1.2.{registered.number}",
+            ):
+                assert part in shown
+            assert not [hidden for hidden in ("192.0.2.1", "secret", *keys_of("alice-1").values()) if hidden in shown]
+
+    run(scenario())
+
+
+def test_status_before_anything_is_known(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path, facts=ChainFacts()) as served:
+            shown = (await page(served, "/status")).text
+            for part in ("unknown", "no block yet", "not connected", "nobody waits", "There is no signup yet."):
+                assert part in shown
+
+    run(scenario())
+
+
+def test_status_while_names_are_being_read(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path) as served:
+            await served.see(names_complete=False)
+            assert "names are still being read" in (await page(served, "/status")).text
+
+    run(scenario())
+
+
+def test_job_page_follows_its_job(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path) as served:
+            job = await served.accept("alice-1", "12.5")
+            seen = [await job_page(served, job.id)]
+            await register(served.ledger, job)
+            seen.append(await job_page(served, job.id))
+            await pay(served.ledger, job)
+            await settle(served.ledger)
+            seen.append(await job_page(served, job.id))
+            assert ["queued" in seen[0], "registered" in seen[1], "done" in seen[2]] == [True] * 3
+            assert [f"1.2.{job.number}" in text for text in seen] == [False, True, True]
+            assert ["data-events" in text for text in seen] == [True, True, False]
+            assert not [key for key in keys_of("alice-1").values() if key in "".join(seen)]
+
+    run(scenario())
+
+
+def test_job_page_says_why_it_failed(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path) as served:
+            job = await served.accept("alice-1")
+            await served.ledger.fail({job.number: (Code.CHAIN_REFUSED, "The chain said <no>.")})
+            shown = await job_page(served, job.id)
+            assert "The chain said &lt;no&gt;." in shown
+            assert "<code>chain_refused</code>" in shown
+
+    run(scenario())
+
+
+async def job_page(served: Serving, job_id: str) -> str:
+    reply = await served.fetch(f"/jobs/{job_id}")
+    assert reply.status == 200
+    return str(reply.body)
+
+
+def test_page_without_a_ledger_is_an_error_page(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path) as served:
+            damage(tmp_path)
+            reply = await served.fetch("/status")
+            assert (reply.status, "please try again" in reply.body) == (503, True)
+
+    run(scenario())
+
+
+def test_steps_of_a_job(tmp_path: Path) -> None:
+    """A job without an initial balance does not pass through its payment."""
+
+    async def scenario() -> None:
+        async with serving(tmp_path) as served:
+            for name, balance, way in (
+                ("alice-1", None, ["Accepted", "Sent", "Registered", "Done"]),
+                ("bob-1", "10", ["Accepted", "Sent", "Registered", "Paying", "Paid", "Done"]),
+            ):
+                job = await served.accept(name, balance)
+                await broadcast(served.ledger, job)
+                steps = steps_of(await served.job(name))
+                assert [step.title for step in steps] == way
+                assert [step.when for step in steps] == ["done", "now", *["later"] * (len(way) - 2)]
+
+    run(scenario())
+
+
+def test_static_files_may_be_kept_as_long_as_they_are_the_same(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path) as served:
+            shown = await page(served, "/")
+            for link in {link for link in shown.links if link.startswith("/static/")}:
+                kept = await served.fetch(link)
+                assert int(kept.headers["Cache-Control"].removeprefix("max-age=")) > 86_400
+                again = await served.fetch(link, headers={"If-None-Match": kept.headers["Etag"]})
+                assert (again.status, again.body) == (304, "")
+                assert (await served.fetch(link.split("?")[0])).headers["Cache-Control"] == "no-store"
+
+    run(scenario())
+
+
+def test_ready(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path) as served:
+            reply = await served.fetch("/readyz")
+            assert (reply.status, reply.body["ready"]) == (200, True)
+            assert {name: check["text"] for name, check in reply.body["checks"].items()} == {
+                "ledger": "writable",
+                "chain": "connected to node.example:8090",
+                "head": "block 1007 is 2 seconds old",
+                "registrar": "its balance pays for 1941 more signups",
+                "intake": "open",
+            }
+
+    run(scenario())
+
+
+def test_ledger_that_is_not_writable_is_noticed_within_a_second(tmp_path: Path) -> None:
+    """The check writes, so it is made once a second at the most, however many ask."""
+
+    async def scenario() -> None:
+        time = float(NOW)
+        async with serving(tmp_path, clock=lambda: time) as served:
+            assert (await served.fetch("/readyz")).status == 200
+            damage(tmp_path)
+            replies = await asyncio.gather(*(served.fetch("/readyz") for _ in range(5)))
+            assert [reply.status for reply in replies] == [200] * 5
+            time += 1
+            reply = await served.fetch("/readyz")
+            assert (reply.status, reply.body["checks"]["ledger"]["ok"]) == (503, False)
+            assert (await served.fetch("/healthz")).status == 200
+
+    run(scenario())
+
+
+def test_metrics_of_the_chain(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path) as served:
+            await served.accept("alice-1")
+            text = (await served.fetch("/metrics")).body
+            for line in (
+                "faucet_registrar_balance 10000.0",
+                "faucet_account_fee 5.14941",
+                "faucet_chain_connected 1.0",
+                "faucet_chain_head_block 1007.0",
+                "faucet_chain_head_age_seconds 2.0",
+                'faucet_jobs{state="queued"} 1.0',
+                'faucet_jobs{state="done"} 0.0',
+            ):
+                assert line in text.splitlines()
+            await served.see(ChainFacts())
+            assert "faucet_registrar_balance NaN" in (await served.fetch("/metrics")).body
+
+    run(scenario())
+
+
+def damage(folder: Path) -> None:
+    """Take what the ledger needs away beneath it."""
+    connection = sqlite3.connect(folder / "faucet.db")
+    connection.execute("DROP TABLE job_counts")
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    ("satoshi", "precision", "shown"),
+    [
+        (514_941, 5, "5.14941 TEST"),
+        (500_000, 5, "5 TEST"),
+        (99_999_999, 5, "999.99999 TEST"),
+        (123_456_789, 5, "1,234 TEST"),
+        (0, 5, "0 TEST"),
+        (7, 0, "7 TEST"),
+        (None, 5, "unknown"),
+        (5, None, "unknown"),
+    ],
+)
+def test_amounts(satoshi: int | None, precision: int | None, shown: str) -> None:
+    assert core_amount(satoshi, precision, FACTS.symbol) == shown
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [
+        (-1, "0 s"),
+        (0.4, "0 s"),
+        (119, "119 s"),
+        (120, "2 min"),
+        (7_199, "119 min"),
+        (7_200, "2 h"),
+        (200_000, "2 days"),
+    ],
+)
+def test_durations(seconds: float, shown: str) -> None:
+    assert duration(seconds) == shown
+
+
+def test_times_are_rfc_3339_with_milliseconds() -> None:
+    assert iso_time(1_767_323_045_678) == "2026-01-02T03:04:05.678Z"
+    assert iso_time(0) == "1970-01-01T00:00:00.000Z"
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [("ws://a.example:8090/x", "a.example:8090"), ("wss://me:secret@[::1]/", "[::1]"), (None, "")],
+)
+def test_of_a_node_only_the_host_is_shown(url: str | None, shown: str) -> None:
+    assert host(url) == shown

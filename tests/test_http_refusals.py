@@ -1,0 +1,207 @@
+"""What is refused, code by code, and what is not: the contract's table over HTTP."""
+
+import asyncio
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from chain.wallet import derive_key
+from handlers.app import ROUTES
+from handlers.openapi import DOCUMENT
+from jobs.errors import Code
+from tests.program import ROOT, Reply, keys_of
+from tests.serving import Serving, serving
+from tests.support import run
+
+API = "/api/v1/accounts"
+WIF = derive_key("alice-1", "owner", "secret").wif()
+
+
+async def post(api: Serving, account: Any, **options: Any) -> Reply:
+    """Post a signup."""
+    return await api.fetch(API, method="POST", body=msgspec.json.encode({"account": account}), **options)
+
+
+def account(name: Any = "alice-1", **changes: Any) -> dict[str, Any]:
+    """A valid signup, changed; a change to None leaves the field out."""
+    fields = {"name": name, **keys_of(str(name)), **changes}
+    return {field: value for field, value in fields.items() if value is not None}
+
+
+KEY = keys_of("alice-1")["owner_key"]
+
+REFUSED: list[tuple[dict[str, Any], int, str, str | None]] = [
+    (account(owner_key=None), 400, "missing_field", "owner_key"),
+    (account(memo_key=""), 400, "missing_field", "memo_key"),
+    (account(name=7), 400, "bad_request", "name"),
+    (account(email="a\nb"), 400, "bad_request", "email"),
+    (account(real_name="x" * 256), 400, "bad_request", "real_name"),
+    (account("Alice-1"), 422, "invalid_name", "name"),
+    (account("alice--"), 422, "invalid_name", "name"),
+    (account("a" * 64), 422, "invalid_name", "name"),
+    (account("alice"), 422, "premium_name", "name"),
+    (account(active_key="00"), 422, "invalid_key", "active_key"),
+    (account(active_key="abcdef"), 422, "invalid_key", "active_key"),
+    (account(owner_key="BTS" + KEY[4:]), 422, "invalid_key", "owner_key"),
+    (account(owner_key=KEY[:-1] + ("2" if KEY[-1] != "2" else "3")), 422, "invalid_key", "owner_key"),
+    (account(owner_key=KEY[:-1] + "0"), 422, "invalid_key", "owner_key"),
+    (account(owner_key=KEY + "1"), 422, "invalid_key", "owner_key"),
+    (account(memo_key=WIF), 422, "private_key_sent", "memo_key"),
+    (account(real_name=WIF), 422, "private_key_sent", "real_name"),
+    (account(referrer="bob"), 422, "unknown_referrer", "referrer"),
+]
+
+
+@pytest.mark.parametrize(("given", "status", "code", "field"), REFUSED)
+def test_refusals_name_code_and_field(
+    tmp_path: Path, given: dict[str, Any], status: int, code: str, field: str | None
+) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path) as api:
+            reply = await post(api, given)
+            assert (reply.status, reply.body["error"]["code"], reply.body["error"].get("field")) == (
+                status,
+                code,
+                field,
+            )
+            assert reply.headers["Access-Control-Allow-Origin"] == "*"
+            assert reply.headers["X-Request-ID"]
+            assert await api.ledger.jobs() == []
+
+    run(scenario())
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{", b"[]", b"null", b'"text"', b"{}", b'{"account": []}', b"\xff\xfe", b'{"account": ' + b"[" * 5000,
+     b'{"account": {"name": NaN}}', b'{"account": {"name": "\\ud800"}}', b'{"account": {"name": 1e999}}'],
+)  # fmt: skip
+def test_what_is_no_signup_is_a_bad_request(tmp_path: Path, body: bytes) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path) as api:
+            reply = await api.fetch(API, method="POST", body=body)
+            assert (reply.status, reply.body["error"]["code"]) == (400, "bad_request")
+
+    run(scenario())
+
+
+def test_old_clients_find_their_sentences(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path) as api:
+            await post(api, account(), headers={"X-Forwarded-For": "192.0.2.1"})
+            said = [
+                await post(api, account(owner_key=None)),
+                await post(api, account(owner_key=keys_of("other")["owner_key"])),
+                await post(api, account("premium")),
+                await post(api, account("bob-1", referrer="bob")),
+                await post(api, account("bob-1"), headers={"X-Forwarded-For": "192.0.2.1"}),
+            ]
+            assert [reply.body["error"]["base"][0] for reply in said] == [
+                "Please provide 'owner_key'",
+                "Account exists",
+                "Only cheap names allowed!",
+                "Unknown referrer: bob",
+                "Only one account per IP",
+            ]
+            assert [reply.status for reply in said] == [400, 409, 422, 422, 429]
+            assert 0 < int(said[4].headers["Retry-After"]) <= 300
+
+    run(scenario())
+
+
+def test_private_key_leaves_no_trace(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path) as api:
+            reply = await post(api, account(owner_key=WIF))
+            assert "consider it exposed" in reply.body["error"]["base"][0]
+            assert WIF not in json.dumps(reply.body)
+
+    with caplog.at_level(0):
+        run(scenario())
+    assert WIF not in caplog.text
+    assert not [path for path in tmp_path.iterdir() if WIF.encode() in path.read_bytes()]
+
+
+def test_limit_between_two_signups_of_one_address(tmp_path: Path) -> None:
+    """IPv6 counts by /64; who comes straight from this machine is exempt; no stranger chooses its address."""
+
+    async def scenario() -> None:
+        async with serving(tmp_path) as api:
+            asked = [
+                ("one-1", {"X-Forwarded-For": "2001:db8::1"}, 200),
+                ("one-2", {"X-Forwarded-For": "2001:db8::2"}, 429),
+                ("one-3", {"X-Forwarded-For": "2001:db8:0:1::1"}, 200),
+                ("one-4", {"X-Real-IP": "192.0.2.9"}, 200),
+                ("one-5", {"X-Forwarded-For": "203.0.113.1, 192.0.2.9"}, 429),
+                ("one-6", {}, 200),
+                ("one-7", {}, 200),
+            ]
+            replies = [await post(api, account(name), headers=headers) for name, headers, _ in asked]
+            assert [reply.status for reply in replies] == [status for _, _, status in asked]
+            again = await post(api, account("one-1"), headers={"X-Forwarded-For": "2001:db8::1"})
+            assert again.body["job"] == replies[0].body["job"]
+
+    run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("setting", "prepare", "code"),
+    [({"queue_limit": 1}, "fill", "overloaded"), ({}, "pause", "paused"), ({}, "close", "ledger_unavailable")],
+)
+def test_unavailable_says_when_to_come_again(tmp_path: Path, setting: dict[str, Any], prepare: str, code: str) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path, **setting) as api:
+            if prepare == "fill":
+                await post(api, account("first-1"))
+            elif prepare == "pause":
+                await api.ledger.pause("intake", "maintenance", by="operator")
+            else:
+                await break_ledger(tmp_path / "faucet.db")
+            reply = await post(api, account())
+            assert (reply.status, reply.body["error"]["code"]) == (503, code)
+            assert int(reply.headers["Retry-After"]) > 0
+
+    run(scenario())
+
+
+async def break_ledger(path: Path) -> None:
+    """Take a table away beneath the program."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", f"import sqlite3; sqlite3.connect({str(path)!r}).execute('DROP TABLE addresses')"
+    )
+    assert await process.wait() == 0
+
+
+def test_metrics_have_the_names_of_the_contract(tmp_path: Path) -> None:
+    names = (
+        'faucet_signups_total{outcome="accepted"}', 'faucet_signups_total{outcome="invalid_key"}',
+        'faucet_jobs{state="queued"} 1.0', "faucet_registration_seconds_bucket", "faucet_batch_accounts_bucket",
+        "faucet_transactions_total", "faucet_registrar_balance 10000.0", "faucet_account_fee 5.1494",
+        "faucet_chain_connected 1.0", "faucet_chain_head_block 1007.0", "faucet_chain_head_age_seconds",
+        'faucet_http_request_seconds_count{method="POST",route="signup",status="200"} 1.0',
+    )  # fmt: skip
+
+    async def scenario() -> None:
+        async with serving(tmp_path) as api:
+            await post(api, account())
+            await post(api, account("bob-1", owner_key="x"))
+            text = (await api.fetch("/metrics")).body
+            assert [name for name in names if name not in text] == []
+
+    run(scenario())
+
+
+def test_description_has_every_address_of_the_api() -> None:
+    served_paths = {pattern.replace(r"\.", ".") for pattern, _ in ROUTES if pattern.startswith("/api/v1")}
+    described = {re.sub(r"\{\w+\}", "([^/]+)", path) for path in DOCUMENT["paths"]}
+    assert described | {"/api/v1/openapi.json"} == served_paths
+
+
+def test_codes_of_the_contract_have_a_status() -> None:
+    source = (ROOT / "handlers" / "errors.py").read_text()
+    assert [code for code in Code if f"Code.{code.name}:" not in source] == []

@@ -1,0 +1,257 @@
+"""Posting a signup: what is answered, and how long the answer is held."""
+
+import asyncio
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from jobs.errors import Code
+from jobs.model import Job, State
+from tests.program import keys_of
+from tests.serving import CLIENT, Serving, register, serving, turn
+from tests.support import run
+
+
+def test_reply_and_location(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path) as served:
+            reply = await served.sign_up("alice-1")
+            job = await served.job("alice-1")
+            url = f"/api/v1/jobs/{job.id}"
+            assert reply.status == 200
+            assert reply.headers["Location"] == url
+            assert reply.body == {
+                "account": {"name": "alice-1", **keys_of("alice-1"), "referrer": "faucet"},
+                "job": {"id": job.id, "state": "queued", "url": url},
+            }
+
+    run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("path", "referrer"),
+    [
+        ("/api/v1/accounts", None),
+        ("/faucet", None),
+        ("/faucet/api/v1/accounts", None),
+        ("/bob/api/v1/accounts", "bob"),
+    ],
+)
+def test_referrer_in_the_path(tmp_path: Path, path: str, referrer: str | None) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path) as served:
+            await served.ledger.put_names([("bob", "1.2.8")], "bob")
+            reply = await served.sign_up("alice-1", path)
+            assert (reply.status, reply.body["account"]["referrer"]) == (200, referrer or "faucet")
+            assert (await served.job("alice-1")).signup.referrer == referrer
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data"])
+def test_content_type_and_accept_do_not_matter(tmp_path: Path, content_type: str) -> None:
+    """Old wallets say what their library says."""
+
+    async def scenario() -> None:
+        async with serving(tmp_path) as served:
+            headers = {"Content-Type": content_type, "Accept": "text/html"}
+            assert (await served.sign_up("alice-1", headers=headers)).status == 200
+
+    run(scenario())
+
+
+def test_repeat_is_the_same_job_and_not_throttled(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path) as served:
+            replies = [await served.sign_up("alice-1", headers=CLIENT) for _ in range(3)]
+            assert [reply.status for reply in replies] == [200] * 3
+            assert len({reply.body["job"]["id"] for reply in replies}) == 1
+            assert (await served.sign_up("alice-2", headers=CLIENT)).status == 429
+
+    run(scenario())
+
+
+def test_signup_that_failed_may_come_again(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path) as served:
+            await served.sign_up("alice-1", headers=CLIENT)
+            first = await served.job("alice-1")
+            await served.ledger.fail({first.number: (Code.CHAIN_REFUSED, "The chain refused it.")})
+            again = await served.sign_up("alice-1", headers=CLIENT)
+            assert again.status == 200
+            assert again.body["job"]["id"] != first.id
+
+    run(scenario())
+
+
+@pytest.mark.parametrize(("name", "path"), [("alice-1", "/faucet?dry_run=1"), ("test-faucet-1", "/faucet")])
+def test_dry_run_shows_the_operation_and_keeps_nothing(tmp_path: Path, name: str, path: str) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path) as served:
+            await served.ledger.put_names([("faucet", "1.2.7")], "faucet")
+            reply = await served.sign_up(name, path, headers=CLIENT)
+            assert (reply.status, reply.body["dry_run"]) == (200, True)
+            assert reply.body.keys() == {"account", "dry_run", "operation"}
+            assert "Location" not in reply.headers
+            number, body = reply.body["operation"]
+            assert (number, body["name"], body["registrar"], body["referrer"]) == (5, name, "1.2.7", "1.2.7")
+            assert await served.ledger.jobs() == []
+            assert (await served.sign_up("bob-1", headers=CLIENT)).status == 200
+
+    run(scenario())
+
+
+def test_dry_run_makes_every_check(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path) as served:
+            await served.ledger.put_names([("test-faucet-1", "1.2.8")], "test-faucet-1")
+            reply = await served.sign_up("test-faucet-1")
+            assert (reply.status, reply.body["error"]["code"]) == (409, "account_exists")
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("path", ["/faucet?wait=20", "/faucet"])
+def test_reply_is_held_until_the_account_is_in_a_block(tmp_path: Path, path: str) -> None:
+    """Whether the request or the configuration asks for it."""
+
+    async def scenario() -> None:
+        async with serving(tmp_path, reply_wait=20) as served:
+            posting = asyncio.create_task(served.sign_up("alice-1", path))
+            await register(served.ledger, await held_job(served, "alice-1"))
+            reply = await posting
+            assert (reply.status, reply.body["job"]["state"]) == (200, "registered")
+
+    run(scenario())
+
+
+def test_preference_is_applied_up_to_the_longest_wait(tmp_path: Path) -> None:
+    """A wait that runs out brings the ordinary reply."""
+
+    async def scenario() -> None:
+        async with serving(tmp_path, reply_wait_max=0.01) as served:
+            preferred = await served.sign_up("alice-1", headers={"Prefer": "respond-async, wait=100"})
+            asked = await served.sign_up("alice-2", "/faucet?wait=100")
+            assert (preferred.status, preferred.body["job"]["state"]) == (200, "queued")
+            assert preferred.headers["Preference-Applied"] == "wait=0.01"
+            assert (asked.status, asked.body["job"]["state"]) == (200, "queued")
+
+    run(scenario())
+
+
+def test_preference_that_is_not_understood_is_ignored(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path) as served:
+            reply = await served.sign_up("alice-1", headers={"Prefer": "wait=soon, handling=lenient"})
+            assert reply.status == 200
+            assert "Preference-Applied" not in reply.headers
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("wait", ["soon", "-1", "nan", "inf", "1e999", "%ff"])
+def test_wait_that_is_no_time_keeps_nothing(tmp_path: Path, wait: str) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path) as served:
+            reply = await served.sign_up("alice-1", f"/faucet?wait={wait}")
+            assert (reply.status, reply.body["error"]["code"]) == (400, "bad_request")
+            assert await served.ledger.jobs() == []
+
+    run(scenario())
+
+
+@pytest.mark.parametrize(("code", "status"), [(Code.ACCOUNT_EXISTS, 409), (Code.CHAIN_REFUSED, 502)])
+def test_job_that_fails_meanwhile_is_the_reply(tmp_path: Path, code: Code, status: int) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path) as served:
+            posting = asyncio.create_task(served.sign_up("alice-1", "/faucet?wait=20"))
+            job = await held_job(served, "alice-1")
+            await served.ledger.fail({job.number: (code, "It came to nothing.")})
+            reply = await posting
+            assert (reply.status, reply.body) == (status, {"error": {"base": ["It came to nothing."], "code": code}})
+
+    run(scenario())
+
+
+def test_job_that_is_cancelled_meanwhile_is_the_reply(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path) as served:
+            posting = asyncio.create_task(served.sign_up("alice-1", "/faucet?wait=20"))
+            await served.ledger.cancel([(await held_job(served, "alice-1")).id], reason="Not today.")
+            reply = await posting
+            assert (reply.status, reply.body["error"]["base"]) == (409, ["Not today."])
+
+    run(scenario())
+
+
+def test_client_that_goes_away_leaves_nothing_behind(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Neither the watch of its job nor a request that a stop would wait for."""
+
+    async def scenario() -> None:
+        async with serving(tmp_path) as served:
+            _, writer = await served.connect()
+            body = msgspec.json.encode({"account": {"name": "alice-1", **keys_of("alice-1")}})
+            head = f"POST /faucet?wait=30 HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
+            writer.write(head.encode() + body)
+            job = await held_job(served, "alice-1")
+            writer.close()
+            await served.watched(job.id, 0)
+            assert await served.parts.in_flight.wait_none(20)
+            assert (await served.job("alice-1")).state is State.QUEUED
+
+    run(scenario())
+    assert [record for record in caplog.records if record.levelname in ("WARNING", "ERROR")] == []
+
+
+def test_client_that_goes_away_amid_its_body(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path) as served:
+            _, writer = await served.connect()
+            writer.write(b"POST /faucet HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+            while await served.parts.in_flight.wait_none(0):
+                await turn()
+            writer.close()
+            assert await served.parts.in_flight.wait_none(20)
+
+    run(scenario())
+
+
+def test_stop_answers_those_who_wait(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path) as served:
+            posting = asyncio.create_task(served.sign_up("alice-1", "/faucet?wait=20"))
+            await held_job(served, "alice-1")
+            served.ledger.changes.close()
+            reply = await posting
+            assert (reply.status, reply.body["job"]["state"]) == (200, "queued")
+
+    run(scenario())
+
+
+def test_outcomes_are_counted_once(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path) as served:
+            posting = asyncio.create_task(served.sign_up("alice-1", "/faucet?wait=20"))
+            job = await held_job(served, "alice-1")
+            await served.ledger.fail({job.number: (Code.ACCOUNT_EXISTS, "Account exists")})
+            await posting
+            await served.sign_up("Alice")
+            await served.sign_up("test-faucet")
+            counted = [line for line in (await served.fetch("/metrics")).body.splitlines() if "signups_total{" in line]
+            assert sorted(counted) == [
+                'faucet_signups_total{outcome="accepted"} 1.0',
+                'faucet_signups_total{outcome="dry_run"} 1.0',
+                'faucet_signups_total{outcome="invalid_name"} 1.0',
+            ]
+
+    run(scenario())
+
+
+async def held_job(served: Serving, name: str) -> Job:
+    """The job of `name`, once its reply is being held."""
+    while not await served.ledger.jobs(name=name):
+        await turn()
+    job = await served.job(name)
+    await served.watched(job.id)
+    return job
