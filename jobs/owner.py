@@ -23,7 +23,7 @@ from jobs.tracker import Tracker
 
 log = logging.getLogger("faucet.owner")
 
-STOP_WITHIN = 3.0  #: seconds that a step in hand may take when the program stops; what it does is on disk anyway
+STOP_WITHIN = 2.0  #: seconds that a step in hand may take when the program stops; what it does is on disk anyway
 FORGET_EVERY = 60.0  #: seconds between two erasures of old client addresses
 LOOK_EVERY = 1.0  #: seconds between two looks at whether the connection still stands
 

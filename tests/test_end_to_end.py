@@ -303,6 +303,30 @@ def test_stop_answers_what_was_accepted(tmp_path: Path) -> None:
     run(scenario())
 
 
+def test_stop_does_not_wait_for_a_node_that_hangs(tmp_path: Path) -> None:
+    """Who waits for an account is answered as if the time had run out, and the job goes on at the next start."""
+
+    async def scenario() -> None:
+        async with dev_chain() as chain:
+            service = Faucet(tmp_path, {**on_chain(chain.url), "node_timeout": 50})
+            await service.start()
+            await wait_ready(service)
+            await chain.control("fault", {"on": "*", "do": "hang", "times": 10_000})
+            job_id = (await service.sign_up("held-1")).body["job"]["id"]
+            held = asyncio.create_task(service.fetch(f"/api/v1/jobs/{job_id}?wait=30"))
+            await service.fetch("/healthz")
+            assert await service.stop() == 0
+            assert (await held).body["job"]["state"] in ("queued", "broadcast")
+            await chain.control("clear_faults")
+            await service.start()
+            try:
+                await service.job(job_id, until="done")
+            finally:
+                await service.stop()
+
+    run(scenario(), guard=30)
+
+
 def test_embedded_dev_chain_survives_a_restart(tmp_path: Path) -> None:
     async def scenario() -> None:
         settings = {"devchain_block_interval": 0.1, "drain_interval": 0.1, "max_head_age": 1000}
