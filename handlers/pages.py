@@ -102,6 +102,7 @@ class StatusPage(PageHandler):
         oldest = await ledger.oldest_waiting()
         self.show(
             "status.html",
+            now=now,
             obstacles=await self.obstacles(),
             facts=facts,
             signups_paid=self.parts.readiness.signups_paid(),

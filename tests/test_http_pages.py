@@ -146,7 +146,7 @@ def test_status_shows_jobs_money_and_chain(tmp_path: Path) -> None:
                 "1,007 the head block, 2 s old; irreversible up to 1,000; from node.example:8090",
                 "Failures of the last 24 hours account_exists 1",
                 "eve-3 failed account_exists",
-                f"bob-2 registered 1.2.{registered.number}",
+                f"bob-2 registered 1.2.{registered.number} 0 s ago",
             ):
                 assert part in shown
             assert not [hidden for hidden in ("192.0.2.1", "secret", *keys_of("alice-1").values()) if hidden in shown]
