@@ -14,8 +14,8 @@ CREATE TABLE transactions (
     expiration INTEGER NOT NULL,     -- chain time in seconds; in no block whose predecessor is later
     fate       TEXT    NOT NULL DEFAULT 'live',  -- what is known of it
     block_num  INTEGER,              -- the block that holds it
-    created_at INTEGER NOT NULL,
-    updated_at INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,  -- when it was signed
+    updated_at INTEGER NOT NULL,  -- when its fate was last learned
     CONSTRAINT transactions_kind_known CHECK (kind IN ('registration', 'funding')),
     CONSTRAINT transactions_fate_known CHECK (fate IN ('live', 'included', 'irreversible', 'refused', 'expired')),
     CONSTRAINT transactions_block_iff_in_one CHECK ((block_num IS NOT NULL) = (fate IN ('included', 'irreversible'))),
@@ -31,14 +31,14 @@ CREATE TABLE jobs (
     number          INTEGER PRIMARY KEY,  -- order of acceptance; never shown outside
     id              TEXT    NOT NULL,     -- random, shown outside
     name            TEXT    NOT NULL,     -- the account's name
-    owner_key       TEXT    NOT NULL,     -- public keys as the wallet sent them
-    active_key      TEXT    NOT NULL,
-    memo_key        TEXT    NOT NULL,
+    owner_key       TEXT    NOT NULL,     -- public keys as the wallet sent them: owner
+    active_key      TEXT    NOT NULL,  -- … active
+    memo_key        TEXT    NOT NULL,  -- … memo
     referrer        TEXT,                 -- account name as asked for; null is the default referrer
     refcode         TEXT,                 -- as sent, kept for the operator
     email           TEXT,                 -- as sent, kept for the operator
     real_name       TEXT,                 -- as sent, kept for the operator
-    state           TEXT    NOT NULL DEFAULT 'queued',
+    state           TEXT    NOT NULL DEFAULT 'queued',  -- docs/states.md draws them
     registration    INTEGER REFERENCES transactions (number),  -- the account_create in force
     funding         INTEGER REFERENCES transactions (number),  -- the transfer in force
     account_id      TEXT,                 -- 1.2.x, once in a block
@@ -50,8 +50,8 @@ CREATE TABLE jobs (
     code            TEXT,                 -- of a failed or cancelled job: why, for programs
     reason          TEXT,                 -- … and for people
     registered_at   INTEGER,              -- when it was first seen in a block
-    created_at      INTEGER NOT NULL,
-    updated_at      INTEGER NOT NULL,
+    created_at      INTEGER NOT NULL,  -- when it was accepted
+    updated_at      INTEGER NOT NULL,  -- when its state last changed
     CONSTRAINT jobs_state_known CHECK (
         state IN ('queued', 'broadcast', 'registered', 'funding', 'funded', 'done', 'failed', 'cancelled')),
     CONSTRAINT jobs_ended_with_code CHECK ((state IN ('failed', 'cancelled')) = (code IS NOT NULL)),
@@ -74,9 +74,9 @@ CREATE INDEX jobs_by_move ON jobs (updated_at);
 
 -- Which operation of which transaction serves which job. Rows stay when a job is signed anew.
 CREATE TABLE operations (
-    txn      INTEGER NOT NULL REFERENCES transactions (number),
+    txn      INTEGER NOT NULL REFERENCES transactions (number),  -- the transaction
     position INTEGER NOT NULL,  -- of the operation in its transaction, from 0
-    job      INTEGER NOT NULL REFERENCES jobs (number),
+    job      INTEGER NOT NULL REFERENCES jobs (number),  -- the job that it serves
     fee      INTEGER NOT NULL,  -- satoshi
     PRIMARY KEY (txn, position)
 ) WITHOUT ROWID;
@@ -84,23 +84,23 @@ CREATE INDEX operations_by_job ON operations (job);
 
 -- Every name on the chain, as far as it was read.
 CREATE TABLE names (
-    name       TEXT PRIMARY KEY,
-    account_id TEXT NOT NULL,
+    name       TEXT PRIMARY KEY,  -- of an account, by anyone
+    account_id TEXT NOT NULL,  -- 1.2.x
     block_num  INTEGER           -- the block that it was first seen in; null: read from the list of accounts
 ) WITHOUT ROWID;
 CREATE INDEX names_by_block ON names (block_num) WHERE block_num IS NOT NULL;
 
 -- Blocks followed that may still be orphaned, and the last one that may not.
 CREATE TABLE blocks (
-    number INTEGER PRIMARY KEY,
-    id     TEXT NOT NULL
+    number INTEGER PRIMARY KEY,  -- of the block
+    id     TEXT NOT NULL  -- as it was when it was followed: another one means a fork
 );
 
 -- Who signed up when, only as long as the limit needs it.
 CREATE TABLE addresses (
     address     TEXT PRIMARY KEY,  -- IPv4 address or IPv6 /64
-    job         INTEGER NOT NULL REFERENCES jobs (number),
-    accepted_at INTEGER NOT NULL
+    job         INTEGER NOT NULL REFERENCES jobs (number),  -- the last that was accepted from it
+    accepted_at INTEGER NOT NULL  -- when that was
 ) WITHOUT ROWID;
 CREATE INDEX addresses_by_time ON addresses (accepted_at);
 CREATE INDEX addresses_by_job ON addresses (job);
@@ -108,22 +108,22 @@ CREATE INDEX addresses_by_job ON addresses (job);
 -- What stands still, and why.
 CREATE TABLE pauses (
     part   TEXT PRIMARY KEY,     -- intake: new signups are refused; drain: nothing new is sent
-    reason TEXT NOT NULL,
+    reason TEXT NOT NULL,  -- for people
     by     TEXT NOT NULL,        -- 'faucet', which resumes by itself, or an operator
-    since  INTEGER NOT NULL,
+    since  INTEGER NOT NULL,  -- when it began
     CONSTRAINT pauses_part_known CHECK (part IN ('intake', 'drain'))
 ) WITHOUT ROWID;
 
 -- What the chain's owner last saw, for the processes that serve HTTP.
 CREATE TABLE facts (
-    name  TEXT PRIMARY KEY,
+    name  TEXT PRIMARY KEY,  -- a field of jobs.model.ChainFacts, or names_cursor
     value TEXT NOT NULL          -- JSON
 ) WITHOUT ROWID;
 
 -- Jobs by state, kept by the triggers below: counting ten million rows takes too long for a page.
 CREATE TABLE job_counts (
-    state TEXT PRIMARY KEY,
-    jobs  INTEGER NOT NULL
+    state TEXT PRIMARY KEY,  -- of jobs
+    jobs  INTEGER NOT NULL  -- how many stand in it
 ) WITHOUT ROWID;
 INSERT INTO job_counts (state, jobs) VALUES
     ('queued', 0), ('broadcast', 0), ('registered', 0), ('funding', 0),

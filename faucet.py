@@ -169,7 +169,8 @@ def start_logging(settings: Settings) -> None:
     """Log to standard error, one line an event."""
     level = settings.log_level.upper()
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True)
-    logging.getLogger("websockets").setLevel(logging.WARNING)
+    for library in ("websockets", "tornado.general"):  # they name addresses and tell of every connection
+        logging.getLogger(library).setLevel(logging.WARNING)
     for note in settings.notes:
         log.warning("%s", note)
 

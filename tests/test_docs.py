@@ -28,3 +28,13 @@ def test_every_invariant_has_its_tests() -> None:
         named = re.findall(r"`(test_\w+)`", row)
         assert named
         assert set(named) <= defined, row
+
+
+def test_every_column_of_the_ledger_is_described() -> None:
+    schema = (ROOT / "faucet.db.sql").read_text()
+    tables = re.findall(r"^CREATE TABLE (\w+) \((.*?)^\)", schema, re.MULTILINE | re.DOTALL)
+    columns = [
+        line for _, body in tables for line in body.splitlines() if re.match(r" {4}[a-z]\w* +(?:INTEGER|TEXT)", line)
+    ]
+    assert len(columns) > 40
+    assert [line for line in columns if "  -- " not in line] == []
