@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 
 from chain.refusals import Cause, Refusal
-from chain.transactions import Operation
+from chain.transactions import Operation, operation_size
 from jobs.errors import Code
 from jobs.model import Job
 
@@ -39,6 +39,11 @@ class Verdict:
     counted: bool = False  #: the jobs that go back to the queue have used up a try
     obstacle: str | None = None  #: why no other signup could be registered now either
     known: bool = False  #: the node has this very transaction
+
+
+def sizes_of(operations: Iterable[Operation], prefix: str) -> list[int]:
+    """Bytes that each of `operations` takes in a transaction."""
+    return [operation_size(operation, prefix) for operation in operations]
 
 
 def fill(candidates: Iterable[Candidate], maximum_size: int) -> list[tuple[Candidate, ...]]:

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from chain.node import Node
-from chain.transactions import Operation, Reference, operation_size, transfer
-from jobs.batch import Candidate, affordable, fill
+from chain.transactions import Reference, transfer
+from jobs.batch import Candidate, affordable, fill, sizes_of
 from jobs.ledger import Ledger
 from jobs.model import Job, Kind
 from jobs.sender import Sender
@@ -45,12 +45,8 @@ class Funding:
             for job, amount in zip(unfunded, amounts, strict=True)
         ]
         fees = await self._node.required_fees(operations)
-        sizes = await asyncio.to_thread(_sizes, operations, situation.identity.prefix)
+        sizes = await asyncio.to_thread(sizes_of, operations, situation.identity.prefix)
         return [
             Candidate(job, operation, size, fee, fee + amount)
             for job, operation, size, fee, amount in zip(unfunded, operations, sizes, fees, amounts, strict=True)
         ]
-
-
-def _sizes(operations: Sequence[Operation], prefix: str) -> list[int]:
-    return [operation_size(operation, prefix) for operation in operations]

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 from chain.keys import key_prefix
 from chain.node import Node
-from chain.transactions import operation_size
-from jobs.batch import Candidate, Reason, affordable, before_fee_step, fill, judge
+from jobs.batch import Candidate, Reason, affordable, before_fee_step, fill, judge, sizes_of
 from jobs.errors import Code
 from jobs.ledger import Ledger
 from jobs.metrics import Metrics
@@ -84,7 +83,7 @@ class Registering:
             situation.terms.operation(job.signup, situation.referrer_id(job.signup.referrer)) for job in chosen
         ]
         fees = await self._node.required_fees(operations)
-        sizes = await asyncio.to_thread(_sizes, operations, situation.identity.prefix)
+        sizes = await asyncio.to_thread(sizes_of, operations, situation.identity.prefix)
         candidates = [
             Candidate(job, operation, size, fee, fee)
             for job, operation, size, fee in zip(chosen, operations, sizes, fees, strict=True)
@@ -113,7 +112,3 @@ class Registering:
     def _observe(self, groups: Sequence[Group]) -> None:
         for group in groups:
             self._metrics.batch_accounts.observe(len(group))
-
-
-def _sizes(operations: Sequence[list[object]], prefix: str) -> list[int]:
-    return [operation_size(operation, prefix) for operation in operations]

@@ -4,12 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from chain.node import Account
-from chain.transactions import Operation, account_create
+from chain.transactions import PROXY_TO_SELF, Operation, account_create
 from jobs.config import Settings
 from jobs.model import Signup
-
-#: "proxy-to-self", what an account votes through that names no proxy (chain source, config.hpp).
-PROXY_TO_SELF = "1.2.5"
 
 
 @dataclass(frozen=True, slots=True)
