@@ -1,6 +1,7 @@
 """What the faucet reaches on this machine, beside what it must reach."""
 
 import asyncio
+import os
 import platform
 import statistics
 import tempfile
@@ -15,6 +16,7 @@ from rich.table import Table
 from tornado.httpclient import AsyncHTTPClient
 
 from tests.books import read_books
+from tests.chainside import chain_side
 from tests.program import DevChainProgram, Faucet, on_chain, start_dev_chain
 
 SINGLE = 200  #: signups one after the other
@@ -97,6 +99,25 @@ async def measure_crowd() -> list[Figure]:
     ]
 
 
+async def measure_costs() -> list[Figure]:
+    """Calls to the node that signups and drains cost, for one signup and for many."""
+    calls = []
+    for count in (1, AT_ONCE):
+        with tempfile.TemporaryDirectory() as folder:
+            async with chain_side(Path(folder)) as side:
+                await side.block()
+                side.node.calls.clear()
+                await side.accept(*(f"cost-{number}" for number in range(count)))
+                accepting = side.node.calls.total()
+                await side.drainer.drain()
+                calls.append(side.node.calls.total() - side.node.calls["broadcast_transaction"])
+    same = calls[0] == calls[1]
+    return [
+        Figure("calls to the node for a signup's answer", f"{accepting}", "0", accepting == 0),
+        Figure(f"… for a drain of 1 and of {AT_ONCE}, beside its transactions", f"{calls}", "the same few", same),
+    ]
+
+
 async def in_turns(names: list[str], work: Callable[[str], Awaitable[object]]) -> None:
     """Do `work` for each name, AT_ONCE side by side."""
     turns = asyncio.Semaphore(AT_ONCE)
@@ -112,9 +133,13 @@ async def main() -> None:
     """Measure, then print the table."""
     AsyncHTTPClient.configure(None, max_clients=AT_ONCE)
     table = Table(
-        "figure", "reached", "target", "met", title=f"{platform.platform()}, Python {platform.python_version()}"
+        "figure",
+        "reached",
+        "target",
+        "met",
+        title=f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}",
     )
-    for figure in [*await measure_single(), *await measure_crowd()]:
+    for figure in [*await measure_single(), *await measure_crowd(), *await measure_costs()]:
         table.add_row(figure.what, figure.reached, figure.target, "yes" if figure.met else "NO")
     Console(width=110).print(table)
 
