@@ -84,7 +84,7 @@ class Settings:
     reply_wait_max: float = _key(values.seconds(0, 600), 30.0, "seconds that a client may ask to be held")
     host: str = _key(values.text, "127.0.0.1", "address to serve on")
     port: int = _key(values.whole(0, 65535), 5000, "port to serve on; 0 is any free one")
-    workers: int = _key(values.whole(1, 64), 1, "processes that serve HTTP")
+    workers: int = _key(values.whole(1, 64), 1, "processes that serve HTTP; only 1 for now")
     trusted_proxies: tuple[Network, ...] = _key(
         values.list_of(values.network),
         tuple(values.network(loopback) for loopback in ("127.0.0.0/8", "::1")),

@@ -187,6 +187,6 @@ async def faucet(folder: Path, chain_url: str, **settings: Any) -> AsyncIterator
         await service.stop()
 
 
-def on_chain(chain_url: str, **settings: Any) -> dict[str, Any]:
+def on_chain(chain_url: str | list[str], **settings: Any) -> dict[str, Any]:
     """The settings of a hasty faucet on the chain at `chain_url`."""
     return {"witness_url": chain_url, "registrar": "faucet", "wif": REGISTRAR_WIF, **HASTY, **settings}

@@ -132,6 +132,35 @@ def test_node_that_goes_away_and_comes_back(tmp_path: Path) -> None:
     run(scenario())
 
 
+def test_next_node_takes_over(tmp_path: Path) -> None:
+    """The first of several nodes is on another chain, the second goes away: the third serves."""
+
+    async def scenario() -> None:
+        journal = tmp_path / "chain.journal"
+        async with dev_chain(*QUICK, "--chain-id", "ab" * 32) as foreign, dev_chain(*QUICK) as only:
+            chain_id = await only.node.chain_id()
+            service = Faucet(tmp_path, {**on_chain(only.url), "log_level": "info"})
+            await service.start()
+            first = await service.sign_up("first-1")
+            await service.job(first.body["job"]["id"], until="done")
+            await service.stop()
+            await only.program.stop()
+            heir = await start_dev_chain(*QUICK, "--data", str(journal), "--chain-id", chain_id)
+            try:
+                service.config.write_text(json.dumps(on_chain([foreign.url, only.url, heir.url])))
+                await service.start()
+                await wait_ready(service)
+                second = await service.sign_up("second-1")
+                await service.job(second.body["job"]["id"], until="done")
+                assert (await heir.node.accounts(["second-1"]))[0] is not None
+                assert (await foreign.node.accounts(["second-1"]))[0] is None
+            finally:
+                await service.stop()
+                await heir.stop()
+
+    run(scenario())
+
+
 @pytest.mark.parametrize("fault", ["drop_before", "drop_after", "hang", "garbage", "wrong_id", "wrong_type"])
 def test_broadcast_that_goes_wrong(tmp_path: Path, fault: str) -> None:
     """Whatever becomes of the broadcast and its reply, each account comes once and is paid once."""
