@@ -19,11 +19,19 @@ from tests.support import run
 
 README = (ROOT / "README.md").read_text()
 
-#: Stands in for the sqlite3 shell on machines without it.
-SHELL = f"""#!{sys.executable}
+#: Stand in for programs that a bare machine lacks, as far as the README uses them.
+STAND_INS = {
+    "sqlite3": """
 import sqlite3, sys
 for row in sqlite3.connect(sys.argv[1]).execute(sys.argv[2]): print(*row, sep="|")
-"""
+""",
+    "curl": """
+import sys, urllib.request
+url, _, header, _, body = sys.argv[1:]
+request = urllib.request.Request(url, body.encode(), dict([header.split(": ", 1)]))
+print(urllib.request.urlopen(request).read().decode())
+""",
+}
 
 
 def commands() -> list[str]:
@@ -47,11 +55,11 @@ def make_clone(folder: Path, port: int) -> None:
     config = (ROOT / "config.yaml").read_text()
     config = config.replace("port: 5000", f"port: {port}").replace("devchain_port: 8090", "devchain_port: 0")
     (folder / "config.yaml").write_text(config)
-    if shutil.which("sqlite3") is None:
-        shell = folder / "bin" / "sqlite3"
-        shell.parent.mkdir()
-        shell.write_text(SHELL)
-        shell.chmod(0o755)
+    (folder / "bin").mkdir()
+    for name, source in STAND_INS.items():
+        if shutil.which(name) is None:
+            (folder / "bin" / name).write_text(f"#!{sys.executable}{source}")
+            (folder / "bin" / name).chmod(0o755)
 
 
 @asynccontextmanager
