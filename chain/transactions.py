@@ -169,13 +169,21 @@ def _asset(amount: int) -> dict[str, Any]:
 
 
 def _authority(keys: Sequence[str], accounts: Sequence[str]) -> dict[str, Any]:
-    """An authority that any one of `keys` or `accounts` satisfies; who packs it puts it in order (flat_map)."""
+    """An authority that any one of `keys` or `accounts` satisfies.
+
+    A chain packs both lists in order, whatever the order of the JSON, so that any other would be signed in vain:
+    accounts by number (object_id.hpp), keys by address (address.hpp). The package sorts the keys, not the accounts.
+    """
     return {
         "weight_threshold": 1,
-        "account_auths": [[account, 1] for account in dict.fromkeys(accounts)],
+        "account_auths": [[account, 1] for account in sorted(set(accounts), key=_instance)],
         "key_auths": [[key, 1] for key in dict.fromkeys(keys)],
         "address_auths": [],
     }
+
+
+def _instance(object_id: str) -> int:
+    return int(object_id.rpartition(".")[2])
 
 
 def _packed(operation: Operation, prefix: str) -> PackedOperation:

@@ -96,6 +96,12 @@ def test_further_keys_and_accounts_of_an_authority() -> None:
     assert operation_size([5, body], "PPY") > operation_size(registration("a-1"), "PPY")
 
 
+def test_accounts_of_an_authority_are_in_the_order_that_the_chain_packs() -> None:
+    """A node packs them by number: signed in any other order, the signature would be another transaction's."""
+    body = registration("a-1", extra_active_accounts=["1.2.20", "1.2.100", "1.2.9"])[1]
+    assert [account for account, _ in body["active"]["account_auths"]] == ["1.2.9", "1.2.20", "1.2.100"]
+
+
 @given(st.integers(0, 2**32 - 1))
 def test_times_are_read_as_they_are_written(seconds: int) -> None:
     assert parse_time(format_time(seconds)) == seconds
