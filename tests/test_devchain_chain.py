@@ -400,3 +400,13 @@ def test_changed_key_signs_alone() -> None:
     dev_chain.control.set_key("faucet", SOMEBODY)
     assert refusal(chain, signed(chain, registration(chain, "alice-1")))["data"]["code"] == 3030001
     chain.push(signed(chain, registration(chain, "alice-1"), key=SOMEBODY_KEY))
+
+
+def test_accounts_of_an_authority_signed_in_another_order_than_the_chain_packs() -> None:
+    """A node sorts them by number, so the signature is of other bytes; in its own order it takes them."""
+    chain = new_chain()
+    operation = registration(chain, "alice-1", extra_active_accounts=["1.2.8", "1.2.7"])
+    assert chain.push(signed(chain, operation)).results
+    swapped = registration(chain, "alice-2", extra_active_accounts=["1.2.8", "1.2.7"])
+    swapped[1]["active"]["account_auths"].reverse()
+    assert refusal(chain, signed(chain, swapped))["data"]["code"] == 3030001

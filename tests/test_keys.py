@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from peerplaysbase.account import PasswordKey
 from peerplaysbase.account import PrivateKey as PackagePrivateKey
 
 from chain.keys import (
@@ -20,7 +19,6 @@ from chain.keys import (
     recover,
 )
 from chain.transactions import digest_of, pack
-from chain.wallet import ROLES, derive_key
 from tests.support import data
 
 SAMPLES: dict[str, Any] = data("node-samples.json")
@@ -118,9 +116,3 @@ def test_signature_that_a_real_node_took() -> None:
     public = recover(digest_of(pack(transaction, "PPY"), chain_id), signature)
     registrar = SAMPLES["get_account_by_name"]["reply"]["result"]
     assert registrar["active"]["key_auths"] == [[format_public_key(public, "PPY"), 1]]
-
-
-@pytest.mark.parametrize("role", ROLES)
-def test_keys_from_a_password_are_those_of_the_wallets(role: str) -> None:
-    expected = PasswordKey("alice-1", "secret", role).get_public()
-    assert format_public_key(derive_key("alice-1", role, "secret").public, "PPY") == format(expected, "PPY")

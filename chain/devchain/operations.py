@@ -217,10 +217,12 @@ def _shown_transfer(body: Transfer, prefix: str) -> dict[str, Any]:
 
 
 def _shown_authority(auth: Authority, prefix: str) -> dict[str, Any]:
+    """As the chain holds it: accounts in the order of their numbers, whatever order they came in (flat_map)."""
     keys = {_own_key(key, prefix): weight for key, weight in auth.key_auths}
+    accounts = sorted(dict(auth.account_auths).items(), key=lambda entry: int(entry[0].rpartition(".")[2]))
     return {
         "weight_threshold": auth.weight_threshold,
-        "account_auths": [list(entry) for entry in dict(auth.account_auths).items()],
+        "account_auths": [list(entry) for entry in accounts],
         "key_auths": [list(entry) for entry in keys.items()],
         "address_auths": auth.address_auths,
     }
