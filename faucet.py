@@ -4,43 +4,35 @@
 import asyncio
 import contextlib
 import logging
-import os
-import secrets
 import signal
 import socket
 import sys
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
-import msgspec
 from tornado.ioloop import PeriodicCallback
 
-from chain.devchain import DevChain, DevChainSettings, JournalError, read_parameters
+from chain.devchain import DevChain, DevChainSettings, read_parameters
 from chain.keys import PrivateKey
 from chain.node import Node
 from handlers.base import Parts
-from handlers.render import job_json
+from handlers.commands import client, configured, ledger
 from handlers.server import bind, listen, url_of
-from handlers.terminal import print_jobs
-from jobs.config import ConfigError, Settings, load
+from jobs.config import Settings
 from jobs.errors import FaucetError
-from jobs.ledger import Ledger, LedgerError
+from jobs.ledger import Ledger
 from jobs.metrics import Metrics
-from jobs.model import State
 from jobs.owner import ChainOwner
 from jobs.preflight import preflight
 from jobs.snapshot import Snapshot
-from jobs.wallet import SignupFailedError, sign_up
 
 log = logging.getLogger("faucet")
 
-T = TypeVar("T")
 Stop = Callable[[], Coroutine[Any, Any, None]]
 
-DEFAULT_CONFIG = Path(__file__).with_name("config.yaml")
 REFRESH = 0.5  #: seconds between two looks at what the chain's owner wrote
 ANSWER_WITHIN = 1.0  #: seconds that replies in hand may take when the program stops
 
@@ -59,8 +51,8 @@ class Service:
     async def start(self, host: str, port: int) -> str:
         """Serve on `host` and `port` (0: a free one), and begin to follow the chain; the URL.
 
-        Raises OSError where the address can't be had, LedgerError, JournalError or FaucetError; nothing is left
-        open then.
+        Raises OSError where the address or a file can't be had, LedgerError or FaucetError; nothing is left open
+        then.
         """
         async with contextlib.AsyncExitStack() as opened:
             listener = opened.enter_context(bind(host, port))
@@ -165,42 +157,9 @@ def announce(dev_chain: DevChain) -> None:
     sys.stdout.flush()
 
 
-def start_logging(settings: Settings) -> None:
-    """Log to standard error, one line an event."""
-    level = settings.log_level.upper()
-    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True)
-    for library in ("websockets", "tornado.general"):  # they name addresses and tell of every connection
-        logging.getLogger(library).setLevel(logging.WARNING)
-    for note in settings.notes:
-        log.warning("%s", note)
-
-
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "obj": Path(__file__).with_name("config.yaml")})
 def main() -> None:
     """Account faucet for Graphene chains: a name and three public keys become an account."""
-
-
-def configured(command: Callable[..., None]) -> Callable[..., None]:
-    """Give `command` the option --config, and the settings in its place."""
-
-    @click.option("--config", type=click.Path(path_type=Path), default=DEFAULT_CONFIG, show_default="config.yaml")
-    def wrapped(config: Path, **options: Any) -> None:
-        try:
-            settings = load(config, os.environ)
-        except ConfigError as error:
-            click.echo(str(error), err=True)
-            sys.exit(2)
-        start_logging(settings)
-        try:
-            command(settings, **options)
-        except (LedgerError, FaucetError, SignupFailedError, JournalError, OSError) as error:
-            click.echo(str(error), err=True)
-            sys.exit(1)
-
-    wrapped.__name__ = command.__name__
-    wrapped.__doc__ = command.__doc__
-    wrapped.__click_params__ = [*wrapped.__click_params__, *getattr(command, "__click_params__", [])]  # type: ignore[attr-defined]  # where click keeps what its decorators collect
-    return wrapped
 
 
 @main.command()
@@ -267,75 +226,8 @@ def check(settings: Settings) -> None:
     sys.exit(0 if asyncio.run(look()) else 1)
 
 
-@main.command()
-@configured
-def init(settings: Settings) -> None:
-    """Make the ledger, or migrate it."""
-    with_ledger(settings, lambda ledger: ledger.check_writable())
-    click.echo(f"{settings.ledger.name} is ready")
-
-
-@main.command()
-@configured
-@click.option("--state", type=click.Choice([state.value for state in State]))
-@click.option("--name", help="Of the account.")
-@click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="The newest so many.")
-@click.option("--json", "as_json", is_flag=True, help="A line of JSON for each.")
-def jobs(settings: Settings, state: str | None, name: str | None, limit: int, as_json: bool) -> None:
-    """List jobs, the newest first."""
-    wanted = None if state is None else State(state)
-    found = with_ledger(settings, lambda ledger: ledger.jobs(state=wanted, name=name, limit=limit))
-    if as_json:
-        for job in found:
-            click.echo(msgspec.json.encode(job_json(job)))
-    else:
-        print_jobs(found)
-
-
-@main.command()
-@configured
-@click.argument("ids", nargs=-1, required=True)
-def retry(settings: Settings, ids: tuple[str, ...]) -> None:
-    """Queue failed or cancelled jobs again."""
-    for job_id in with_ledger(settings, lambda ledger: ledger.retry(ids)):
-        click.echo(f"{job_id} is queued")
-
-
-@main.command()
-@configured
-@click.argument("ids", nargs=-1, required=True)
-@click.option("--reason", default="Cancelled by an operator.", show_default=True)
-def cancel(settings: Settings, ids: tuple[str, ...], reason: str) -> None:
-    """End jobs of which nothing has left yet."""
-    for job_id in with_ledger(settings, lambda ledger: ledger.cancel(ids, reason=reason)):
-        click.echo(f"{job_id} is cancelled")
-
-
-def with_ledger(settings: Settings, work: Callable[[Ledger], Coroutine[Any, Any, T]]) -> T:
-    """What `work` returns for the open ledger, which a running server may use at the same time."""
-
-    async def run() -> T:
-        ledger = await Ledger.open(settings.ledger)
-        try:
-            return await work(ledger)
-        finally:
-            await ledger.close()
-
-    return asyncio.run(run())
-
-
-@main.command()
-@configured
-@click.argument("name")
-@click.option("--url", default=None, help="Of the faucet; default: the one of this configuration.")
-@click.option("--password", default=None, help="The keys come from it; without it, one is made and shown.")
-def signup(settings: Settings, name: str, url: str | None, password: str | None) -> None:
-    """Sign NAME up as a wallet does, wait for the account, and print its id."""
-    if password is None:
-        password = secrets.token_urlsafe(24)
-        click.echo(f"password {password}", err=True)
-    job = asyncio.run(sign_up((url or f"http://{settings.host}:{settings.port}").rstrip("/"), name, password))
-    click.echo(job["account_id"])
+for command in (*client.COMMANDS, *ledger.COMMANDS):
+    main.add_command(command)
 
 
 if __name__ == "__main__":

@@ -77,7 +77,7 @@ class Drainer:
             except Exception:  # a fault of ours must not end the faucet's work for good
                 log.exception("drain failed")
                 with contextlib.suppress(FaucetError):
-                    await self._ledger.pause("drain", "The faucet failed: its log says how.", by="faucet")
+                    await self._ledger.hold_drain("The faucet failed: its log says how.")
 
     async def drain(self) -> None:
         """Send again what is still on its way, then sign and send what waits.
@@ -141,7 +141,7 @@ class Drainer:
         """Pause with the reason, or end the faucet's own pause when nothing is in the way any more."""
         if obstacle is not None and (pause is None or pause.reason != obstacle):
             log.error("drain paused: %s", obstacle)
-            await self._ledger.pause("drain", obstacle, by="faucet")
+            await self._ledger.hold_drain(obstacle)
         if obstacle is None and pause is not None:
             log.info("drain resumed")
-            await self._ledger.resume("drain", by="faucet")
+            await self._ledger.release_drain()

@@ -24,6 +24,7 @@ class Code(StrEnum):
     INTERNAL = "internal"
     CHAIN_REFUSED = "chain_refused"  #: only of jobs: the chain will not have this one
     CANCELLED = "cancelled"  #: only of jobs: an operator ended it
+    REJECTED = "rejected"  #: only of jobs: an operator refused it
 
 
 class FaucetError(Exception):

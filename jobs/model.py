@@ -38,6 +38,10 @@ MOVES: dict[State, frozenset[State]] = {
 }
 
 
+#: What operators can pause: the taking of signups, and the sending of transactions.
+PARTS = ("intake", "drain")
+
+
 class Kind(StrEnum):
     """What a transaction carries."""
 
@@ -164,6 +168,9 @@ class ChainFacts:
     registrar_id: str | None = None
     balance: int | None = None  #: the registrar's, satoshi
     fee: int | None = None  #: of a cheap name of usual length now, satoshi
+    transfer_fee: int | None = None  #: of an initial balance now, satoshi
+    registrar_member: bool | None = None  #: the registrar is a lifetime member
+    key_matches: bool | None = None  #: the configured key signs for the registrar
     head_block: int | None = None
     head_time: int | None = None  #: seconds since 1970, chain time
     irreversible_block: int | None = None
@@ -192,3 +199,25 @@ class Pause:
     reason: str
     by: str  #: "faucet", or the operator's name
     since: int  #: milliseconds since 1970, UTC
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """What happened in a minute or a day."""
+
+    start: int  #: when it began, milliseconds since 1970, UTC
+    accepted: int
+    registered: int
+    failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """What an operator did."""
+
+    number: int  #: order of doing
+    at: int  #: milliseconds since 1970, UTC
+    who: str
+    what: str
+    target: str  #: id of the job, or the part that was paused; empty where there is none
+    why: str

@@ -88,6 +88,48 @@ def test_jobs_cancel_and_retry_beside_a_server(tmp_path: Path) -> None:
     run(scenario())
 
 
+def test_pause_and_resume_beside_a_server(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with dev_chain() as chain, faucet(tmp_path, chain.url) as service:
+            where = ("--config", str(service.config), "--by", "ann")
+            assert (await command("pause", *where, "intake", "--reason", "Upgrade until noon."))[0] == 0
+            refused = await service.sign_up("late-1")
+            assert (refused.status, refused.body["error"]["code"]) == (503, "paused")
+            assert "Upgrade until noon." in refused.body["error"]["base"][0]
+            assert int(refused.headers["Retry-After"]) > 0
+            await command("pause", *where, "drain")
+            await command("resume", *where, "intake")
+            job_id = (await service.sign_up("late-1")).body["job"]["id"]
+            assert (await service.fetch(f"/api/v1/jobs/{job_id}?wait=1")).body["job"]["state"] == "queued"
+            assert (await command("resume", *where))[1].splitlines() == ["intake goes on", "drain goes on"]
+            await service.job(job_id, until="done")
+            code, output, _ = await command("audit", "--config", str(service.config))
+            deeds = [line.split("\u2502")[2:5] for line in output.splitlines() if "ann" in line]
+            assert code == 0
+            assert [[word.strip() for word in deed] for deed in reversed(deeds)] == [
+                ["ann", "pause", "intake"],
+                ["ann", "pause", "drain"],
+                ["ann", "resume", "intake"],
+                ["ann", "resume", "intake"],
+                ["ann", "resume", "drain"],
+            ]
+
+    run(scenario())
+
+
+def test_fail_tells_who_signed_up(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with dev_chain() as chain, faucet(tmp_path, chain.url, nobroadcast=True) as service:
+            where = ("--config", str(service.config))
+            job_id = (await service.sign_up("held-1")).body["job"]["id"]
+            assert (await command("fail", *where, job_id))[0] == 2
+            assert (await command("fail", *where, job_id, "--reason", "No spam, please."))[0] == 0
+            job = (await service.fetch(f"/api/v1/jobs/{job_id}")).body["job"]
+            assert (job["state"], job["code"], job["reason"]) == ("failed", "rejected", "No spam, please.")
+
+    run(scenario())
+
+
 def test_init_makes_a_ledger_and_refuses_what_is_none(tmp_path: Path) -> None:
     async def scenario() -> None:
         config = tmp_path / "config.yaml"

@@ -191,7 +191,7 @@ def test_operators_pause_outlasts_every_drain(tmp_path: Path) -> None:
         async with chain_side(tmp_path) as side:
             await side.block()
             await side.accept("wait-1")
-            await side.ledger.pause("drain", "maintenance", by="operator")
+            await side.ledger.pause("drain", by="operator", reason="maintenance")
             await side.drainer.drain()
             assert await side.states() == [State.QUEUED]
             await side.ledger.resume("drain", by="operator")
@@ -279,7 +279,7 @@ def test_jobs_cancelled_while_they_were_signed_are_not_sent(tmp_path: Path) -> N
             looked = side.node.required_fees
 
             async def cancel_meanwhile(operations: Any) -> list[int]:
-                await side.ledger.cancel([job.id], reason="by hand")
+                await side.ledger.cancel([job.id], by="operator", reason="by hand")
                 return await looked(operations)
 
             side.node.required_fees = cancel_meanwhile  # type: ignore[method-assign]  # what happens between two calls

@@ -71,7 +71,7 @@ def test_job_that_is_ended_is_not_waited_for(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with serving(tmp_path) as served:
             job = await served.accept("alice-1")
-            await served.ledger.cancel([job.id], reason="Not today.")
+            await served.ledger.cancel([job.id], by="operator", reason="Not today.")
             reply = await served.fetch(f"/api/v1/jobs/{job.id}?wait=30", request_timeout=20)
             assert reply.body["job"]["state"] == "cancelled"
 
@@ -129,7 +129,7 @@ def test_stream_of_a_job_that_is_lost(tmp_path: Path, end: State) -> None:
             if end is State.FAILED:
                 await served.ledger.fail({job.number: (Code.CHAIN_REFUSED, "No.")})
             else:
-                await served.ledger.cancel([job.id], reason="No.")
+                await served.ledger.cancel([job.id], by="operator", reason="No.")
             assert [job["state"] async for job in states] == [end]
 
     run(scenario())
@@ -150,7 +150,7 @@ def test_stream_is_not_kept_back_or_stored_on_its_way(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with serving(tmp_path) as served:
             job = await served.accept("alice-1")
-            await served.ledger.cancel([job.id], reason="No.")
+            await served.ledger.cancel([job.id], by="operator", reason="No.")
             reply = await served.fetch(f"/api/v1/jobs/{job.id}/events")
             assert reply.headers["Content-Type"].startswith("text/event-stream")
             assert (reply.headers["Cache-Control"], reply.headers["X-Accel-Buffering"]) == ("no-store", "no")
@@ -210,7 +210,7 @@ def test_availability(tmp_path: Path, name: str, available: bool, code: str | No
         async with serving(tmp_path) as served:
             await served.ledger.put_names([("chain-1", "1.2.9")], "chain-1")
             await served.accept("alice-1")
-            await served.ledger.cancel([(await served.accept("lost-1")).id], reason="No.")
+            await served.ledger.cancel([(await served.accept("lost-1")).id], by="operator", reason="No.")
             shown = (await served.fetch(f"/api/v1/accounts/{name}")).body["account"]
             plain = name.replace("%20", " ")
             assert shown == {"name": plain, "available": available, "code": code, "state": state}

@@ -121,7 +121,7 @@ def test_pages_say_why_nobody_can_register(tmp_path: Path, path: str, facts: Cha
 def test_pages_say_that_an_operator_paused(tmp_path: Path, part: str, name: str) -> None:
     async def scenario() -> None:
         async with serving(tmp_path) as served:
-            await served.ledger.pause(part, "The chain is being upgraded.", by="operator")
+            await served.ledger.pause(part, by="operator", reason="The chain is being upgraded.")
             await served.see()
             assert f"{name}: The chain is being upgraded." in (await page(served, "/status")).text
             ready = await served.fetch("/readyz")

@@ -159,7 +159,7 @@ def test_unavailable_says_when_to_come_again(tmp_path: Path, setting: dict[str, 
             if prepare == "fill":
                 await post(api, account("first-1"))
             elif prepare == "pause":
-                await api.ledger.pause("intake", "maintenance", by="operator")
+                await api.ledger.pause("intake", by="operator", reason="maintenance")
             else:
                 await break_ledger(tmp_path / "faucet.db")
             reply = await post(api, account())

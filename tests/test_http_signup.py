@@ -178,7 +178,7 @@ def test_job_that_is_cancelled_meanwhile_is_the_reply(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with serving(tmp_path) as served:
             posting = asyncio.create_task(served.sign_up("alice-1", "/faucet?wait=20"))
-            await served.ledger.cancel([(await held_job(served, "alice-1")).id], reason="Not today.")
+            await served.ledger.cancel([(await held_job(served, "alice-1")).id], by="operator", reason="Not today.")
             reply = await posting
             assert (reply.status, reply.body["error"]["base"]) == (409, ["Not today."])
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from jobs.errors import Code, FaucetError
 from jobs.ledger import Ledger, LedgerError
 from jobs.ledger.book import IllegalMoveError, check_move
-from jobs.ledger.database import prepare
+from jobs.ledger.database import migrations, prepare
 from jobs.ledger.intake import _SITUATION
 from jobs.ledger.signing import TRANSACTION_SELECT
 from jobs.model import BlockEffects, Draft, Fate, Job, Kind, Limits, Signup, State, Transaction
@@ -26,6 +26,7 @@ START = 1_700_000_000.0
 KEYS = keys_of("any")
 FREE = Limits(address=None, interval=300, queue=1000)
 SCHEMA = (ROOT / "faucet.db.sql").read_text()
+FIRST_SCHEMA = (ROOT / "tests/data/ledger-1.sql").read_text()  #: as it was at version 1
 
 
 class Clock:
@@ -173,7 +174,7 @@ def test_interval_of_an_address_and_its_quota(tmp_path: Path) -> None:
             assert (caught.value.code, caught.value.retry_after) == (Code.THROTTLED, 1)
             await ledger.fail({job.number: (Code.CHAIN_REFUSED, "no")})
             second = await ledger.accept(signup("one-2"), from_address("192.0.2.1"))
-            await ledger.cancel([second.id], reason="by hand")
+            await ledger.cancel([second.id], by="operator", reason="by hand")
             assert await code_of(ledger.accept(signup("one-3"), from_address("192.0.2.1"))) is Code.THROTTLED
             await ledger.forget_addresses(int((clock.now + 1) * 1000))
             assert raw(tmp_path, "SELECT count(*) FROM addresses") == [(0,)]
@@ -185,7 +186,7 @@ def test_repeat_is_the_same_job_whatever_stands_in_the_way(tmp_path: Path) -> No
     async def scenario() -> None:
         async with opened(tmp_path) as ledger:
             job = await ledger.accept(signup("same-1"), from_address("192.0.2.1"))
-            await ledger.pause("intake", "maintenance", by="operator")
+            await ledger.pause("intake", by="operator", reason="maintenance")
             tight = Limits(address="192.0.2.1", interval=300, queue=1)
             assert (await ledger.accept(signup("same-1"), tight)).id == job.id
             assert await code_of(ledger.accept(signup("new-1"), FREE)) is Code.PAUSED
@@ -328,12 +329,12 @@ def test_cancel_and_retry_do_all_or_nothing(tmp_path: Path) -> None:
         async with opened(tmp_path) as ledger:
             jobs = [await ledger.accept(signup(f"job-{number}"), FREE) for number in range(2)]
             await ledger.record_signed([draft(Kind.REGISTRATION, jobs[1:], "r")])
-            assert await code_of(ledger.cancel([job.id for job in jobs], reason="x")) is Code.BAD_REQUEST
+            assert await code_of(ledger.cancel([job.id for job in jobs], by="operator", reason="x")) is Code.BAD_REQUEST
             assert (await ledger.job(jobs[0].id) or jobs[1]).state is State.QUEUED
-            assert await code_of(ledger.cancel(["nothing"], reason="x")) is Code.NOT_FOUND
-            await ledger.cancel([jobs[0].id], reason="by hand")
+            assert await code_of(ledger.cancel(["nothing"], by="operator", reason="x")) is Code.NOT_FOUND
+            await ledger.cancel([jobs[0].id], by="operator", reason="by hand")
             await ledger.accept(signup("job-0", "other"), FREE)
-            assert await code_of(ledger.retry([jobs[0].id])) is Code.ACCOUNT_EXISTS
+            assert await code_of(ledger.retry([jobs[0].id], by="operator")) is Code.ACCOUNT_EXISTS
 
     run(scenario())
 
@@ -477,13 +478,54 @@ def test_damaged_ledger_is_refused_and_left(tmp_path: Path) -> None:
 
 
 def test_older_ledger_is_migrated_step_by_step() -> None:
-    migrations = ("ALTER TABLE jobs ADD COLUMN colour TEXT", "ALTER TABLE jobs ADD COLUMN shape TEXT")
+    scripts = ("ALTER TABLE jobs ADD COLUMN colour TEXT", "ALTER TABLE jobs ADD COLUMN shape TEXT")
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
         prepare(connection, SCHEMA, ())
-        prepare(connection, SCHEMA, migrations)
+        prepare(connection, SCHEMA, scripts)
         columns = {row[1] for row in connection.execute("PRAGMA table_info(jobs)")}
         assert {"colour", "shape"} <= columns
         assert connection.execute("PRAGMA user_version").fetchone() == (3,)
+
+
+def shape(connection: sqlite3.Connection) -> dict[str, tuple[Any, ...]]:
+    """What a ledger is made of: the columns of each table, and the text of everything else."""
+    found = connection.execute("SELECT type, name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%'").fetchall()
+    return {
+        name: tuple(connection.execute(f"PRAGMA table_xinfo({name})").fetchall()) if kind == "table" else (sql,)
+        for kind, name, sql in found
+    }
+
+
+def test_migrated_ledger_equals_a_new_one() -> None:
+    with (
+        closing(sqlite3.connect(":memory:", isolation_level=None)) as old,
+        closing(sqlite3.connect(":memory:", isolation_level=None)) as new,
+    ):
+        prepare(old, FIRST_SCHEMA, ())
+        prepare(old, SCHEMA, migrations())
+        prepare(new, SCHEMA, migrations())
+        assert shape(old) == shape(new)
+        assert old.execute("PRAGMA user_version").fetchone() == new.execute("PRAGMA user_version").fetchone()
+
+
+def test_migration_counts_what_happened_before() -> None:
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        prepare(connection, FIRST_SCHEMA, ())
+        job = "'n', '', '', '', 0, 0"
+        connection.executescript(f"""
+            INSERT INTO jobs (id, name, owner_key, active_key, memo_key, created_at, updated_at, state, code)
+            VALUES ('a', {job.replace("0, 0", "60000, 61000")}, 'queued', NULL),
+                   ('b', {job.replace("'n'", "'m'").replace("0, 0", "61000, 125000")}, 'failed', 'account_exists');
+            UPDATE jobs SET registered_at = 86400000 WHERE id = 'a';
+        """)
+        prepare(connection, SCHEMA, migrations())
+        assert connection.execute("SELECT * FROM activity").fetchall() == [
+            ("day", 0, 2, 0, 1),
+            ("day", 86_400_000, 0, 1, 0),
+            ("minute", 60_000, 2, 0, 0),
+            ("minute", 120_000, 0, 0, 1),
+            ("minute", 86_400_000, 0, 1, 0),
+        ]
 
 
 def test_migration_that_fails_leaves_the_ledger_as_it_was() -> None:
@@ -531,8 +573,10 @@ def test_commits_reach_the_disk(tmp_path: Path) -> None:
         "SELECT * FROM jobs WHERE id = ?",
         "SELECT * FROM jobs WHERE name = ? ORDER BY number DESC LIMIT 10",
         "SELECT * FROM jobs WHERE state = ? ORDER BY number DESC LIMIT 10",
-        "SELECT count(*) FROM jobs WHERE created_at >= ?",
-        "SELECT count(*) FROM jobs WHERE registered_at >= ?",
+        "SELECT start FROM activity WHERE span = ? AND start >= ? ORDER BY start",
+        "SELECT created_at FROM jobs WHERE registered_at IS NOT NULL ORDER BY registered_at DESC LIMIT ?",
+        "SELECT code, count(*) FROM jobs WHERE updated_at >= ? AND state = 'failed' GROUP BY code",
+        "SELECT * FROM audit WHERE target = ? AND number < ? ORDER BY number DESC LIMIT 10",
         f"{TRANSACTION_SELECT} WHERE fate = 'live' ORDER BY number",
         f"{TRANSACTION_SELECT} WHERE fate = 'included' AND block_num <= ?",
         f"{TRANSACTION_SELECT} WHERE signature IN (SELECT value FROM json_each(?))",

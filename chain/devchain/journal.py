@@ -6,7 +6,7 @@ from typing import IO, Any
 import msgspec
 
 
-class JournalError(ValueError):
+class JournalError(OSError):
     """A file that this chain can't go on with."""
 
 

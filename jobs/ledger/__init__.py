@@ -5,12 +5,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from jobs.ledger.activity import Activity
 from jobs.ledger.board import Board
 from jobs.ledger.database import Database, LedgerError
 from jobs.ledger.following import Following
 from jobs.ledger.intake import Intake
 from jobs.ledger.reports import Reports
 from jobs.ledger.signing import Signing
+from jobs.ledger.steering import Steering
 
 __all__ = ["Ledger", "LedgerError"]
 
@@ -20,7 +22,7 @@ def random_job_id() -> str:
     return secrets.token_hex(16)
 
 
-class Ledger(Intake, Signing, Following, Board, Reports):
+class Ledger(Intake, Signing, Following, Board, Reports, Activity, Steering):
     """Every signup, what was signed for it, and what became of that."""
 
     @classmethod

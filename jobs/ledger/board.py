@@ -34,19 +34,19 @@ class Board(Book):
         rows = await self._database.read("SELECT part, reason, by, since FROM pauses")
         return {row["part"]: Pause(row["reason"], row["by"], row["since"]) for row in rows}
 
-    async def pause(self, part: str, reason: str, by: str) -> None:
-        """Let `part` stand still. A pause by an operator is not replaced by the faucet's own."""
+    async def hold_drain(self, reason: str) -> None:
+        """Let the drain stand still for the faucet's own `reason`. An operator's pause is not replaced."""
         async with self._database.transaction() as connection:
             await connection.execute(
-                "INSERT INTO pauses (part, reason, by, since) VALUES (?1, ?2, ?3, ?4) "
-                "ON CONFLICT (part) DO UPDATE SET reason = ?2, by = ?3 WHERE by = 'faucet' OR ?3 <> 'faucet'",
-                (part, reason, by, self._now()),
+                "INSERT INTO pauses (part, reason, by, since) VALUES ('drain', ?1, 'faucet', ?2) "
+                "ON CONFLICT (part) DO UPDATE SET reason = ?1 WHERE by = 'faucet'",
+                (reason, self._now()),
             )
 
-    async def resume(self, part: str, by: str) -> None:
-        """Let `part` go on. The faucet ends only its own pauses, an operator any."""
+    async def release_drain(self) -> None:
+        """End the faucet's own pause of the drain; an operator's stays."""
         async with self._database.transaction() as connection:
-            await connection.execute("DELETE FROM pauses WHERE part = ?1 AND (by = ?2 OR ?2 <> 'faucet')", (part, by))
+            await connection.execute("DELETE FROM pauses WHERE part = 'drain' AND by = 'faucet'")
 
     async def names_cursor(self) -> str:
         """The last name that the filling of the cache has read; empty before the first."""

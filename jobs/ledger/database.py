@@ -12,8 +12,8 @@ import aiosqlite
 from jobs.errors import Code, FaucetError
 
 SCHEMA = Path(__file__).parents[2] / "faucet.db.sql"
-#: The script at position n takes a ledger from version n + 1 to n + 2.
-MIGRATIONS: tuple[str, ...] = ()
+#: The script N.sql takes a ledger from version N - 1 to N.
+MIGRATIONS_FOLDER = Path(__file__).with_name("migrations")
 
 BUSY_TIMEOUT = 5.0  #: seconds that a transaction waits for an operator's shell to let go
 
@@ -41,13 +41,19 @@ def prepare(connection: sqlite3.Connection, schema: str, migrations: Sequence[st
         connection.executescript(f"BEGIN IMMEDIATE; {script}; PRAGMA user_version = {number}; COMMIT;")
 
 
+def migrations() -> list[str]:
+    """The scripts that bring a ledger of version 1 to the current one, in order."""
+    files = sorted(MIGRATIONS_FOLDER.glob("*.sql"), key=lambda file: int(file.stem))
+    return [file.read_text() for file in files]
+
+
 def _prepare_file(path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.closing(sqlite3.connect(path, timeout=BUSY_TIMEOUT, isolation_level=None)) as connection:
             # A write-ahead log lets readers go on while the one writer commits.
             connection.execute("PRAGMA journal_mode = WAL")
-            prepare(connection, SCHEMA.read_text(), MIGRATIONS)
+            prepare(connection, SCHEMA.read_text(), migrations())
             problem = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     except (sqlite3.Error, OSError) as error:
         raise LedgerError(f"{path.name}: {error}") from error

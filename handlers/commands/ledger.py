@@ -1,0 +1,135 @@
+"""The ledger from the shell, safe beside a running server."""
+
+import getpass
+import os
+from collections.abc import Callable
+
+import click
+import msgspec
+
+from handlers.commands import configured, with_ledger
+from handlers.render import job_json
+from handlers.terminal import print_audit, print_jobs
+from jobs.config import Settings
+from jobs.ledger import Ledger
+from jobs.model import PARTS, State
+
+
+def user() -> str:
+    """Who types: the name of the account on this machine, or its number where it has no name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # of a container's user; the exception depends on Python's version
+        return f"uid {os.getuid()}"
+
+
+def steers(command: Callable[..., None]) -> Callable[..., None]:
+    """Give `command` who does it and why, which the audit keeps."""
+    by = click.option("--by", default=user, show_default="you", help="Who does it, for the audit.")
+    reason = click.option("--reason", default="", help="Why, for the audit.")
+    return by(reason(command))
+
+
+@click.command()
+@configured
+def init(settings: Settings) -> None:
+    """Make the ledger, or migrate it."""
+    with_ledger(settings, lambda ledger: ledger.check_writable())
+    click.echo(f"{settings.ledger.name} is ready")
+
+
+@click.command()
+@configured
+@click.option("--state", type=click.Choice([state.value for state in State]))
+@click.option("--name", help="Of the account.")
+@click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="The newest so many.")
+@click.option("--json", "as_json", is_flag=True, help="A line of JSON for each.")
+def jobs(settings: Settings, state: str | None, name: str | None, limit: int, as_json: bool) -> None:
+    """List jobs, the newest first."""
+    wanted = None if state is None else State(state)
+    found = with_ledger(settings, lambda ledger: ledger.jobs(state=wanted, name=name, limit=limit))
+    if as_json:
+        for job in found:
+            click.echo(msgspec.json.encode(job_json(job)))
+    else:
+        print_jobs(found)
+
+
+@click.command()
+@configured
+@click.argument("ids", nargs=-1, required=True)
+@steers
+def retry(settings: Settings, ids: tuple[str, ...], by: str, reason: str) -> None:
+    """Queue failed or cancelled jobs again."""
+    for job_id in with_ledger(settings, lambda ledger: ledger.retry(ids, by=by, reason=reason)):
+        click.echo(f"{job_id} is queued")
+
+
+@click.command()
+@configured
+@click.argument("ids", nargs=-1, required=True)
+@steers
+def cancel(settings: Settings, ids: tuple[str, ...], by: str, reason: str) -> None:
+    """End jobs of which nothing has left yet."""
+    told = reason or "Cancelled by an operator."
+    for job_id in with_ledger(settings, lambda ledger: ledger.cancel(ids, by=by, reason=told)):
+        click.echo(f"{job_id} is cancelled")
+
+
+@click.command()
+@configured
+@click.argument("ids", nargs=-1, required=True)
+@steers
+def fail(settings: Settings, ids: tuple[str, ...], by: str, reason: str) -> None:
+    """Refuse jobs of which nothing has left yet; who signed up is told the reason."""
+    if not reason:
+        raise click.UsageError("--reason is needed: who signed up is told it")
+    for job_id in with_ledger(settings, lambda ledger: ledger.fail_by_hand(ids, by=by, reason=reason)):
+        click.echo(f"{job_id} is failed")
+
+
+@click.command()
+@configured
+@click.argument("part", type=click.Choice(PARTS), required=False)
+@steers
+def pause(settings: Settings, part: str | None, by: str, reason: str) -> None:
+    """Let the intake (new signups are refused) or the drain (nothing new is sent) stand still; without PART both."""
+    told = reason or "Paused by an operator."
+    parts = PARTS if part is None else (part,)
+
+    async def work(ledger: Ledger) -> None:
+        for each in parts:
+            await ledger.pause(each, by=by, reason=told)
+
+    with_ledger(settings, work)
+    for each in parts:
+        click.echo(f"{each} is paused")
+
+
+@click.command()
+@configured
+@click.argument("part", type=click.Choice(PARTS), required=False)
+@steers
+def resume(settings: Settings, part: str | None, by: str, reason: str) -> None:
+    """Let the intake or the drain go on; without PART both."""
+    parts = PARTS if part is None else (part,)
+
+    async def work(ledger: Ledger) -> None:
+        for each in parts:
+            await ledger.resume(each, by=by, reason=reason)
+
+    with_ledger(settings, work)
+    for each in parts:
+        click.echo(f"{each} goes on")
+
+
+@click.command()
+@configured
+@click.option("--target", help="Only what was done to this job or part.")
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="The newest so many.")
+def audit(settings: Settings, target: str | None, limit: int) -> None:
+    """List what operators did, the newest first."""
+    print_audit(with_ledger(settings, lambda ledger: ledger.audit(target=target, limit=limit)))
+
+
+COMMANDS = (init, jobs, retry, cancel, fail, pause, resume, audit)

@@ -1,0 +1,162 @@
+-- The ledger: the whole current schema. `python faucet.py init` makes or migrates one; operators read it with
+-- sqlite3. Times named …_at are milliseconds since 1970, UTC; chain times are seconds. The views at the end
+-- show them readable. Money is in satoshi of the core asset unless said otherwise.
+
+PRAGMA user_version = 1;
+
+CREATE TABLE transactions (
+    number     INTEGER PRIMARY KEY,  -- order of signing
+    kind       TEXT    NOT NULL,     -- registration: account_create operations; funding: transfers
+    id         TEXT    NOT NULL,     -- the chain's id of it, 40 hex digits
+    signature  TEXT    NOT NULL,     -- how it is found again in a block, which holds no ids
+    body       TEXT    NOT NULL,     -- JSON exactly as sent; a resend sends the same bytes
+    reference  INTEGER NOT NULL,     -- number of the block that it refers to (TaPoS)
+    expiration INTEGER NOT NULL,     -- chain time in seconds; in no block whose predecessor is later
+    fate       TEXT    NOT NULL DEFAULT 'live',  -- what is known of it
+    block_num  INTEGER,              -- the block that holds it
+    created_at INTEGER NOT NULL,  -- when it was signed
+    updated_at INTEGER NOT NULL,  -- when its fate was last learned
+    CONSTRAINT transactions_kind_known CHECK (kind IN ('registration', 'funding')),
+    CONSTRAINT transactions_fate_known CHECK (fate IN ('live', 'included', 'irreversible', 'refused', 'expired')),
+    CONSTRAINT transactions_block_iff_in_one CHECK ((block_num IS NOT NULL) = (fate IN ('included', 'irreversible'))),
+    -- Any node may have kept a transfer that one node refused: only time ends it.
+    CONSTRAINT transactions_funding_never_refused CHECK (kind = 'registration' OR fate <> 'refused')
+);
+CREATE UNIQUE INDEX transactions_by_signature ON transactions (signature);
+CREATE INDEX transactions_by_id ON transactions (id);
+CREATE INDEX transactions_live ON transactions (number) WHERE fate = 'live';
+CREATE INDEX transactions_included ON transactions (block_num) WHERE fate = 'included';
+
+CREATE TABLE jobs (
+    number          INTEGER PRIMARY KEY,  -- order of acceptance; never shown outside
+    id              TEXT    NOT NULL,     -- random, shown outside
+    name            TEXT    NOT NULL,     -- the account's name
+    owner_key       TEXT    NOT NULL,     -- public keys as the wallet sent them: owner
+    active_key      TEXT    NOT NULL,  -- … active
+    memo_key        TEXT    NOT NULL,  -- … memo
+    referrer        TEXT,                 -- account name as asked for; null is the default referrer
+    refcode         TEXT,                 -- as sent, kept for the operator
+    email           TEXT,                 -- as sent, kept for the operator
+    real_name       TEXT,                 -- as sent, kept for the operator
+    state           TEXT    NOT NULL DEFAULT 'queued',  -- docs/states.md draws them
+    registration    INTEGER REFERENCES transactions (number),  -- the account_create in force
+    funding         INTEGER REFERENCES transactions (number),  -- the transfer in force
+    account_id      TEXT,                 -- 1.2.x, once in a block
+    block_num       INTEGER,              -- the block that holds the registration
+    irreversible    INTEGER NOT NULL DEFAULT 0,  -- 1: that block stays
+    initial_balance TEXT,                 -- core asset, decimal; null: none is paid
+    attempts        INTEGER NOT NULL DEFAULT 0,  -- registrations signed, less those refused for a neighbour
+    retry_at        INTEGER NOT NULL DEFAULT 0,  -- no drain takes it before
+    code            TEXT,                 -- of a failed or cancelled job: why, for programs
+    reason          TEXT,                 -- … and for people
+    registered_at   INTEGER,              -- when it was first seen in a block
+    created_at      INTEGER NOT NULL,  -- when it was accepted
+    updated_at      INTEGER NOT NULL,  -- when its state last changed
+    CONSTRAINT jobs_state_known CHECK (
+        state IN ('queued', 'broadcast', 'registered', 'funding', 'funded', 'done', 'failed', 'cancelled')),
+    CONSTRAINT jobs_ended_with_code CHECK ((state IN ('failed', 'cancelled')) = (code IS NOT NULL)),
+    CONSTRAINT jobs_broadcast_has_registration CHECK (state <> 'broadcast' OR registration IS NOT NULL),
+    CONSTRAINT jobs_in_block_has_account CHECK (
+        state NOT IN ('registered', 'funding', 'funded', 'done')
+        OR (account_id IS NOT NULL AND block_num IS NOT NULL)),
+    CONSTRAINT jobs_funding_has_transfer CHECK (
+        state NOT IN ('funding', 'funded') OR (funding IS NOT NULL AND initial_balance IS NOT NULL)),
+    CONSTRAINT jobs_done_is_irreversible CHECK (
+        state <> 'done' OR (irreversible = 1 AND (initial_balance IS NULL OR funding IS NOT NULL)))
+);
+CREATE UNIQUE INDEX jobs_by_id ON jobs (id);
+CREATE UNIQUE INDEX jobs_one_live_a_name ON jobs (name) WHERE state NOT IN ('failed', 'cancelled');
+CREATE INDEX jobs_by_name ON jobs (name, number);
+CREATE INDEX jobs_by_state ON jobs (state, number);
+CREATE INDEX jobs_by_time ON jobs (created_at);
+CREATE INDEX jobs_by_registration_time ON jobs (registered_at) WHERE registered_at IS NOT NULL;
+CREATE INDEX jobs_by_move ON jobs (updated_at);
+
+-- Which operation of which transaction serves which job. Rows stay when a job is signed anew.
+CREATE TABLE operations (
+    txn      INTEGER NOT NULL REFERENCES transactions (number),  -- the transaction
+    position INTEGER NOT NULL,  -- of the operation in its transaction, from 0
+    job      INTEGER NOT NULL REFERENCES jobs (number),  -- the job that it serves
+    fee      INTEGER NOT NULL,  -- satoshi
+    PRIMARY KEY (txn, position)
+) WITHOUT ROWID;
+CREATE INDEX operations_by_job ON operations (job);
+
+-- Every name on the chain, as far as it was read.
+CREATE TABLE names (
+    name       TEXT PRIMARY KEY,  -- of an account, by anyone
+    account_id TEXT NOT NULL,  -- 1.2.x
+    block_num  INTEGER           -- the block that it was first seen in; null: read from the list of accounts
+) WITHOUT ROWID;
+CREATE INDEX names_by_block ON names (block_num) WHERE block_num IS NOT NULL;
+
+-- Blocks followed that may still be orphaned, and the last one that may not.
+CREATE TABLE blocks (
+    number INTEGER PRIMARY KEY,  -- of the block
+    id     TEXT NOT NULL  -- as it was when it was followed: another one means a fork
+);
+
+-- Who signed up when, only as long as the limit needs it.
+CREATE TABLE addresses (
+    address     TEXT PRIMARY KEY,  -- IPv4 address or IPv6 /64
+    job         INTEGER NOT NULL REFERENCES jobs (number),  -- the last that was accepted from it
+    accepted_at INTEGER NOT NULL  -- when that was
+) WITHOUT ROWID;
+CREATE INDEX addresses_by_time ON addresses (accepted_at);
+CREATE INDEX addresses_by_job ON addresses (job);
+
+-- What stands still, and why.
+CREATE TABLE pauses (
+    part   TEXT PRIMARY KEY,     -- intake: new signups are refused; drain: nothing new is sent
+    reason TEXT NOT NULL,  -- for people
+    by     TEXT NOT NULL,        -- 'faucet', which resumes by itself, or an operator
+    since  INTEGER NOT NULL,  -- when it began
+    CONSTRAINT pauses_part_known CHECK (part IN ('intake', 'drain'))
+) WITHOUT ROWID;
+
+-- What the chain's owner last saw, for the processes that serve HTTP.
+CREATE TABLE facts (
+    name  TEXT PRIMARY KEY,  -- a field of jobs.model.ChainFacts, or names_cursor
+    value TEXT NOT NULL          -- JSON
+) WITHOUT ROWID;
+
+-- Jobs by state, kept by the triggers below: counting ten million rows takes too long for a page.
+CREATE TABLE job_counts (
+    state TEXT PRIMARY KEY,  -- of jobs
+    jobs  INTEGER NOT NULL  -- how many stand in it
+) WITHOUT ROWID;
+INSERT INTO job_counts (state, jobs) VALUES
+    ('queued', 0), ('broadcast', 0), ('registered', 0), ('funding', 0),
+    ('funded', 0), ('done', 0), ('failed', 0), ('cancelled', 0);
+CREATE TRIGGER jobs_count_new AFTER INSERT ON jobs BEGIN
+    UPDATE job_counts SET jobs = jobs + 1 WHERE state = NEW.state;
+END;
+CREATE TRIGGER jobs_count_moved AFTER UPDATE OF state ON jobs WHEN OLD.state <> NEW.state BEGIN
+    UPDATE job_counts SET jobs = jobs - 1 WHERE state = OLD.state;
+    UPDATE job_counts SET jobs = jobs + 1 WHERE state = NEW.state;
+END;
+
+-- A line a job, newest first, times readable, no keys.
+CREATE VIEW job_report AS
+SELECT jobs.id, jobs.name, jobs.state, jobs.account_id, transactions.id AS transaction_id, jobs.block_num,
+       jobs.initial_balance, jobs.attempts, jobs.code, jobs.reason,
+       strftime('%Y-%m-%d %H:%M:%S', jobs.created_at / 1000, 'unixepoch') AS created,
+       strftime('%Y-%m-%d %H:%M:%S', jobs.updated_at / 1000, 'unixepoch') AS updated
+FROM jobs LEFT JOIN transactions ON transactions.number = jobs.registration
+ORDER BY jobs.number DESC;
+
+-- What waits for a drain, oldest first, with its age in seconds.
+CREATE VIEW queue AS
+SELECT id, name, attempts,
+       CAST(strftime('%s', 'now') AS INTEGER) - created_at / 1000 AS age,
+       strftime('%Y-%m-%d %H:%M:%S', created_at / 1000, 'unixepoch') AS created
+FROM jobs WHERE state = 'queued'
+ORDER BY number;
+
+-- Jobs that moved since midnight UTC, by how they stand: a failure's code, else the state.
+CREATE VIEW today AS
+SELECT coalesce(code, state) AS outcome, count(*) AS jobs
+FROM jobs
+WHERE updated_at >= CAST(strftime('%s', 'now', 'start of day') AS INTEGER) * 1000
+GROUP BY outcome
+ORDER BY jobs DESC;
