@@ -107,10 +107,23 @@ class Settings:
     mail_host: str | None = _key(values.optional(values.text), None, "mail server, HOST:PORT")
     mail_user: str | None = _key(values.optional(values.text), None, "user at the mail server")
     mail_pass: str | None = _key(values.optional(values.secret), None, "password there", repr=False)
-    mail_from: str | None = _key(values.optional(values.text), None, "sender of the mails")
+    mail_from: str | None = _key(values.optional(values.text), None, "sender of the mails; default: the first admin")
+    mail_tls: str = _key(
+        values.one_of("auto", "starttls", "tls", "none"), "auto", "auto is tls on port 465, else starttls if offered"
+    )
+    runway_mail_days: int = _key(
+        values.whole(0, 3650), 7, "days that the balance must last, else the admins get a mail; 0 is off"
+    )
+    node_mail_seconds: int = _key(values.whole(1, 10**6), 300, "seconds without a node before the admins get a mail")
+    failures_mail: int = _key(
+        values.whole(1, 10**6), 20, "failed signups within ten minutes that are worth a mail to the admins"
+    )
+    ready_signups: int = _key(values.whole(0, 10**9), 1, "signups that the balance must pay for to be ready")
+    ready_queue_age: int = _key(values.whole(1, 10**6), 300, "seconds that the oldest signup may wait to be ready")
     secret_key: str | None = _key(values.optional(values.secret), None, "signs login cookies", repr=False)
     admin_password_hash: str | None = _key(values.optional(values.secret), None, "opens /admin", repr=False)
     log_level: str = _key(values.one_of(*LOG_LEVELS), "info", "least important log lines to write")
+    log_format: str = _key(values.one_of("text", "json"), "text", "of log lines: key=value, or a JSON object each")
     notes: tuple[str, ...] = ()  #: what the operator should know of the file, one sentence each
 
     @property

@@ -134,18 +134,29 @@ class ChainOwner:
 
     async def _note_head(self, head: Head) -> None:
         """Tell the HTTP side what the chain looks like now."""
-        facts = self._facts.now
-        registrar = (await self._node.accounts([self._settings.registrar]))[0]
         parameters = await self._node.parameters()
         await self._facts.update(
-            registrar_id=None if registrar is None else registrar.id,
-            balance=None if registrar is None else await self._node.balance(registrar.id),
-            fee=price(parameters, facts.prefix or ""),
+            **await self._registrar(),
+            fee=price(parameters, self._facts.now.prefix or ""),
+            transfer_fee=parameters.transfer.required(),
             head_block=head.number,
             head_time=head.time,
             irreversible_block=head.irreversible,
             **self._connection(),
         )
+
+    async def _registrar(self) -> dict[str, str | int | bool | None]:
+        """What must be known of the registrar: can it pay, may it register, does our key sign for it."""
+        registrar = (await self._node.accounts([self._settings.registrar]))[0]
+        if registrar is None:
+            return dict.fromkeys(("registrar_id", "balance", "registrar_member", "key_matches"))
+        identity = self._identity
+        return {
+            "registrar_id": registrar.id,
+            "balance": await self._node.balance(registrar.id),
+            "registrar_member": registrar.lifetime_member,
+            "key_matches": identity is not None and identity.public_key in registrar.signing_keys,
+        }
 
     async def _note_connection(self) -> None:
         """Tell the HTTP side when the connection is lost; a new one tells itself by its first block."""

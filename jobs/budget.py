@@ -1,0 +1,38 @@
+"""What a signup costs, and how long the registrar's balance lasts. Pure."""
+
+from decimal import Decimal
+
+from jobs.config import Settings
+from jobs.model import ChainFacts
+
+
+def signup_cost(facts: ChainFacts, settings: Settings) -> int | None:
+    """What one signup costs now, satoshi, its initial balance and that one's fee included; None until it is known."""
+    if facts.fee is None or facts.precision is None:
+        return None
+    if settings.payment is None:
+        return facts.fee
+    return facts.fee + int(settings.payment.scaleb(facts.precision)) + (facts.transfer_fee or 0)
+
+
+def signups_paid(facts: ChainFacts, settings: Settings) -> int | None:
+    """How many signups the registrar's balance pays for; None until it is known."""
+    cost = signup_cost(facts, settings)
+    if facts.balance is None or cost is None:
+        return None
+    return facts.balance // max(1, cost)
+
+
+def runway_days(facts: ChainFacts, settings: Settings, signups_a_day: float) -> float | None:
+    """How many days the registrar's balance lasts; None until it is known, or without any signups."""
+    signups = signups_paid(facts, settings)
+    if signups is None or signups_a_day <= 0:
+        return None
+    return signups / signups_a_day
+
+
+def is_below(facts: ChainFacts, amount: Decimal) -> bool:
+    """Whether the registrar's balance is known and less than `amount` of the core asset."""
+    if facts.balance is None or facts.precision is None:
+        return False
+    return Decimal(facts.balance).scaleb(-facts.precision) < amount
