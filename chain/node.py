@@ -73,6 +73,9 @@ class Account:
 class BlockTransaction:
     """A transaction in a block, which does not hold its id."""
 
+    ref_block_num: int  #: the low 16 bits of the block's number that it refers to
+    ref_block_prefix: int
+    expiration: int  #: seconds, chain time
     signatures: tuple[str, ...]
     operations: tuple[Operation, ...]
     results: tuple[str | None, ...]  #: the object id that each operation made, None where it made none
@@ -137,11 +140,18 @@ class _Account(msgspec.Struct):
     membership_expiration_date: str
 
 
+class _Named(msgspec.Struct):
+    name: str
+
+
 class _Amount(msgspec.Struct):
     amount: int
 
 
 class _Transaction(msgspec.Struct):
+    ref_block_num: int
+    ref_block_prefix: int
+    expiration: str
     signatures: list[str]
     operations: list[tuple[int, dict[str, Any]]]
     operation_results: list[tuple[int, Any]]
@@ -204,6 +214,11 @@ class Node:
         if len(accounts) != len(names):
             raise BadReply("the node looked up another number of names")
         return [None if account is None else _account(account) for account in accounts]
+
+    async def names(self, account_ids: Sequence[str]) -> list[str]:
+        """The names of the accounts `account_ids`."""
+        found = await self._call("database", "get_objects", [list(account_ids)])
+        return [entry.name for entry in _convert(found, list[_Named])]
 
     async def names_page(self, after: str, limit: int) -> list[tuple[str, str]]:
         """(name, account id) of up to `limit` accounts in the order of names, from `after` on."""
@@ -269,6 +284,9 @@ def _transaction(found: _Transaction) -> BlockTransaction:
     if len(found.operation_results) != len(found.operations):
         raise BadReply("the node's block has another number of results than of operations")
     return BlockTransaction(
+        ref_block_num=found.ref_block_num,
+        ref_block_prefix=found.ref_block_prefix,
+        expiration=_time(found.expiration),
         signatures=tuple(found.signatures),
         operations=tuple(list(operation) for operation in found.operations),
         results=tuple(_convert(value, str) if kind == OBJECT_ID else None for kind, value in found.operation_results),

@@ -119,15 +119,39 @@ def sign(
     key: PrivateKey,
 ) -> Signed:
     """The transaction of `operations` that expires at `expiration`, seconds of chain time, signed by `key`."""
-    transaction = {
-        "ref_block_num": reference.ref_block_num,
-        "ref_block_prefix": reference.ref_block_prefix,
+    transaction = _unsigned(operations, reference.ref_block_num, reference.ref_block_prefix, expiration)
+    packed = pack(transaction, prefix)
+    signature = key.sign(digest_of(packed, chain_id)).hex()
+    return _signed(transaction, packed, signature)
+
+
+def signed_before(
+    operations: Iterable[Operation],
+    *,
+    ref_block_num: int,
+    ref_block_prefix: int,
+    expiration: int,
+    prefix: str,
+    signature: str,
+) -> Signed:
+    """The transaction as it was sent, from what a block holds of it."""
+    transaction = _unsigned(operations, ref_block_num, ref_block_prefix, expiration)
+    return _signed(transaction, pack(transaction, prefix), signature)
+
+
+def _unsigned(
+    operations: Iterable[Operation], ref_block_num: int, ref_block_prefix: int, expiration: int
+) -> dict[str, Any]:
+    return {
+        "ref_block_num": ref_block_num,
+        "ref_block_prefix": ref_block_prefix,
         "expiration": format_time(expiration),
         "operations": list(operations),
         "extensions": [],
     }
-    packed = pack(transaction, prefix)
-    signature = key.sign(digest_of(packed, chain_id)).hex()
+
+
+def _signed(transaction: dict[str, Any], packed: bytes, signature: str) -> Signed:
     body = msgspec.json.encode({**transaction, "signatures": [signature]}).decode()
     return Signed(transaction_id(packed), signature, body)
 

@@ -1,6 +1,7 @@
 """What the ledger holds, as values: signups, jobs, transactions, and the legal moves of a job."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import StrEnum
 
 
@@ -28,7 +29,8 @@ MOVES: dict[State, frozenset[State]] = {
     State.QUEUED: _FROM_THE_CHAIN | {State.BROADCAST, State.FAILED, State.CANCELLED},
     State.BROADCAST: _FROM_THE_CHAIN | {State.QUEUED, State.FAILED},
     # Orphaned blocks take a job back; a transaction that can never be in a block is signed anew.
-    State.REGISTERED: frozenset({State.FUNDING, State.DONE, State.BROADCAST, State.QUEUED}),
+    # A ledger from a backup finds in a block that the balance was paid.
+    State.REGISTERED: frozenset({State.FUNDING, State.FUNDED, State.DONE, State.BROADCAST, State.QUEUED}),
     State.FUNDING: frozenset({State.FUNDED, State.REGISTERED, State.BROADCAST, State.QUEUED}),
     State.FUNDED: frozenset({State.DONE, State.FUNDING, State.BROADCAST, State.QUEUED}),
     State.DONE: frozenset(),
@@ -147,6 +149,32 @@ class Transaction:
 
 
 @dataclass(frozen=True, slots=True)
+class FoundOperation:
+    """What the registrar did to an account: it registered or paid it."""
+
+    name: str
+    account_id: str
+    keys: tuple[str, str, str] | None  #: owner, active and memo key of a registration
+    amount: Decimal  #: of a payment, core asset with all its decimals
+    fee: int  #: satoshi
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A transaction of the registrar in a block, as it was sent."""
+
+    kind: Kind
+    id: str
+    signature: str
+    body: str  #: JSON
+    reference: int  #: number of the block that it refers to
+    expiration: int  #: seconds, chain time
+    block_num: int
+    time: int  #: of the block, seconds, chain time
+    operations: tuple[FoundOperation, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class BlockEffects:
     """What one block means to the ledger."""
 
@@ -155,6 +183,8 @@ class BlockEffects:
     #: signature → the ids its operations created or touched, None where an operation has none
     results: dict[str, tuple[str | None, ...]]
     accounts: tuple[tuple[str, str], ...]  #: (name, account id) registered in it, by anyone
+    #: payments by the registrar that the ledger has no record of: it was restored from a backup
+    payments: tuple[Found, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

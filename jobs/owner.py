@@ -58,7 +58,7 @@ class ChainOwner:
             ledger=ledger,
             settings=settings,
             metrics=metrics,
-            identity=lambda: self._identity,
+            identity=lambda: self._identity if self._tracker.caught_up else None,
         )
         self._timers = [
             PeriodicCallback(self._drainer.wake, settings.drain_interval * 1000),

@@ -3,14 +3,16 @@
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 from chain.errors import BadReply
 from chain.node import Block, Head, Node
 from jobs.config import Settings
+from jobs.found import deeds_of, found_all
 from jobs.ledger import Ledger
 from jobs.metrics import Metrics
-from jobs.model import BlockEffects, Job, Transaction
+from jobs.model import BlockEffects, Found, Job, Kind, Transaction
 from jobs.terms import is_ours
 
 log = logging.getLogger("faucet.tracker")
@@ -36,6 +38,10 @@ class Tracker:
         self._settings = settings
         self._metrics = metrics
         self._clock = clock
+        self._registrar_id: str | None = None
+        #: Every block was followed once since the start. Before that the ledger, which may have come from a
+        #: backup, may not know what was signed with the registrar's key, so nothing new must be.
+        self.caught_up = False
 
     async def follow(self) -> Head:
         """Follow every block up to the head, leave forks, settle what is irreversible; the head.
@@ -48,6 +54,7 @@ class Tracker:
         followed = await self._ledger.last_block()
         if followed is not None:
             await self._settle(min(head.irreversible, followed[0]))
+        self.caught_up |= (followed[0] if followed else 0) >= head.number
         return head
 
     async def _leave_fork(self, head: Head) -> bool:
@@ -101,10 +108,37 @@ class Tracker:
         ids = [successor.previous for _, successor in pairwise(blocks)]
         if blocks[-1].number == head.number:
             ids.append(head.id)
-        effects = [effects_of(block, block_id) for block, block_id in zip(blocks, ids, strict=False)]
+        payments = await self._unknown_payments(blocks[: len(ids)])
+        effects = [
+            replace(effects_of(block, block_id), payments=payments.get(block.number, ()))
+            for block, block_id in zip(blocks, ids, strict=False)
+        ]
         registered = await self._ledger.follow(effects, head.irreversible)
         self._observe(registered)
         return bool(effects)
+
+    async def _unknown_payments(self, blocks: Sequence[Block]) -> dict[int, tuple[Found, ...]]:
+        """The registrar's payments that the ledger has no record of, by block number.
+
+        A ledger restored from a backup has jobs that were paid since: paying them again would be for good.
+        """
+        paid = [deed for deed in deeds_of(blocks, await self._registrar()) if deed.kind is Kind.FUNDING]
+        unknown = await self._ledger.unknown(deed.signature for deed in paid)
+        lost = [deed for deed in paid if deed.signature in unknown]
+        if not lost:
+            return {}
+        log.warning("payments=%d unknown to the ledger are taken over", len(lost))
+        payments: dict[int, tuple[Found, ...]] = {}
+        for deed in await found_all(lost, self._node, self._settings):
+            payments[deed.block_num] = (*payments.get(deed.block_num, ()), deed)
+        return payments
+
+    async def _registrar(self) -> str | None:
+        """The registrar's account id; None as long as the chain has no such account."""
+        if self._registrar_id is None:
+            account = (await self._node.accounts([self._settings.registrar]))[0]
+            self._registrar_id = None if account is None else account.id
+        return self._registrar_id
 
     def _observe(self, registered: Sequence[Job]) -> None:
         now = self._clock() * 1000

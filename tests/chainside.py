@@ -84,6 +84,18 @@ async def chain_side(
     )
     chain = DevChain(options)
     await chain.start()
+    try:
+        async with on_dev_chain(chain, folder, settings) as side:
+            yield side
+    finally:
+        await chain.stop()
+
+
+@contextlib.asynccontextmanager
+async def on_dev_chain(
+    chain: DevChain, folder: Path, settings: dict[str, Any] | None = None
+) -> AsyncIterator[ChainSide]:
+    """A chain side with the ledger in `folder`."""
     ledger = await Ledger.open(folder / "faucet.db", clock=time.time)
     link = Link([chain.url], greet=_take_any, on_block=lambda: None, timeout=5)
     linking = asyncio.create_task(link.run())
@@ -107,4 +119,3 @@ async def chain_side(
         linking.cancel()
         await asyncio.gather(linking, return_exceptions=True)
         await ledger.close()
-        await chain.stop()

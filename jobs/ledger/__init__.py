@@ -10,6 +10,7 @@ from jobs.ledger.board import Board
 from jobs.ledger.database import Database, LedgerError
 from jobs.ledger.following import Following
 from jobs.ledger.intake import Intake
+from jobs.ledger.recovering import Recovering
 from jobs.ledger.reports import Reports
 from jobs.ledger.signing import Signing
 from jobs.ledger.steering import Steering
@@ -22,7 +23,7 @@ def random_job_id() -> str:
     return secrets.token_hex(16)
 
 
-class Ledger(Intake, Signing, Following, Board, Reports, Activity, Steering):
+class Ledger(Intake, Signing, Following, Board, Reports, Activity, Steering, Recovering):
     """Every signup, what was signed for it, and what became of that."""
 
     @classmethod

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 import aiosqlite
 
 from jobs.ledger.book import JOB_SELECT, Book, as_list, job_of, settle_states
+from jobs.ledger.recovering import take_over_payments
 from jobs.ledger.signing import TRANSACTION_SELECT, transaction_of, transactions_where
 from jobs.model import BlockEffects, Fate, Job, Kind, Transaction
 
@@ -42,6 +43,7 @@ class Following(Book):
         jobs: list[int] = []
         async with self._database.transaction() as connection:
             for block in blocks:
+                jobs += await take_over_payments(connection, block.payments, now)
                 jobs += await _include_all(connection, block, now)
             await _remember_blocks(connection, blocks, irreversible)
             moved = await settle_states(connection, jobs, now)

@@ -53,7 +53,7 @@ class Signing(Book):
         now = self._now()
         async with self._database.transaction() as connection:
             ready = [draft for draft in drafts if await _is_ready(connection, draft)]
-            recorded = [await _record(connection, draft, now) for draft in ready]
+            recorded = [await record(connection, draft, now) for draft in ready]
             jobs = [job for draft in ready for job in draft.jobs]
             moved = await settle_states(connection, jobs, now)
         self.changes.publish(moved)
@@ -155,7 +155,8 @@ async def _is_ready(connection: aiosqlite.Connection, draft: Draft) -> bool:
     return bool(next(iter(rows))[0] == len(draft.jobs))
 
 
-async def _record(connection: aiosqlite.Connection, draft: Draft, now: int) -> Transaction:
+async def record(connection: aiosqlite.Connection, draft: Draft, now: int) -> Transaction:
+    """Put `draft` on disk as a live transaction that serves its jobs."""
     # The same jobs signed again within one second make the same bytes: one that was refused lives again.
     rows = await connection.execute_fetchall(
         """

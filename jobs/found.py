@@ -1,0 +1,113 @@
+"""What a registrar's transactions in a block say of themselves, for a ledger that has no record of them."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from chain.node import Block, BlockTransaction, Node
+from chain.transactions import ACCOUNT_CREATE, CORE_ASSET, TRANSFER, Operation, signed_before
+from jobs.config import Settings
+from jobs.model import Found, FoundOperation, Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """A transaction of the registrar's, and the block that holds it."""
+
+    kind: Kind
+    block: Block
+    transaction: BlockTransaction
+
+    @property
+    def signature(self) -> str:
+        """What tells it from every other."""
+        return self.transaction.signatures[0]
+
+    @property
+    def receivers(self) -> list[str]:
+        """The account ids that it pays."""
+        return [body["to"] for number, body in self.transaction.operations if number == TRANSFER]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What must be known to read a deed."""
+
+    names: Mapping[str, str]  #: of the accounts that are paid, by their ids
+    prefix: str  #: of public keys
+    precision: int  #: decimals of the core asset
+    settings: Settings
+
+
+def deeds_of(blocks: Sequence[Block], registrar_id: str | None) -> Iterator[Deed]:
+    """The transactions that hold nothing but registrations, or nothing but payments, by the registrar."""
+    for block in blocks:
+        for transaction in block.transactions:
+            kinds = {_kind(operation, registrar_id) for operation in transaction.operations}
+            if len(kinds) == 1 and (kind := kinds.pop()) is not None:
+                yield Deed(kind, block, transaction)
+
+
+async def found_all(deeds: Sequence[Deed], node: Node, settings: Settings) -> list[Found]:
+    """The deeds as they were sent. Raises LinkError or Refused where the node doesn't tell what is missing."""
+    prefix, asset = await node.prefix(), await node.core_asset()
+    ids = sorted({receiver for deed in deeds for receiver in deed.receivers})
+    names = dict(zip(ids, await node.names(ids), strict=True))
+    known = Known(names, prefix, asset.precision, settings)
+    return [found(deed, known) for deed in deeds]
+
+
+def found(deed: Deed, known: Known) -> Found:
+    """The deed as it was sent."""
+    transaction, number = deed.transaction, deed.block.number
+    signed = signed_before(
+        transaction.operations,
+        ref_block_num=transaction.ref_block_num,
+        ref_block_prefix=transaction.ref_block_prefix,
+        expiration=transaction.expiration,
+        prefix=known.prefix,
+        signature=deed.signature,
+    )
+    operations = zip(transaction.operations, transaction.results, strict=True)
+    return Found(
+        kind=deed.kind,
+        id=signed.id,
+        signature=signed.signature,
+        body=signed.body,
+        # The last block before that ends with the 16 bits that the transaction has of its number.
+        reference=number - ((number - transaction.ref_block_num) & 0xFFFF),
+        expiration=transaction.expiration,
+        block_num=number,
+        time=deed.block.time,
+        operations=tuple(_operation(operation, result, known) for operation, result in operations),
+    )
+
+
+def _kind(operation: Operation, registrar_id: str | None) -> Kind | None:
+    number, body = operation
+    if number == ACCOUNT_CREATE and body["registrar"] == registrar_id:
+        return Kind.REGISTRATION
+    if number == TRANSFER and body["from"] == registrar_id and body["amount"]["asset_id"] == CORE_ASSET:
+        return Kind.FUNDING
+    return None
+
+
+def _operation(operation: Operation, result: str | None, known: Known) -> FoundOperation:
+    number, body = operation
+    fee = int(body["fee"]["amount"])
+    if number == TRANSFER:
+        amount = Decimal(body["amount"]["amount"]).scaleb(-known.precision)
+        return FoundOperation(known.names[body["to"]], body["to"], None, amount, fee)
+    return FoundOperation(body["name"], result or "", _keys(body, known.settings), Decimal(0), fee)
+
+
+def _keys(body: Mapping[str, Any], settings: Settings) -> tuple[str, str, str]:
+    """The keys that the wallet sent: those that the faucet does not give to every account."""
+    owner = _own_key(body["owner"], settings.additional_owner_keys)
+    return owner, _own_key(body["active"], settings.additional_active_keys), body["options"]["memo_key"]
+
+
+def _own_key(authority: Mapping[str, Any], additional: Collection[str]) -> str:
+    keys: list[str] = [key for key, _ in authority["key_auths"]]
+    return next((key for key in keys if key not in additional), keys[0])

@@ -1,0 +1,75 @@
+"""What the chain knows and the ledger does not: it was lost, or restored from a backup."""
+
+from collections.abc import Iterable, Sequence
+from decimal import ROUND_DOWN, Decimal
+
+import aiosqlite
+
+from jobs.ledger.book import Book, as_list
+from jobs.ledger.signing import record
+from jobs.model import Draft, Found
+
+
+class Recovering(Book):
+    """Takes over transactions from the chain."""
+
+    async def unknown(self, signatures: Iterable[str]) -> set[str]:
+        """Those of `signatures` that no transaction of the ledger has."""
+        asked = set(signatures)
+        rows = await self._database.read(
+            "SELECT signature FROM transactions WHERE signature IN (SELECT value FROM json_each(?))", (as_list(asked),)
+        )
+        return asked - {row["signature"] for row in rows}
+
+
+async def take_over_payments(connection: aiosqlite.Connection, payments: Sequence[Found], now: int) -> list[int]:
+    """Record payments as if they had been signed here, for those of their accounts that have a job; these jobs.
+
+    What they mean for the jobs follows when the block that holds them is noted.
+    """
+    jobs: list[int] = []
+    for payment in payments:
+        served = await _jobs_of(connection, payment)
+        if served:
+            await record(connection, _draft(payment, served), now)
+            jobs += served
+    return jobs
+
+
+async def _jobs_of(connection: aiosqlite.Connection, payment: Found) -> dict[int, int]:
+    """The jobs whose initial balance `payment` is, each with the fee of its operation.
+
+    What a registrar sends by hand to an account is of another amount, or it is what the account had to get.
+    """
+    operations = {operation.name: operation for operation in payment.operations}
+    rows = await connection.execute_fetchall(
+        """
+        SELECT number, name, initial_balance FROM jobs
+        WHERE name IN (SELECT value FROM json_each(?)) AND state NOT IN ('failed', 'cancelled', 'done')
+        AND initial_balance IS NOT NULL
+        """,
+        (as_list(operations),),
+    )
+    return {
+        row["number"]: operations[row["name"]].fee
+        for row in rows
+        if _is_due(Decimal(row["initial_balance"]), operations[row["name"]].amount)
+    }
+
+
+def _is_due(balance: Decimal, amount: Decimal) -> bool:
+    """Whether `amount` is what the chain makes of `balance`: what the asset can't express is cut off."""
+    return amount == balance.quantize(amount, ROUND_DOWN)
+
+
+def _draft(found: Found, jobs: dict[int, int]) -> Draft:
+    return Draft(
+        kind=found.kind,
+        id=found.id,
+        signature=found.signature,
+        body=found.body,
+        reference=found.reference,
+        expiration=found.expiration,
+        jobs=tuple(jobs),
+        fees=tuple(jobs.values()),
+    )
