@@ -26,6 +26,7 @@ CREATE UNIQUE INDEX transactions_by_signature ON transactions (signature);
 CREATE INDEX transactions_by_id ON transactions (id);
 CREATE INDEX transactions_live ON transactions (number) WHERE fate = 'live';
 CREATE INDEX transactions_included ON transactions (block_num) WHERE fate = 'included';
+CREATE INDEX transactions_irreversible ON transactions (block_num) WHERE fate = 'irreversible';
 
 CREATE TABLE jobs (
     number          INTEGER PRIMARY KEY,  -- order of acceptance; never shown outside
@@ -203,6 +204,26 @@ CREATE TABLE mails (
     sent_at    INTEGER            -- when the mail server took it; null: it waits
 );
 CREATE INDEX mails_waiting ON mails (number) WHERE sent_at IS NULL;
+
+-- How far the ledger was compared with the registrar's operations in the chain's irreversible blocks.
+CREATE TABLE reconciliations (
+    number        INTEGER PRIMARY KEY,  -- order of beginning
+    first_block   INTEGER NOT NULL,  -- where it began
+    last_block    INTEGER NOT NULL,  -- how far it has come
+    registrations INTEGER NOT NULL DEFAULT 0,  -- operations of the registrar in these blocks
+    payments      INTEGER NOT NULL DEFAULT 0,  -- … that send the core asset
+    updated_at    INTEGER NOT NULL  -- when it came so far
+);
+
+-- Where the ledger and the chain disagree, as the last comparison of that block found.
+CREATE TABLE differences (
+    block_num INTEGER NOT NULL,  -- the block
+    kind      TEXT    NOT NULL,  -- see jobs/reconcile.py
+    about     TEXT    NOT NULL,  -- name of the account, or id of the transaction
+    text      TEXT    NOT NULL,  -- for people
+    found_at  INTEGER NOT NULL,  -- when
+    PRIMARY KEY (block_num, kind, about)
+) WITHOUT ROWID;
 
 -- A line a job, newest first, times readable, no keys.
 CREATE VIEW job_report AS

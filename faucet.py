@@ -13,9 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import click
+from rich.console import Console
+from rich.progress import Progress
 from tornado.ioloop import PeriodicCallback
 
 from chain.devchain import DevChain, DevChainSettings, read_parameters
+from chain.dial import dial
+from chain.errors import LinkError, Refused
 from chain.keys import PrivateKey
 from chain.node import Node
 from handlers.base import Parts
@@ -25,8 +29,10 @@ from jobs.config import Settings
 from jobs.errors import FaucetError
 from jobs.ledger import Ledger
 from jobs.metrics import Metrics
+from jobs.model import Difference
 from jobs.owner import ChainOwner
 from jobs.preflight import preflight
+from jobs.reconcile import Reconciler
 from jobs.snapshot import Snapshot
 
 log = logging.getLogger("faucet")
@@ -224,6 +230,41 @@ def check(settings: Settings) -> None:
         return ok
 
     sys.exit(0 if asyncio.run(look()) else 1)
+
+
+@main.command()
+@configured
+@click.option("--from-block", type=click.IntRange(1), help="Default: after the last comparison.")
+@click.option("--rebuild", is_flag=True, help="Take over what the ledger lacks, from its first block on.")
+def reconcile(settings: Settings, from_block: int | None, *, rebuild: bool) -> None:
+    """Compare the ledger with the registrar's operations in the chain's blocks; exit 1 if they differ."""
+    first = 1 if rebuild and from_block is None else from_block
+    try:
+        found = asyncio.run(compare(settings, first, rebuild=rebuild))
+    except (LinkError, Refused) as error:
+        click.echo(str(error), err=True)
+        sys.exit(1)
+    for difference in found:
+        click.echo(f"block {difference.block_num}: {difference.kind}: {difference.text}")
+    sys.exit(1 if found else 0)
+
+
+async def compare(settings: Settings, first: int | None, *, rebuild: bool) -> list[Difference]:
+    """Where ledger and chain differ now."""
+    async with contextlib.AsyncExitStack() as opened:
+        dev_chain, urls, _ = await open_chain(settings)
+        if dev_chain is not None:
+            opened.push_async_callback(dev_chain.stop)
+        ledger = await Ledger.open(settings.ledger)
+        opened.push_async_callback(ledger.close)
+        link = await opened.enter_async_context(dial(urls, timeout=settings.node_timeout))
+        reconciler = Reconciler(node=Node(link.call), ledger=ledger, settings=settings)
+        with Progress(console=Console(stderr=True)) as progress:
+            bar = progress.add_task("blocks", total=None)
+            async for step in reconciler.steps(first, rebuild=rebuild):
+                progress.update(bar, completed=step.block, total=step.last)
+        click.echo(f"up to block {step.block}: {step.differences} differences, {step.recovered} recovered")
+        return await ledger.differences()
 
 
 for command in (*client.COMMANDS, *ledger.COMMANDS):

@@ -118,6 +118,9 @@ class Settings:
     failures_mail: int = _key(
         values.whole(1, 10**6), 20, "failed signups within ten minutes that are worth a mail to the admins"
     )
+    reconcile_interval: int = _key(
+        values.whole(1, 10**8), 86_400, "seconds between two comparisons of the ledger with the chain's blocks"
+    )
     ready_signups: int = _key(values.whole(0, 10**9), 1, "signups that the balance must pay for to be ready")
     ready_queue_age: int = _key(values.whole(1, 10**6), 300, "seconds that the oldest signup may wait to be ready")
     secret_key: str | None = _key(values.optional(values.secret), None, "signs login cookies", repr=False)

@@ -29,6 +29,12 @@ class Deed:
         """The account ids that it pays."""
         return [body["to"] for number, body in self.transaction.operations if number == TRANSFER]
 
+    @property
+    def accounts(self) -> dict[str, str | None]:
+        """The account ids that it registered, by name."""
+        operations = zip(self.transaction.operations, self.transaction.results, strict=True)
+        return {body["name"]: result for (number, body), result in operations if number == ACCOUNT_CREATE}
+
 
 @dataclass(frozen=True, slots=True)
 class Known:

@@ -251,3 +251,37 @@ class AuditEntry:
     what: str
     target: str  #: id of the job, or the part that was paused; empty where there is none
     why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What the ledger has of one operation of a transaction."""
+
+    signature: str  #: of the transaction
+    transaction_id: str
+    fate: Fate
+    name: str  #: of the job's account
+    account_id: str | None  #: of the job's account
+    in_force: bool  #: the job counts this transaction as its own
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Where the ledger and the chain disagree."""
+
+    block_num: int
+    kind: str
+    about: str  #: name of the account, or id of the transaction
+    text: str  #: for people
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciliation:
+    """A comparison of the ledger with the chain's blocks."""
+
+    number: int
+    first_block: int
+    last_block: int  #: how far it has come
+    registrations: int  #: operations of the registrar in these blocks
+    payments: int
+    updated_at: int  #: milliseconds since 1970, UTC

@@ -18,6 +18,7 @@ from jobs.facts import Facts
 from jobs.ledger import Ledger
 from jobs.metrics import Metrics
 from jobs.names import fill_names
+from jobs.reconcile import Reconciler, reconcile_again_and_again
 from jobs.situation import Identity, price
 from jobs.tracker import Tracker
 
@@ -76,6 +77,7 @@ class ChainOwner:
             asyncio.create_task(self._link.run(), name="chain link"),
             asyncio.create_task(self._follow(), name="tracker"),
             asyncio.create_task(fill_names(self._link, self._node, self._ledger, self._facts), name="names"),
+            asyncio.create_task(self._reconcile(), name="reconciliation"),
         ]
         for task in [self._drains, *self._tasks]:
             task.add_done_callback(_tell_end)
@@ -172,6 +174,16 @@ class ChainOwner:
         return {
             "connected": link.connected, "node": link.url, "failovers": link.failovers, "trouble": link.trouble,
         }  # fmt: skip
+
+    async def _reconcile(self) -> None:
+        """Compare ledger and chain once in `reconcile_interval`."""
+        await reconcile_again_and_again(
+            Reconciler(node=self._node, ledger=self._ledger, settings=self._settings),
+            link=self._link,
+            ledger=self._ledger,
+            interval=self._settings.reconcile_interval,
+            clock=self._clock,
+        )
 
     async def _forget_addresses(self) -> None:
         before = int((self._clock() - self._settings.retention) * 1000)

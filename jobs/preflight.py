@@ -5,9 +5,9 @@ import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
+from chain.dial import dial
 from chain.errors import LinkError, Refused
 from chain.keys import PrivateKey, format_public_key
-from chain.link import Link
 from chain.node import Account, Node
 from jobs.config import Settings
 from jobs.situation import Identity, price
@@ -38,23 +38,12 @@ async def preflight(
 async def _check_node(
     settings: Settings, url: str, key: PrivateKey, clock: Callable[[], float]
 ) -> AsyncIterator[Finding]:
-    async def greet(_: object) -> None:
-        """Take any node: what it is gets said."""
-
-    link = Link([url], greet=greet, on_block=lambda: None, timeout=settings.node_timeout)
-    running = asyncio.create_task(link.run())
     try:
-        async with asyncio.timeout(settings.node_timeout):
-            await link.wait_connected()
-        async for finding in _check_chain(settings, Node(link.call), key, clock()):
-            yield finding
-    except TimeoutError:
-        yield Finding(ok=False, name="node", text=f"not reached: {link.trouble}")
+        async with dial([url], timeout=settings.node_timeout) as link:
+            async for finding in _check_chain(settings, Node(link.call), key, clock()):
+                yield finding
     except (LinkError, Refused) as error:
         yield Finding(ok=False, name="node", text=str(error))
-    finally:
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
 
 
 async def _check_chain(settings: Settings, node: Node, key: PrivateKey, now: float) -> AsyncIterator[Finding]:

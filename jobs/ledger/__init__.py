@@ -7,9 +7,11 @@ from pathlib import Path
 
 from jobs.ledger.activity import Activity
 from jobs.ledger.board import Board
+from jobs.ledger.comparing import Comparing
 from jobs.ledger.database import Database, LedgerError
 from jobs.ledger.following import Following
 from jobs.ledger.intake import Intake
+from jobs.ledger.rebuilding import Rebuilding
 from jobs.ledger.recovering import Recovering
 from jobs.ledger.reports import Reports
 from jobs.ledger.signing import Signing
@@ -23,7 +25,7 @@ def random_job_id() -> str:
     return secrets.token_hex(16)
 
 
-class Ledger(Intake, Signing, Following, Board, Reports, Activity, Steering, Recovering):
+class Ledger(Intake, Signing, Following, Board, Reports, Activity, Steering, Recovering, Comparing, Rebuilding):
     """Every signup, what was signed for it, and what became of that."""
 
     @classmethod

@@ -44,7 +44,7 @@ class Following(Book):
         async with self._database.transaction() as connection:
             for block in blocks:
                 jobs += await take_over_payments(connection, block.payments, now)
-                jobs += await _include_all(connection, block, now)
+                jobs += await include_all(connection, block, now)
             await _remember_blocks(connection, blocks, irreversible)
             moved = await settle_states(connection, jobs, now)
             registered = await _newly_registered(connection, moved)
@@ -75,16 +75,7 @@ class Following(Book):
         """The irreversible block holds `transaction`, with these `results`: it is final."""
         now = self._now()
         async with self._database.transaction() as connection:
-            await connection.execute(
-                "UPDATE transactions SET fate = ?, updated_at = ? WHERE number = ?",
-                (Fate.IRREVERSIBLE, now, transaction.number),
-            )
-            if transaction.kind is Kind.REGISTRATION:
-                await connection.executemany(
-                    "UPDATE jobs SET irreversible = 1, account_id = ? WHERE number = ? AND registration = ?",
-                    [(result, job, transaction.number) for job, result in _results(transaction.jobs, results)],
-                )
-            moved = await settle_states(connection, transaction.jobs, now)
+            moved = await make_final(connection, transaction, results, now)
         self.changes.publish(moved)
 
     async def release(self, transaction: Transaction) -> None:
@@ -105,7 +96,7 @@ class Following(Book):
         """Note what an irreversible block holds that was missed when it was followed."""
         now = self._now()
         async with self._database.transaction() as connection:
-            moved = await settle_states(connection, await _include_all(connection, block, now), now)
+            moved = await settle_states(connection, await include_all(connection, block, now), now)
         self.changes.publish(moved)
 
     async def expire(self, dead: Sequence[Transaction]) -> None:
@@ -143,6 +134,22 @@ class Following(Book):
         self.changes.publish(moved)
 
 
+async def make_final(
+    connection: aiosqlite.Connection, transaction: Transaction, results: Sequence[str | None], now: int
+) -> list[str]:
+    """Note that `transaction` stays in its block; the ids of the jobs that moved by it."""
+    await connection.execute(
+        "UPDATE transactions SET fate = ?, updated_at = ? WHERE number = ?",
+        (Fate.IRREVERSIBLE, now, transaction.number),
+    )
+    if transaction.kind is Kind.REGISTRATION:
+        await connection.executemany(
+            "UPDATE jobs SET irreversible = 1, account_id = ? WHERE number = ? AND registration = ?",
+            [(result, job, transaction.number) for job, result in _results(transaction.jobs, results)],
+        )
+    return await settle_states(connection, transaction.jobs, now)
+
+
 async def _queue_again(connection: aiosqlite.Connection, jobs: Sequence[int], now: int) -> list[str]:
     """Queue adopted jobs whose account the chain has lost; their ids."""
     rows = await connection.execute_fetchall(
@@ -156,7 +163,7 @@ async def _queue_again(connection: aiosqlite.Connection, jobs: Sequence[int], no
     return [row["id"] for row in rows]
 
 
-async def _include_all(connection: aiosqlite.Connection, block: BlockEffects, now: int) -> list[int]:
+async def include_all(connection: aiosqlite.Connection, block: BlockEffects, now: int) -> list[int]:
     """Note what `block` holds; the numbers of the jobs that it concerns."""
     await connection.executemany(
         "INSERT INTO names (name, account_id, block_num) VALUES (?, ?, ?) ON CONFLICT (name) DO NOTHING",

@@ -1,6 +1,6 @@
 """What the chain knows and the ledger does not: it was lost, or restored from a backup."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import ROUND_DOWN, Decimal
 
 import aiosqlite
@@ -31,7 +31,7 @@ async def take_over_payments(connection: aiosqlite.Connection, payments: Sequenc
     for payment in payments:
         served = await _jobs_of(connection, payment)
         if served:
-            await record(connection, _draft(payment, served), now)
+            await record(connection, draft_of(payment, served), now)
             jobs += served
     return jobs
 
@@ -62,7 +62,8 @@ def _is_due(balance: Decimal, amount: Decimal) -> bool:
     return amount == balance.quantize(amount, ROUND_DOWN)
 
 
-def _draft(found: Found, jobs: dict[int, int]) -> Draft:
+def draft_of(found: Found, jobs: Mapping[int, int]) -> Draft:
+    """`found` as what was to be sent for `jobs`, each with the fee of its operation."""
     return Draft(
         kind=found.kind,
         id=found.id,

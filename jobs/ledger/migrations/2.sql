@@ -1,5 +1,6 @@
 -- Version 1 to 2: what operators see, did and were told.
 
+CREATE INDEX transactions_irreversible ON transactions (block_num) WHERE fate = 'irreversible';
 CREATE INDEX jobs_by_account ON jobs (account_id) WHERE account_id IS NOT NULL;
 CREATE INDEX jobs_failed ON jobs (updated_at) WHERE state = 'failed';
 
@@ -68,6 +69,26 @@ CREATE TABLE mails (
     sent_at    INTEGER            -- when the mail server took it; null: it waits
 );
 CREATE INDEX mails_waiting ON mails (number) WHERE sent_at IS NULL;
+
+-- How far the ledger was compared with the registrar's operations in the chain's irreversible blocks.
+CREATE TABLE reconciliations (
+    number        INTEGER PRIMARY KEY,  -- order of beginning
+    first_block   INTEGER NOT NULL,  -- where it began
+    last_block    INTEGER NOT NULL,  -- how far it has come
+    registrations INTEGER NOT NULL DEFAULT 0,  -- operations of the registrar in these blocks
+    payments      INTEGER NOT NULL DEFAULT 0,  -- … that send the core asset
+    updated_at    INTEGER NOT NULL  -- when it came so far
+);
+
+-- Where the ledger and the chain disagree, as the last comparison of that block found.
+CREATE TABLE differences (
+    block_num INTEGER NOT NULL,  -- the block
+    kind      TEXT    NOT NULL,  -- see jobs/reconcile.py
+    about     TEXT    NOT NULL,  -- name of the account, or id of the transaction
+    text      TEXT    NOT NULL,  -- for people
+    found_at  INTEGER NOT NULL,  -- when
+    PRIMARY KEY (block_num, kind, about)
+) WITHOUT ROWID;
 
 -- What happened before this version. A fork's accounts can't be told apart any more, so each counts once.
 INSERT INTO activity (span, start, accepted, registered, failed)

@@ -1,0 +1,32 @@
+"""A connection for a while: for commands that ask a few things and end."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+
+from chain.errors import NotSent
+from chain.link import Link
+
+
+async def _any(_: object) -> None:
+    """Take any node: who asks looks at what it is."""
+
+
+@contextlib.asynccontextmanager
+async def dial(urls: Sequence[str], *, timeout: float) -> AsyncIterator[Link]:  # noqa: ASYNC109  # also of each call
+    """A link to the first node of `urls` that answers, until the block ends.
+
+    Raises NotSent where none does within `timeout` seconds.
+    """
+    link = Link(urls, greet=_any, on_block=lambda: None, timeout=timeout)
+    running = asyncio.create_task(link.run())
+    try:
+        try:
+            async with asyncio.timeout(timeout):
+                await link.wait_connected()
+        except TimeoutError:
+            raise NotSent(f"not reached: {link.trouble}") from None
+        yield link
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)

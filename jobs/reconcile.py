@@ -1,0 +1,195 @@
+"""Compares the ledger with the registrar's operations in the chain's irreversible blocks, and rebuilds what it lost."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from chain.errors import BadReply, LinkError, Refused
+from chain.link import Link
+from chain.node import Block, Node
+from jobs.config import Settings
+from jobs.errors import Code, FaucetError
+from jobs.found import Deed, deeds_of, found_all
+from jobs.ledger import Ledger
+from jobs.model import Difference, Fate, Found, Kind, Recorded
+
+log = logging.getLogger("faucet.reconcile")
+
+TRY_AGAIN = 60.0  #: seconds before a comparison that failed is tried again
+CHUNK = 200  #: blocks read side by side, and compared in one step
+
+
+class Disagreement(StrEnum):
+    """In what the ledger and the chain can differ."""
+
+    UNKNOWN_ACCOUNT = "unknown_account"  #: the registrar registered an account that no job asked for
+    UNKNOWN_PAYMENT = "unknown_payment"  #: an account of a job was paid, and the ledger does not know
+    GIVEN_UP = "given_up"  #: a block holds what the ledger gave up
+    OTHER_ACCOUNT = "other_account"  #: a job has another account id than its registration gave
+    PAID_TWICE = "paid_twice"  #: an account got its initial balance from more than one transaction
+    NOT_THERE = "not_there"  #: the ledger calls a transaction irreversible, its block does not hold it
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """How far a comparison has come."""
+
+    block: int  #: the last one compared
+    last: int  #: where it will end
+    differences: int  #: found so far
+    recovered: int  #: accounts taken over so far
+
+
+class Reconciler:
+    """Reads every irreversible block once, and again only when asked to."""
+
+    def __init__(self, *, node: Node, ledger: Ledger, settings: Settings) -> None:
+        self._node = node
+        self._ledger = ledger
+        self._settings = settings
+        self._registrar_id: str | None = None
+
+    async def steps(self, first: int | None = None, *, rebuild: bool = False) -> AsyncIterator[Step]:
+        """Compare from block `first`, or from where the last comparison ended, to the last irreversible block.
+
+        With `rebuild` what the ledger lacks is taken over first. Raises LinkError or Refused where the node is
+        away, FaucetError where the ledger is, `bad_request` where it belongs to another chain than the node's, or
+        `not_found` where the chain has no such registrar.
+        """
+        await self._check_chain()
+        begin = await self._first() if first is None else first
+        self._registrar_id = await self._registrar()
+        last = (await self._node.head()).irreversible
+        number = await self._ledger.begin_reconciliation(begin)
+        differences = recovered = 0
+        yield Step(begin - 1, last, differences, recovered)
+        for start in range(begin, last + 1, CHUNK):
+            end = min(last, start + CHUNK - 1)
+            deeds = await self._deeds(start, end)
+            if rebuild:
+                recovered += await self._ledger.rebuild(await self._unknown(deeds))
+            found = await self._compare(deeds, start, end)
+            await self._put(number, start, end, deeds, found)
+            differences += len(found)
+            yield Step(end, last, differences, recovered)
+
+    async def _first(self) -> int:
+        """After the last comparison; before any, where the ledger's first transaction may be."""
+        last = await self._ledger.reconciliation()
+        if last is not None:
+            return last.last_block + 1
+        return max(1, await self._ledger.oldest_transaction() or 1)
+
+    async def _check_chain(self) -> None:
+        expected = (await self._ledger.facts()).chain_id
+        if expected not in (None, await self._node.chain_id()):
+            raise FaucetError(Code.BAD_REQUEST, "The ledger belongs to another chain than the node's.")
+
+    async def _registrar(self) -> str:
+        account = (await self._node.accounts([self._settings.registrar]))[0]
+        if account is None:
+            raise FaucetError(Code.NOT_FOUND, f"The chain has no account {self._settings.registrar}.")
+        return account.id
+
+    async def _deeds(self, first: int, last: int) -> list[Deed]:
+        blocks = await asyncio.gather(*(self._block(number) for number in range(first, last + 1)))
+        return list(deeds_of(blocks, self._registrar_id))
+
+    async def _block(self, number: int) -> Block:
+        block = await self._node.block(number)
+        if block is None:
+            raise BadReply(f"the node lacks block {number}, which it calls irreversible")
+        return block
+
+    async def _unknown(self, deeds: Sequence[Deed]) -> list[Found]:
+        unknown = await self._ledger.unknown(deed.signature for deed in deeds)
+        lost = [deed for deed in deeds if deed.signature in unknown]
+        return await found_all(lost, self._node, self._settings) if lost else []
+
+    async def _compare(self, deeds: Sequence[Deed], first: int, last: int) -> list[Difference]:
+        unknown = await self._unknown(deeds)
+        named = {operation.name for each in unknown for operation in each.operations}
+        served = await self._ledger.served(named)
+        recorded = await self._ledger.recorded(deed.signature for deed in deeds)
+        return [
+            *unknown_differences(unknown, served),
+            *known_differences(deeds, recorded),
+            *missing_differences(await self._ledger.final_in(first, last), deeds),
+        ]
+
+    async def _put(
+        self, number: int, first: int, last: int, deeds: Sequence[Deed], differences: Sequence[Difference]
+    ) -> None:
+        operations = {
+            kind: sum(len(deed.transaction.operations) for deed in deeds if deed.kind is kind) for kind in Kind
+        }
+        await self._ledger.put_compared(
+            number,
+            first,
+            last,
+            differences,
+            registrations=operations[Kind.REGISTRATION],
+            payments=operations[Kind.FUNDING],
+        )
+
+
+async def reconcile_again_and_again(
+    reconciler: Reconciler, *, link: Link, ledger: Ledger, interval: float, clock: Callable[[], float]
+) -> None:
+    """Compare what is new whenever the last comparison is `interval` seconds old."""
+    while True:
+        try:
+            last = await ledger.reconciliation()
+            due = 0.0 if last is None else last.updated_at / 1000 + interval - clock()
+            await asyncio.sleep(max(due, 0))
+            await link.wait_connected()
+            await _reconcile(reconciler)
+        except (LinkError, Refused, FaucetError) as error:
+            log.warning("reconciliation put off: %s", error)
+            await asyncio.sleep(TRY_AGAIN)
+
+
+async def _reconcile(reconciler: Reconciler) -> None:
+    async for step in reconciler.steps():
+        write = log.error if step.differences else log.info
+        write("reconciled block=%d of=%d differences=%d", step.block, step.last, step.differences)
+
+
+def unknown_differences(unknown: Sequence[Found], served: set[str]) -> Iterator[Difference]:
+    """What the registrar did that the ledger has no record of. What it sends to others is no concern of the faucet."""
+    for each in unknown:
+        for operation in each.operations:
+            if each.kind is Kind.REGISTRATION:
+                text = f"The registrar registered {operation.name}; no transaction of the ledger did."
+                yield Difference(each.block_num, Disagreement.UNKNOWN_ACCOUNT, operation.name, text)
+            elif operation.name in served:
+                text = f"The registrar paid {operation.amount} to {operation.name}; no transaction of the ledger did."
+                yield Difference(each.block_num, Disagreement.UNKNOWN_PAYMENT, operation.name, text)
+
+
+def known_differences(deeds: Sequence[Deed], recorded: Sequence[Recorded]) -> Iterator[Difference]:
+    """Where the ledger has a transaction, but takes it for something else."""
+    by_signature = {deed.signature: deed for deed in deeds}
+    for record in recorded:
+        deed = by_signature[record.signature]
+        number = deed.block.number
+        if record.fate in (Fate.REFUSED, Fate.EXPIRED):
+            text = f"The ledger calls transaction {record.transaction_id} {record.fate}; the block holds it."
+            yield Difference(number, Disagreement.GIVEN_UP, record.transaction_id, text)
+        elif deed.kind is Kind.FUNDING and not record.in_force:
+            text = f"{record.name} was paid by another transaction too."
+            yield Difference(number, Disagreement.PAID_TWICE, record.name, text)
+        elif deed.kind is Kind.REGISTRATION and record.account_id != deed.accounts.get(record.name):
+            text = f"The ledger has {record.account_id} as the account of {record.name}, the chain another."
+            yield Difference(number, Disagreement.OTHER_ACCOUNT, record.name, text)
+
+
+def missing_differences(final: dict[str, tuple[str, int]], deeds: Sequence[Deed]) -> Iterator[Difference]:
+    """What the ledger calls irreversible, and the chain does not have."""
+    there = {deed.signature: deed.block.number for deed in deeds}
+    for signature, (transaction_id, number) in final.items():
+        if there.get(signature) != number:
+            text = f"The ledger calls transaction {transaction_id} irreversible; the block does not hold it."
+            yield Difference(number, Disagreement.NOT_THERE, transaction_id, text)
