@@ -53,6 +53,11 @@ class Program:
         said = [(await process.stdout.readline()).decode().strip() for _ in range(lines)]
         return cls(process, said)
 
+    @property
+    def pid(self) -> int:
+        """Of the process."""
+        return self._process.pid
+
     async def stop(self, number: int = signal.SIGTERM) -> int:
         """Send a signal, unless it has ended; its exit code."""
         with contextlib.suppress(ProcessLookupError):
@@ -135,6 +140,13 @@ class Faucet:
         arguments = (*script[1:], "serve", "--config", str(self.config), "--port", "0", *options)
         self._program = await Program.start(*arguments, script=script[0], log=self.folder / "log")
         self.url = self._program.lines[0].removeprefix("listening on ")
+
+    @property
+    def pid(self) -> int:
+        """Of its process."""
+        if self._program is None:
+            raise AssertionError("it was not started")
+        return self._program.pid
 
     async def stop(self, number: int = signal.SIGTERM) -> int:
         """End it; its exit code."""
