@@ -102,6 +102,7 @@ class Service:
     async def _refresh(self) -> None:
         try:
             await self._snapshot.refresh()
+            await self._ledger.notice()
         except FaucetError as error:
             log.warning("facts not read: %s", error)
 

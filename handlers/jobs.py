@@ -77,11 +77,14 @@ class JobEventsHandler(JobApiHandler):
             job = await self.find(job_id)
             self.set_header("Content-Type", "text/event-stream; charset=UTF-8")
             self.set_header("X-Accel-Buffering", "no")  # a proxy must not hold events back
-            await self._send(_event(job))
+            told = _event(job)
+            await self._send(told)
             while job.state not in ENDED and not watch.ended:
                 if await watch.changed(self.parts.keep_alive):
                     job = await self.find(job_id)
-                    await self._send(_event(job))
+                    if _event(job) != told:  # a watch may be woken for what was told already
+                        told = _event(job)
+                        await self._send(told)
                 elif not watch.ended:
                     await self._send(": still here\n\n")
 

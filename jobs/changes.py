@@ -56,6 +56,11 @@ class Changes:
             if not watches:
                 self._watches.pop(job_id, None)
 
+    @property
+    def anybody(self) -> bool:
+        """Whether anybody waits."""
+        return bool(self._watches)
+
     def watched(self, job_id: str) -> Collection[Watch]:
         """Who waits for the job now."""
         return self._watches.get(job_id, ())

@@ -11,6 +11,7 @@ from jobs.ledger.comparing import Comparing
 from jobs.ledger.database import Database, LedgerError
 from jobs.ledger.following import Following
 from jobs.ledger.intake import Intake
+from jobs.ledger.noticing import Noticing
 from jobs.ledger.rebuilding import Rebuilding
 from jobs.ledger.recovering import Recovering
 from jobs.ledger.reports import Reports
@@ -25,7 +26,19 @@ def random_job_id() -> str:
     return secrets.token_hex(16)
 
 
-class Ledger(Intake, Signing, Following, Board, Reports, Activity, Steering, Recovering, Comparing, Rebuilding):
+class Ledger(
+    Intake,
+    Signing,
+    Following,
+    Board,
+    Reports,
+    Activity,
+    Steering,
+    Recovering,
+    Comparing,
+    Rebuilding,
+    Noticing,
+):
     """Every signup, what was signed for it, and what became of that."""
 
     @classmethod

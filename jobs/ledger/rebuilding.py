@@ -30,13 +30,13 @@ class Rebuilding(Book):
         async with self._database.transaction() as connection:
             moved: list[str] = []
             for each in found:
-                jobs = await self._jobs(connection, each, now)
+                jobs = await self._jobs_served(connection, each, now)
                 served += len(jobs)
                 moved += await _take_over(connection, each, jobs, now) if jobs else []
         self.changes.publish(moved)
         return served
 
-    async def _jobs(self, connection: aiosqlite.Connection, found: Found, now: int) -> dict[int, int]:
+    async def _jobs_served(self, connection: aiosqlite.Connection, found: Found, now: int) -> dict[int, int]:
         """The jobs that `found` serves, each with the fee of its operation; those that are missing are made."""
         jobs: dict[int, int] = {}
         for operation in found.operations:
