@@ -4,10 +4,8 @@
 import asyncio
 import contextlib
 import logging
-import signal
 import socket
 import sys
-from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,36 +13,29 @@ from typing import Any
 import click
 from rich.console import Console
 from rich.progress import Progress
-from tornado.ioloop import PeriodicCallback
 
 from chain.devchain import DevChain, DevChainSettings, read_parameters
 from chain.dial import dial
 from chain.errors import LinkError, Refused
 from chain.keys import PrivateKey
 from chain.node import Node
-from handlers.base import Parts
 from handlers.commands import client, configured, ledger
-from handlers.server import bind, listen, url_of
+from handlers.processes import Stop, run_until_stopped, supervise_until_stopped
+from handlers.server import bind, url_of
+from handlers.service import HttpService
 from jobs.config import Settings
-from jobs.errors import FaucetError
 from jobs.ledger import Ledger
 from jobs.metrics import Metrics
 from jobs.model import Difference
 from jobs.owner import ChainOwner
 from jobs.preflight import preflight
 from jobs.reconcile import Reconciler
-from jobs.snapshot import Snapshot
 
 log = logging.getLogger("faucet")
 
-Stop = Callable[[], Coroutine[Any, Any, None]]
-
-REFRESH = 0.5  #: seconds between two looks at what the chain's owner wrote
-ANSWER_WITHIN = 1.0  #: seconds that replies in hand may take when the program stops
-
 
 class Service:
-    """Everything that runs for one ledger, in one process: HTTP, the chain's owner, the embedded dev chain."""
+    """What one process runs for a ledger: HTTP, or the chain's owner with the embedded dev chain, or both."""
 
     def __init__(
         self, settings: Settings, *, ledger_class: type[Ledger] = Ledger, node_class: type[Node] = Node
@@ -52,34 +43,37 @@ class Service:
         self._settings = settings
         self._ledger_class = ledger_class
         self._node_class = node_class
+        self._http: HttpService | None = None
+        self._owner: ChainOwner | None = None
         self.dev_chain: DevChain | None = None
 
-    async def start(self, host: str, port: int) -> str:
-        """Serve on `host` and `port` (0: a free one), and begin to follow the chain; the URL.
+    async def start(self, listener: socket.socket | None, *, chain: bool = True) -> None:
+        """Serve what comes to `listener`, if there is one, and own the `chain`.
 
-        Raises OSError where the address or a file can't be had, LedgerError or FaucetError; nothing is left open
-        then.
+        Raises OSError where a file can't be had, LedgerError or FaucetError; nothing is left open then.
         """
         async with contextlib.AsyncExitStack() as opened:
-            listener = opened.enter_context(bind(host, port))
-            urls, key = await self._open_chain(opened)
-            self._ledger = await self._ledger_class.open(self._settings.ledger)
-            opened.push_async_callback(self._ledger.close)
-            self._snapshot = Snapshot(self._ledger)
-            await self._snapshot.refresh()
-            await self._begin(listener, urls, key)
+            if listener is not None:
+                opened.enter_context(listener)
+            nodes = await self._open_chain(opened) if chain else None
+            ledger = await self._ledger_class.open(self._settings.ledger)
+            opened.push_async_callback(ledger.close)
+            metrics = Metrics()
+            if listener is not None:
+                self._http = HttpService(self._settings, ledger, metrics)
+                await self._http.start(listener)
+            if nodes is not None:
+                await self._own(*nodes, ledger, metrics)
             self._opened = opened.pop_all()
-        return url_of(listener)
 
     async def stop(self) -> None:
         """Answer what was accepted, finish the drain in hand, close everything."""
-        self._server.stop()
-        self._refresher.stop()
-        self._ledger.changes.close()
-        await self._ledger.finish_intake()
-        await self._parts.in_flight.wait_none(ANSWER_WITHIN)
-        await self._owner.stop()
-        await self._server.close_all_connections()
+        if self._http is not None:
+            await self._http.finish()
+        if self._owner is not None:
+            await self._owner.stop()
+        if self._http is not None:
+            await self._http.close()
         await self._opened.aclose()
 
     async def _open_chain(self, opened: contextlib.AsyncExitStack) -> tuple[tuple[str, ...], PrivateKey]:
@@ -88,23 +82,11 @@ class Service:
             opened.push_async_callback(self.dev_chain.stop)
         return urls, key
 
-    async def _begin(self, listener: socket.socket, urls: tuple[str, ...], key: PrivateKey) -> None:
-        settings, ledger, metrics = self._settings, self._ledger, Metrics()
-        self._parts = Parts(settings, ledger, self._snapshot, metrics)
-        self._server = listen(self._parts, listener)
+    async def _own(self, urls: tuple[str, ...], key: PrivateKey, ledger: Ledger, metrics: Metrics) -> None:
         self._owner = ChainOwner(
-            settings=settings, urls=urls, key=key, ledger=ledger, metrics=metrics, node_class=self._node_class
+            settings=self._settings, urls=urls, key=key, ledger=ledger, metrics=metrics, node_class=self._node_class
         )
         await self._owner.start()
-        self._refresher = PeriodicCallback(self._refresh, REFRESH * 1000)
-        self._refresher.start()
-
-    async def _refresh(self) -> None:
-        try:
-            await self._snapshot.refresh()
-            await self._ledger.notice()
-        except FaucetError as error:
-            log.warning("facts not read: %s", error)
 
 
 async def open_chain(settings: Settings, *, keep: bool = True) -> tuple[DevChain | None, tuple[str, ...], PrivateKey]:
@@ -133,21 +115,13 @@ async def open_chain(settings: Settings, *, keep: bool = True) -> tuple[DevChain
     return dev_chain, (dev_chain.url,), options.registrar_key
 
 
-async def run_until_stopped(start: Callable[[], Coroutine[Any, Any, Stop]]) -> None:
-    """Start something, and call what that returned when SIGTERM or SIGINT comes."""
-    stopped = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    stop = await start()
-    await stopped.wait()
-    await stop()
-
-
 def serve_until_stopped(service: Service, host: str, port: int) -> None:
-    """Serve until SIGTERM or SIGINT; the first line of standard output says where."""
+    """Serve in this process; the first line of standard output says where."""
 
     async def start() -> Stop:
-        url = await service.start(host, port)
+        listener = bind(host, port)
+        url = url_of(listener)
+        await service.start(listener)
         click.echo(f"listening on {url}")
         if service.dev_chain is not None:
             announce(service.dev_chain)
@@ -171,14 +145,36 @@ def main() -> None:
 
 @main.command()
 @configured
-@click.option("--workers", type=click.IntRange(1, 1), default=None, help="Processes that serve HTTP; one for now.")
+@click.option("--workers", type=click.IntRange(1, 64), default=None, help="Processes that serve HTTP.")
 @click.option("--host", default=None, help="Address to serve on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=None, help="Port to serve on; 0 is any free one.")
 def serve(settings: Settings, workers: int | None, host: str | None, port: int | None) -> None:
     """Serve, and register what is signed up."""
-    if (workers or settings.workers) > 1:
-        raise click.UsageError("workers: more than one process is not supported yet")
-    serve_until_stopped(Service(settings), host or settings.host, settings.port if port is None else port)
+    host, port = host or settings.host, settings.port if port is None else port
+    workers = workers or settings.workers
+    if workers == 1:
+        serve_until_stopped(Service(settings), host, port)
+    else:
+        supervise_until_stopped(__file__, settings, workers, bind(host, port))
+
+
+@main.command(hidden=True)
+@configured
+@click.option("--listener", type=int, default=None, help="File descriptor of a listening socket.")
+def worker(settings: Settings, listener: int | None) -> None:
+    """One of the processes of `serve --workers`: HTTP with a listener, the chain's owner without."""
+
+    async def start() -> Stop:
+        service = Service(settings)
+        if listener is not None:
+            await service.start(socket.socket(fileno=listener), chain=False)
+        else:
+            await service.start(None)
+        if service.dev_chain is not None:
+            announce(service.dev_chain)
+        return service.stop
+
+    asyncio.run(run_until_stopped(start, parent=sys.stdin.fileno()))
 
 
 @main.command()

@@ -84,7 +84,7 @@ class Settings:
     reply_wait_max: float = _key(values.seconds(0, 600), 30.0, "seconds that a client may ask to be held")
     host: str = _key(values.text, "127.0.0.1", "address to serve on")
     port: int = _key(values.whole(0, 65535), 5000, "port to serve on; 0 is any free one")
-    workers: int = _key(values.whole(1, 64), 1, "processes that serve HTTP; only 1 for now")
+    workers: int = _key(values.whole(1, 64), 1, "processes that serve HTTP; beside two or more, one owns the chain")
     trusted_proxies: tuple[Network, ...] = _key(
         values.list_of(values.network),
         tuple(values.network(loopback) for loopback in ("127.0.0.0/8", "::1")),
@@ -128,6 +128,7 @@ class Settings:
     log_level: str = _key(values.one_of(*LOG_LEVELS), "info", "least important log lines to write")
     log_format: str = _key(values.one_of("text", "json"), "text", "of log lines: key=value, or a JSON object each")
     notes: tuple[str, ...] = ()  #: what the operator should know of the file, one sentence each
+    source: Path | None = None  #: the file itself
 
     @property
     def uses_devchain(self) -> bool:
@@ -166,7 +167,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
     parsed = {key: _parse(path, key, value, lines.get(key)) for key, value in given.items()}
     # Who registers also refers, unless somebody else is named.
     parsed.setdefault("default_referrer", parsed.get("registrar", DEV_REGISTRAR))
-    settings = Settings(**{**parsed, **_paths(path, parsed)}, notes=tuple(notes))
+    settings = Settings(**{**parsed, **_paths(path, parsed)}, notes=tuple(notes), source=path.absolute())
     problem = _contradiction(settings, given)
     if problem is not None:
         key, sentence = problem

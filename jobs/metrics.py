@@ -1,9 +1,11 @@
 """What is counted and measured, in the Prometheus text format."""
 
+import os
 from collections.abc import Mapping
 from decimal import Decimal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
 
 from jobs.model import ChainFacts, State
 
@@ -13,7 +15,11 @@ REQUEST_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5
 
 
 class Metrics:
-    """One process's metrics, in a registry of their own. Labels are names of ours, never what a client sent."""
+    """What is counted, in a registry of its own. Labels are names of ours, never what a client sent.
+
+    Where several processes serve, the library keeps their counts in files of the folder PROMETHEUS_MULTIPROC_DIR, and
+    each of them shows the sum.
+    """
 
     def __init__(self) -> None:
         self._registry = registry = CollectorRegistry()
@@ -34,12 +40,14 @@ class Metrics:
             buckets=REQUEST_BUCKETS,
             registry=registry,
         )
-        self._jobs = Gauge("faucet_jobs", "Jobs by state", ["state"], registry=registry)
-        self._balance = Gauge("faucet_registrar_balance", "The registrar's core asset", registry=registry)
-        self._fee = Gauge("faucet_account_fee", "Core asset that an account costs now", registry=registry)
-        self._connected = Gauge("faucet_chain_connected", "1 if a node is in use", registry=registry)
-        self._head_block = Gauge("faucet_chain_head_block", "Number of the head block", registry=registry)
-        self._head_age = Gauge("faucet_chain_head_age_seconds", "Age of the head block", registry=registry)
+        self._jobs = _gauge("faucet_jobs", "Jobs by state", registry, "state")
+        self._balance = _gauge("faucet_registrar_balance", "The registrar's core asset", registry)
+        self._fee = _gauge("faucet_account_fee", "Core asset that an account costs now", registry)
+        self._connected = _gauge("faucet_chain_connected", "1 if a node is in use", registry)
+        self._head_block = _gauge("faucet_chain_head_block", "Number of the head block", registry)
+        self._head_age = _gauge("faucet_chain_head_age_seconds", "Age of the head block", registry)
+
+        self._shown = _of_all_processes() if "PROMETHEUS_MULTIPROC_DIR" in os.environ else registry
 
     def render(self, counts: Mapping[State, int], facts: ChainFacts, now: float) -> bytes:
         """All metrics as text; those of the ledger and the chain as they are `now`, seconds since 1970."""
@@ -51,4 +59,15 @@ class Metrics:
             gauge.set(float("nan") if satoshi is None else float(Decimal(satoshi).scaleb(scale)))
         self._head_block.set(facts.head_block or 0)
         self._head_age.set(float("nan") if facts.head_time is None else now - facts.head_time)
-        return generate_latest(self._registry)
+        return generate_latest(self._shown)
+
+
+def _gauge(name: str, text: str, registry: CollectorRegistry, *labels: str) -> Gauge:
+    """A gauge of the ledger or the chain: every process shows the same, so the newest value is it."""
+    return Gauge(name, text, labels, registry=registry, multiprocess_mode="mostrecent")
+
+
+def _of_all_processes() -> CollectorRegistry:
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # the library has no types there
+    return registry

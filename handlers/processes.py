@@ -1,0 +1,68 @@
+"""How the program's processes start, serve and stop."""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+import tempfile
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Any
+
+import click
+
+from handlers.commands import with_ledger
+from handlers.server import url_of
+from jobs.config import Settings
+from jobs.supervisor import Role, Supervisor
+
+Stop = Callable[[], Coroutine[Any, Any, None]]
+
+
+async def run_until_stopped(start: Callable[[], Coroutine[Any, Any, Stop]], *, parent: int | None = None) -> None:
+    """Start something, and call what that returned when SIGTERM or SIGINT comes, or the pipe `parent` ends."""
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    if parent is not None:
+        loop.add_reader(parent, stopped.set)
+    stop = await start()
+    await stopped.wait()
+    await stop()
+
+
+def supervise_until_stopped(program: str, settings: Settings, workers: int, listener: socket.socket) -> None:
+    """Let `workers` processes of `program` serve `listener`, and one more own the chain. Raises LedgerError or OSError.
+
+    HTTP ends before the chain's owner does: what was accepted meanwhile may still be registered.
+    """
+    with listener, tempfile.TemporaryDirectory(prefix="faucet-metrics-") as counts:
+        with_ledger(settings, lambda ledger: ledger.check_writable())
+        begin = partial(start_worker, program, settings, counts)
+        http = [Role(f"http-{number}", partial(begin, listener)) for number in range(workers)]
+        supervisor = Supervisor(http, [Role("chain", begin)])
+
+        async def start() -> Stop:
+            await supervisor.start()
+            click.echo(f"listening on {url_of(listener)}")
+            return supervisor.stop
+
+        asyncio.run(run_until_stopped(start))
+
+
+async def start_worker(
+    program: str, settings: Settings, counts: str, listener: socket.socket | None = None
+) -> asyncio.subprocess.Process:
+    """A process that serves `listener`, or that owns the chain; the metrics of all are merged in the folder `counts`.
+
+    It ends when this one does, however that happens: its standard input does.
+    """
+    descriptors = () if listener is None else (listener.fileno(),)
+    return await asyncio.create_subprocess_exec(
+        sys.executable, *(f"-W{option}" for option in sys.warnoptions), program, "worker",
+        "--config", str(settings.source), *(f"--listener={number}" for number in descriptors),
+        stdin=asyncio.subprocess.PIPE, pass_fds=descriptors, start_new_session=True,
+        env={**os.environ, "PROMETHEUS_MULTIPROC_DIR": counts},
+    )  # fmt: skip

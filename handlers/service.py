@@ -1,0 +1,65 @@
+"""The HTTP side of the program: one process may run it beside the chain's owner, or several without."""
+
+import logging
+import socket
+
+from tornado.ioloop import PeriodicCallback
+
+from handlers.base import Parts
+from handlers.server import listen
+from jobs.config import Settings
+from jobs.errors import FaucetError
+from jobs.ledger import Ledger
+from jobs.metrics import Metrics
+from jobs.snapshot import Snapshot
+
+log = logging.getLogger("faucet.http")
+
+REFRESH = 0.5  #: seconds between two looks at what the chain's owner wrote
+NOTICE = 0.1  #: seconds between two looks at what other processes moved, while somebody waits for it
+ANSWER_WITHIN = 1.0  #: seconds that replies in hand may take when the program stops
+
+
+class HttpService:
+    """Answers on a socket, with what the ledger knows."""
+
+    def __init__(self, settings: Settings, ledger: Ledger, metrics: Metrics) -> None:
+        self._ledger = ledger
+        self._snapshot = Snapshot(ledger)
+        self._parts = Parts(settings, ledger, self._snapshot, metrics)
+        self._timers = [
+            PeriodicCallback(self._refresh, REFRESH * 1000),
+            PeriodicCallback(self._notice, NOTICE * 1000),
+        ]
+
+    async def start(self, listener: socket.socket) -> None:
+        """Serve what comes to `listener`. Raises FaucetError `ledger_unavailable`."""
+        await self._snapshot.refresh()
+        self._server = listen(self._parts, listener)
+        for timer in self._timers:
+            timer.start()
+
+    async def finish(self) -> None:
+        """Take no more requests, and answer those that were accepted."""
+        self._server.stop()
+        for timer in self._timers:
+            timer.stop()
+        self._ledger.changes.close()
+        await self._ledger.finish_intake()
+        await self._parts.in_flight.wait_none(ANSWER_WITHIN)
+
+    async def close(self) -> None:
+        """Close what connections are left."""
+        await self._server.close_all_connections()
+
+    async def _refresh(self) -> None:
+        try:
+            await self._snapshot.refresh()
+        except FaucetError as error:
+            log.warning("facts not read: %s", error)
+
+    async def _notice(self) -> None:
+        try:
+            await self._ledger.notice()
+        except FaucetError as error:
+            log.warning("moves not noticed: %s", error)

@@ -1,0 +1,71 @@
+"""Keeps processes running: starts them, starts again what dies, stops them in order."""
+
+import asyncio
+import logging
+import signal
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+log = logging.getLogger("faucet.supervisor")
+
+DELAY = 0.5  #: seconds before a process that died is started again, doubled each time it dies early
+DELAY_MOST = 30.0
+STEADY = 60.0  #: seconds after which a process counts as well
+STOP_WITHIN = 10.0  #: seconds that a process has to end by itself
+
+Process = asyncio.subprocess.Process
+Start = Callable[[], Awaitable[Process]]
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """A process to keep running."""
+
+    name: str
+    start: Start
+
+
+class Supervisor:
+    """Stops roles one group after the other, the first given first."""
+
+    def __init__(self, *groups: Sequence[Role], delay: float = DELAY) -> None:
+        self._groups = groups
+        self._delay = delay
+        self._running: dict[Role, Process] = {}
+        self._tasks: dict[Role, asyncio.Task[None]] = {}
+
+    async def start(self) -> None:
+        """Start every role, the last group first. Raises OSError."""
+        for group in reversed(self._groups):
+            for role in group:
+                self._running[role] = await role.start()
+                self._tasks[role] = asyncio.create_task(self._keep(role), name=role.name)
+
+    async def stop(self) -> None:
+        """End every process: a group begins to end when the one before it has."""
+        for group in self._groups:
+            await asyncio.gather(*(self._end(role) for role in group))
+
+    async def _keep(self, role: Role) -> None:
+        """Start the process of `role` again whenever it ends."""
+        loop = asyncio.get_running_loop()
+        delay = self._delay
+        while True:
+            began = loop.time()
+            code = await self._running[role].wait()
+            delay = self._delay if loop.time() - began > STEADY else min(delay * 2, DELAY_MOST)
+            log.error("process=%s ended code=%d restart_in=%.1f", role.name, code, delay)
+            await asyncio.sleep(delay)
+            self._running[role] = await role.start()
+
+    async def _end(self, role: Role) -> None:
+        self._tasks[role].cancel()
+        await asyncio.gather(self._tasks[role], return_exceptions=True)
+        process = self._running[role]
+        if process.returncode is None:
+            process.send_signal(signal.SIGTERM)
+        ended = asyncio.create_task(process.wait())
+        if not (await asyncio.wait({ended}, timeout=STOP_WITHIN))[0]:
+            log.error("process=%s did not end within %g seconds", role.name, STOP_WITHIN)
+            process.kill()
+        await ended
