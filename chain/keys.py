@@ -11,6 +11,7 @@ from coincurve.context import GLOBAL_CONTEXT
 ALPHABET = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 #: Characters after the prefix: 33 bytes that begin with 2 or 3 and a checksum always make so many.
 KEY_DIGITS = 50
+POINT_SIZE = 33  #: bytes of a compressed point
 WIF_VERSION = 0x80
 HEADER = 31  #: first byte of a compact signature of a compressed key, recovery id 0 (fc elliptic)
 

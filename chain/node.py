@@ -9,7 +9,8 @@ import msgspec
 from chain.errors import BadReply
 from chain.fees import AccountCreateFee, TransferFee
 from chain.link import Call
-from chain.transactions import ACCOUNT_CREATE, CORE_ASSET, TRANSFER, Operation, parse_time
+from chain.packing import ACCOUNT_CREATE, TRANSFER, Operation
+from chain.transactions import CORE_ASSET, parse_time
 
 LIFETIME = 2**32 - 1  #: when a membership for life ends: the last second that the chain counts (account_object.hpp)
 OBJECT_ID = 1  #: the number of this kind of operation_result; the others are nothing and an amount (base.hpp)

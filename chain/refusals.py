@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from chain.transactions import Operation
+from chain.packing import Operation
 
 ASSERTION = 10  #: data.code of a failed assertion (fc::assert_exception)
 

@@ -1,26 +1,23 @@
-"""Operations and transactions: built as the node's JSON, serialised by the peerplays package, signed here."""
+"""Operations and transactions: built as the node's JSON, packed, signed."""
 
 import hashlib
 from calendar import timegm
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from struct import Struct
 from time import gmtime, strftime, strptime
 from typing import Any
 
 import msgspec
-from peerplaysbase.operations import Operation as PackedOperation
-from peerplaysbase.signedtransactions import Signed_Transaction
 
 from chain.keys import PrivateKey
+from chain.packing import ACCOUNT_CREATE, TRANSFER, Operation, pack_operation, varint
 
-TRANSFER = 0  #: numbers of the operations (operations.hpp)
-ACCOUNT_CREATE = 5
 CORE_ASSET = "1.3.0"
 PROXY_TO_SELF = "1.2.5"  #: what an account votes through that names no proxy (config.hpp)
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%S"
 
-#: [number, body], just as the node writes it.
-Operation = list[Any]
+_HEADER = Struct("<HII").pack  #: reference, its prefix, expiration
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +103,7 @@ def with_fee(operation: Operation, fee: int) -> Operation:
 
 def operation_size(operation: Operation, prefix: str) -> int:
     """Bytes that `operation` takes in a transaction, the one that tells its number included."""
-    return len(bytes(_packed(operation, prefix)))
+    return len(pack_operation(operation, prefix))
 
 
 def sign(
@@ -157,15 +154,13 @@ def _signed(transaction: dict[str, Any], packed: bytes, signature: str) -> Signe
 
 
 def pack(transaction: dict[str, Any], prefix: str) -> bytes:
-    """The bytes of `transaction`, the node's JSON, without its signatures."""
-    signed = Signed_Transaction(
-        ref_block_num=transaction["ref_block_num"],
-        ref_block_prefix=transaction["ref_block_prefix"],
-        expiration=transaction["expiration"],
-        operations=[_packed(operation, prefix) for operation in transaction["operations"]],
+    """The bytes of `transaction`, the node's JSON, without its signatures (transaction.hpp)."""
+    operations = transaction["operations"]
+    header = _HEADER(
+        transaction["ref_block_num"], transaction["ref_block_prefix"], parse_time(transaction["expiration"])
     )
-    # An empty list of signatures takes one byte, which is neither signed nor part of the id.
-    return bytes(signed)[:-1]
+    packed = [pack_operation(operation, prefix) for operation in operations]
+    return b"".join((header, varint(len(operations)), *packed, b"\0"))  # no extensions
 
 
 def transaction_id(packed: bytes) -> str:
@@ -208,8 +203,3 @@ def _authority(keys: Sequence[str], accounts: Sequence[str]) -> dict[str, Any]:
 
 def _instance(object_id: str) -> int:
     return int(object_id.rpartition(".")[2])
-
-
-def _packed(operation: Operation, prefix: str) -> PackedOperation:
-    number, body = operation
-    return PackedOperation([number, {**body, "prefix": prefix}])

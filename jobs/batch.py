@@ -4,8 +4,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 
+from chain.packing import Operation
 from chain.refusals import Cause, Refusal
-from chain.transactions import Operation, operation_size
+from chain.transactions import operation_size
 from jobs.errors import Code
 from jobs.model import Job
 

@@ -6,7 +6,8 @@ from decimal import Decimal
 from typing import Any
 
 from chain.node import Block, BlockTransaction, Node
-from chain.transactions import ACCOUNT_CREATE, CORE_ASSET, TRANSFER, Operation, signed_before
+from chain.packing import ACCOUNT_CREATE, TRANSFER, Operation
+from chain.transactions import CORE_ASSET, signed_before
 from jobs.config import Settings
 from jobs.model import Found, FoundOperation, Kind
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from chain.transactions import Operation
+from chain.packing import Operation
 from jobs.config import Settings
 from jobs.model import ChainFacts, Signup
 from jobs.terms import Terms, named_accounts

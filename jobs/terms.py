@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from chain.node import Account
-from chain.transactions import PROXY_TO_SELF, Operation, account_create
+from chain.packing import Operation
+from chain.transactions import PROXY_TO_SELF, account_create
 from jobs.config import Settings
 from jobs.model import Signup
 

@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from chain.node import Node
-from chain.transactions import ACCOUNT_CREATE
+from chain.packing import ACCOUNT_CREATE
 
 
 @dataclass

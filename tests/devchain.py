@@ -15,7 +15,8 @@ from chain.devchain.errors import NodeError
 from chain.devchain.operations import read_operation
 from chain.devchain.settings import published_key
 from chain.keys import PrivateKey, format_public_key
-from chain.transactions import Operation, Reference, account_create, sign, transfer, with_fee
+from chain.packing import Operation
+from chain.transactions import Reference, account_create, sign, transfer, with_fee
 
 START = 1_700_000_000
 REGISTRAR, REFERRER, PLAIN = "1.2.7", "1.2.8", "1.2.9"

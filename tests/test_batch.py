@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chain.packing import Operation
 from chain.refusals import read_refusal
-from chain.transactions import Operation, account_create
+from chain.transactions import account_create
 from jobs.batch import (
     ENVELOPE,
     OPERATIONS_MOST,

@@ -10,7 +10,8 @@ from chain.devchain import DevChain
 from chain.devchain.settings import published_key
 from chain.keys import format_public_key
 from chain.refusals import read_refusal
-from chain.transactions import Operation, Reference
+from chain.packing import Operation
+from chain.transactions import Reference
 from tests.devchain import (
     PLAIN,
     REGISTRAR,

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from chain.fees import AccountCreateFee, TransferFee
-from chain.transactions import Operation, operation_size
+from chain.packing import Operation
+from chain.transactions import operation_size
 from tests.support import data
 
 SAMPLES: dict[str, Any] = data("node-samples.json")

@@ -12,7 +12,8 @@ from chain.fees import AccountCreateFee, TransferFee
 from chain.node import Account, Asset, Head, Node
 from chain.protocol import Session
 from chain.refusals import Cause
-from chain.transactions import ACCOUNT_CREATE, CORE_ASSET, TRANSFER, parse_time, transfer
+from chain.packing import ACCOUNT_CREATE, TRANSFER
+from chain.transactions import CORE_ASSET, parse_time, transfer
 from tests.support import data, run
 
 SAMPLES = data("node-samples.json")

@@ -1,5 +1,6 @@
 """Operations and transactions, against what a real node packed."""
 
+import copy
 import hashlib
 import json
 from itertools import permutations
@@ -7,10 +8,11 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from peerplaysbase.operations import Operation as PackedOperation
 
 from chain.keys import PrivateKey, format_public_key, recover
+from chain.packing import Operation, pack_operation
 from chain.transactions import (
-    Operation,
     Reference,
     account_create,
     digest_of,
@@ -47,6 +49,44 @@ def test_bytes_and_id_are_the_nodes() -> None:
     packed = pack(TRANSACTION, "PPY")
     assert SAMPLES["get_transaction_hex"]["reply"]["result"].startswith(packed.hex())
     assert transaction_id(packed) == SAMPLES["transaction id of the sample transaction"]
+
+
+def key_of(secret: bytes) -> str:
+    return format_public_key(PrivateKey(hashlib.sha256(secret).digest()).public, "PPY")
+
+
+ids = st.integers(0, 2**48).map("1.2.{}".format)
+keys = st.binary(max_size=8).map(key_of)
+fees = st.integers(0, 2**62)
+registrations = st.builds(
+    lambda fee, **fields: with_fee(account_create(**fields), fee),
+    fee=fees,
+    registrar=ids,
+    referrer=ids,
+    referrer_percent=st.integers(0, 10_000),
+    name=st.text("abcdefghijklmnopqrstuvwxyz0123456789-.", min_size=1, max_size=63),
+    owner_key=keys,
+    active_key=keys,
+    memo_key=keys,
+    voting_account=ids,
+    extra_owner_keys=st.lists(keys, max_size=2),
+    extra_active_accounts=st.lists(ids, max_size=2),
+)
+transfers = st.builds(transfer, sender=ids, receiver=ids, amount=fees, fee=fees)
+
+
+@given(st.one_of(registrations, transfers))
+def test_bytes_are_those_of_the_package(operation: Operation) -> None:
+    number, body = operation
+    packed = bytes(PackedOperation([number, copy.deepcopy({**body, "prefix": "PPY"})]))
+    assert pack_operation(operation, "PPY") == packed
+
+
+def test_what_has_another_form_is_packed_by_the_package() -> None:
+    number, body = registration("a-1")
+    voting = [number, {**body, "options": {**body["options"], "votes": ["0:1"]}}]
+    assert pack_operation(voting, "PPY") == bytes(PackedOperation([5, copy.deepcopy({**voting[1], "prefix": "PPY"})]))
+    assert len(pack_operation(voting, "PPY")) > len(pack_operation([number, body], "PPY"))
 
 
 def test_reference_is_the_nodes() -> None:

@@ -6,7 +6,8 @@ from chain.devchain.blocks import Chain
 from chain.devchain.operations import wire_number
 from chain.devchain.settings import ChainParameters, DevChainSettings
 from chain.devchain.state import NETWORK_PERCENT, NEVER, REFERRER_PERCENT, State
-from chain.transactions import ACCOUNT_CREATE, CORE_ASSET, TRANSFER, format_time
+from chain.packing import ACCOUNT_CREATE, TRANSFER
+from chain.transactions import CORE_ASSET, format_time
 
 WITNESS = "1.6.1"  #: makes every block
 MAX_SUPPLY = 10**15

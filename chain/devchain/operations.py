@@ -11,7 +11,7 @@ from peerplaysbase.operations import Operation as PackedOperation
 from chain.devchain import errors
 from chain.keys import InvalidKeyError, format_public_key, key_prefix, parse_public_key
 from chain.names import name_problem
-from chain.transactions import ACCOUNT_CREATE, TRANSFER
+from chain.packing import ACCOUNT_CREATE, TRANSFER
 
 WIRE_MOST = 0xFFFFFFFF  #: a node writes larger numbers as text
 HUNDRED_PERCENT = 10_000
