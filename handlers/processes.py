@@ -1,6 +1,7 @@
 """How the program's processes start, serve and stop."""
 
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -17,6 +18,8 @@ from handlers.server import url_of
 from jobs.config import Settings
 from jobs.supervisor import Role, Supervisor
 
+COLLECT_AFTER = 50_000  #: objects made and not yet gone
+
 Stop = Callable[[], Coroutine[Any, Any, None]]
 
 
@@ -29,8 +32,20 @@ async def run_until_stopped(start: Callable[[], Coroutine[Any, Any, Stop]], *, p
     if parent is not None:
         loop.add_reader(parent, stopped.set)
     stop = await start()
+    spare_the_collector()
     await stopped.wait()
     await stop()
+
+
+def spare_the_collector() -> None:
+    """Let the garbage collector pass over what lives as long as the program, and come less often.
+
+    A request leaves no cycles behind, and a crowd of them waits at once: at the usual threshold of 700 objects the
+    collector looks at them again and again, which took a tenth of a signup's time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(COLLECT_AFTER)
 
 
 def supervise_until_stopped(program: str, settings: Settings, workers: int, listener: socket.socket) -> None:

@@ -175,6 +175,8 @@ def _check_address(limits: Limits, row: Row, group: Group) -> None:
 
 
 async def _insert_jobs(connection: aiosqlite.Connection, group: Group) -> None:
+    if not group.jobs:
+        return
     await connection.executemany(
         """
         INSERT INTO jobs (number, id, name, owner_key, active_key, memo_key, referrer, refcode, email, real_name,
@@ -183,6 +185,8 @@ async def _insert_jobs(connection: aiosqlite.Connection, group: Group) -> None:
         """,
         [_columns(job) for job in group.jobs.values()],
     )
+    if not group.addresses:
+        return
     await connection.executemany(
         "INSERT OR REPLACE INTO addresses (address, job, accepted_at) VALUES (?, ?, ?)",
         [(address, job.number, group.now) for address, job in group.addresses.items()],
