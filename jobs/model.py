@@ -242,6 +242,28 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
+class Alert:
+    """Trouble that has not ended."""
+
+    name: str  #: of the condition, such as balance
+    text: str  #: what it is, in a sentence
+    since: int  #: when it began, milliseconds since 1970, UTC
+    seen_at: int  #: when it was last so
+    told_at: int  #: when the last mail about it was written
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """A mail to the operators that waits for the mail server."""
+
+    number: int
+    subject: str
+    body: str
+    created_at: int  #: milliseconds since 1970, UTC
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
 class AuditEntry:
     """What an operator did."""
 

@@ -11,11 +11,13 @@ from chain.errors import LinkError, Refused, UnfitNode
 from chain.keys import PrivateKey
 from chain.link import Call, Link
 from chain.node import Head, Node
+from jobs.alerts import Alerts
 from jobs.config import Settings
 from jobs.drainer import Drainer
 from jobs.errors import FaucetError
 from jobs.facts import Facts
 from jobs.ledger import Ledger
+from jobs.mailer import Mailer
 from jobs.metrics import Metrics
 from jobs.names import fill_names
 from jobs.reconcile import Reconciler, reconcile_again_and_again
@@ -61,6 +63,8 @@ class ChainOwner:
             metrics=metrics,
             identity=lambda: self._identity if self._tracker.caught_up else None,
         )
+        self._mailer = Mailer(settings, ledger, clock=clock)
+        self._alerts = Alerts(settings, ledger, wake=self._mailer.wake, clock=clock)
         self._timers = [
             PeriodicCallback(self._drainer.wake, settings.drain_interval * 1000),
             PeriodicCallback(self._note_connection, LOOK_EVERY * 1000),
@@ -78,6 +82,8 @@ class ChainOwner:
             asyncio.create_task(self._follow(), name="tracker"),
             asyncio.create_task(fill_names(self._link, self._node, self._ledger, self._facts), name="names"),
             asyncio.create_task(self._reconcile(), name="reconciliation"),
+            asyncio.create_task(self._alerts.run(), name="alerts"),
+            asyncio.create_task(self._mailer.run(), name="mailer"),
         ]
         for task in [self._drains, *self._tasks]:
             task.add_done_callback(_tell_end)

@@ -1,6 +1,5 @@
 """Looks at everything that registering needs, before anything runs."""
 
-import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -10,9 +9,8 @@ from chain.errors import LinkError, Refused
 from chain.keys import PrivateKey, format_public_key
 from chain.node import Account, Node
 from jobs.config import Settings
+from jobs.mailer import MailError, connected
 from jobs.situation import Identity, price
-
-MAIL_WITHIN = 5.0  #: seconds that the mail server has to greet
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,16 +75,14 @@ async def _check_registrar(registrar: Account, node: Node, identity: Identity) -
 
 
 async def _check_mail(settings: Settings) -> Finding:
-    """Whether the mail server greets as one (RFC 5321, 220)."""
+    """Whether the mail server greets, encrypts and lets us in, as it must for a mail."""
     if settings.mail_host is None:
         return Finding(ok=True, name="mail", text="no mail_host is configured: nobody is told of trouble")
-    host, _, port = settings.mail_host.partition(":")
     try:
-        async with asyncio.timeout(MAIL_WITHIN):
-            reader, writer = await asyncio.open_connection(host, int(port or 25))
-            greeting = await reader.readline()
-            writer.close()
-            await writer.wait_closed()
-    except (OSError, TimeoutError, ValueError) as error:
-        return Finding(ok=False, name="mail", text=f"{settings.mail_host} does not answer: {error or 'time-out'}")
-    return Finding(greeting.startswith(b"220"), "mail", f"{settings.mail_host} answers")
+        async with connected(settings):
+            pass
+    except MailError as error:
+        return Finding(ok=False, name="mail", text=f"{settings.mail_host} does not answer: {error}")
+    if not settings.admins:
+        return Finding(ok=False, name="mail", text="mail_host is configured, but no admins to write to")
+    return Finding(ok=True, name="mail", text=f"{settings.mail_host} answers")

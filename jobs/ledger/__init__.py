@@ -11,6 +11,7 @@ from jobs.ledger.comparing import Comparing
 from jobs.ledger.database import Database, LedgerError
 from jobs.ledger.following import Following
 from jobs.ledger.intake import Intake
+from jobs.ledger.mailbox import Mailbox
 from jobs.ledger.noticing import Noticing
 from jobs.ledger.rebuilding import Rebuilding
 from jobs.ledger.recovering import Recovering
@@ -38,6 +39,7 @@ class Ledger(
     Comparing,
     Rebuilding,
     Noticing,
+    Mailbox,
 ):
     """Every signup, what was signed for it, and what became of that."""
 

@@ -54,6 +54,7 @@ CREATE TABLE alerts (
     name    TEXT PRIMARY KEY,  -- of the condition, such as balance
     text    TEXT    NOT NULL,  -- what it is, in a sentence
     since   INTEGER NOT NULL,  -- when it began
+    seen_at INTEGER NOT NULL,  -- when it was last so: it has ended once that was a while ago
     told_at INTEGER NOT NULL   -- when the last mail about it was written
 ) WITHOUT ROWID;
 

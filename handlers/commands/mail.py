@@ -1,0 +1,33 @@
+"""Whether mails would arrive, tried."""
+
+import asyncio
+import sys
+import time
+
+import click
+
+from handlers.commands import configured
+from jobs.config import Settings
+from jobs.mailer import MailError, compose, send
+
+BODY = "This faucet's mails arrive. It writes when the registrar's balance is low, or when nothing is registered."
+
+
+@click.command()
+@configured
+def testmail(settings: Settings) -> None:
+    """Send a mail to the admins; exit 1 if the mail server does not take it."""
+    for key in ("mail_host", "admins"):
+        if not getattr(settings, key):
+            click.echo(f"{key} is not configured: no mail is ever sent", err=True)
+            sys.exit(1)
+    message = compose(settings, f"Faucet {settings.registrar}: a test", f"{BODY}\n", time.time())
+    try:
+        asyncio.run(send(settings, message))
+    except MailError as error:
+        click.echo(f"{settings.mail_host} did not take it: {error}", err=True)
+        sys.exit(1)
+    click.echo(f"{settings.mail_host} took a mail to {', '.join(settings.admins)}")
+
+
+COMMANDS = (testmail,)
