@@ -29,9 +29,8 @@ async def sign_up(
     Raises SignupFailedError if it is refused, fails, or is in no block after `patience` seconds.
     """
     until = clock() + patience
-    prefix = await _prefix(url, lambda: clock() < until)
-    keys = {f"{role}_key": format_public_key(derive_key(name, role, password).public, prefix) for role in ROLES}
-    accepted = await _fetch(f"{url}/api/v1/accounts", {"account": {"name": name, **keys}})
+    prefix = await prefix_of(url, lambda: clock() < until)
+    accepted = await _fetch(f"{url}/api/v1/accounts", {"account": {"name": name, **keys_of(name, password, prefix)}})
     job: dict[str, Any] = accepted["job"]
     while job["state"] not in IN_A_BLOCK | ENDED and clock() < until:
         job = (await _fetch(f"{url}{accepted['job']['url']}?{urlencode({'wait': HOLD})}"))["job"]
@@ -41,8 +40,13 @@ async def sign_up(
     raise SignupFailedError(job.get("reason") or f"The signup is still {job['state']}.")
 
 
-async def _prefix(url: str, patient: Callable[[], bool]) -> str:
-    """What public keys begin with; a faucet that has just started may not know it yet."""
+def keys_of(name: str, password: str, prefix: str) -> dict[str, str]:
+    """The three public keys of `name` that a wallet makes from `password`."""
+    return {f"{role}_key": format_public_key(derive_key(name, role, password).public, prefix) for role in ROLES}
+
+
+async def prefix_of(url: str, patient: Callable[[], bool]) -> str:
+    """What public keys begin with; a faucet that has just started may not know it yet. Raises SignupFailedError."""
     while patient():
         prefix = (await _fetch(f"{url}/api/v1/chain"))["chain"]["prefix"]
         if prefix is not None:

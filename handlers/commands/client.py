@@ -2,12 +2,20 @@
 
 import asyncio
 import secrets
+import sys
+from collections import Counter
+from pathlib import Path
 
 import click
+from rich.console import Console
+from rich.progress import MofNCompleteColumn, Progress
 
 from handlers.commands import configured
+from jobs.bulk import REGISTERED, Bulk, BulkError, Outcome, Results, read_rows
 from jobs.config import Settings
-from jobs.wallet import sign_up
+from jobs.wallet import prefix_of, sign_up
+
+ALREADY = "registered before"  #: how rows count that an earlier run has done
 
 
 def url_of(settings: Settings, url: str | None) -> str:
@@ -29,4 +37,43 @@ def signup(settings: Settings, name: str, url: str | None, password: str | None)
     click.echo(job["account_id"])
 
 
-COMMANDS = (signup,)
+@click.command()
+@configured
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--url", default=None, help="Of the faucet; default: the one of this configuration.")
+@click.option("--concurrency", type=click.IntRange(1, 1000), default=20, show_default=True, help="Signups at a time.")
+def bulk(settings: Settings, file: Path, url: str | None, concurrency: int) -> None:
+    """Sign up every row of FILE, a CSV; outcomes go to FILE.results.csv, and what is done there is not sent again.
+
+    Columns: name, and owner_key, active_key, memo_key or password; also referrer, refcode, email, real_name.
+    """
+    try:
+        total = sum(1 for _ in read_rows(file))
+        outcomes = asyncio.run(_sign_up_all(url_of(settings, url), file, concurrency, total))
+    except BulkError as error:
+        click.echo(str(error), err=True)
+        sys.exit(2)
+    for outcome, count in sorted(outcomes.items()):
+        click.echo(f"{count:>8} {outcome}")
+    sys.exit(0 if set(outcomes) <= {REGISTERED, ALREADY} else 1)
+
+
+async def _sign_up_all(url: str, file: Path, concurrency: int, total: int) -> Counter[str]:
+    """How many rows came to which outcome."""
+    prefix = await prefix_of(url, lambda: True)
+    results = Results(file.with_name(f"{file.name}.results.csv"))
+    done = results.registered()
+    rows = (row for row in read_rows(file) if row.name not in done)
+    columns = (*Progress.get_default_columns(), MofNCompleteColumn())
+    with results.written() as write, Progress(*columns, console=Console(stderr=True)) as progress:
+        bar = progress.add_task("signups", total=total, completed=len(done))
+
+        def tell(outcome: Outcome) -> None:
+            write(outcome)
+            progress.advance(bar)
+
+        outcomes = await Bulk(url, prefix, concurrency=concurrency).run(rows, tell)
+    return outcomes + Counter({ALREADY: len(done)})
+
+
+COMMANDS = (signup, bulk)
