@@ -1,6 +1,10 @@
 """For machines that watch: is the process alive, is it ready, what does it measure."""
 
 from handlers.base import ApiHandler
+from jobs.budget import runway_days, signups_paid
+from jobs.metrics import Measured
+
+DAY = 86_400  #: seconds
 
 
 class HealthHandler(ApiHandler):
@@ -37,12 +41,32 @@ class MetricsHandler(ApiHandler):
     route = "metrics"
 
     async def get(self) -> None:
-        """The text format."""
-        counts = await self.parts.ledger.counts()
+        """The text format. Raises FaucetError ledger_unavailable."""
+        measured = await self._measured()
         self.set_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
-        self.finish(self.parts.metrics.render(counts, self.parts.snapshot.facts, self.parts.clock()))
+        self.finish(self.parts.metrics.render(measured))
 
     head = get
+
+    async def _measured(self) -> Measured:
+        parts, ledger, now = self.parts, self.parts.ledger, self.parts.clock()
+        facts, settings, snapshot = parts.snapshot.facts, parts.settings, parts.snapshot
+        oldest, last = await ledger.oldest_waiting(), await ledger.reconciliation()
+        pauses = {"intake": snapshot.intake, "drain": snapshot.drain}
+        return Measured(
+            at=now,
+            counts=await ledger.counts(),
+            facts=facts,
+            paused=[part for part, pause in pauses.items() if pause is not None],
+            alerts=[alert.name for alert in await ledger.alerts()],
+            oldest=0.0 if oldest is None else now - oldest / 1000,
+            signups=signups_paid(facts, settings),
+            days=runway_days(facts, settings, await ledger.accepted_in(int((now - DAY) * 1000))),
+            ready=all(check.ok for check in (await parts.readiness.checks()).values()),
+            mails=await ledger.mails_waiting(),
+            reconciled=0 if last is None else last.last_block,
+            differences=await ledger.difference_count(),
+        )
 
 
 class ChainHandler(ApiHandler):

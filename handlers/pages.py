@@ -5,13 +5,12 @@ from typing import Any
 from tornado.web import StaticFileHandler
 
 from handlers.base import Handler
+from handlers.overview import obstacles, overview
 from handlers.steps import steps_of
 from jobs.errors import Code, FaucetError
-from jobs.model import ENDED, State
+from jobs.model import ENDED
 
 POLICY = "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
-HOUR = 3_600_000  #: milliseconds
-DAY = 24 * HOUR
 RECENT = 15  #: jobs on the status page
 
 #: Keys without a prefix for the example, from points whose private keys nobody knows.
@@ -42,11 +41,6 @@ class PageHandler(Handler):
         """The error as a page."""
         self.show("error.html", error=error, status=self.get_status(), request_id=self.request_id)
 
-    async def obstacles(self) -> list[str]:
-        """Why nobody can register now, a sentence each; empty if everybody can."""
-        checks = await self.parts.readiness.checks()
-        return [f"{name.capitalize()}: {check.text}" for name, check in checks.items() if not check.ok]
-
 
 class PageNotFound(PageHandler):
     """Every other address."""
@@ -75,7 +69,7 @@ class IndexPage(PageHandler):
         prefix = parts.snapshot.facts.prefix
         self.show(
             "index.html",
-            obstacles=await self.obstacles(),
+            obstacles=await obstacles(self.parts),
             facts=parts.snapshot.facts,
             settings=parts.settings,
             example={field: f"{prefix or ''}{key}" for field, key in EXAMPLE_KEYS.items()},
@@ -97,23 +91,13 @@ class StatusPage(PageHandler):
 
     async def get(self) -> None:
         """The page. Raises FaucetError ledger_unavailable."""
-        ledger, facts = self.parts.ledger, self.parts.snapshot.facts
-        now = int(self.parts.clock() * 1000)
-        oldest = await ledger.oldest_waiting()
+        view = await overview(self.parts)
         self.show(
             "status.html",
-            now=now,
-            obstacles=await self.obstacles(),
-            facts=facts,
-            signups_paid=self.parts.readiness.signups_paid(),
-            counts=await ledger.counts(),
-            states=list(State),
-            accepted=await ledger.accepted_in(now - HOUR),
-            registered=await ledger.registered_in(now - HOUR),
-            failures=await ledger.failures_since(now - DAY),
-            oldest=None if oldest is None else (now - oldest) / 1000,
-            recent=await ledger.recent(RECENT),
-            head_age=None if facts.head_time is None else now / 1000 - facts.head_time,
+            view=view,
+            facts=view.facts,
+            obstacles=view.obstacles,
+            recent=await self.parts.ledger.recent(RECENT),
         )
 
     head = get

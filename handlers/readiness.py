@@ -4,13 +4,12 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from decimal import Decimal
 
-from handlers.render import host
+from handlers.render import duration, host
+from jobs.budget import signups_paid
 from jobs.config import Settings
 from jobs.errors import FaucetError
 from jobs.ledger import Ledger
-from jobs.model import ChainFacts
 from jobs.snapshot import Snapshot
 
 CHECK_LASTS = 1.0  #: seconds that the ledger's check is good for
@@ -45,15 +44,12 @@ class Readiness:
             "chain": self._chain(),
             "head": self._head(),
             "registrar": self._registrar(),
+            "key": self._key(),
+            "balance": self._balance(),
+            "drain": self._drain(),
             "intake": self._intake(),
+            "queue": await self._queue(),
         }
-
-    def signups_paid(self) -> int | None:
-        """How many signups the registrar's balance pays for, initial balances included; None until it was seen."""
-        facts = self._snapshot.facts
-        if facts.balance is None or facts.fee is None:
-            return None
-        return facts.balance // max(1, facts.fee + self._payment(facts))
 
     async def _ledger_now(self) -> Check:
         """The ledger's check, made at most once a second: it writes, and a page must not keep the disk busy."""
@@ -84,18 +80,40 @@ class Readiness:
         return Check(age <= self._settings.max_head_age, f"block {facts.head_block} is {age} seconds old")
 
     def _registrar(self) -> Check:
-        if self._snapshot.drain is not None:
-            return Check(ok=False, text=self._snapshot.drain.reason)
-        signups = self.signups_paid()
+        facts, name = self._snapshot.facts, self._settings.registrar
+        if facts.head_time is None:
+            return Check(ok=False, text="was not seen yet")
+        if facts.registrar_id is None:
+            return Check(ok=False, text=f"the chain has no account {name}")
+        member = bool(facts.registrar_member)
+        return Check(member, f"{name} is a lifetime member" if member else f"{name} is not a lifetime member")
+
+    def _key(self) -> Check:
+        matches = self._snapshot.facts.key_matches
+        if matches is None:
+            return Check(ok=False, text="was not compared yet")
+        return Check(matches, "signs for the registrar" if matches else "does not sign for the registrar")
+
+    def _balance(self) -> Check:
+        signups = signups_paid(self._snapshot.facts, self._settings)
         if signups is None:
-            return Check(ok=False, text="its balance was not seen yet")
-        return Check(signups > 0, f"its balance pays for {signups} more signups")
+            return Check(ok=False, text="was not seen yet")
+        return Check(signups >= self._settings.ready_signups, f"pays for {signups} more signups")
+
+    def _drain(self) -> Check:
+        pause = self._snapshot.drain
+        return Check(pause is None, "open" if pause is None else pause.reason)
 
     def _intake(self) -> Check:
         pause = self._snapshot.intake
         return Check(pause is None, "open" if pause is None else pause.reason)
 
-    def _payment(self, facts: ChainFacts) -> int:
-        """The initial balance, satoshi."""
-        amount = self._settings.payment or Decimal(0)
-        return int(amount.scaleb(facts.precision or 0))
+    async def _queue(self) -> Check:
+        try:
+            oldest = await self._ledger.oldest_waiting()
+        except FaucetError as error:
+            return Check(ok=False, text=error.sentence)
+        if oldest is None:
+            return Check(ok=True, text="nobody waits")
+        age = max(0.0, self._clock() - oldest / 1000)
+        return Check(age <= self._settings.ready_queue_age, f"the oldest signup has waited for {duration(age)}")

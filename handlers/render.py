@@ -5,6 +5,8 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
 
+import msgspec
+
 from jobs.model import Job, Signup
 
 WHOLE_FROM = 1000  #: core asset; the decimals of larger amounts tell people nothing
@@ -19,6 +21,11 @@ def iso_time(milliseconds: int) -> str:
 def moment(milliseconds: int) -> str:
     """The same for people: to the second, named UTC."""
     return f"{datetime.fromtimestamp(milliseconds / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def day(milliseconds: int) -> str:
+    """The date alone."""
+    return f"{datetime.fromtimestamp(milliseconds / 1000, UTC):%Y-%m-%d}"
 
 
 def job_url(job_id: str) -> str:
@@ -71,6 +78,11 @@ def core_amount(satoshi: int | None, precision: int | None, symbol: str | None) 
     amount = Decimal(satoshi).scaleb(-precision)
     shown = amount.normalize() if amount < WHOLE_FROM else amount // 1
     return f"{shown:,f} {symbol}"
+
+
+def readable_json(text: str) -> str:
+    """JSON on lines of its own, for people."""
+    return msgspec.json.format(text, indent=2)
 
 
 def duration(seconds: float) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from handlers.render import core_amount, duration, host, iso_time, moment
+from handlers.render import core_amount, day, duration, host, iso_time, moment, readable_json
 
 ROOT = Path(__file__).parents[1]
 STATIC = ROOT / "static"
@@ -26,6 +26,7 @@ class Pages:
         )
         self._environment.globals["static"] = static_url
         self._environment.filters.update(time=iso_time, moment=moment, core=core_amount, duration=duration, host=host)
+        self._environment.filters.update(readable_json=readable_json, day=day)
 
     def render(self, template: str, **values: Any) -> str:
         """The page that `template` makes of `values`. Raises UndefinedError where one is missing."""

@@ -1,17 +1,36 @@
 """What is counted and measured, in the Prometheus text format."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from jobs.model import ChainFacts, State
+from jobs.model import ALERTS, PARTS, ChainFacts, State
 
 REGISTRATION_BUCKETS = (0.5, 1, 2, 3, 5, 10, 20, 30, 60, 120, 300, 600, 3600)
 BATCH_BUCKETS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 REQUEST_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What is not counted but read, when somebody asks."""
+
+    at: float  #: seconds since 1970
+    counts: Mapping[State, int]
+    facts: ChainFacts
+    paused: Collection[str]  #: of PARTS
+    alerts: Collection[str]  #: of ALERTS
+    oldest: float  #: seconds that the oldest queued job has waited; 0 if none does
+    signups: int | None  #: that the balance pays for
+    days: float | None  #: that it lasts
+    ready: bool
+    mails: int  #: that wait
+    reconciled: int  #: the last block compared
+    differences: int
 
 
 class Metrics:
@@ -47,19 +66,49 @@ class Metrics:
         self._head_block = _gauge("faucet_chain_head_block", "Number of the head block", registry)
         self._head_age = _gauge("faucet_chain_head_age_seconds", "Age of the head block", registry)
 
+        self._failovers = _gauge("faucet_chain_failovers", "Times that another node was taken", registry)
+        self._paused = _gauge("faucet_paused", "1 if intake or drain stands still", registry, "part")
+        self._oldest = _gauge("faucet_oldest_job_seconds", "Wait of the oldest queued job", registry)
+        self._signups_paid = _gauge("faucet_signups_paid", "Signups that the balance pays for", registry)
+        self._runway = _gauge("faucet_runway_days", "Days that the balance lasts at the last day's rate", registry)
+        self._ready = _gauge("faucet_ready", "1 if a new user can register now", registry)
+        self._alert = _gauge("faucet_alert", "1 while the trouble lasts", registry, "name")
+        self._mails = _gauge("faucet_mails_waiting", "Mails that the mail server has not taken", registry)
+        self._reconciled = _gauge("faucet_reconciled_block", "Last block compared with the ledger", registry)
+        self._differences = _gauge("faucet_differences", "Places where ledger and chain disagree", registry)
         self._shown = _of_all_processes() if "PROMETHEUS_MULTIPROC_DIR" in os.environ else registry
 
-    def render(self, counts: Mapping[State, int], facts: ChainFacts, now: float) -> bytes:
-        """All metrics as text; those of the ledger and the chain as they are `now`, seconds since 1970."""
+    def render(self, now: Measured) -> bytes:
+        """All metrics as text; those of the ledger and the chain as they are `now`."""
         for state in State:
-            self._jobs.labels(state=state).set(counts.get(state, 0))
-        self._connected.set(facts.connected)
-        scale = -(facts.precision or 0)
-        for gauge, satoshi in ((self._balance, facts.balance), (self._fee, facts.fee)):
-            gauge.set(float("nan") if satoshi is None else float(Decimal(satoshi).scaleb(scale)))
-        self._head_block.set(facts.head_block or 0)
-        self._head_age.set(float("nan") if facts.head_time is None else now - facts.head_time)
+            self._jobs.labels(state=state).set(now.counts.get(state, 0))
+        for part in PARTS:
+            self._paused.labels(part=part).set(part in now.paused)
+        for name in ALERTS:
+            self._alert.labels(name=name).set(name in now.alerts)
+        for gauge, value in self._values(now):
+            gauge.set(float("nan") if value is None else float(value))
         return generate_latest(self._shown)
+
+    def _values(self, now: Measured) -> Iterator[tuple[Gauge, float | Decimal | None]]:
+        facts = now.facts
+        yield self._connected, facts.connected
+        yield self._failovers, facts.failovers
+        yield self._balance, _core_asset(facts.balance, facts)
+        yield self._fee, _core_asset(facts.fee, facts)
+        yield self._head_block, facts.head_block or 0
+        yield self._head_age, None if facts.head_time is None else now.at - facts.head_time
+        yield self._oldest, now.oldest
+        yield self._signups_paid, now.signups
+        yield self._runway, now.days
+        yield self._ready, now.ready
+        yield self._mails, now.mails
+        yield self._reconciled, now.reconciled
+        yield self._differences, now.differences
+
+
+def _core_asset(satoshi: int | None, facts: ChainFacts) -> Decimal | None:
+    return None if satoshi is None else Decimal(satoshi).scaleb(-(facts.precision or 0))
 
 
 def _gauge(name: str, text: str, registry: CollectorRegistry, *labels: str) -> Gauge:

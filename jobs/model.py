@@ -44,6 +44,10 @@ MOVES: dict[State, frozenset[State]] = {
 PARTS = ("intake", "drain")
 
 
+#: What can be wrong, for longer than a moment (jobs/alerts.py).
+ALERTS = ("balance", "runway", "drain", "node", "failures", "queue", "reconcile")
+
+
 class Kind(StrEnum):
     """What a transaction carries."""
 
@@ -116,6 +120,7 @@ class Job:
     reason: str | None
     created_at: int  #: milliseconds since 1970, UTC
     updated_at: int
+    registered_at: int | None = None  #: when its account was first seen in a block
 
 
 @dataclass(frozen=True, slots=True)

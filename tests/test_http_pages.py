@@ -2,16 +2,19 @@
 
 import asyncio
 import sqlite3
+from dataclasses import replace
 from decimal import Decimal
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from handlers.render import core_amount, duration, host, iso_time
 from handlers.steps import steps_of
 from jobs.errors import Code
-from jobs.model import ChainFacts
+from jobs.ledger import Ledger
+from jobs.model import Alert, ChainFacts, Difference
 from tests.program import keys_of
 from tests.serving import CLIENT, FACTS, NOW, Serving, broadcast, pay, register, serving, settle
 from tests.support import run
@@ -103,7 +106,7 @@ def test_first_page_names_the_address_that_a_proxy_has(tmp_path: Path) -> None:
     [
         (ChainFacts(), "Chain: no node was reached yet"),
         (ChainFacts(trouble="node.example: refused <b>"), "Chain: node.example: refused <b>"),
-        (ChainFacts(balance=5_14940, fee=5_14941), "Registrar: its balance pays for 0 more signups"),
+        (ChainFacts(balance=5_14940, fee=5_14941, precision=5), "Balance: pays for 0 more signups"),
         (ChainFacts(head_block=7, head_time=NOW - 61), "Head: block 7 is 61 seconds old"),
     ],
 )
@@ -117,7 +120,7 @@ def test_pages_say_why_nobody_can_register(tmp_path: Path, path: str, facts: Cha
     run(scenario())
 
 
-@pytest.mark.parametrize(("part", "name"), [("intake", "Intake"), ("drain", "Registrar")])
+@pytest.mark.parametrize(("part", "name"), [("intake", "Intake"), ("drain", "Drain")])
 def test_pages_say_that_an_operator_paused(tmp_path: Path, part: str, name: str) -> None:
     async def scenario() -> None:
         async with serving(tmp_path) as served:
@@ -140,10 +143,13 @@ def test_status_shows_jobs_money_and_chain(tmp_path: Path) -> None:
             await served.ledger.fail({lost.number: (Code.ACCOUNT_EXISTS, "Account exists")})
             shown = (await page(served, "/status")).text
             for part in (
-                "1 registered, 3 accepted",
+                "3 accepted 1 registered",
                 "the oldest for 0 s",
-                "10,000 TEST pays for 660 signups; the fee is 5.14941 TEST",
-                "1,007 the head block, 2 s old; irreversible up to 1,000; from node.example:8090",
+                "0.0 s after it was accepted, one in two; 95 of 100 within 0.0 s",
+                "10,000 TEST pays for 651 signups; each costs 15.34941 TEST, 5.14941 TEST of it the fee",
+                "217 days at 3 signups in the last 24 hours",
+                "1,007 the head block, 2 s old; irreversible up to 1,000",
+                "connected to node.example:8090; 0 failovers",
                 "Failures of the last 24 hours account_exists 1",
                 "eve-3 failed account_exists",
                 f"bob-2 registered 1.2.{registered.number} 0 s ago",
@@ -260,9 +266,49 @@ def test_ready(tmp_path: Path) -> None:
                 "ledger": "writable",
                 "chain": "connected to node.example:8090",
                 "head": "block 1007 is 2 seconds old",
-                "registrar": "its balance pays for 1941 more signups",
+                "registrar": "faucet is a lifetime member",
+                "key": "signs for the registrar",
+                "balance": "pays for 1941 more signups",
+                "drain": "open",
                 "intake": "open",
+                "queue": "nobody waits",
             }
+
+    run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("change", "name", "text"),
+    [
+        ({"connected": False, "trouble": "node.example: on the chain 00…"}, "chain", "on the chain 00"),
+        ({"head_time": NOW - 61}, "head", "61 seconds old"),
+        ({"registrar_id": None}, "registrar", "no account faucet"),
+        ({"registrar_member": False}, "registrar", "not a lifetime member"),
+        ({"key_matches": False}, "key", "does not sign"),
+        ({"balance": 9 * 5_14941}, "balance", "pays for 9 more"),
+    ],
+)
+def test_not_ready(tmp_path: Path, change: dict[str, Any], name: str, text: str) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path, facts=replace(FACTS, **change), ready_signups=10) as served:
+            reply = await served.fetch("/readyz")
+            failing = {name: check["text"] for name, check in reply.body["checks"].items() if not check["ok"]}
+            assert (reply.status, list(failing)) == (503, [name])
+            assert text in failing[name]
+
+    run(scenario())
+
+
+def test_not_ready_while_a_signup_waits_too_long(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        time = float(NOW)
+        async with serving(tmp_path, clock=lambda: time, max_head_age=10_000) as served:
+            await served.accept("alice-1")
+            time += 300
+            assert (await served.fetch("/readyz")).status == 200
+            time += 1
+            reply = await served.fetch("/readyz")
+            assert reply.body["checks"]["queue"] == {"ok": False, "text": "the oldest signup has waited for 5 min"}
 
     run(scenario())
 
@@ -289,6 +335,8 @@ def test_metrics_of_the_chain(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with serving(tmp_path) as served:
             await served.accept("alice-1")
+            await trouble(served.ledger)
+            await served.see()
             text = (await served.fetch("/metrics")).body
             for line in (
                 "faucet_registrar_balance 10000.0",
@@ -298,6 +346,18 @@ def test_metrics_of_the_chain(tmp_path: Path) -> None:
                 "faucet_chain_head_age_seconds 2.0",
                 'faucet_jobs{state="queued"} 1.0',
                 'faucet_jobs{state="done"} 0.0',
+                "faucet_chain_failovers 0.0",
+                'faucet_paused{part="drain"} 1.0',
+                'faucet_paused{part="intake"} 0.0',
+                "faucet_oldest_job_seconds 0.0",
+                "faucet_signups_paid 1941.0",
+                "faucet_runway_days 1941.0",
+                "faucet_ready 0.0",
+                'faucet_alert{name="drain"} 1.0',
+                'faucet_alert{name="balance"} 0.0',
+                "faucet_mails_waiting 1.0",
+                "faucet_reconciled_block 7.0",
+                "faucet_differences 1.0",
             ):
                 assert line in text.splitlines()
             await served.see(ChainFacts())
@@ -306,10 +366,20 @@ def test_metrics_of_the_chain(tmp_path: Path) -> None:
     run(scenario())
 
 
-def damage(folder: Path) -> None:
+async def trouble(ledger: Ledger) -> None:
+    """Let everything be wrong that is not the chain's."""
+    await ledger.hold_drain("No money.")
+    alert = Alert("drain", "No money.", NOW, NOW, NOW)
+    await ledger.put_alerts([alert], ended=[], mails=[("subject", "body")])
+    number = await ledger.begin_reconciliation(1)
+    difference = Difference(5, "unknown_account", "bob-1", "The registrar registered bob-1.")
+    await ledger.put_compared(number, 1, 7, [difference], registrations=1, payments=0)
+
+
+def damage(folder: Path, table: str = "job_counts") -> None:
     """Take what the ledger needs away beneath it."""
     connection = sqlite3.connect(folder / "faucet.db")
-    connection.execute("DROP TABLE job_counts")
+    connection.execute(f"DROP TABLE {table}")
     connection.close()
 
 

@@ -51,6 +51,7 @@ def job_of(row: Row) -> Job:
         reason=row["reason"],
         created_at=row["created_at"],
         updated_at=row["updated_at"],
+        registered_at=row["registered_at"],
     )
 
 

@@ -1,0 +1,72 @@
+"""How the faucet is doing: what the status page and the operators' overview show."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from handlers.base import Parts
+from handlers.charts import DAY, MINUTE, Chart, chart
+from jobs.budget import runway_days, signup_cost, signups_paid
+from jobs.model import ChainFacts, State
+
+HOUR = 60  #: minutes in the first chart
+MONTH = 30  #: days in the second
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """All of it, at one moment."""
+
+    now: int  #: milliseconds since 1970, UTC
+    obstacles: Sequence[str]  #: why nobody can register now, a sentence each
+    facts: ChainFacts
+    head_age: float | None  #: seconds
+    counts: dict[State, int]
+    oldest: float | None  #: seconds that the oldest queued job has waited
+    by_minute: Chart
+    by_day: Chart
+    half_within: float | None  #: seconds from accepted to in a block, of one in two
+    most_within: float | None  #: … of 95 in 100
+    cost: int | None  #: satoshi that a signup costs now
+    signups: int | None  #: that the balance pays for
+    days: float | None  #: that it lasts
+    a_day: int  #: signups accepted in the last 24 hours
+    failures: dict[str, int]  #: in the last 24 hours, by code
+
+
+async def overview(parts: Parts) -> Overview:
+    """How it is now. Raises FaucetError `ledger_unavailable`."""
+    ledger, settings, facts = parts.ledger, parts.settings, parts.snapshot.facts
+    now = int(parts.clock() * 1000)
+    counts, oldest = await ledger.counts(), await ledger.oldest_waiting()
+    waits = sorted(await ledger.waits())
+    a_day = await ledger.accepted_in(now - DAY)
+    return Overview(
+        now=now,
+        obstacles=await obstacles(parts),
+        facts=facts,
+        head_age=None if facts.head_time is None else now / 1000 - facts.head_time,
+        counts={state: counts[state] for state in State},
+        oldest=None if oldest is None else (now - oldest) / 1000,
+        by_minute=chart(await ledger.per_minute(now - HOUR * MINUTE), until=now, size=MINUTE, count=HOUR),
+        by_day=chart(await ledger.per_day(now - MONTH * DAY), until=now, size=DAY, count=MONTH),
+        half_within=share_within(waits, 0.5),
+        most_within=share_within(waits, 0.95),
+        cost=signup_cost(facts, settings),
+        signups=signups_paid(facts, settings),
+        days=runway_days(facts, settings, a_day),
+        a_day=a_day,
+        failures=await ledger.failures_since(now - DAY),
+    )
+
+
+async def obstacles(parts: Parts) -> list[str]:
+    """Why nobody can register now, a sentence each; empty if everybody can."""
+    checks = await parts.readiness.checks()
+    return [f"{name.capitalize()}: {check.text}" for name, check in checks.items() if not check.ok]
+
+
+def share_within(waits: Sequence[int], share: float) -> float | None:
+    """Seconds within which `share` of `waits`, milliseconds in order, were over; None without any."""
+    if not waits:
+        return None
+    return waits[min(len(waits) - 1, int(share * len(waits)))] / 1000

@@ -1,0 +1,44 @@
+"""Columns of a chart, from what happened when."""
+
+import pytest
+
+from handlers.charts import DAY, MINUTE, chart, round_up
+from handlers.overview import share_within
+from jobs.model import Span
+
+NOW = 20_000 * DAY + 5 * MINUTE + 1
+
+
+def test_columns_end_with_the_span_of_now_and_have_no_gap() -> None:
+    shown = chart([], until=NOW, size=MINUTE, count=3)
+    start = NOW // MINUTE * MINUTE
+    assert [column.start for column in shown.columns] == [start - 2 * MINUTE, start - MINUTE, start]
+    assert [column.x for column in shown.columns] == [0, 10, 20]
+    assert (shown.width, shown.most, shown.accepted, shown.busy) == (30, 1, 0, [])
+
+
+def test_heights_are_shares_of_the_most() -> None:
+    start = NOW // DAY * DAY
+    shown = chart([Span(start - DAY, 40, 10, 0), Span(start, 0, 50, 3)], until=NOW, size=DAY, count=30)
+    before, last = shown.columns[-2:]
+    assert shown.most == 50
+    assert (before.accepted_height, before.registered_height) == (80, 20)
+    assert (last.accepted_height, last.registered_height) == (0, 100)
+    assert (shown.accepted, shown.registered) == (40, 60)
+    assert shown.busy == [last, before]
+
+
+def test_what_is_older_than_the_chart_is_left_out() -> None:
+    assert chart([Span(0, 9, 9, 0)], until=NOW, size=MINUTE, count=60).accepted == 0
+
+
+@pytest.mark.parametrize(("number", "most"), [(0, 1), (1, 1), (3, 5), (6, 10), (11, 20), (500, 500), (501, 1000)])
+def test_scale_ends_with_a_round_number(number: int, most: int) -> None:
+    assert round_up(number) == most
+
+
+def test_shares() -> None:
+    waits = [*range(0, 100_000, 1000)]
+    assert (share_within(waits, 0.5), share_within(waits, 0.95)) == (50, 95)
+    assert share_within([700], 0.95) == 0.7
+    assert share_within([], 0.5) is None
