@@ -19,7 +19,7 @@ from chain.dial import dial
 from chain.errors import LinkError, Refused
 from chain.keys import PrivateKey
 from chain.node import Node
-from handlers.commands import client, configured, ledger, mail
+from handlers.commands import client, configured, ledger, mail, passwords
 from handlers.processes import Stop, run_until_stopped, supervise_until_stopped
 from handlers.server import bind, url_of
 from handlers.service import HttpService
@@ -264,7 +264,7 @@ async def compare(settings: Settings, first: int | None, *, rebuild: bool) -> li
         return await ledger.differences()
 
 
-for command in (*client.COMMANDS, *ledger.COMMANDS, *mail.COMMANDS):
+for command in (*client.COMMANDS, *ledger.COMMANDS, *mail.COMMANDS, *passwords.COMMANDS):
     main.add_command(command)
 
 

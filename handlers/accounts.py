@@ -1,7 +1,6 @@
 """Signing up, and asking whether a name is free."""
 
 from handlers.base import ApiHandler
-from handlers.client import client_key
 from handlers.jobs import JobApiHandler
 from handlers.render import account_json, job_url, signup_json
 from jobs.errors import Code, FaucetError
@@ -56,19 +55,10 @@ class SignupHandler(JobApiHandler):
         settings = self.parts.settings
         payment = settings.payment
         return Limits(
-            address=self._address() if settings.restrict_ip else None,
+            address=self.client_address() if settings.restrict_ip else None,
             interval=settings.minIPAge,
             queue=settings.queue_limit,
             initial_balance=None if payment is None else f"{payment:f}",
-        )
-
-    def _address(self) -> str | None:
-        headers = self.request.headers
-        return client_key(
-            self.request.remote_ip or "",
-            headers.get_list("X-Forwarded-For"),
-            headers.get("X-Real-IP"),
-            self.parts.settings.trusted_proxies,
         )
 
     async def _try_out(self, signup: Signup) -> None:

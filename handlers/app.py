@@ -3,6 +3,7 @@
 from tornado.web import Application, RequestHandler
 
 from handlers.accounts import AccountHandler, SignupHandler
+from handlers.admin.routes import ROUTES as ADMIN_ROUTES
 from handlers.base import ApiNotFound, Parts
 from handlers.health import ChainHandler, HealthHandler, MetricsHandler, ReadyHandler
 from handlers.jobs import JobEventsHandler, JobHandler
@@ -28,6 +29,7 @@ ROUTES: tuple[tuple[str, type[RequestHandler]], ...] = (
     (r"/", IndexPage),
     (r"/status", StatusPage),
     (r"/jobs/([^/]+)", JobPage),
+    *ADMIN_ROUTES,
 )
 
 

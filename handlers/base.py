@@ -14,6 +14,8 @@ import msgspec
 from tornado.httputil import HTTPServerRequest
 from tornado.web import Application, HTTPError, RequestHandler, stream_request_body
 
+from handlers.admin.guard import Guard
+from handlers.client import client_key
 from handlers.errors import STATUS, error_body, error_of_status
 from handlers.in_flight import InFlight
 from handlers.readiness import Readiness
@@ -22,6 +24,7 @@ from jobs.config import Settings
 from jobs.errors import Code, FaucetError
 from jobs.ledger import Ledger
 from jobs.metrics import Metrics
+from jobs.passwords import session_key
 from jobs.signup import BODY_MOST
 from jobs.snapshot import Snapshot
 
@@ -51,9 +54,13 @@ class Parts:
     in_flight: InFlight = field(default_factory=InFlight)
     pages: Pages = field(default_factory=Pages)
     readiness: Readiness = field(init=False)
+    guard: Guard = field(init=False)
+    session_key: bytes = field(init=False)  #: what login cookies are signed with
 
     def __post_init__(self) -> None:
         self.readiness = Readiness(self.ledger, self.snapshot, self.settings, clock=self.clock)
+        self.guard = Guard(clock=self.clock)
+        self.session_key = session_key(self.settings.secret_key, self.settings.admin_password_hash)
 
 
 @stream_request_body
@@ -98,6 +105,16 @@ class Handler(RequestHandler):
     def data_received(self, chunk: bytes) -> None:
         """Collect the body. What is too much is read and forgotten, so that the client comes to read the reply."""
         self.body += chunk[: BODY_MOST + 1 - len(self.body)]
+
+    def client_address(self) -> str | None:
+        """What the limits of one client count: its address; None of one on this machine."""
+        headers = self.request.headers
+        return client_key(
+            self.request.remote_ip or "",
+            headers.get_list("X-Forwarded-For"),
+            headers.get("X-Real-IP"),
+            self.parts.settings.trusted_proxies,
+        )
 
     def compute_etag(self) -> str | None:
         """None: what is shown is live, a hash of each reply would buy nothing."""

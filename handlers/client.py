@@ -24,6 +24,17 @@ def client_key(peer: str, forwarded: Sequence[str], real_ip: str | None, trusted
     return _key(_client(address, hops, trusted))
 
 
+def is_https(peer: str, protocol: str, forwarded: Sequence[str], trusted: Sequence[Network]) -> bool:
+    """Whether the client's request came over HTTPS.
+
+    `forwarded` are the values of X-Forwarded-Proto, which only a trusted peer may set; the nearest proxy's is last.
+    """
+    address = _parse(peer)
+    if address is None or not _is_in(address, trusted):
+        return protocol == "https"
+    return [protocol, *_hops(forwarded)][-1].lower() == "https"
+
+
 def _client(peer: Address, hops: Sequence[str], trusted: Sequence[Network]) -> Address:
     """The first address from the right that is no proxy of ours; what stands left of it anyone could write."""
     client = peer

@@ -3,11 +3,12 @@
 import asyncio
 import gc
 import os
+import secrets
 import signal
 import socket
 import sys
 import tempfile
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
 from typing import Any
 
@@ -55,7 +56,10 @@ def supervise_until_stopped(program: str, settings: Settings, workers: int, list
     """
     with listener, tempfile.TemporaryDirectory(prefix="faucet-metrics-") as counts:
         with_ledger(settings, lambda ledger: ledger.check_writable())
-        begin = partial(start_worker, program, settings, counts)
+        # A login cookie of one process must be good for all, even if it is to end with the program.
+        secret = settings.secret_key or secrets.token_hex()
+        shared = {"PROMETHEUS_MULTIPROC_DIR": counts, "FAUCET_SECRET_KEY": secret}
+        begin = partial(start_worker, program, settings, shared)
         http = [Role(f"http-{number}", partial(begin, listener)) for number in range(workers)]
         supervisor = Supervisor(http, [Role("chain", begin)])
 
@@ -68,9 +72,9 @@ def supervise_until_stopped(program: str, settings: Settings, workers: int, list
 
 
 async def start_worker(
-    program: str, settings: Settings, counts: str, listener: socket.socket | None = None
+    program: str, settings: Settings, shared: Mapping[str, str], listener: socket.socket | None = None
 ) -> asyncio.subprocess.Process:
-    """A process that serves `listener`, or that owns the chain; the metrics of all are merged in the folder `counts`.
+    """A process that serves `listener`, or that owns the chain; its environment has what all processes share.
 
     It ends when this one does, however that happens: its standard input does.
     """
@@ -79,5 +83,5 @@ async def start_worker(
         sys.executable, *(f"-W{option}" for option in sys.warnoptions), program, "worker",
         "--config", str(settings.source), *(f"--listener={number}" for number in descriptors),
         stdin=asyncio.subprocess.PIPE, pass_fds=descriptors, start_new_session=True,
-        env={**os.environ, "PROMETHEUS_MULTIPROC_DIR": counts},
+        env={**os.environ, **shared},
     )  # fmt: skip

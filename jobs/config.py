@@ -124,7 +124,7 @@ class Settings:
     ready_signups: int = _key(values.whole(0, 10**9), 1, "signups that the balance must pay for to be ready")
     ready_queue_age: int = _key(values.whole(1, 10**6), 300, "seconds that the oldest signup may wait to be ready")
     secret_key: str | None = _key(values.optional(values.secret), None, "signs login cookies", repr=False)
-    admin_password_hash: str | None = _key(values.optional(values.secret), None, "opens /admin", repr=False)
+    admin_password_hash: str | None = _key(values.optional(values.password_hash), None, "opens /admin", repr=False)
     log_level: str = _key(values.one_of(*LOG_LEVELS), "info", "least important log lines to write")
     log_format: str = _key(values.one_of("text", "json"), "text", "of log lines: key=value, or a JSON object each")
     notes: tuple[str, ...] = ()  #: what the operator should know of the file, one sentence each

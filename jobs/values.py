@@ -8,6 +8,7 @@ from typing import Any
 from chain.keys import InvalidKeyError, PrivateKey, parse_public_key
 from chain.link import without_credentials
 from chain.names import name_problem
+from jobs.passwords import check_hash
 
 Parser = Callable[[Any], Any]
 Network = IPv4Network | IPv6Network
@@ -92,6 +93,15 @@ def wif(value: Any) -> str:
     try:
         PrivateKey.from_wif(secret(value))
     except InvalidKeyError as error:
+        raise ValueProblemError(str(error)) from None
+    return str(value)
+
+
+def password_hash(value: Any) -> str:
+    """The hash of a password."""
+    try:
+        check_hash(secret(value))
+    except ValueError as error:
         raise ValueProblemError(str(error)) from None
     return str(value)
 

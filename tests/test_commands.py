@@ -1,6 +1,7 @@
 """The command line beside a running server."""
 
 import asyncio
+import csv
 import json
 import socket
 import sys
@@ -126,6 +127,21 @@ def test_fail_tells_who_signed_up(tmp_path: Path) -> None:
             assert (await command("fail", *where, job_id, "--reason", "No spam, please."))[0] == 0
             job = (await service.fetch(f"/api/v1/jobs/{job_id}")).body["job"]
             assert (job["state"], job["code"], job["reason"]) == ("failed", "rejected", "No spam, please.")
+
+    run(scenario())
+
+
+def test_export_prints_what_is_searched_for_and_is_in_the_audit(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with dev_chain() as chain, faucet(tmp_path, chain.url, nobroadcast=True) as service:
+            for name in ("held-1", "held-2", "other-1"):
+                await service.sign_up(name)
+            where = ("--config", str(service.config))
+            code, output, _ = await command("export", *where, "--search", "held", "--by", "ann")
+            assert code == 0
+            assert [row["name"] for row in csv.DictReader(output.splitlines())] == ["held-1", "held-2"]
+            assert (await command("export", *where, "--state", "failed"))[1].count("\n") == 1
+            assert "ann" in (await command("audit", *where))[1]
 
     run(scenario())
 

@@ -17,6 +17,7 @@ from jobs.ledger import Ledger, LedgerError
 from jobs.ledger.book import IllegalMoveError, check_move
 from jobs.ledger.database import migrations, prepare
 from jobs.ledger.intake import _SITUATION
+from jobs.ledger.search import _OF_TRANSACTION, page_query
 from jobs.ledger.signing import TRANSACTION_SELECT
 from jobs.model import BlockEffects, Draft, Fate, Job, Kind, Limits, Signup, State, Transaction
 from tests.program import ROOT, keys_of
@@ -573,6 +574,11 @@ def test_commits_reach_the_disk(tmp_path: Path) -> None:
         "SELECT * FROM jobs WHERE id = ?",
         "SELECT * FROM jobs WHERE name = ? ORDER BY number DESC LIMIT 10",
         "SELECT * FROM jobs WHERE state = ? ORDER BY number DESC LIMIT 10",
+        page_query("TRUE", by_name=False, down=True),
+        page_query("TRUE", by_name=True, down=False),
+        page_query("state = ?", by_name=False, down=True),
+        page_query("account_id = ?", by_name=False, down=True),
+        page_query(_OF_TRANSACTION, by_name=False, down=True),
         "SELECT start FROM activity WHERE span = ? AND start >= ? ORDER BY start",
         "SELECT created_at FROM jobs WHERE registered_at IS NOT NULL ORDER BY registered_at DESC LIMIT ?",
         "SELECT code, count(*) FROM jobs WHERE updated_at >= ? AND state = 'failed' GROUP BY code",

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.books import read_books
-from tests.program import DevChainProgram, Faucet, dev_chain, on_chain
+from tests.operators import HASH, Operator
+from tests.program import DevChainProgram, Faucet, Reply, dev_chain, on_chain
 from tests.serving import turn
 from tests.support import run
 
@@ -105,6 +106,28 @@ def test_reply_that_is_held_hears_of_the_chain(tmp_path: Path) -> None:
         async with dev_chain() as chain, workers(tmp_path, chain) as service:
             replies = await asyncio.gather(*(service.sign_up(f"held-{n}", "/faucet?wait=30") for n in range(12)))
             assert {reply.body["job"]["state"] for reply in replies} <= {"registered", "done"}
+
+    run(scenario())
+
+
+class Door:
+    """The service as an operator's browser asks it."""
+
+    def __init__(self, service: Faucet) -> None:
+        self._service = service
+
+    async def fetch(self, path: str, **options: Any) -> Reply:
+        reply = await self._service.fetch(path, follow_redirects=False, **options)
+        return Reply(reply.status, reply.headers, reply.body.decode())
+
+
+def test_login_is_good_for_every_process(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with dev_chain() as chain, workers(tmp_path, chain, admin_password_hash=HASH) as service:
+            operator = Operator(Door(service))
+            await operator.log_in()
+            replies = await asyncio.gather(*(operator.see("/admin/jobs") for _ in range(40)))
+            assert {reply.status for reply in replies} == {200}
 
     run(scenario())
 

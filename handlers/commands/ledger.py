@@ -8,6 +8,7 @@ import click
 import msgspec
 
 from handlers.commands import configured, with_ledger
+from handlers.export import csv_of_jobs
 from handlers.render import job_json
 from handlers.terminal import print_audit, print_jobs
 from jobs.config import Settings
@@ -125,6 +126,21 @@ def resume(settings: Settings, part: str | None, by: str, reason: str) -> None:
 
 @click.command()
 @configured
+@click.option("--search", default="", help="A job's id, an account's, a transaction's, or how a name begins.")
+@click.option("--state", type=click.Choice([state.value for state in State]))
+@click.option("--by", default=user, show_default="you", help="Who does it, for the audit.")
+def export(settings: Settings, search: str, state: str | None, by: str) -> None:
+    """Print jobs as CSV: all, or those that a search finds."""
+
+    async def work(ledger: Ledger) -> None:
+        async for lines in csv_of_jobs(ledger, search, None if state is None else State(state), by=by):
+            click.echo(lines, nl=False)
+
+    with_ledger(settings, work)
+
+
+@click.command()
+@configured
 @click.option("--target", help="Only what was done to this job or part.")
 @click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="The newest so many.")
 def audit(settings: Settings, target: str | None, limit: int) -> None:
@@ -132,4 +148,4 @@ def audit(settings: Settings, target: str | None, limit: int) -> None:
     print_audit(with_ledger(settings, lambda ledger: ledger.audit(target=target, limit=limit)))
 
 
-COMMANDS = (init, jobs, retry, cancel, fail, pause, resume, audit)
+COMMANDS = (init, jobs, retry, cancel, fail, pause, resume, audit, export)

@@ -16,6 +16,7 @@ from jobs.ledger.noticing import Noticing
 from jobs.ledger.rebuilding import Rebuilding
 from jobs.ledger.recovering import Recovering
 from jobs.ledger.reports import Reports
+from jobs.ledger.search import Search
 from jobs.ledger.signing import Signing
 from jobs.ledger.steering import Steering
 
@@ -34,6 +35,7 @@ class Ledger(
     Board,
     Reports,
     Activity,
+    Search,
     Steering,
     Recovering,
     Comparing,

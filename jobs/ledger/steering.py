@@ -15,6 +15,14 @@ _FROM = {
 }
 
 
+_DEEDS = {"retry": State.QUEUED, "cancel": State.CANCELLED, "fail": State.FAILED}
+
+
+def deeds(state: State) -> list[str]:
+    """What an operator can do to a job in `state`."""
+    return [deed for deed, to in _DEEDS.items() if state in _FROM[to]]
+
+
 class Steering(Book):
     """Every deed says by whom, and why."""
 

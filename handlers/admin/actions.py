@@ -1,0 +1,92 @@
+"""What operators do: each form is acted on, then leads back to its page, which tells what came of it."""
+
+from handlers.admin.base import PATH, AdminForm
+from jobs.errors import Code, FaucetError
+
+REASON_MOST = 200  #: characters
+
+
+class Action(AdminForm):
+    """The base of what is done for a reason."""
+
+    async def act(self, operator: str, *path: str) -> None:
+        """Do it, or tell why not."""
+        try:
+            self.tell("good", await self.do(operator, *path))
+        except FaucetError as error:
+            self.tell("bad", error.sentence)
+        self.redirect(self.page(*path), status=303)
+
+    async def do(self, operator: str, *path: str) -> str:
+        """A sentence of what was done. Raises FaucetError."""
+        raise NotImplementedError
+
+    def page(self, *path: str) -> str:
+        """The address of the page that the form is on."""
+        raise NotImplementedError
+
+    def reason(self, *, needed: bool) -> str:
+        """Why it is done. Raises FaucetError bad_request if that is missing though `needed`, or too long."""
+        reason = self.get_body_argument("reason", "")
+        if needed and not reason:
+            raise FaucetError(Code.BAD_REQUEST, "Please give a reason: those who sign up are told it.", field="reason")
+        if len(reason) > REASON_MOST:
+            raise FaucetError(Code.BAD_REQUEST, f"A reason has at most {REASON_MOST} characters.", field="reason")
+        return reason
+
+
+class PauseAction(Action):
+    """Let the intake or the drain stand still."""
+
+    route = "admin_pause"
+
+    async def do(self, operator: str, *path: str) -> str:
+        """Pause the part that the address names."""
+        (part,) = path
+        await self.parts.ledger.pause(part, by=operator, reason=self.reason(needed=True))
+        await self.parts.snapshot.refresh()
+        return f"The {part} is paused."
+
+    def page(self, *_path: str) -> str:
+        """The first one."""
+        return PATH
+
+
+class ResumeAction(Action):
+    """Let the intake or the drain go on."""
+
+    route = "admin_resume"
+
+    async def do(self, operator: str, *path: str) -> str:
+        """Resume the part that the address names."""
+        (part,) = path
+        await self.parts.ledger.resume(part, by=operator, reason=self.reason(needed=False))
+        await self.parts.snapshot.refresh()
+        return f"The {part} goes on."
+
+    def page(self, *_path: str) -> str:
+        """The first one."""
+        return PATH
+
+
+class JobAction(Action):
+    """Retry, cancel or fail a job."""
+
+    route = "admin_job_action"
+
+    async def do(self, operator: str, *path: str) -> str:
+        """What the end of the address says."""
+        job_id, deed = path
+        ledger, reason = self.parts.ledger, self.reason(needed=deed != "retry")
+        if deed == "retry":
+            await ledger.retry([job_id], by=operator, reason=reason)
+            return "The job is queued again."
+        if deed == "cancel":
+            await ledger.cancel([job_id], by=operator, reason=reason)
+            return "The job is cancelled."
+        await ledger.fail_by_hand([job_id], by=operator, reason=reason)
+        return "The job is failed."
+
+    def page(self, *path: str) -> str:
+        """That of the job."""
+        return f"{PATH}/jobs/{path[0]}"

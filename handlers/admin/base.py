@@ -1,0 +1,162 @@
+"""What the pages of the operators share: who is there, their forms, and what they are told."""
+
+import re
+from datetime import timedelta
+from functools import cached_property
+from typing import Any
+from urllib.parse import urlencode
+
+from tornado.escape import parse_qs_bytes
+from tornado.web import HTTPError, create_signed_value, decode_signed_value
+
+from handlers.client import is_https
+from handlers.pages import PageHandler
+from jobs.errors import Code, FaucetError
+from jobs.signup import BODY_MOST
+
+PATH = "/admin"
+#: Only what these pages use.
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
+SESSION, SESSION_LASTS = "faucet_session", timedelta(hours=12)
+MESSAGE, MESSAGE_LASTS = "faucet_message", timedelta(minutes=1)
+_NUMBER = re.compile("[0-9]{1,18}")  #: no larger than SQLite's
+
+
+class AdminHandler(PageHandler):
+    """The base of all under /admin. Nothing here has CORS headers: no page of another site can read it."""
+
+    def set_default_headers(self) -> None:
+        """Stricter than those of the pages for everybody."""
+        super().set_default_headers()
+        self.set_header("Content-Security-Policy", POLICY)
+        self.set_header("Referrer-Policy", "no-referrer")
+
+    @cached_property
+    def operator(self) -> str | None:
+        """The name of who is logged in."""
+        return self._signed(SESSION, SESSION_LASTS)
+
+    def open_session(self, operator: str) -> None:
+        """Log `operator` in."""
+        self._sign(SESSION, operator, SESSION_LASTS)
+
+    def end_session(self) -> None:
+        """Log out."""
+        self.clear_cookie(SESSION)
+
+    def tell(self, tone: str, sentence: str) -> None:
+        """Show `sentence` on the next page; the tone is good or bad."""
+        self._sign(MESSAGE, f"{tone} {sentence}", MESSAGE_LASTS)
+
+    def set_cookie(self, name: str, value: str | bytes, *args: Any, **options: Any) -> None:
+        """Every cookie is for these pages only: no script reads it, and no other site makes a browser send it."""
+        ours = {"path": PATH, "httponly": True, "samesite": "Strict", "secure": self._is_https}
+        super().set_cookie(name, value, *args, **{**options, **ours})
+
+    def show(self, template: str, **values: Any) -> None:
+        """Finish with a page that also shows what there is to tell."""
+        tone, _, sentence = (self._signed(MESSAGE, MESSAGE_LASTS) or "").partition(" ")
+        if sentence:
+            self.clear_cookie(MESSAGE)
+        xsrf = self.xsrf_token.decode()
+        super().show(template, operator=self.operator, xsrf=xsrf, tone=tone, sentence=sentence, **values)
+
+    def refuse(self, sentence: str) -> None:
+        """Finish with status 403 and `sentence`."""
+        self.set_status(403)
+        self.show_error(FaucetError(Code.BAD_REQUEST, sentence))
+
+    def is_open(self) -> bool:
+        """Whether these pages are for this client at all; if not, the reply is made."""
+        if self.parts.settings.admin_password_hash is None:
+            self.set_status(404)
+            self.show("admin/closed.html")
+            return False
+        if not self._is_https and self.client_address() is not None:
+            self.refuse("These pages are shown over HTTPS only: nobody must overhear the password.")
+            return False
+        return True
+
+    def is_our_form(self) -> bool:
+        """Whether the body is a form of these pages; if not, the reply is made. Raises FaucetError too_large."""
+        if len(self.body) > BODY_MOST:
+            raise FaucetError(Code.TOO_LARGE, f"The form is larger than {BODY_MOST} bytes.")
+        # Tornado does so itself only where it collects the body.
+        self.request.body_arguments = parse_qs_bytes(bytes(self.body), keep_blank_values=True)
+        self.request.arguments.update(self.request.body_arguments)
+        try:
+            self.check_xsrf_cookie()
+        except HTTPError:
+            self.refuse("This form is too old. Please load its page again.")
+            return False
+        return True
+
+    @cached_property
+    def _is_https(self) -> bool:
+        request = self.request
+        forwarded = request.headers.get_list("X-Forwarded-Proto")
+        return is_https(request.remote_ip or "", request.protocol, forwarded, self.parts.settings.trusted_proxies)
+
+    def _sign(self, name: str, value: str, lasts: timedelta) -> None:
+        signed = create_signed_value(self.parts.session_key, name, value, clock=self.parts.clock)
+        self.set_cookie(name, signed, max_age=int(lasts.total_seconds()))
+
+    def _signed(self, name: str, lasts: timedelta) -> str | None:
+        """What our cookie `name` says; None without one, or if it is too old."""
+        cookie, days = self.get_cookie(name), lasts / timedelta(days=1)
+        value = decode_signed_value(self.parts.session_key, name, cookie, days, clock=self.parts.clock)
+        return None if value is None else value.decode()
+
+
+class AdminPage(AdminHandler):
+    """A page for operators."""
+
+    async def get(self, *path: str) -> None:
+        """The page, or the way to it."""
+        if not self.is_open():
+            return
+        if self.operator is None:
+            self.turn_away()
+        else:
+            await self.show_page(self.operator, *path)
+
+    head = get
+
+    async def show_page(self, operator: str, *path: str) -> None:
+        """Finish with the page. Raises FaucetError."""
+        raise NotImplementedError
+
+    def number(self, argument: str) -> int | None:
+        """The number of that name in the query; None without it. Raises FaucetError bad_request."""
+        text = self.get_query_argument(argument, "")
+        if not text:
+            return None
+        if not _NUMBER.fullmatch(text):
+            raise FaucetError(Code.BAD_REQUEST, f"'{argument}' must be a number.", field=argument)
+        return int(text)
+
+    def turn_away(self) -> None:
+        """Send who is not logged in to the login, which leads back."""
+        self.redirect(f"{PATH}?{urlencode({'next': self.request.uri})}", status=303)
+
+
+class AdminForm(AdminHandler):
+    """What operators send."""
+
+    methods = ("POST",)
+
+    async def post(self, *path: str) -> None:
+        """Do it, if an operator sent it from one of these pages."""
+        if not self.is_open() or not self.is_our_form():
+            return
+        if self.operator is None:
+            self.redirect(PATH, status=303)
+        else:
+            await self.act(self.operator, *path)
+
+    async def act(self, operator: str, *path: str) -> None:
+        """Do it, and finish. Raises FaucetError."""
+        raise NotImplementedError

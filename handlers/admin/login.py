@@ -1,0 +1,61 @@
+"""Logging in and out."""
+
+import re
+
+from handlers.admin.base import PATH, AdminForm, AdminPage
+
+NAME_MOST = 64  #: characters of an operator's name
+_OUR_PAGE = re.compile(r"/admin(?:[/?][!-~]*)?")
+
+
+class LoginPage(AdminPage):
+    """The base of the first page: who is not logged in sees the login instead."""
+
+    route = "admin"
+    methods = ("GET", "HEAD", "POST")
+
+    def turn_away(self) -> None:
+        """The login."""
+        self._show_login(self.get_query_argument("next", PATH))
+
+    async def post(self) -> None:
+        """Log in, and lead on. Raises FaucetError throttled after too many failures."""
+        if not self.is_open() or not self.is_our_form():
+            return
+        operator = self.get_body_argument("name", "")
+        if not 0 < len(operator) <= NAME_MOST or not operator.isprintable():
+            self._refuse_login(f"Please say who you are, in at most {NAME_MOST} characters.")
+        elif await self._knows_password():
+            await self.parts.ledger.note(who=operator, what="login")
+            self.open_session(operator)
+            self.redirect(self._next(), status=303)
+        else:
+            self._refuse_login("That password is wrong.")
+
+    async def _knows_password(self) -> bool:
+        hashed = self.parts.settings.admin_password_hash or ""
+        password = self.get_body_argument("password", "", strip=False)
+        return await self.parts.guard.admits(password, hashed, self.client_address())
+
+    def _refuse_login(self, problem: str) -> None:
+        self.set_status(403)
+        self._show_login(self._next(), problem=problem, name=self.get_body_argument("name", ""))
+
+    def _next(self) -> str:
+        """Where the login leads: never away from these pages."""
+        target = self.get_body_argument("next", PATH)
+        return target if _OUR_PAGE.fullmatch(target) else PATH
+
+    def _show_login(self, target: str, *, problem: str = "", name: str = "") -> None:
+        self.show("admin/login.html", next=target, problem=problem, name=name)
+
+
+class Logout(AdminForm):
+    """The end of a session."""
+
+    route = "admin_logout"
+
+    async def act(self, _operator: str, *_path: str) -> None:
+        """Log out."""
+        self.end_session()
+        self.redirect(PATH, status=303)

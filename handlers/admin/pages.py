@@ -1,0 +1,94 @@
+"""What operators see: the faucet's state, the jobs, one job with its whole way, and what was done."""
+
+from handlers.admin.base import AdminHandler, AdminPage
+from handlers.admin.login import LoginPage
+from handlers.admin.timeline import WHAT, timeline
+from handlers.overview import overview
+from jobs.errors import Code, FaucetError
+from jobs.ledger.steering import deeds
+from jobs.model import ENDED, PARTS, State
+
+DIFFERENCES = 20  #: between ledger and chain, on the dashboard
+ENTRIES = 50  #: of the audit, on a page
+ABOUT_ONE = 1000  #: entries of the audit about one job
+
+
+class Dashboard(LoginPage):
+    """Can it register now, and what stands still."""
+
+    async def show_page(self, _operator: str, *_path: str) -> None:
+        """The page."""
+        snapshot = self.parts.snapshot
+        # Another process may have paused or resumed a moment ago.
+        await snapshot.refresh()
+        pauses = {"intake": snapshot.intake, "drain": snapshot.drain}
+        ledger, view = self.parts.ledger, await overview(self.parts)
+        self.show(
+            "admin/dashboard.html",
+            pauses=pauses,
+            view=view,
+            facts=view.facts,
+            obstacles=view.obstacles,
+            alerts=await ledger.alerts(),
+            differences=await ledger.differences(DIFFERENCES),
+        )
+
+
+class JobsPage(AdminPage):
+    """Jobs, searched and page by page."""
+
+    route = "admin_jobs"
+
+    async def show_page(self, _operator: str, *_path: str) -> None:
+        """The page."""
+        text, state = searched(self)
+        before, after = self.number("before"), self.number("after")
+        found = await self.parts.ledger.search(text, state=state, before=before, after=after)
+        self.show("admin/jobs.html", found=found, text=text, state=state or "", states=list(State))
+
+
+class AdminJobPage(AdminPage):
+    """One job: what became of it and why, and what can be done."""
+
+    route = "admin_job"
+
+    async def show_page(self, _operator: str, *path: str) -> None:
+        """The page. Raises FaucetError not_found."""
+        ledger, facts = self.parts.ledger, self.parts.snapshot.facts
+        job = await ledger.job(path[0])
+        if job is None:
+            raise FaucetError(Code.NOT_FOUND, "There is no such job.")
+        signed = await ledger.signed_for(job)
+        audit = await ledger.audit(target=job.id, limit=ABOUT_ONE)
+        self.show(
+            "admin/job.html",
+            job=job,
+            events=timeline(job, signed, audit),
+            signed=signed,
+            what=WHAT,
+            deeds=deeds(job.state),
+            ended=job.state in ENDED,
+            facts=facts,
+        )
+
+
+class AuditPage(AdminPage):
+    """What operators did."""
+
+    route = "admin_audit"
+
+    async def show_page(self, _operator: str, *_path: str) -> None:
+        """The page."""
+        before = self.number("before")
+        entries = await self.parts.ledger.audit(before=before, limit=ENTRIES + 1)
+        older = entries[ENTRIES - 1].number if len(entries) > ENTRIES else None
+        self.show("admin/audit.html", entries=entries[:ENTRIES], before=before, older=older, parts=PARTS)
+
+
+def searched(handler: AdminHandler) -> tuple[str, State | None]:
+    """What is searched for: text, and state. Raises FaucetError bad_request."""
+    text, state = handler.get_argument("search", ""), handler.get_argument("state", "")
+    try:
+        return text, State(state) if state else None
+    except ValueError:
+        raise FaucetError(Code.BAD_REQUEST, "There is no such state.", field="state") from None

@@ -1,0 +1,20 @@
+"""The addresses of the operators' pages."""
+
+from tornado.web import RequestHandler
+
+from handlers.admin.actions import JobAction, PauseAction, ResumeAction
+from handlers.admin.export import ExportAction
+from handlers.admin.login import Logout
+from handlers.admin.pages import AdminJobPage, AuditPage, Dashboard, JobsPage
+
+ROUTES: tuple[tuple[str, type[RequestHandler]], ...] = (
+    (r"/admin", Dashboard),
+    (r"/admin/logout", Logout),
+    (r"/admin/(intake|drain)/pause", PauseAction),
+    (r"/admin/(intake|drain)/resume", ResumeAction),
+    (r"/admin/jobs", JobsPage),
+    (r"/admin/jobs/([^/]+)", AdminJobPage),
+    (r"/admin/jobs/([^/]+)/(retry|cancel|fail)", JobAction),
+    (r"/admin/export", ExportAction),
+    (r"/admin/audit", AuditPage),
+)

@@ -1,0 +1,190 @@
+"""What operators do on their pages."""
+
+import csv
+import io
+from pathlib import Path
+
+import pytest
+
+from handlers.export import COLUMNS, csv_of_jobs
+from jobs.errors import Code
+from jobs.model import Limits, Signup, State
+from tests.operators import operated
+from tests.program import keys_of
+from tests.serving import CLIENT, broadcast, register
+from tests.support import run
+from tests.test_http_pages import damage
+
+
+def test_paused_intake_refuses_signups_until_it_is_resumed(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with operated(tmp_path) as (served, operator):
+            page = await operator.do("/admin/intake/pause", reason="A new <node>.")
+            assert "The intake is paused." in page
+            assert "A new &lt;node&gt;." in page
+            assert "By ann" in page
+            assert (await served.fetch("/readyz")).status == 503
+            refused = await served.sign_up("alice-1", headers=CLIENT)
+            assert (refused.status, refused.body["error"]["code"]) == (503, "paused")
+            assert "The intake goes on." in await operator.do("/admin/intake/resume", reason="It is up.")
+            assert (await served.sign_up("alice-1", headers=CLIENT)).status == 200
+            kept = [(entry.who, entry.what, entry.target, entry.why) for entry in await served.ledger.audit()]
+            assert kept[:2] == [("ann", "resume", "intake", "It is up."), ("ann", "pause", "intake", "A new <node>.")]
+
+    run(scenario())
+
+
+def test_intake_and_drain_are_paused_apart(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with operated(tmp_path) as (served, operator):
+            await operator.do("/admin/drain/pause", reason="x")
+            assert (await served.ledger.pauses()).keys() == {"drain"}
+            await operator.do("/admin/intake/resume")
+            assert (await served.ledger.pauses()).keys() == {"drain"}
+
+    run(scenario())
+
+
+@pytest.mark.parametrize(("reason", "sentence"), [(" ", "Please give a reason"), ("x" * 201, "at most 200 characters")])
+def test_pause_needs_a_reason_that_can_be_told(tmp_path: Path, reason: str, sentence: str) -> None:
+    async def scenario() -> None:
+        async with operated(tmp_path) as (served, operator):
+            page = await operator.do("/admin/intake/pause", reason=reason)
+            assert (sentence in page, 'role="alert"' in page) == (True, True)
+            assert await served.ledger.pauses() == {}
+
+    run(scenario())
+
+
+def test_what_was_done_is_told_once(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with operated(tmp_path) as (_, operator):
+            assert "The drain goes on." in await operator.do("/admin/drain/resume")
+            assert "The drain goes on." not in (await operator.see("/admin")).body
+
+    run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("deed", "state", "code"), [("cancel", State.CANCELLED, "cancelled"), ("fail", State.FAILED, "rejected")]
+)
+def test_job_is_ended_and_retried(tmp_path: Path, deed: str, state: State, code: str) -> None:
+    async def scenario() -> None:
+        async with operated(tmp_path) as (served, operator):
+            job = await served.accept("alice-1")
+            page = await operator.do(f"/admin/jobs/{job.id}/{deed}", reason="No spam.")
+            assert f"The job is {state}." in page
+            ended = await served.job("alice-1")
+            assert (ended.state, ended.code, ended.reason) == (state, code, "No spam.")
+            assert "The job is queued again." in await operator.do(f"/admin/jobs/{job.id}/retry")
+            assert (await served.job("alice-1")).state is State.QUEUED
+            kept = [(entry.who, entry.what, entry.why) for entry in await served.ledger.audit(target=job.id)]
+            assert kept == [("ann", "retry", ""), ("ann", deed, "No spam.")]
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("deed", ["cancel", "fail", "retry"])
+def test_what_can_not_be_done_says_why(tmp_path: Path, deed: str) -> None:
+    async def scenario() -> None:
+        async with operated(tmp_path) as (served, operator):
+            job = await served.accept("alice-1")
+            await broadcast(served.ledger, job)
+            page = await operator.do(f"/admin/jobs/{job.id}/{deed}", reason="x")
+            assert "is broadcast, so it can&#39;t be" in page
+            assert (await served.job("alice-1")).state is State.BROADCAST
+
+    run(scenario())
+
+
+def test_retry_of_a_name_that_was_signed_up_anew(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with operated(tmp_path) as (served, operator):
+            job = await served.accept("alice-1")
+            await served.ledger.fail({job.number: (Code.CHAIN_REFUSED, "No.")})
+            await served.accept("alice-1")
+            page = await operator.do(f"/admin/jobs/{job.id}/retry")
+            assert "A newer signup has the name" in page
+
+    run(scenario())
+
+
+def test_export_is_a_table_of_what_was_searched(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with operated(tmp_path) as (served, operator):
+            for name in ("al-1", "al-2", "bo-1"):
+                job = await served.accept(name)
+            await register(served.ledger, await served.job("al-2"))
+            reply = await operator.send("/admin/export", search="al", state="")
+            assert (reply.status, reply.headers["Content-Disposition"]) == (200, 'attachment; filename="jobs.csv"')
+            assert reply.headers["Content-Type"].startswith("text/csv")
+            first, second = csv.DictReader(io.StringIO(reply.body))
+            assert (first["name"], first["state"], first["account_id"]) == ("al-1", "queued", "")
+            assert (second["name"], second["account_id"], second["block_num"]) == ("al-2", "1.2.2", "1002")
+            assert first["created_at"] == "2027-01-15T08:00:00.000Z"
+            assert not [key for key in keys_of("al-1").values() if key in reply.body]
+            assert job.id not in reply.body
+            (entry, _) = await served.ledger.audit()
+            assert (entry.who, entry.what, entry.why) == ("ann", "export", "al")
+
+    run(scenario())
+
+
+def test_export_of_a_state_that_is_none(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with operated(tmp_path) as (_, operator):
+            assert (await operator.send("/admin/export", state="lost")).status == 400
+
+    run(scenario())
+
+
+def test_no_cell_of_an_export_is_a_formula(tmp_path: Path) -> None:
+    """A spreadsheet would run it on the operator's machine."""
+    cells = ("=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "a=1", 'say "hi", twice')
+
+    async def scenario() -> list[str]:
+        async with operated(tmp_path) as (served, _):
+            for number, cell in enumerate(cells):
+                signup = Signup(f"al-{number}", **keys_of("al"), refcode=cell)
+                await served.ledger.accept(signup, Limits(None, 0, 100))
+            return [lines async for lines in csv_of_jobs(served.ledger, "al", None, by="ann")]
+
+    head, *rows = csv.reader(io.StringIO("".join(run(scenario())), newline=""))
+    assert tuple(head) == COLUMNS
+    shown = [row[COLUMNS.index("refcode")] for row in rows]
+    assert shown == [*(f"'{cell}" for cell in cells[:6]), *cells[6:]]
+
+
+def test_export_is_read_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("handlers.export.BATCH", 2)
+
+    async def scenario() -> list[str]:
+        async with operated(tmp_path) as (served, _):
+            for number in range(5):
+                await served.accept(f"al-{number}")
+            return [lines async for lines in csv_of_jobs(served.ledger, "", None, by="ann")]
+
+    parts = run(scenario())
+    assert [lines.count("\r\n") for lines in parts] == [1, 2, 2, 1]
+
+
+def test_export_that_breaks_off_does_not_look_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The ledger becomes unreadable while a slow client has taken a part."""
+    monkeypatch.setattr("handlers.export.BATCH", 5)
+
+    async def scenario() -> None:
+        async with operated(tmp_path) as (served, operator):
+            for number in range(100):
+                signup = Signup(f"al-{number}", **keys_of("al"), refcode="x" * 200_000)
+                await served.ledger.accept(signup, Limits(None, 0, 1000))
+            reader, writer = await served.connect()
+            writer.write(operator.form("/admin/export"))
+            begun = await reader.readexactly(5_000)
+            assert (b" 200 " in begun, b"x" * 1_000 in begun) == (True, True)
+            damage(tmp_path, "jobs")
+            rest = await reader.read()
+            writer.close()
+            assert len(rest) < 100 * 200_000
+            assert not rest.endswith(b"0\r\n\r\n")
+
+    run(scenario())
