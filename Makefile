@@ -8,8 +8,11 @@ SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 VENV_PACKAGE = $(shell $(PYTHON) -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')
 INSTALL_VENV = $(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq $(VENV_PACKAGE)
 
+# What the browser tests check accessibility with; they are skipped where there is no browser.
+AXE := $(if $(and $(shell command -v npm),$(shell command -v chromium)),tests/axe/node_modules/.package-lock.json)
+
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format bench lock clean
+.PHONY: help run test lint format bench screenshots lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -17,7 +20,7 @@ help: ## list the targets
 run: $(VENV)/.run ## set up, then serve on http://127.0.0.1:5000 with the embedded dev chain
 	$(BIN)/python faucet.py serve
 
-test: $(VENV)/.dev ## set up, then run every test
+test: $(VENV)/.dev $(AXE) ## set up, then run every test
 	$(BIN)/python -m pytest
 
 lint: $(VENV)/.dev ## ruff and mypy --strict
@@ -29,6 +32,9 @@ format: $(VENV)/.dev ## let ruff format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+screenshots: $(VENV)/.dev ## photograph every page into docs/screenshots (needs chromium and its driver)
+	$(BIN)/python -m tests.browser.screenshots
+
 bench: $(VENV)/.run ## measure, and print a table of figures and targets
 	$(BIN)/python -m bench
 
@@ -39,7 +45,7 @@ lock: ## resolve the dependencies anew (needs uv)
 	    pyproject.toml --group dev -o tests/requirements.lock
 
 clean: ## remove the virtual environment and caches
-	rm -rf $(VENV) .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .mypy_cache .ruff_cache .hypothesis tests/axe/node_modules
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -53,4 +59,8 @@ $(VENV)/.run: requirements.lock | $(VENV)/bin/python
 
 $(VENV)/.dev: tests/requirements.lock $(VENV)/.run
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r tests/requirements.lock
+	@touch $@
+
+tests/axe/node_modules/.package-lock.json: tests/axe/package-lock.json
+	cd tests/axe && npm ci --silent --no-audit --no-fund
 	@touch $@

@@ -1,0 +1,53 @@
+"""What is asynchronous, beside a browser that is not."""
+
+import asyncio
+import threading
+from collections.abc import Coroutine, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+GUARD = 60.0  #: seconds that bound what never ends
+
+
+class Beside:
+    """An event loop in a thread of its own."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+
+    def do(self, work: Coroutine[Any, Any, T]) -> T:
+        """What `work` returns."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(GUARD)
+
+    @contextmanager
+    def opened(self, context: AbstractAsyncContextManager[T]) -> Iterator[T]:
+        """What `context` gives, until the block ends."""
+        given = self.do(_enter(context))
+        try:
+            yield given
+        finally:
+            self.do(_leave(context))
+
+
+@contextmanager
+def beside() -> Iterator[Beside]:
+    """The loop, that ends with the block."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    try:
+        yield Beside(loop)
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+async def _enter(context: AbstractAsyncContextManager[T]) -> T:
+    return await context.__aenter__()
+
+
+async def _leave(context: AbstractAsyncContextManager[T]) -> None:
+    await context.__aexit__(None, None, None)

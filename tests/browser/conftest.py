@@ -1,0 +1,31 @@
+"""One browser for all tests of this folder, and a faucet for each module."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.browser.chromium import Browser, chromium, missing_programs
+from tests.browser.operator import HASH
+from tests.browser.site import Site, open_site
+
+
+@pytest.fixture(scope="session")
+def running() -> Iterator[Browser]:
+    for program in missing_programs():
+        pytest.skip(f"{program} is not installed")
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def site(running: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:  # noqa: ARG001  # without a browser nobody looks at it
+    with open_site(tmp_path_factory.mktemp("site"), admin_password_hash=HASH) as made:
+        yield made
+
+
+@pytest.fixture
+def browser(running: Browser, site: Site) -> Iterator[Browser]:
+    """The browser of a newcomer. Whatever the test does, no page may complain, or ask another host."""
+    running.start_anew()
+    yield running
+    assert running.problems(site.url) == []

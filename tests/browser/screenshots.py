@@ -1,0 +1,57 @@
+"""Photographs every page, as each device shows it by day and by night, of a faucet that is doing well.
+
+They go to docs/screenshots, where git keeps the two that the README shows.
+"""
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from jobs.model import State
+from tests.browser.beside import beside
+from tests.browser.chromium import LOOKS, Browser, chromium
+from tests.browser.month import FACTS, Clock, Month
+from tests.browser.operator import HASH, log_in
+from tests.program import ROOT
+from tests.serving import serving
+
+FOLDER = ROOT / "docs" / "screenshots"
+SCALES = {"phone": 1.0, "desktop": 0.75}  #: small files, in which everything can still be read
+PAGES = {"about": "/", "status": "/status", "error": "/nothing/here", "login": "/admin"}
+OPERATORS_PAGES = {"admin": "/admin", "admin-jobs": "/admin/jobs", "admin-audit": "/admin/audit"}
+
+
+def main() -> None:
+    """Take them all."""
+    FOLDER.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder, faucet_of_a_month(Path(folder)) as pages, chromium() as browser:
+        url, job_id = pages
+        photograph(browser, url, PAGES | {"job": f"/jobs/{job_id}"})
+        log_in(browser, url)
+        photograph(browser, url, OPERATORS_PAGES | {"admin-job": f"/admin/jobs/{job_id}"})
+
+
+def photograph(browser: Browser, url: str, pages: Mapping[str, str]) -> None:
+    """Take each of the pages, path by name, in every look."""
+    for page, path in pages.items():
+        browser.open(f"{url}{path}")
+        for look in LOOKS:
+            browser.look(look)
+            (FOLDER / f"{page}-{look}.png").write_bytes(browser.picture(SCALES[look.device]))
+
+
+@contextmanager
+def faucet_of_a_month(folder: Path) -> Iterator[tuple[str, str]]:
+    """The address of a faucet that has registered for a month, and the id of a job that is in a block."""
+    clock = Clock()
+    application = serving(folder, clock=clock, facts=FACTS, admin_password_hash=HASH)
+    with beside() as loop, loop.opened(application) as served:
+        loop.do(Month(served.ledger, clock).live())
+        loop.do(served.see(FACTS))
+        job, *_ = loop.do(served.ledger.jobs(state=State.REGISTERED, limit=1))
+        yield f"http://127.0.0.1:{served.port}", job.id
+
+
+if __name__ == "__main__":
+    main()

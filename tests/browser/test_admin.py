@@ -1,0 +1,117 @@
+"""What an operator does, in the browser."""
+
+from typing import Any
+
+import pytest
+
+from tests.browser.chromium import Browser
+from tests.browser.looks import assert_sound
+from tests.browser.operator import PASSWORD, log_in
+from tests.browser.site import Site
+from tests.support import data
+
+REFUSAL: dict[str, Any] = data("node-errors.json")["bad name 'Bad-Name1'"]["error"]
+
+
+def test_wrong_password_is_refused(browser: Browser, site: Site) -> None:
+    browser.open(f"{site.url}/admin")
+    browser.fill("name", "maria")
+    browser.fill("password", f"not {PASSWORD}")
+    browser.press("Log in")
+    assert "password" in browser.text("[role=alert]")
+    assert_sound(browser)
+    browser.open(f"{site.url}/admin/jobs")
+    assert browser.texts("[name=password]")
+    log_in(browser, site.url)
+    browser.wait_text("You are logged in as maria.")
+
+
+@pytest.mark.parametrize("key", ["name", "id", "account_id", "transaction_id"])
+def test_job_is_found(browser: Browser, site: Site, key: str) -> None:
+    name = f"find-{key.replace('_', '-')}-1"
+    job = site.job(site.sign_up(name), until="done")
+    log_in(browser, site.url)
+    browser.open(f"{site.url}/admin/jobs")
+    browser.fill("search", job[key])
+    browser.press("Search")
+    assert len(browser.texts("tbody tr")) == 1
+    browser.follow(name)
+    assert browser.address == f"{site.url}/admin/jobs/{job['id']}"
+    browser.wait_text(job["transaction_id"])
+
+
+def test_failed_job_is_retried_and_done(browser: Browser, site: Site) -> None:
+    site.control("fault", {"on": "broadcast_transaction", "do": "refuse", "times": 1, "error": REFUSAL})
+    job_id = site.sign_up("retry-1")
+    site.job(job_id, until="failed")
+    log_in(browser, site.url)
+    browser.open(f"{site.url}/admin/jobs/{job_id}")
+    browser.fill("reason", "The node was mended.")
+    browser.press("Retry")
+    browser.wait_text("The job is queued again.")
+    browser.wait(lambda: browser.text("#live .tag") == "done")
+    browser.wait_text("The node was mended.")
+    assert_sound(browser)
+
+
+def test_paused_intake_refuses_signups_until_it_is_resumed(browser: Browser, site: Site) -> None:
+    log_in(browser, site.url)
+    browser.fill("reason", "A new node is being set up.", "#intake")
+    browser.press("Pause intake")
+    browser.wait_text("A new node is being set up.")
+    refused = site.post("paused-1")
+    assert (refused.status, refused.body["error"]["code"]) == (503, "paused")
+    assert int(refused.headers["Retry-After"]) > 0
+    for page in ("/", "/status"):
+        browser.open(f"{site.url}{page}")
+        browser.wait_text("A new node is being set up.", ".state.bad")
+    browser.open(f"{site.url}/admin")
+    browser.press("Resume intake")
+    assert site.post("paused-1").status == 200
+
+
+def test_paused_drain_leaves_signups_queued_until_it_is_resumed(browser: Browser, site: Site) -> None:
+    log_in(browser, site.url)
+    browser.fill("reason", "The key is being changed.", "#drain")
+    browser.press("Pause drain")
+    job_id = site.sign_up("waiting-1")
+    site.let_blocks_pass(5)
+    assert site.job(job_id, until="queued")["attempts"] == 0
+    browser.press("Resume drain")
+    site.job(job_id, until="done")
+
+
+def test_reason_stays_while_the_page_refreshes_itself(browser: Browser, site: Site) -> None:
+    """Also when what is around it changes."""
+    log_in(browser, site.url)
+    browser.fill("reason", "A reason that takes long to type", "#drain")
+    site.do(site.ledger.pause("intake", by="shell", reason="Paused elsewhere."))
+    browser.wait_text("Paused elsewhere.")
+    assert browser.script("return document.querySelector('#drain [name=reason]').value").startswith("A reason")
+    site.do(site.ledger.resume("intake", by="shell"))
+
+
+def test_unfolded_text_stays_unfolded_while_the_job_moves(browser: Browser, site: Site) -> None:
+    site.control("stall", True)
+    job_id = site.sign_up("unfolded-1")
+    site.job(job_id, until="broadcast")
+    log_in(browser, site.url)
+    browser.open(f"{site.url}/admin/jobs/{job_id}")
+    browser.click("summary")
+    assert '"unfolded-1"' in browser.text("details pre")
+    site.control("stall", False)
+    browser.wait(lambda: browser.text("#live .tag") == "done")
+    assert '"unfolded-1"' in browser.text("details pre")
+
+
+def test_page_of_an_ended_session_becomes_the_login(browser: Browser, site: Site) -> None:
+    log_in(browser, site.url)
+    browser.forget_cookies()
+    browser.wait(lambda: browser.texts("[name=password]"))
+
+
+def test_log_out_ends_the_session(browser: Browser, site: Site) -> None:
+    log_in(browser, site.url)
+    browser.press("Log out")
+    browser.open(f"{site.url}/admin/jobs")
+    assert browser.texts("[name=password]")

@@ -1,0 +1,36 @@
+"""The browser notices what pages must not do."""
+
+from tests.browser.chromium import LOOKS, Browser
+
+BAD_PAGE = """data:text/html,<!doctype html><title>Bad</title>
+<p style="width: 3000px">Wide</p><img src="http://elsewhere.example/picture.png">"""
+
+
+def test_faults_of_a_page_are_seen(running: Browser) -> None:
+    running.start_anew()
+    running.open(BAD_PAGE)
+    running.script("console.error('a mistake')")
+    assert any(violation.startswith("image-alt") for violation in running.violations())
+    assert running.scrolls_sideways()
+    problems = running.problems("http://127.0.0.1")
+    assert "http://elsewhere.example/picture.png" in problems
+    assert any("ERR_NAME_NOT_RESOLVED" in problem for problem in problems)
+    assert any("a mistake" in problem for problem in problems)
+
+
+def test_page_is_seen_as_each_device_sees_it(running: Browser) -> None:
+    running.open("data:text/html,<meta name=viewport content=width=device-width>")
+    seen = []
+    for look in LOOKS:
+        running.look(look)
+        seen.append(running.script("return [innerWidth, matchMedia('(prefers-color-scheme: dark)').matches]"))
+    assert seen == [[look.width, look.scheme == "dark"] for look in LOOKS]
+
+
+def test_scripts_of_a_page_can_be_kept_from_running(running: Browser) -> None:
+    page = "data:text/html,<p>still</p><script>document.querySelector('p').textContent = 'moved'</script>"
+    running.open(page)
+    assert running.text("p") == "moved"
+    with running.without_scripts():
+        running.open(page)
+        assert running.text("p") == "still"

@@ -1,0 +1,23 @@
+"""What pytest says at the end: which programs were missing, so that tests were skipped."""
+
+import re
+from collections import Counter
+from collections.abc import Generator, Iterable
+
+import pytest
+
+_REASON = re.compile(r"(?:Skipped: )?(.+) is not installed")
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Generator[None, None, None]:
+    yield
+    skipped = terminalreporter.stats.get("skipped", [])
+    for program, tests in sorted(_missing(skipped).items()):
+        terminalreporter.write_line(f"Not tested, as {program} is not installed: {tests} tests.", yellow=True)
+
+
+def _missing(skipped: Iterable[pytest.TestReport]) -> Counter[str]:
+    """How many tests were skipped for want of each program."""
+    reasons = (report.longrepr[2] for report in skipped if isinstance(report.longrepr, tuple))
+    return Counter(match[1] for reason in reasons if (match := _REASON.fullmatch(reason)))
