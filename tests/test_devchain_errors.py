@@ -9,8 +9,8 @@ import pytest
 from chain.devchain import DevChain
 from chain.devchain.settings import published_key
 from chain.keys import format_public_key
-from chain.refusals import read_refusal
 from chain.packing import Operation
+from chain.refusals import read_refusal
 from chain.transactions import Reference
 from tests.devchain import (
     PLAIN,

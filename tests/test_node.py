@@ -10,9 +10,9 @@ import pytest
 from chain.errors import BadReply, Refused
 from chain.fees import AccountCreateFee, TransferFee
 from chain.node import Account, Asset, Head, Node
+from chain.packing import ACCOUNT_CREATE, TRANSFER
 from chain.protocol import Session
 from chain.refusals import Cause
-from chain.packing import ACCOUNT_CREATE, TRANSFER
 from chain.transactions import CORE_ASSET, parse_time, transfer
 from tests.support import data, run
 
