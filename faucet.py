@@ -56,7 +56,7 @@ class Service:
             if listener is not None:
                 opened.enter_context(listener)
             nodes = await self._open_chain(opened) if chain else None
-            ledger = await self._ledger_class.open(self._settings.ledger)
+            self._ledger = ledger = await self._ledger_class.open(self._settings.ledger)
             opened.push_async_callback(ledger.close)
             metrics = Metrics()
             if listener is not None:
@@ -65,6 +65,10 @@ class Service:
             if nodes is not None:
                 await self._own(*nodes, ledger, metrics)
             self._opened = opened.pop_all()
+
+    async def check(self) -> None:
+        """Raises FaucetError `ledger_unavailable` where the ledger can't be read."""
+        await self._ledger.counts()
 
     async def stop(self) -> None:
         """Answer what was accepted, finish the drain in hand, close everything."""
@@ -127,7 +131,7 @@ def serve_until_stopped(service: Service, host: str, port: int) -> None:
             announce(service.dev_chain)
         return service.stop
 
-    asyncio.run(run_until_stopped(start))
+    asyncio.run(run_until_stopped(start, check=service.check))
 
 
 def announce(dev_chain: DevChain) -> None:

@@ -8,7 +8,7 @@ import signal
 import socket
 import sys
 import tempfile
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from functools import partial
 from typing import Any
 
@@ -17,6 +17,7 @@ import click
 from handlers.commands import with_ledger
 from handlers.server import url_of
 from jobs.config import Settings
+from jobs.notify import READY, STOPPING, keep_alive, notify
 from jobs.supervisor import Role, Supervisor
 
 COLLECT_AFTER = 50_000  #: objects made and not yet gone
@@ -24,8 +25,16 @@ COLLECT_AFTER = 50_000  #: objects made and not yet gone
 Stop = Callable[[], Coroutine[Any, Any, None]]
 
 
-async def run_until_stopped(start: Callable[[], Coroutine[Any, Any, Stop]], *, parent: int | None = None) -> None:
-    """Start something, and call what that returned when SIGTERM or SIGINT comes, or the pipe `parent` ends."""
+async def run_until_stopped(
+    start: Callable[[], Coroutine[Any, Any, Stop]],
+    *,
+    parent: int | None = None,
+    check: Callable[[], Awaitable[object]] | None = None,
+) -> None:
+    """Start something, and call what that returned when SIGTERM or SIGINT comes, or the pipe `parent` ends.
+
+    With a `check`, systemd hears that it is ready, is alive as long as the check passes, and stops.
+    """
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -34,8 +43,20 @@ async def run_until_stopped(start: Callable[[], Coroutine[Any, Any, Stop]], *, p
         loop.add_reader(parent, stopped.set)
     stop = await start()
     spare_the_collector()
-    await stopped.wait()
+    if check is None:
+        await stopped.wait()
+    else:
+        await tell_until(stopped, check)
     await stop()
+
+
+async def tell_until(stopped: asyncio.Event, check: Callable[[], Awaitable[object]]) -> None:
+    """Tell systemd how the program is until it is to stop."""
+    notify(READY)
+    alive = asyncio.create_task(keep_alive(check), name="watchdog")
+    await stopped.wait()
+    alive.cancel()
+    notify(STOPPING)
 
 
 def spare_the_collector() -> None:
@@ -68,7 +89,8 @@ def supervise_until_stopped(program: str, settings: Settings, workers: int, list
             click.echo(f"listening on {url_of(listener)}")
             return supervisor.stop
 
-        asyncio.run(run_until_stopped(start))
+        # What can go wrong beside a hanging loop is looked after by the supervisor itself.
+        asyncio.run(run_until_stopped(start, check=partial(asyncio.sleep, 0)))
 
 
 async def start_worker(

@@ -167,7 +167,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
     parsed = {key: _parse(path, key, value, lines.get(key)) for key, value in given.items()}
     # Who registers also refers, unless somebody else is named.
     parsed.setdefault("default_referrer", parsed.get("registrar", DEV_REGISTRAR))
-    settings = Settings(**{**parsed, **_paths(path, parsed)}, notes=tuple(notes), source=path.absolute())
+    settings = Settings(**{**parsed, **_paths(path, parsed, environ)}, notes=tuple(notes), source=path.absolute())
     problem = _contradiction(settings, given)
     if problem is not None:
         key, sentence = problem
@@ -239,12 +239,12 @@ def _where(path: Path, line: int | None) -> str:
     return path.name if line is None else f"{path.name}:{line}"
 
 
-def _paths(path: Path, parsed: Mapping[str, Any]) -> dict[str, Path]:
-    """The keys that are paths: they are relative to the file."""
+def _paths(path: Path, parsed: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, Path]:
+    """The keys that are paths: they are relative to the file, that of the key to systemd's credentials if it has any."""
     defaults = {"ledger": "faucet.db", "devchain_data": "devchain.journal"}
     named = {key: parsed.get(key, default) for key, default in defaults.items()}
     if "wif_file" in parsed:
-        named["wif_file"] = parsed["wif_file"]
+        named["wif_file"] = Path(environ.get("CREDENTIALS_DIRECTORY", "")) / parsed["wif_file"]
     return {key: path.absolute().parent / value for key, value in named.items()}
 
 

@@ -142,6 +142,15 @@ def test_key_in_a_file_of_its_own(tmp_path: Path) -> None:
         load_text(tmp_path, f"wif_file: registrar.wif\nwif: {REGISTRAR_WIF}")
 
 
+def test_key_among_the_credentials_of_a_service(tmp_path: Path) -> None:
+    credentials = tmp_path / "credentials"
+    credentials.mkdir()
+    (credentials / "registrar.wif").write_text(REGISTRAR_WIF)
+    config = tmp_path / "config.yaml"
+    config.write_text("wif_file: registrar.wif\n")
+    assert load(config, {"CREDENTIALS_DIRECTORY": str(credentials)}).wif == REGISTRAR_WIF
+
+
 def test_every_key_is_described() -> None:
     assert [key for key, _, description in describe() if not description] == []
 

@@ -3,6 +3,8 @@
 import getpass
 import os
 from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
 
 import click
 import msgspec
@@ -13,6 +15,7 @@ from handlers.render import job_json
 from handlers.terminal import print_audit, print_jobs
 from jobs.config import Settings
 from jobs.ledger import Ledger
+from jobs.ledger.backup import back_up, forget_old_backups
 from jobs.model import PARTS, State
 
 
@@ -148,4 +151,24 @@ def audit(settings: Settings, target: str | None, limit: int) -> None:
     print_audit(with_ledger(settings, lambda ledger: ledger.audit(target=target, limit=limit)))
 
 
-COMMANDS = (init, jobs, retry, cancel, fail, pause, resume, audit, export)
+@click.command()
+@configured
+@click.argument("to", type=click.Path(path_type=Path))
+@click.option(
+    "--keep", type=click.IntRange(1), default=14, show_default=True, help="Copies to keep, if TO is a folder."
+)
+def backup(settings: Settings, to: Path, keep: int) -> None:
+    """Copy the ledger while it is used: to the file TO, or with the time in its name to the folder TO."""
+    if not to.is_dir():
+        back_up(settings.ledger, to)
+        click.echo(f"{to} is a whole copy of the ledger")
+        return
+    stem = settings.ledger.stem
+    copy = to / f"{stem}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.db"
+    back_up(settings.ledger, copy)
+    for old in forget_old_backups(to, f"{stem}-*Z.db", keep):
+        click.echo(f"{old} is deleted")
+    click.echo(f"{copy} is a whole copy of the ledger")
+
+
+COMMANDS = (init, jobs, retry, cancel, fail, pause, resume, audit, export, backup)

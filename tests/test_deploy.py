@@ -1,0 +1,236 @@
+"""What deploy/ holds works with this program: tried where the programs are there that it is made for."""
+
+import asyncio
+import json
+import os
+import re
+import shutil
+import ssl
+import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from tornado.httpclient import AsyncHTTPClient, HTTPResponse
+
+from jobs.config import Settings, load
+from jobs.model import ALERTS
+from tests.program import ROOT, Faucet, faucet, keys_of
+from tests.support import run
+from tests.test_mail import free_port
+
+DEPLOY = ROOT / "deploy"
+OPTIONS = {"nobroadcast": True}
+
+
+def needs(program: str) -> None:
+    if shutil.which(program) is None:
+        pytest.skip(f"{program} is not installed")
+
+
+def checked(*command: str | Path, cwd: Path = ROOT) -> str:
+    """The output of a command that must succeed."""
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def metrics_of(expressions: str) -> set[str]:
+    return set(re.findall(r"faucet_[a-z_]+", expressions))
+
+
+def expressions() -> str:
+    dashboard = json.loads((DEPLOY / "grafana/dashboard.json").read_text())
+    rules = yaml.safe_load((DEPLOY / "prometheus/alerts.yml").read_text())
+    shown = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    return "\n".join([*shown, *(rule["expr"] for group in rules["groups"] for rule in group["rules"])])
+
+
+def test_every_metric_of_dashboard_and_rules_is_exported(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with faucet(tmp_path, "ws://127.0.0.1:1", **OPTIONS) as service:
+            text = (await service.fetch("/metrics")).body.decode()
+            exported = {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE")}
+            used = {re.sub(r"_(bucket|count|sum)$", "", name) for name in metrics_of(expressions())}
+            assert used - exported - {name.removesuffix("_total") for name in exported} == set()
+
+    run(scenario())
+
+
+def test_rules_and_their_tests() -> None:
+    needs("promtool")
+    folder = DEPLOY / "prometheus"
+    checked("promtool", "check", "config", "prometheus.yml", cwd=folder)
+    assert "SUCCESS" in checked("promtool", "test", "rules", "alerts.test.yml", cwd=folder)
+
+
+def test_every_rule_has_a_test() -> None:
+    rules = yaml.safe_load((DEPLOY / "prometheus/alerts.yml").read_text())
+    tests = yaml.safe_load((DEPLOY / "prometheus/alerts.test.yml").read_text())
+    tried = {test["alertname"] for group in tests["tests"] for test in group["alert_rule_test"]}
+    assert {rule["alert"] for group in rules["groups"] for rule in group["rules"]} == tried
+
+
+def test_rules_and_mails_point_to_symptoms_of_the_runbook() -> None:
+    runbook = (ROOT / "docs/operations.md").read_text()
+    named = set(re.findall(r"docs/operations\.md#([a-z]+)", (DEPLOY / "prometheus/alerts.yml").read_text()))
+    for symptom in named | set(ALERTS):
+        assert f'<a id="{symptom}"></a>' in runbook
+
+
+def test_systemd_units_are_sound_and_sandboxed() -> None:
+    needs("systemd-analyze")
+    units = [path for path in (DEPLOY / "systemd").iterdir() if path.suffix in (".service", ".timer")]
+    done = subprocess.run(["systemd-analyze", "verify", *units], capture_output=True, text=True, check=False)
+    complaints = [line for line in done.stderr.splitlines() if str(DEPLOY) in line or "faucet" in line]
+    assert [line for line in complaints if "/opt/faucet" not in line] == []
+    verdict = checked("systemd-analyze", "security", "--offline=true", DEPLOY / "systemd/faucet.service")
+    exposure = re.search(r"Overall exposure level for faucet.service: ([0-9.]+)", verdict)
+    assert exposure is not None
+    assert float(exposure[1]) < 2
+
+
+def test_containers_have_what_they_name() -> None:
+    """Where there is no Docker, at least nothing is missing."""
+    folder = DEPLOY / "docker"
+    copied = re.findall(r"^COPY (?!--from)(.*) \S+$", (folder / "Dockerfile").read_text(), re.MULTILINE)
+    for source in " ".join(copied).split():
+        assert (ROOT / source).exists()
+        assert f"!{source}" in (folder / "Dockerfile.dockerignore").read_text().splitlines()
+    services = yaml.safe_load((folder / "compose.yaml").read_text())["services"]
+    mounts = [mount for service in services.values() for mount in service.get("volumes", ())]
+    for source in (mount.split(":")[0] for mount in mounts if mount.startswith(".")):
+        assert (folder / source).exists()
+    assert load(folder / "config.yaml", {}).uses_devchain
+
+
+def certificate(folder: Path) -> tuple[Path, Path]:
+    made, key = folder / "fullchain.pem", folder / "privkey.pem"
+    checked("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", made, "-days", "2",
+            "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost")  # fmt: skip
+    return made, key
+
+
+def site(folder: Path, upstream: str, port: int) -> str:
+    """The site as it is deployed, but for names, ports and places."""
+    text = (DEPLOY / "nginx/faucet.conf").read_text()
+    made, key = certificate(folder)
+    for old, new in (
+        ("server 127.0.0.1:5000;", f"server {upstream.removeprefix('http://')};"),
+        ("listen 443 ssl http2;", f"listen 127.0.0.1:{port} ssl http2;"),
+        ("listen 80;", f"listen 127.0.0.1:{free_port()};"),
+        ("/etc/letsencrypt/live/faucet.example.org/fullchain.pem", str(made)),
+        ("/etc/letsencrypt/live/faucet.example.org/privkey.pem", str(key)),
+        ("faucet.example.org", "localhost"),
+    ):
+        assert old in text
+        text = text.replace(old, new)
+    return re.sub(r"^ *listen \[::\].*\n", "", text, flags=re.MULTILINE)
+
+
+@asynccontextmanager
+async def nginx(folder: Path, upstream: str) -> AsyncIterator[int]:
+    """An nginx with the site in front of `upstream`, until the block ends; its port."""
+    port = free_port()
+    (folder / "site.conf").write_text(site(folder, upstream, port))
+    paths = "".join(
+        f"{name}_temp_path {folder}/{name};\n" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    (folder / "nginx.conf").write_text(
+        # Its workers give up root's rights, and could not write into the test's folder.
+        f"{'user root;' if os.geteuid() == 0 else ''} daemon off; pid {folder}/nginx.pid; error_log {folder}/error.log; events {{}}\n"
+        f"http {{ access_log off; {paths} include {folder}/site.conf; }}\n"
+    )
+    process = await asyncio.create_subprocess_exec("nginx", "-p", folder, "-c", folder / "nginx.conf")
+    try:
+        while not await _answers(port):
+            pass
+        yield port
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+async def _answers(port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except ConnectionError:
+        return False
+    writer.close()
+    return True
+
+
+async def ask(folder: Path, port: int, path: str, **options: Any) -> HTTPResponse:
+    context = ssl.create_default_context(cafile=str(folder / "fullchain.pem"))
+    url = f"https://localhost:{port}{path}"
+    return await AsyncHTTPClient().fetch(url, raise_error=False, ssl_options=context, **options)
+
+
+def signup_of(name: str) -> str:
+    return json.dumps({"account": {"name": name, **keys_of(name)}})
+
+
+@asynccontextmanager
+async def served(folder: Path, **settings: Any) -> AsyncIterator[tuple[Faucet, int]]:
+    needs("nginx")
+    service = Faucet(folder, {"reply_wait_max": 1, **OPTIONS, **settings})
+    await service.start()
+    try:
+        async with nginx(folder, service.url) as port:
+            yield service, port
+    finally:
+        await service.stop()
+
+
+def test_signup_through_nginx(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with served(tmp_path) as (_, port):
+            forged = {"X-Forwarded-For": "198.51.100.7"}
+            first = await ask(
+                tmp_path, port, "/api/v1/accounts?wait=1", method="POST", body=signup_of("alice-1"), headers=forged
+            )
+            assert first.code == 200
+            assert first.headers["Access-Control-Allow-Origin"] == "*"
+            job = json.loads(first.body)["job"]
+            events = await ask(tmp_path, port, "/status")
+            assert b"alice-1" in events.body
+            assert (await ask(tmp_path, port, job["url"])).code == 200
+            assert (await ask(tmp_path, port, "/admin")).code == 404
+
+    run(scenario())
+
+
+def test_body_that_is_too_large_for_nginx(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with served(tmp_path) as (_, port):
+            for size in (20_000, 200_000):
+                reply = await ask(tmp_path, port, "/faucet", method="POST", body="x" * size)
+                assert (reply.code, json.loads(reply.body)["error"]["code"]) == (413, "too_large")
+                assert reply.headers["Access-Control-Allow-Origin"] == "*"
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("path", ["/api/v1/accounts", "/faucet", "/faucet/api/v1/accounts", "/bob/api/v1/accounts"])
+def test_wallets_understand_that_the_faucet_is_down(tmp_path: Path, path: str) -> None:
+    async def scenario() -> None:
+        async with served(tmp_path) as (service, port):
+            await service.stop()
+            reply = await ask(tmp_path, port, path, method="POST", body=signup_of("alice-1"))
+            assert (reply.code, json.loads(reply.body)["error"]["code"]) == (503, "overloaded")
+            assert reply.headers["Access-Control-Allow-Origin"] == "*"
+            assert int(reply.headers["Retry-After"]) > 0
+            assert reply.headers["X-Request-ID"]
+            before = await ask(tmp_path, port, path, method="OPTIONS")
+            assert (before.code, before.headers["Access-Control-Allow-Origin"]) == (204, "*")
+
+    run(scenario())
+
+
+def test_replies_are_held_longer_by_nginx_than_by_the_faucet() -> None:
+    text = (DEPLOY / "nginx/faucet.conf").read_text()
+    waits = [int(seconds) for seconds in re.findall(r"proxy_read_timeout (\d+)s", text)]
+    assert min(waits) > Settings().reply_wait_max
