@@ -139,9 +139,10 @@ async def nginx(folder: Path, upstream: str) -> AsyncIterator[int]:
     paths = "".join(
         f"{name}_temp_path {folder}/{name};\n" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
+    # Its workers would give up root's rights, and could not write into the test's folder.
+    user = "user root;" if os.geteuid() == 0 else ""
     (folder / "nginx.conf").write_text(
-        # Its workers give up root's rights, and could not write into the test's folder.
-        f"{'user root;' if os.geteuid() == 0 else ''} daemon off; pid {folder}/nginx.pid; error_log {folder}/error.log; events {{}}\n"
+        f"{user} daemon off; pid {folder}/nginx.pid; error_log {folder}/error.log; events {{}}\n"
         f"http {{ access_log off; {paths} include {folder}/site.conf; }}\n"
     )
     process = await asyncio.create_subprocess_exec("nginx", "-p", folder, "-c", folder / "nginx.conf")
