@@ -4,88 +4,17 @@ import asyncio
 import json
 import os
 import re
-import shutil
-import socket
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from jobs.config import load, table
+from tests.documents import commands_of, free_port, is_run_in_ci, make_clone, serving, shell
 from tests.program import REGISTRAR_WIF, ROOT, Program
 from tests.support import run
 
 README = (ROOT / "README.md").read_text()
-
-#: Stand in for programs that a bare machine lacks, as far as the README uses them.
-STAND_INS = {
-    "sqlite3": """
-import sqlite3, sys
-for row in sqlite3.connect(sys.argv[1]).execute(sys.argv[2]): print(*row, sep="|")
-""",
-    "curl": """
-import sys, urllib.request
-url, _, header, _, body = sys.argv[1:]
-request = urllib.request.Request(url, body.encode(), dict([header.split(": ", 1)]))
-print(urllib.request.urlopen(request).read().decode())
-""",
-}
-
-
-def commands() -> list[str]:
-    """The commands of the README's shell blocks, without their comments."""
-    blocks = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
-    text = "\n".join(re.sub(r"\s+# .*", "", block) for block in blocks)
-    return re.findall(r"(?:[^\n']|'[^']*')+", text)
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
-def make_clone(folder: Path, port: int) -> None:
-    """The project as a newcomer has it, but for the ports."""
-    for entry in ROOT.iterdir():
-        if entry.name not in ("config.yaml", ".venv", ".git", "faucet.db", "devchain.journal"):
-            (folder / entry.name).symlink_to(entry)
-    (folder / ".venv").symlink_to(sys.prefix)
-    config = (ROOT / "config.yaml").read_text()
-    config = config.replace("port: 5000", f"port: {port}").replace("devchain_port: 8090", "devchain_port: 0")
-    (folder / "config.yaml").write_text(config)
-    (folder / "bin").mkdir()
-    for name, source in STAND_INS.items():
-        if shutil.which(name) is None:
-            (folder / "bin" / name).write_text(f"#!{sys.executable}{source}")
-            (folder / "bin" / name).chmod(0o755)
-
-
-@asynccontextmanager
-async def serving(folder: Path) -> AsyncIterator[tuple[int, list[str]]]:
-    """What `make run` serves, in `folder`: its port, and what it said."""
-    port = free_port()
-    make_clone(folder, port)
-    program = await Program.start("serve", "--config", str(folder / "config.yaml"), lines=3)
-    try:
-        yield port, program.lines
-    finally:
-        await program.stop()
-
-
-async def shell(command: str, folder: Path) -> tuple[int, str]:
-    """Exit code and output of a command."""
-    path = f"{folder / 'bin'}:{os.environ['PATH']}"
-    process = await asyncio.create_subprocess_shell(
-        command, cwd=folder, env={**os.environ, "PATH": path}, stdout=asyncio.subprocess.PIPE
-    )
-    output, _ = await process.communicate()
-    return process.returncode or 0, output.decode()
-
-
-def is_run_in_ci(command: str) -> bool:
-    return command.startswith("make ")
 
 
 def serves(command: str) -> bool:
@@ -95,7 +24,7 @@ def serves(command: str) -> bool:
 def test_every_command_runs(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with serving(tmp_path) as (port, _):
-            for command in commands():
+            for command in commands_of(README):
                 if serves(command):
                     continue
                 real = f"make -n {command[5:]}" if is_run_in_ci(command) else command
@@ -105,7 +34,7 @@ def test_every_command_runs(tmp_path: Path) -> None:
     run(scenario(), guard=120)
 
 
-@pytest.mark.parametrize("command", [command for command in commands() if serves(command)])
+@pytest.mark.parametrize("command", [command for command in commands_of(README) if serves(command)])
 def test_every_server_starts(tmp_path: Path, command: str) -> None:
     async def scenario() -> None:
         make_clone(tmp_path, free_port())
@@ -124,7 +53,7 @@ def test_signup_has_the_reply_that_is_shown(tmp_path: Path) -> None:
 
     async def scenario() -> None:
         async with serving(tmp_path) as (port, _):
-            curl = next(command for command in commands() if command.startswith("curl"))
+            curl = next(command for command in commands_of(README) if command.startswith("curl"))
             code, output = await shell(curl.replace("5000", str(port), 1), tmp_path)
             reply = json.loads(output)
             assert code == 0
@@ -140,7 +69,7 @@ def test_account_of_the_readme_is_read_and_paid_by_an_ordinary_client(tmp_path: 
 
     async def scenario() -> None:
         async with serving(tmp_path) as (port, lines):
-            curl = next(command for command in commands() if command.startswith("curl"))
+            curl = next(command for command in commands_of(README) if command.startswith("curl"))
             _, output = await shell(curl.replace("5000", str(port), 1), tmp_path)
             account = json.loads(output)["account"]
             url, chain_id = (line.rsplit(" ", 1)[1] for line in lines[1:])
