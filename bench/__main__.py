@@ -8,13 +8,14 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 from tornado.httpclient import AsyncHTTPClient
 
+from bench.figure import Figure
+from bench.pages import measure_pages
 from tests.books import read_books
 from tests.chainside import chain_side
 from tests.program import DevChainProgram, Faucet, on_chain, start_dev_chain
@@ -22,16 +23,6 @@ from tests.program import DevChainProgram, Faucet, on_chain, start_dev_chain
 SINGLE = 200  #: signups one after the other
 CROWD = 1000  #: signups of the crowd
 AT_ONCE = 50  #: of them posted side by side
-
-
-@dataclass(frozen=True)
-class Figure:
-    """One line of the table."""
-
-    what: str
-    reached: str
-    target: str
-    met: bool
 
 
 @asynccontextmanager
@@ -139,7 +130,8 @@ async def main() -> None:
         "met",
         title=f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}",
     )
-    for figure in [*await measure_single(), *await measure_crowd(), *await measure_costs()]:
+    parts = (measure_single, measure_crowd, measure_costs, measure_pages)
+    for figure in [figure for part in parts for figure in await part()]:
         table.add_row(figure.what, figure.reached, figure.target, "yes" if figure.met else "NO")
     Console(width=110).print(table)
 

@@ -1,0 +1,45 @@
+"""How long the server takes for each page with a million jobs in the ledger."""
+
+import asyncio
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+from bench.figure import Figure
+from bench.million import make_ledger
+from tests.operators import HASH, Operator
+from tests.serving import NOW, Serving, serving
+
+JOBS = 1_000_000
+TIMES = 15  #: that each page is asked for
+MOST = 50.0  #: milliseconds at the median
+
+PAGES = (
+    "/", "/status", "/readyz", "/metrics", "/jobs/{id}", "/api/v1/jobs/{id}", "/api/v1/accounts/name-500",
+    "/admin", "/admin/jobs", "/admin/jobs?state=failed", "/admin/jobs?search=name-12345", "/admin/jobs?search=name-1",
+    "/admin/jobs?search=1.2.54321", "/admin/jobs/{id}", "/admin/audit",
+)  # fmt: skip
+
+
+async def measure_pages() -> list[Figure]:
+    """The median of each page, in the process that serves."""
+    with tempfile.TemporaryDirectory() as folder:
+        await asyncio.to_thread(make_ledger, Path(folder) / "faucet.db", JOBS, now=NOW)
+        async with serving(Path(folder), admin_password_hash=HASH) as served:
+            operator = Operator(served)
+            await operator.log_in()
+            return [await _measure(served, operator, page) for page in PAGES]
+
+
+async def _measure(served: Serving, operator: Operator, page: str) -> Figure:
+    path = page.format(id=f"{JOBS // 2:032x}")
+    seconds = []
+    for _ in range(TIMES):
+        start = time.perf_counter()
+        reply = await (operator.see(path) if path.startswith("/admin") else served.fetch(path))
+        seconds.append(time.perf_counter() - start)
+        if reply.status != 200:
+            raise AssertionError(f"{path}: {reply.status}")
+    median = statistics.median(seconds) * 1000
+    return Figure(f"{page} with {JOBS:,} jobs", f"{median:.1f} ms", f"{MOST:.0f} ms", median <= MOST)
