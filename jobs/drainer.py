@@ -15,7 +15,7 @@ from jobs.errors import FaucetError
 from jobs.funding import Funding
 from jobs.ledger import Ledger
 from jobs.metrics import Metrics
-from jobs.model import Job, Pause
+from jobs.model import Job, Pause, Unfunded
 from jobs.registering import Registering
 from jobs.sender import Sender
 from jobs.situation import Identity, Situation
@@ -49,7 +49,7 @@ class Drainer:
         self._identity = identity  # None until a node was met
         self._sender = Sender(link=link, node=node, ledger=ledger, metrics=metrics)
         self._registering = Registering(node=node, ledger=ledger, sender=self._sender, metrics=metrics)
-        self._funding = Funding(node=node, ledger=ledger, sender=self._sender)
+        self._funding = Funding(node=node, sender=self._sender)
         self._woken = asyncio.Event()
         self._stopping = False
 
@@ -93,7 +93,7 @@ class Drainer:
         if pause is not None and pause.by != "faucet":
             return
         unfunded, queued = await self._ledger.unfunded(BATCH), await self._ledger.queued(BATCH)
-        if not (unfunded or queued or pause):
+        if not (unfunded.jobs or queued or pause):
             return
         reference = await self._reference(head)
         if reference is None:
@@ -125,7 +125,7 @@ class Drainer:
         parameters, balance = await asyncio.gather(self._node.parameters(), self._node.balance(registrar.id))
         return Situation(identity, self._settings, head, parameters, accounts, balance, reference)
 
-    async def _send(self, unfunded: list[Job], queued: list[Job], situation: Situation) -> str | None:
+    async def _send(self, unfunded: Unfunded, queued: list[Job], situation: Situation) -> str | None:
         """Pay and register; the obstacle that the node named on the way, if any."""
         spent = await self._funding.fund(unfunded, situation)
         return await self._registering.register(queued, replace(situation, balance=situation.balance - spent))

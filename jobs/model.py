@@ -124,6 +124,14 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
+class Unfunded:
+    """Jobs whose initial balance is to be paid, and the last block followed at the moment they were read."""
+
+    jobs: tuple[Job, ...]
+    last_block: tuple[int, str] | None  #: number and id; None where there are no jobs
+
+
+@dataclass(frozen=True, slots=True)
 class Draft:
     """A signed transaction about to be written ahead, with the jobs that its operations serve, in order."""
 

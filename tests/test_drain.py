@@ -328,3 +328,34 @@ def test_fates_of_transactions_end_as_they_must(tmp_path: Path) -> None:
             assert await side.node.balance(job.account_id or "") == 150_000
 
     run(scenario())
+
+
+def test_fork_amid_a_drain_pays_nobody_else(tmp_path: Path) -> None:
+    """The accounts change their ids after the drain has read them: what it signs then is for the old fork only."""
+
+    async def scenario() -> None:
+        async with chain_side(tmp_path) as side:
+            await side.block()
+            await side.accept("first-1", balance="2")
+            await side.drainer.drain()
+            await side.accept("second-1", balance="3")
+            await side.drainer.drain()
+            await side.block()
+            looked = side.node.accounts
+
+            async def look_after_a_fork(names: Any) -> Any:
+                side.node.accounts = looked  # type: ignore[method-assign]
+                side.chain.control.orphan(1, keep=True, reverse=True)
+                await side.block()
+                return await looked(names)
+
+            side.node.accounts = look_after_a_fork  # type: ignore[method-assign]  # what happens between two calls
+            await side.drainer.drain()
+            await side.block(60 + 2 * LAG)
+            await side.drainer.drain()
+            await side.block(1 + LAG)
+            accounts = await side.node.accounts(["first-1", "second-1"])
+            assert [await side.node.balance(account.id) for account in accounts if account] == [200_000, 300_000]
+            assert await side.states() == [State.DONE] * 2
+
+    run(scenario())

@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, closing
 from dataclasses import replace
 from pathlib import Path
@@ -66,7 +66,7 @@ async def code_of(attempt: Any) -> Code | None:
     return None
 
 
-def draft(kind: Kind, jobs: list[Job], tag: str, *, expiration: int = 100, reference: int = 0) -> Draft:
+def draft(kind: Kind, jobs: Sequence[Job], tag: str, *, expiration: int = 100, reference: int = 0) -> Draft:
     numbers = tuple(job.number for job in jobs)
     return Draft(kind, f"id-{tag}", f"sig-{tag}", "{}", reference, expiration, numbers, (5,) * len(numbers))
 
@@ -381,7 +381,7 @@ class Walk:
         await self._record(Kind.REGISTRATION, await self.ledger.queued(9))
 
     async def fund(self) -> None:
-        await self._record(Kind.FUNDING, await self.ledger.unfunded(9))
+        await self._record(Kind.FUNDING, (await self.ledger.unfunded(9)).jobs)
 
     async def include(self) -> None:
         live = await self.ledger.live()
@@ -408,7 +408,7 @@ class Walk:
             guilty = {job: (Code.CHAIN_REFUSED, "no") for job in entry.jobs if self.random.random() < 0.3}
             await self.ledger.refuse(entry, guilty=guilty)
 
-    async def _record(self, kind: Kind, jobs: list[Job]) -> None:
+    async def _record(self, kind: Kind, jobs: Sequence[Job]) -> None:
         if jobs:
             self.signed += 1
             await self.ledger.record_signed([draft(kind, jobs, str(self.signed))])

@@ -8,7 +8,7 @@ import aiosqlite
 from jobs.errors import Code
 from jobs.ledger.book import JOB_SELECT, Book, as_list, job_of, settle_states
 from jobs.ledger.database import Row
-from jobs.model import Draft, Fate, Job, Kind, Transaction
+from jobs.model import Draft, Fate, Job, Kind, Transaction, Unfunded
 
 TRANSACTION_SELECT = """
     SELECT transactions.*,
@@ -35,15 +35,25 @@ class Signing(Book):
         )
         return [job_of(row) for row in rows]
 
-    async def unfunded(self, limit: int) -> list[Job]:
-        """The oldest `limit` jobs whose account is in a block and whose initial balance is not signed."""
+    async def unfunded(self, limit: int) -> Unfunded:
+        """The oldest `limit` jobs whose account is in a block and whose initial balance is not signed.
+
+        The last block comes with them, read at once: on another fork their accounts have other ids, and what
+        refers to this block can't be.
+        """
         rows = await self._database.read(
-            f"{JOB_SELECT} WHERE jobs.state = 'registered' AND jobs.initial_balance IS NOT NULL "
-            "AND jobs.funding IS NULL AND (jobs.registration IS NOT NULL OR jobs.irreversible) "
-            "ORDER BY jobs.number LIMIT ?",
+            f"""
+            SELECT due.*, last.number AS last_number, last.id AS last_id
+            FROM ({JOB_SELECT} WHERE jobs.state = 'registered' AND jobs.initial_balance IS NOT NULL
+                  AND jobs.funding IS NULL AND (jobs.registration IS NOT NULL OR jobs.irreversible)
+                  ORDER BY jobs.number LIMIT ?) AS due
+            CROSS JOIN (SELECT number, id FROM blocks ORDER BY number DESC LIMIT 1) AS last
+            ORDER BY due.number
+            """,
             (limit,),
         )
-        return [job_of(row) for row in rows]
+        last = (rows[0]["last_number"], rows[0]["last_id"]) if rows else None
+        return Unfunded(tuple(job_of(row) for row in rows), last)
 
     async def record_signed(self, drafts: Sequence[Draft]) -> list[Transaction]:
         """Put signed transactions on disk, and their jobs in broadcast or funding, before anything is sent.
