@@ -25,7 +25,7 @@ FACTS = replace(
     OTHER_FACTS, balance=21_403_27000, head_block=HEAD, irreversible_block=HEAD - LAG,
     registrar_member=True, key_matches=True, node="wss://node.example",
 )  # fmt: skip
-PEOPLE = ("ada", "alan", "anita", "barbara", "claude", "dennis", "edsger", "frances", "grace", "hedy", "ken", "radia")
+PEOPLE = ("ada", "alan", "anita", "barbara", "george", "dennis", "edsger", "frances", "grace", "hedy", "ken", "radia")
 NO_LIMITS = Limits(None, 0, 10**9)
 
 
