@@ -240,7 +240,7 @@ def _where(path: Path, line: int | None) -> str:
 
 
 def _paths(path: Path, parsed: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, Path]:
-    """The keys that are paths: they are relative to the file, that of the key to systemd's credentials if it has any."""
+    """The keys that are paths: relative to the file, that of the private key to systemd's credentials if it has any."""
     defaults = {"ledger": "faucet.db", "devchain_data": "devchain.journal"}
     named = {key: parsed.get(key, default) for key, default in defaults.items()}
     if "wif_file" in parsed:
