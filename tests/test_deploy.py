@@ -177,6 +177,7 @@ def signup_of(name: str) -> str:
 @asynccontextmanager
 async def served(folder: Path, **settings: Any) -> AsyncIterator[tuple[Faucet, int]]:
     needs("nginx")
+    needs("openssl")
     service = Faucet(folder, {"reply_wait_max": 1, **OPTIONS, **settings})
     await service.start()
     try:

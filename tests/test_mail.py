@@ -1,6 +1,7 @@
 """Mails reach a real mail server, once it is there, and nobody else sees the password."""
 
 import asyncio
+import shutil
 import socket
 import ssl
 import subprocess
@@ -42,6 +43,8 @@ def free_port() -> int:
 @pytest.fixture
 def tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
     """A server's context, whose certificate this process trusts."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed")
     certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", certificate,

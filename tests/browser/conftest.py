@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.browser.chromium import Browser, chromium, missing_programs
-from tests.browser.operator import HASH
 from tests.browser.site import Site, open_site
+from tests.operators import HASH
 
 
 @pytest.fixture(scope="session")

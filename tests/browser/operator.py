@@ -1,12 +1,9 @@
 """Somebody who may steer the faucet."""
 
-from jobs.passwords import Cost, hash_password
 from tests.browser.chromium import Browser
+from tests.operators import PASSWORD
 
 NAME = "maria"
-PASSWORD = "correct horse battery staple"
-#: A quick hash: what makes a guess dear is tested elsewhere.
-HASH = hash_password(PASSWORD, cost=Cost(log_n=4, r=8, p=1))
 
 
 def log_in(browser: Browser, url: str) -> None:

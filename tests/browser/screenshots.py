@@ -12,7 +12,8 @@ from jobs.model import State
 from tests.browser.beside import beside
 from tests.browser.chromium import LOOKS, Browser, chromium
 from tests.browser.month import FACTS, Clock, Month
-from tests.browser.operator import HASH, log_in
+from tests.browser.operator import log_in
+from tests.operators import HASH
 from tests.program import ROOT
 from tests.serving import serving
 

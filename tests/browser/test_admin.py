@@ -6,8 +6,9 @@ import pytest
 
 from tests.browser.chromium import Browser
 from tests.browser.looks import assert_sound
-from tests.browser.operator import PASSWORD, log_in
+from tests.browser.operator import log_in
 from tests.browser.site import Site
+from tests.operators import PASSWORD
 from tests.support import data
 
 REFUSAL: dict[str, Any] = data("node-errors.json")["bad name 'Bad-Name1'"]["error"]
