@@ -12,7 +12,7 @@ INSTALL_VENV = $(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq $(VE
 AXE := $(if $(and $(shell command -v npm),$(shell command -v chromium)),tests/axe/node_modules/.package-lock.json)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format bench screenshots lock clean
+.PHONY: help run test lint format bench chaos screenshots lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -31,6 +31,9 @@ lint: $(VENV)/.dev ## ruff and mypy --strict
 format: $(VENV)/.dev ## let ruff format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+chaos: $(VENV)/.dev ## kill and disturb everything for long, then compare the books: make chaos CHAOS='--seed 7'
+	$(BIN)/python -m tests.chaos $(CHAOS)
 
 screenshots: $(VENV)/.dev ## photograph every page into docs/screenshots (needs chromium and its driver)
 	$(BIN)/python -m tests.browser.screenshots

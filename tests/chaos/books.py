@@ -1,0 +1,131 @@
+"""The three books, read without a line of the faucet: what the ledger's file and what the chain's blocks say."""
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from websockets.asyncio.client import ClientConnection, connect
+
+ACCOUNT_CREATE, TRANSFER = 5, 0  #: numbers of the operations (operations.hpp)
+
+
+@dataclass(frozen=True)
+class Registration:
+    """An account that the registrar registered."""
+
+    name: str
+    account_id: str
+    keys: dict[str, str]  #: as a signup has them
+    fee: int  #: satoshi
+    signature: str  #: of its transaction
+
+
+@dataclass(frozen=True)
+class Payment:
+    """What the registrar sent to an account."""
+
+    account_id: str
+    amount: int  #: satoshi
+    fee: int
+    signature: str
+
+
+@dataclass
+class ChainBook:
+    """What the registrar did, by the blocks, and what it has left."""
+
+    registrations: list[Registration] = field(default_factory=list)
+    payments: list[Payment] = field(default_factory=list)
+    blocks: dict[str, int] = field(default_factory=dict)  #: number of the block, by signature of a transaction
+    balance: int = 0  #: satoshi
+
+    @property
+    def spent(self) -> int:
+        """Fees and payments together, satoshi."""
+        registrations = sum(registration.fee for registration in self.registrations)
+        return registrations + sum(payment.fee + payment.amount for payment in self.payments)
+
+
+@dataclass(frozen=True)
+class LedgerBook:
+    """The rows of the ledger."""
+
+    jobs: list[dict[str, Any]]
+    transactions: list[dict[str, Any]]
+
+
+def read_ledger(path: Path) -> LedgerBook:
+    """The book in the file `path`."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.row_factory = sqlite3.Row
+        return LedgerBook(
+            [dict(row) for row in connection.execute("SELECT * FROM jobs")],
+            [dict(row) for row in connection.execute("SELECT * FROM transactions")],
+        )
+
+
+async def read_chain(url: str, registrar_id: str) -> ChainBook:
+    """The book of the node at `url`, block by block."""
+    async with connect(url, max_size=None, compression=None, proxy=None) as socket:
+        node = _Node(socket)
+        book = ChainBook(balance=await node.balance(registrar_id))
+        for number in count(1):
+            block = await node.ask("get_block", number)
+            if block is None:
+                return book
+            for transaction in block["transactions"]:
+                _enter(book, transaction, number, registrar_id)
+    raise AssertionError("a chain has an end")
+
+
+async def read_balance(url: str, account_id: str) -> int:
+    """What the account has now, satoshi."""
+    async with connect(url, proxy=None) as socket:
+        return await _Node(socket).balance(account_id)
+
+
+class _Node:
+    """Asks one thing after another."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self._socket = socket
+
+    async def ask(self, method: str, *arguments: Any) -> Any:
+        await self._socket.send(json.dumps({"id": 1, "method": "call", "params": [0, method, arguments]}))
+        return json.loads(await self._socket.recv())["result"]
+
+    async def balance(self, account_id: str) -> int:
+        (core,) = await self.ask("get_account_balances", account_id, ["1.3.0"])
+        return int(core["amount"])
+
+
+def _enter(book: ChainBook, transaction: dict[str, Any], block: int, registrar_id: str) -> None:
+    (signature,) = transaction["signatures"]
+    operations = zip(transaction["operations"], transaction["operation_results"], strict=True)
+    for (kind, body), (_, result) in operations:
+        fee = int(body["fee"]["amount"])
+        if kind == ACCOUNT_CREATE and body["registrar"] == registrar_id:
+            book.registrations.append(Registration(body["name"], result, _keys(body), fee, signature))
+        elif kind == TRANSFER and body["from"] == registrar_id:
+            book.payments.append(Payment(body["to"], int(body["amount"]["amount"]), fee, signature))
+        else:
+            continue
+        book.blocks[signature] = block
+
+
+def _keys(body: dict[str, Any]) -> dict[str, str]:
+    return {
+        "owner_key": _only([key for key, _ in body["owner"]["key_auths"]]),
+        "active_key": _only([key for key, _ in body["active"]["key_auths"]]),
+        "memo_key": body["options"]["memo_key"],
+    }
+
+
+def _only(keys: Sequence[str]) -> str:
+    (key,) = keys
+    return key

@@ -1,0 +1,168 @@
+"""One run: everything goes wrong, everything heals, the books are compared."""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.chaos.books import read_balance, read_chain, read_ledger
+from tests.chaos.check import Books, differences
+from tests.chaos.load import ENDED, Load
+from tests.chaos.schedule import Life, deeds, lives, wishes
+from tests.chaos.trouble import Trouble
+from tests.program import Faucet, Program, dev_chain, on_chain
+
+REGISTRAR = "1.2.7"
+PAYMENT = 150_000  #: satoshi, the initial balance
+SETTINGS = {
+    "enable_initial_balance": True,
+    "initial_balance": 1.5,
+    "max_account_fee": 100,
+    "node_timeout": 1,
+    "transaction_expiration": 15,
+}
+ENDED_WITHIN = 240  #: seconds that the jobs have to end once nothing goes wrong any more
+SAY_EVERY = 10  #: lives between two lines of progress
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a run."""
+
+    counts: dict[str, int]
+    differences: list[str]
+
+
+class Run:
+    """A faucet and its clients, its chain, and another chain, which it must not mistake for its own."""
+
+    def __init__(
+        self, folder: Path, *, seed: int, kills: int, signups: int, say: Callable[[str], None] = lambda _: None
+    ) -> None:
+        self._ledger = folder / "faucet.db"
+        self._log = folder / "log"
+        self._lives = lives(seed, kills)
+        self._deeds = deeds(seed)
+        self._signups = signups
+        self._say = say
+        self._service = Faucet(folder, {})
+        self._load = Load(self._service, wishes(seed, signups))
+        self._chain = Trouble(folder / "chain.journal", self._load.upcoming)
+        self._counts: Counter[str] = Counter()
+        self._surprises: list[str] = []  # what no process of ours may do
+
+    async def run(self) -> Outcome:
+        """Let it all happen."""
+        started = time.monotonic()
+        async with dev_chain() as foreign, self._chain:
+            settings = on_chain([self._chain.url, foreign.url], **SETTINGS)
+            self._service.config.write_text(json.dumps(settings))
+            balance = await read_balance(self._chain.url, REGISTRAR)
+            try:
+                await self._go_through()
+            finally:
+                await self._service.stop()
+            await self._reconcile()
+            books = Books(
+                told=self._load.told,
+                ledger=read_ledger(self._ledger),
+                chain=await read_chain(self._chain.url, REGISTRAR),
+                taken=self._chain.taken,
+                payment=PAYMENT,
+                balance=balance,
+            )
+            if (await read_chain(foreign.url, REGISTRAR)).blocks:
+                self._surprises.append("something was sent to another chain")
+        self._count(books)
+        self._counts["seconds"] = round(time.monotonic() - started)
+        return Outcome(dict(self._counts), [*self._surprises, *self._complaints(), *differences(books)])
+
+    async def _go_through(self) -> None:
+        """Lives in trouble, and one in peace in which all jobs end."""
+        await self._first_life()
+        async with asyncio.TaskGroup() as group:
+            posting = group.create_task(self._load.run())
+            going_wrong = group.create_task(self._chain.run(self._deeds))
+            for number, life in enumerate(self._lives, start=1):
+                self._load.release(self._signups // len(self._lives))
+                await self._live(life)
+                if number % SAY_EVERY == 0:
+                    self._say(self._progress(number))
+            self._chain.enough = True
+            await going_wrong
+            await self._last_life(posting)
+            posting.cancel()
+
+    async def _first_life(self) -> None:
+        """The ledger belongs to the chain that it meets first: until then nothing goes wrong."""
+        await self._service.start()
+        while not (await self._service.fetch("/readyz")).body["ready"]:
+            """Asking is the waiting."""
+        await self._service.stop()
+
+    async def _live(self, life: Life) -> None:
+        script = ("faucet.py",) if life.step is None else ("tests/killed_faucet.py", life.step)
+        await self._service.start(script=script)
+        if self._service.url:  # else it is dead already
+            self._load.serving.set()
+        ending = asyncio.create_task(self._service.ended())
+        await asyncio.wait({ending}, timeout=life.seconds)
+        self._counts["killed at a named step"] += ending.done()
+        with contextlib.suppress(ProcessLookupError):  # it died this moment
+            os.kill(self._service.pid, life.signal)
+        code = await ending
+        self._load.serving.clear()
+        in_order = life.signal is signal.SIGTERM
+        self._counts["ended by SIGTERM" if in_order else "killed"] += 1
+        if code != (0 if in_order else -signal.SIGKILL):
+            self._surprises.append(f"the faucet ended with {code} after {life}")
+
+    async def _last_life(self, posting: asyncio.Task[None]) -> None:
+        """What was not posted yet is posted, and everything ends, or is late for the check."""
+        await self._chain.heal()
+        await self._service.start()
+        self._load.serving.set()
+        self._load.release(self._signups)
+        self._say("all is well again; waiting for every job to end")
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(ENDED_WITHIN):
+                await posting
+                await self._load.see_ends()
+                for job in read_ledger(self._ledger).jobs:
+                    if job["state"] not in ENDED:  # one whose client was never told
+                        await self._load.end(job["id"])
+
+    async def _reconcile(self) -> None:
+        """The faucet's own comparison must find nothing either."""
+        arguments = ("reconcile", "--config", str(self._service.config), "--from-block", "1")
+        program = await Program.start(*arguments, log=self._log)
+        if await program.ended() != 0:
+            self._surprises.append(f"reconcile says: {program.lines[0]}")
+
+    def _complaints(self) -> list[str]:
+        """Faults of the program that it wrote into its log."""
+        lines = self._log.read_text(errors="replace").splitlines()
+        return [f"the log has: {line}" for line in lines if line.startswith("Traceback") or "CRITICAL" in line]
+
+    def _progress(self, number: int) -> str:
+        answered = sum(bool(told.jobs) or told.exists for told in self._load.told)
+        states = Counter(job["state"] for job in read_ledger(self._ledger).jobs)
+        shown = ", ".join(f"{jobs} {state}" for state, jobs in states.most_common())
+        return f"life {number} of {len(self._lives)}: {answered} of {self._signups} answered; {shown}"
+
+    def _count(self, books: Books) -> None:
+        self._counts.update({f"chain: {name}": times for name, times in sorted(self._chain.done.items())})
+        self._counts["signups posted"] = len(books.told)
+        self._counts["answered 200"] = sum(bool(told.jobs) for told in books.told)
+        self._counts["told that the account exists"] = sum(told.exists for told in books.told)
+        self._counts.update(Counter(f"jobs {job['state']}" for job in books.ledger.jobs))
+        self._counts.update(Counter(f"transactions {row['fate']}" for row in books.ledger.transactions))
+        self._counts["accounts on the chain"] = len(books.chain.registrations)
+        self._counts["initial balances on the chain"] = len(books.chain.payments)
+        self._counts["satoshi spent"] = books.chain.spent

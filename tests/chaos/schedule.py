@@ -1,0 +1,146 @@
+"""What goes wrong and when, made of a seed and of nothing else."""
+
+import random
+import signal
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import cycle, islice
+from typing import Any
+
+from tests.support import data
+
+#: Methods of the ledger and the node before and after which the faucet can die, see tests/killed_faucet.py.
+METHODS = (
+    "accept", "queued", "unfunded", "record_signed", "refuse", "adopt", "fail", "live",
+    "follow", "orphan", "settle", "release", "expire", "settle_adopted", "put_facts",
+    "head", "accounts", "parameters", "balance", "required_fees", "broadcast", "block",
+)  # fmt: skip
+STEPS = tuple(f"{when}:{method}" for method in METHODS for when in ("before", "after"))
+
+#: Calls of the faucet that can go wrong.
+CALLS = (
+    "broadcast_transaction", "get_block", "lookup_account_names", "get_required_fees", "get_account_balances",
+    "get_dynamic_global_properties", "get_global_properties",
+)  # fmt: skip
+FAULTS = (
+    "drop_before", "drop_after", "hang", "late", "garbage", "wrong_id", "wrong_type", "half_reply", "huge_reply",
+)  # fmt: skip
+#: Refusals as a real node words them, of tests/data: none that would be a reason to end a signup.
+REFUSALS = (
+    "expired", "tapos wrong prefix", "wrong key", "insufficient balance for fee", "fee too low (0)",
+    "unknown op number",
+)  # fmt: skip
+
+DEAR, A_LITTLE_DEARER = 50_000_000, 650_000  #: basic fees, satoshi: above the faucet's ceiling, and below it
+
+
+@dataclass(frozen=True)
+class Life:
+    """How long the faucet runs, and how it ends."""
+
+    step: str | None  #: where it dies by itself, such as after:record_signed:2, if it gets there in time
+    seconds: float  #: after which `signal` ends it
+    signal: signal.Signals
+
+
+@dataclass(frozen=True)
+class Deed:
+    """Something that goes wrong on the chain's side: a method of trouble.Trouble."""
+
+    after: float  #: seconds since the last one was over
+    name: str
+    arguments: tuple[Any, ...]
+
+
+def lives(seed: int, kills: int) -> list[Life]:
+    """One after another, `kills` of them ended by SIGKILL, half of those at a step; some more end in order."""
+    rng = _rng(seed, "lives")
+    steps = cycle(rng.sample(STEPS, len(STEPS)))
+    found: list[Life] = []
+    for number in range(kills):
+        if rng.random() < 0.12:
+            found.append(Life(None, rng.uniform(0.5, 3), signal.SIGTERM))
+        step = f"{next(steps)}:{rng.randint(1, 6)}" if number % 2 else None
+        found.append(Life(step, rng.uniform(2, 4) if step else rng.uniform(0, 4), signal.SIGKILL))
+    return found
+
+
+def deeds(seed: int) -> Iterator[Deed]:
+    """Without end: each kind comes once in a round, in another order every time."""
+    rng = _rng(seed, "deeds")
+    while True:
+        for name, arguments in rng.sample(KINDS, len(KINDS)):
+            yield Deed(rng.uniform(0, 0.8), name, arguments(rng))
+
+
+Arguments = Callable[[random.Random], tuple[Any, ...]]
+
+
+def _forget(rng: random.Random) -> tuple[Any, ...]:
+    """How many blocks; whether their transactions are pending again, and in another order."""
+    return rng.choice((1, 2, 5, 10, 20)), rng.random() < 0.7, rng.random() < 0.5
+
+
+def _fault(rng: random.Random) -> tuple[Any, ...]:
+    seconds = rng.uniform(0, 2)
+    return ({"on": rng.choice(CALLS), "do": rng.choice(FAULTS), "times": rng.randint(1, 3), "seconds": seconds},)
+
+
+def _lost_broadcast(rng: random.Random) -> tuple[Any, ...]:
+    return ({"on": "broadcast_transaction", "do": rng.choice(FAULTS), "times": rng.randint(1, 6), "seconds": 0.5},)
+
+
+def _refusal(rng: random.Random) -> tuple[Any, ...]:
+    error = data("node-errors.json")[rng.choice(REFUSALS)]["error"]
+    return ({"on": "broadcast_transaction", "do": "refuse", "times": rng.randint(1, 3), "error": error},)
+
+
+#: Every kind of deed with the dice for its arguments; what matters most stands here more than once.
+KINDS: list[tuple[str, Arguments]] = [
+    ("orphan", _forget),
+    ("orphan", _forget),
+    ("orphan", _forget),
+    ("fault", _fault),
+    ("fault", _fault),
+    ("fault", _lost_broadcast),
+    ("fault", _lost_broadcast),
+    ("fault", _refusal),
+    ("disconnect", lambda _: ()),
+    ("kill_node", lambda rng: (rng.uniform(0, 2), rng.choice((0, 0, 3, 8)))),
+    ("stall", lambda rng: (rng.uniform(0.2, 2),)),
+    ("stale", lambda rng: (rng.uniform(0.2, 2),)),
+    ("fee", lambda rng: (rng.choice((DEAR, A_LITTLE_DEARER)), rng.uniform(0.2, 2))),
+    ("take", lambda rng: (tuple(rng.sample(range(20), 2)),)),
+]
+
+
+@dataclass(frozen=True)
+class Wish:
+    """A signup that somebody wants: who posts it, and how stubbornly."""
+
+    name: str
+    password: str  #: its keys are made of it
+    posts: int  #: how often it is posted, once it was answered
+    patient: bool  #: it is posted again when no answer came
+    pause: float  #: seconds before it is posted first
+
+
+def wishes(seed: int, signups: int) -> list[Wish]:
+    """So many signups, a few of them of a name that another wants too, at the same time."""
+    rng = _rng(seed, "wishes")
+    return list(islice(_wishes(rng), signups))
+
+
+def _wishes(rng: random.Random) -> Iterator[Wish]:
+    number = 0
+    while True:
+        number += 1
+        passwords = ("one", "two") if rng.random() < 0.02 else ("one",)
+        for password in passwords:
+            posts, patient = rng.choice((1, 1, 1, 2)), rng.random() < 0.9
+            yield Wish(f"chaos-{number}", password, posts, patient, rng.uniform(0, 0.2))
+
+
+def _rng(seed: int, purpose: str) -> random.Random:
+    """Dice of their own for each purpose, so that one does not change another."""
+    return random.Random(f"{purpose} {seed}")  # noqa: S311  # chance, not secrecy

@@ -1,0 +1,122 @@
+"""What goes wrong on the chain's side. The public methods but for run and heal are the deeds of a schedule."""
+
+import asyncio
+import contextlib
+import signal
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Self
+
+from chain.errors import LinkError, Refused
+from tests.chaos.schedule import Deed
+from tests.program import Program, keys_of, start_dev_chain
+
+LAG = 20  #: blocks that the last irreversible one trails the head by
+BASIC_FEE = 500_000  #: satoshi, when nothing is the matter
+OLD = 100_000  #: seconds that a stale head is shown older than it is: more than the faucet bears
+HEAD = "2.1.0"  #: the object that has it; no fault is put on reading it so
+
+
+class Trouble:
+    """A dev chain in a process of its own, and everything that happens to it."""
+
+    def __init__(self, journal: Path, upcoming: Callable[[int], str]) -> None:
+        options = ("--block-interval", "0.1", "--irreversible-lag", str(LAG), "--faults")
+        self._options = (*options, "--data", str(journal))
+        self._upcoming = upcoming  # gives a name that is signed up for soon
+        self.enough = False  #: whether to end after the deed in hand
+        self.taken: set[str] = set()  #: names that somebody else took, or tried to
+        self.done: Counter[str] = Counter()  #: how often each deed was done
+
+    async def __aenter__(self) -> Self:
+        self._chain = await start_dev_chain(*self._options)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._chain.stop()
+
+    @property
+    def url(self) -> str:
+        """Where the chain is."""
+        return self._chain.url
+
+    async def run(self, deeds: Iterator[Deed]) -> None:
+        """Do one after another, until it is enough."""
+        for deed in deeds:
+            if self.enough:
+                return
+            await asyncio.sleep(deed.after)
+            await getattr(self, deed.name)(*deed.arguments)
+            self.done[deed.name] += 1
+
+    async def heal(self) -> None:
+        """Nothing is wrong any more."""
+        await self._tell("clear_faults")
+        await self._tell("stall", False)
+        await self._tell("set_head_age", 0)
+        await self._tell("set_basic_fee", BASIC_FEE)
+
+    async def orphan(self, blocks: int, keep: bool, reverse: bool) -> None:
+        """Forget some of the last blocks, as far as they are not irreversible."""
+        (head,) = await self._ask("database", "get_objects", [HEAD])
+        reversible = head["head_block_number"] - head["last_irreversible_block_num"]
+        await self._tell("orphan", min(blocks, reversible), keep, reverse)
+        # A change of the fee goes with the block that it came after: without this a fork could bring a fee back.
+        await self._tell("set_basic_fee", BASIC_FEE)
+
+    async def fault(self, fault: dict[str, Any]) -> None:
+        """Let some of the next calls of a method go wrong."""
+        await self._tell("fault", fault)
+
+    async def disconnect(self) -> None:
+        """Drop every connection."""
+        with contextlib.suppress(LinkError):  # this one too
+            await self._chain.control("disconnect")
+
+    async def kill_node(self, seconds: float, lost: int) -> None:
+        """Kill the node; it comes back later, without its pending transactions and perhaps without its last blocks."""
+        port = self.url.rsplit(":", 1)[1]
+        await self._chain.program.stop(signal.SIGKILL)
+        await asyncio.sleep(seconds)
+        self._chain.program = await Program.start("devchain", "--port", port, *self._options)
+        if lost:
+            await self.orphan(lost, keep=False, reverse=False)
+
+    async def stall(self, seconds: float) -> None:
+        """Make no blocks for a while."""
+        await self._tell("stall", True)
+        await asyncio.sleep(seconds)
+        await self._tell("stall", False)
+
+    async def stale(self, seconds: float) -> None:
+        """Be out of sync for a while, and drop who is connected."""
+        await self._tell("set_head_age", OLD)
+        await self.disconnect()
+        await asyncio.sleep(seconds)
+        await self._tell("set_head_age", 0)
+
+    async def fee(self, satoshi: int, seconds: float) -> None:
+        """Cost something else for a while."""
+        await self._tell("set_basic_fee", satoshi)
+        await asyncio.sleep(seconds)
+        await self._tell("set_basic_fee", BASIC_FEE)
+
+    async def take(self, offsets: tuple[int, ...]) -> None:
+        """Let somebody else register names that are about to be signed up for."""
+        for offset in offsets:
+            name = self._upcoming(offset)
+            self.taken.add(name)
+            with contextlib.suppress(Refused):  # the faucet was quicker
+                await self._tell("register", name, keys_of("stranger")["owner_key"])
+
+    async def _tell(self, method: str, *arguments: Any) -> None:
+        """Steer the chain."""
+        await self._ask("devchain", method, *arguments)
+
+    async def _ask(self, api: str, method: str, *arguments: Any) -> Any:
+        """The result of a call, made again where the connection was lost: each may be done twice."""
+        while True:
+            await self._chain.link.wait_connected()
+            with contextlib.suppress(LinkError):
+                return await self._chain.link.call(api, method, list(arguments))
