@@ -1,12 +1,15 @@
-"""Jobs and the audit as an operator's terminal shows them."""
+"""Jobs, the audit and the progress of many signups as an operator's terminal shows them."""
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from rich.console import Console
+from rich.progress import MofNCompleteColumn, Progress
 from rich.table import Table
 
 from handlers.render import iso_time
+from jobs.bulk import Outcome
 from jobs.model import AuditEntry, Job
 
 ID_WIDTH = 32  #: characters of a job's id, which must be whole to be of use
@@ -30,6 +33,44 @@ def print_audit(entries: Iterable[AuditEntry]) -> None:
     for entry in entries:
         table.add_row(iso_time(entry.at), entry.who, entry.what, entry.target, entry.why)
     _print(table)
+
+
+@contextmanager
+def signup_progress(total: int) -> "Iterator[SignupProgress]":
+    """How far `total` signups are, on standard error."""
+    console = Console(stderr=True)
+    columns = (*Progress.get_default_columns(), MofNCompleteColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        yield SignupProgress(bar, total)
+
+
+class SignupProgress:
+    """A bar on a terminal, elsewhere a line for each outcome; and why it stands still."""
+
+    def __init__(self, bar: Progress, total: int) -> None:
+        self._bar = bar
+        self._task = bar.add_task("signups", total=total)
+        self._waits_for = ""
+
+    def advance(self) -> None:
+        """One more is done."""
+        self._bar.advance(self._task)
+
+    def tell(self, outcome: Outcome) -> None:
+        """One more has its outcome."""
+        self._waits_for = ""
+        self.advance()
+        if self._bar.disable:
+            self._say(f"{outcome.name} {outcome.outcome} {outcome.account_id}".rstrip())
+
+    def wait(self, why: str) -> None:
+        """Say once why nothing comes, however many wait for the same."""
+        if why != self._waits_for:
+            self._waits_for = why
+            self._say(f"waiting: {why}")
+
+    def _say(self, text: str) -> None:
+        self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def _print(table: Table) -> None:

@@ -4,30 +4,35 @@ import asyncio
 import csv
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
 import msgspec
-from tornado.httpclient import AsyncHTTPClient, HTTPResponse
+from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPResponse
 
+from chain.keys import looks_private
+from jobs.errors import Code
 from jobs.model import ENDED, IN_A_BLOCK
 from jobs.signup import KEPT_FIELDS, KEY_FIELDS
-from jobs.wallet import keys_of
+from jobs.wallet import SignupFailedError, keys_of
 
 COLUMNS = ("name", *KEY_FIELDS, "password", "referrer", *KEPT_FIELDS)
 RESULT_COLUMNS = ("name", "outcome", "account_id", "job", "at")
 REGISTERED = "registered"  #: the outcome of a signup whose account is in a block
-BAD_ROW = "bad_row"
-UNREACHABLE = "unreachable"
+DRY_RUN = "dry_run"  #: … of a name that faucets only try out
+NO_NAME = "no_name"  #: … of a row without one
+TOO_MANY_CELLS = "too_many_cells"  #: … of a row with more cells than columns: a comma stands where none was meant
+KEYS_TWICE = "keys_twice"  #: … of a row with a password and keys: only one of them can be meant
 
 HOLD = 20  #: seconds that one request asks the faucet to wait
 DELAY = 0.5  #: seconds before a request that got no answer is repeated, doubled each time
 DELAY_MOST = 30.0
 TRIES = 10  #: of a request that gets no answer
 AGAIN = frozenset({429, 503})  #: statuses that say when to come again
+AWAY = frozenset({502, 504})  #: statuses of a proxy whose faucet is away
 
 Sleep = Callable[[float], Any]
 
@@ -38,43 +43,68 @@ class BulkError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A line of the file."""
+    """A row of the file."""
 
-    line: int
-    fields: Mapping[str, str]
+    line: int  #: where it ends
+    fields: Mapping[str, str]  #: what its cells hold, by column; empty ones are left out
+    extra: bool = False  #: it has more cells than there are columns
 
     @property
     def name(self) -> str:
         """Of the account."""
         return self.fields.get("name", "")
 
+    @property
+    def problem(self) -> str | None:
+        """Why it can't be sent, as an outcome."""
+        if self.extra:
+            return TOO_MANY_CELLS
+        if not self.name:
+            return NO_NAME
+        if "password" in self.fields and not self.fields.keys().isdisjoint(KEY_FIELDS):
+            return KEYS_TWICE
+        # The faucet would refuse it too, but then it has travelled.
+        return Code.PRIVATE_KEY_SENT if any(looks_private(value) for value in self._sent.values()) else None
+
     def account(self, prefix: str) -> dict[str, str]:
         """What is posted; a password stays here, its keys go."""
-        given = {field: value for field, value in self.fields.items() if value and field != "password"}
         password = self.fields.get("password")
-        return {**given, **keys_of(self.name, password, prefix)} if password else given
+        return self._sent if password is None else {**self._sent, **keys_of(self.name, password, prefix)}
+
+    @property
+    def _sent(self) -> dict[str, str]:
+        return {field: value for field, value in self.fields.items() if field != "password"}
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of a row."""
 
-    name: str
-    outcome: str  #: REGISTERED, BAD_ROW, UNREACHABLE, or the code of the faucet's refusal
+    name: str  #: of the account; of a row that can't be sent, its line
+    outcome: str  #: REGISTERED, another of those above, or the code with which the faucet refused
     account_id: str = ""
     job: str = ""  #: its id
 
 
 def read_rows(path: Path) -> Iterator[Row]:
-    """The signups in the CSV file `path`, one at a time. Raises BulkError for its first line, or OSError."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        first = file.readline()
-        delimiter = ";" if first.count(";") > first.count(",") else ","
-        columns = [column.strip() for column in next(csv.reader([first], delimiter=delimiter), [])]
-        _check_columns(path, columns)
-        for number, cells in enumerate(csv.reader(file, delimiter=delimiter), start=2):
-            if any(cells):
-                yield Row(number, dict(zip(columns, (cell.strip() for cell in cells), strict=False)))
+    """The signups in the CSV file `path`, one at a time. Raises BulkError where it is none, or OSError."""
+    line = 1
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            first = file.readline()
+            delimiter = ";" if first.count(";") > first.count(",") else ","
+            columns = [column.strip() for column in next(csv.reader([first], delimiter=delimiter), [])]
+            _check_columns(path, columns)
+            # Strict: a quote that is never closed would make one cell of the rest of the file.
+            reader = csv.reader(file, delimiter=delimiter, strict=True)
+            for cells in reader:
+                line = 1 + reader.line_num
+                if any(cells):
+                    yield _row(line, columns, cells)
+    except csv.Error as error:
+        raise BulkError(f"{path.name}: the row after line {line} is no CSV: {error}") from None
+    except UnicodeDecodeError:
+        raise BulkError(f"{path.name}: after line {line} it is not UTF-8; save it as CSV UTF-8") from None
 
 
 class Results:
@@ -94,10 +124,9 @@ class Results:
     @contextmanager
     def written(self) -> Iterator[Callable[[Outcome], None]]:
         """What to call for each outcome."""
-        begins = not self._path.exists()
         with self._path.open("a", newline="") as file:
             writer = csv.writer(file)
-            if begins:
+            if file.tell() == 0:
                 writer.writerow(RESULT_COLUMNS)
 
             def write(outcome: Outcome) -> None:
@@ -112,17 +141,29 @@ class Results:
 
 
 class Bulk:
-    """Signs up the rows of a file at one faucet."""
+    """Signs up the rows of a file at one faucet; `on_wait` hears each sentence that says why it has to wait."""
 
-    def __init__(self, url: str, prefix: str, *, concurrency: int, sleep: Sleep = asyncio.sleep) -> None:
+    def __init__(
+        self,
+        url: str,
+        prefix: str,
+        *,
+        concurrency: int,
+        on_wait: Callable[[str], None] = lambda _: None,
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
         self._url = url
         self._prefix = prefix
         self._concurrency = concurrency
+        self._on_wait = on_wait
         self._sleep = sleep
         self._client = AsyncHTTPClient(force_instance=True, max_clients=concurrency)
 
     async def run(self, rows: Iterator[Row], tell: Callable[[Outcome], None]) -> Counter[str]:
-        """Sign all `rows` up, `tell` each outcome as it comes; how many there were of each."""
+        """Sign all `rows` up, `tell` each outcome as it comes; how many there were of each.
+
+        Raises SignupFailedError when the faucet does not answer for minutes, and what `tell` raises.
+        """
         outcomes: Counter[str] = Counter()
 
         async def work() -> None:
@@ -131,61 +172,84 @@ class Bulk:
                 outcomes[outcome.outcome] += 1
                 tell(outcome)
 
-        async with asyncio.TaskGroup() as group:
-            for _ in range(self._concurrency):
-                group.create_task(work())
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(self._concurrency):
+                    group.create_task(work())
+        except ExceptionGroup as errors:
+            # What ends one worker ends them all: the faucet is away, or the disk is full.
+            raise errors.exceptions[0] from None
+        finally:
+            self._client.close()
         return outcomes
 
     async def _sign_up(self, row: Row) -> Outcome:
-        if not row.name:
-            return Outcome(f"line {row.line}", BAD_ROW)
+        if row.problem is not None:
+            return Outcome(f"line {row.line}", row.problem)
         body = msgspec.json.encode({"account": row.account(self._prefix)})
         response = await self._ask(f"/api/v1/accounts?wait={HOLD}", method="POST", body=body)
-        if response is None:
-            return Outcome(row.name, UNREACHABLE)
         reply = _json(response)
-        if response.code != 200:
-            return Outcome(row.name, reply.get("error", {}).get("code", f"status_{response.code}"))
-        return await self._follow(row.name, reply["job"]["id"])
+        if isinstance(job := reply.get("job"), dict):
+            return await self._follow(row.name, job["id"])
+        return Outcome(row.name, DRY_RUN if "dry_run" in reply else _code(response))
 
     async def _follow(self, name: str, job_id: str) -> Outcome:
         """Wait until the job is in a block, or has ended."""
         wait = ""
-        while (response := await self._ask(f"/api/v1/jobs/{job_id}{wait}")) is not None:
-            job = _json(response).get("job", {})
-            if job.get("state") in IN_A_BLOCK:
+        while True:
+            response = await self._ask(f"/api/v1/jobs/{job_id}{wait}")
+            job = _json(response).get("job")
+            if not isinstance(job, dict):
+                return Outcome(name, _code(response), "", job_id)
+            if job["state"] in IN_A_BLOCK:
                 return Outcome(name, REGISTERED, job["account_id"], job_id)
-            if response.code != 200 or job["state"] in ENDED:
-                return Outcome(name, job.get("code") or f"status_{response.code}", "", job_id)
+            if job["state"] in ENDED:
+                return Outcome(name, job["code"], "", job_id)
             wait = f"?wait={HOLD}"
-        return Outcome(name, UNREACHABLE, "", job_id)
 
-    async def _ask(self, path: str, **options: Any) -> HTTPResponse | None:
-        """The reply at `path`; None if there is none after TRIES. A signup may be repeated: it is the same job."""
+    async def _ask(self, path: str, **options: Any) -> HTTPResponse:
+        """The reply at `path`, asked for again while it says so. A signup may be repeated: it is the same job.
+
+        Raises SignupFailedError if there is none after TRIES.
+        """
         tries = 0
         while tries < TRIES:
-            try:
-                response = await self._client.fetch(
-                    self._url + path, raise_error=False, request_timeout=2 * HOLD, **options
-                )
-            except OSError:
-                response = None
-            if response is not None and response.code not in {*AGAIN, 599}:
+            response = await self._fetch(path, **options)
+            if response is not None and not _comes_too_early(response):
                 return response
-            told = None if response is None else response.headers.get("Retry-After")
-            tries += told is None
-            await self._sleep(float(told) if told is not None else min(DELAY * 2**tries, DELAY_MOST))
-        return None
+            told = "" if response is None else response.headers.get("Retry-After", "")
+            tries += not told.isdecimal()
+            self._on_wait("The faucet does not answer." if response is None else _sentence(response))
+            await self._sleep(float(told) if told.isdecimal() else min(DELAY * 2**tries, DELAY_MOST))
+        raise SignupFailedError("The faucet does not answer. Run it again: it goes on where it was.")
+
+    async def _fetch(self, path: str, **options: Any) -> HTTPResponse | None:
+        """The reply, whatever its status; None if there is none."""
+        url = self._url + path
+        try:
+            return await self._client.fetch(url, raise_error=False, request_timeout=2 * HOLD, **options)
+        except (OSError, HTTPClientError):  # no connection, or one that ended without a reply
+            return None
 
 
 def _check_columns(path: Path, columns: list[str]) -> None:
     unknown = [column for column in columns if column not in COLUMNS]
+    twice = [column for column, count in Counter(columns).items() if count > 1]
     if unknown:
         raise BulkError(f"{path.name}:1: {unknown[0]!r} is no column; known are {', '.join(COLUMNS)}")
+    if twice:
+        raise BulkError(f"{path.name}:1: there are two columns {twice[0]!r}")
     if "name" not in columns:
         raise BulkError(f"{path.name}:1: there is no column 'name'")
     if "password" not in columns and not set(KEY_FIELDS) <= set(columns):
         raise BulkError(f"{path.name}:1: there must be the columns {', '.join(KEY_FIELDS)}, or 'password'")
+
+
+def _row(line: int, columns: Sequence[str], cells: Sequence[str]) -> Row:
+    """Blanks around a cell are no part of it, but a password's are: other keys come from it without them."""
+    given = dict(zip(columns, cells, strict=False))  # a row may end early; Row.extra says that it ends late
+    fields = {column: cell if column == "password" else cell.strip() for column, cell in given.items()}
+    return Row(line, {column: cell for column, cell in fields.items() if cell}, extra=len(cells) > len(columns))
 
 
 def _json(response: HTTPResponse) -> dict[str, Any]:
@@ -195,3 +259,23 @@ def _json(response: HTTPResponse) -> dict[str, Any]:
     except msgspec.DecodeError:
         return {}
     return reply if isinstance(reply, dict) else {}
+
+
+def _comes_too_early(response: HTTPResponse) -> bool:
+    """Whether another time may bring another answer. A faucet's own 502 is final: the chain refused this signup."""
+    return response.code in AGAIN or (response.code in AWAY and "code" not in _error(response))
+
+
+def _code(response: HTTPResponse) -> str:
+    """The code of a refusal; a proxy's has only its status."""
+    return str(_error(response).get("code", f"status_{response.code}"))
+
+
+def _sentence(response: HTTPResponse) -> str:
+    """Why to come again."""
+    return str(_error(response).get("base", [f"The faucet's proxy answers {response.code}."])[0])
+
+
+def _error(response: HTTPResponse) -> dict[str, Any]:
+    error = _json(response).get("error")
+    return error if isinstance(error, dict) else {}

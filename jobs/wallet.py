@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import msgspec
-from tornado.httpclient import AsyncHTTPClient, HTTPResponse
+from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPResponse
 
 from chain.keys import format_public_key
 from chain.wallet import ROLES, derive_key
@@ -31,6 +31,8 @@ async def sign_up(
     until = clock() + patience
     prefix = await prefix_of(url, lambda: clock() < until)
     accepted = await _fetch(f"{url}/api/v1/accounts", {"account": {"name": name, **keys_of(name, password, prefix)}})
+    if "job" not in accepted:
+        raise SignupFailedError("The faucet only tries such a name out, and keeps nothing.")
     job: dict[str, Any] = accepted["job"]
     while job["state"] not in IN_A_BLOCK | ENDED and clock() < until:
         job = (await _fetch(f"{url}{accepted['job']['url']}?{urlencode({'wait': HOLD})}"))["job"]
@@ -63,7 +65,7 @@ async def _fetch(url: str, body: dict[str, Any] | None = None) -> Any:
             url, raise_error=False, request_timeout=HOLD * 2, **options
         )
         reply = msgspec.json.decode(response.body or b"{}")
-    except (OSError, msgspec.DecodeError) as error:
+    except (OSError, HTTPClientError, msgspec.DecodeError) as error:
         raise SignupFailedError(f"{url} does not answer as a faucet does: {error}") from error
     if response.code != 200:
         reason = reply.get("error", {}).get("base", [f"status {response.code}"])[0]

@@ -3,13 +3,24 @@
 import asyncio
 import csv
 import signal
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
+from tornado.httpserver import HTTPServer
+from tornado.testing import bind_unused_port
+from tornado.web import Application, RequestHandler
 
-from jobs.bulk import BulkError, read_rows
+from handlers.terminal import signup_progress
+from jobs.bulk import TRIES, Bulk, BulkError, Outcome, Results, Row, read_rows
+from jobs.model import State
+from jobs.wallet import SignupFailedError
 from tests.books import read_books
-from tests.program import Program, dev_chain, faucet, keys_of
+from tests.documents import free_port
+from tests.program import PREFIX, REGISTRAR_WIF, Program, dev_chain, faucet, keys_of
+from tests.serving import register, serving, turn
 from tests.support import run
 from tests.test_commands import command
 
@@ -38,23 +49,30 @@ def test_every_row_has_its_outcome(tmp_path: Path) -> None:
         f"dora-1,,{keys['owner_key']},{keys['active_key']},{keys['memo_key']},\n"
         "faucet,secret,,,,\n"
         "eve-1,,,,,\n"
+        "fay-1,secret,with a comma,,,,\n"
+        f"gus-1,secret,{keys['owner_key']},,,\n"
+        f"hal-1,,{REGISTRAR_WIF},{keys['active_key']},{keys['memo_key']},\n"
+        "test-faucet-1,secret,,,,\n"
     )
 
     async def scenario() -> None:
         async with dev_chain() as chain, faucet(tmp_path, chain.url, disable_premium_names=False) as service:
             where = ("--config", str(service.config), "--url", service.url)
             file = table(tmp_path, text)
-            code, output, _ = await command("bulk", *where, str(file))
+            code, output, errors = await command("bulk", *where, str(file))
             assert code == 1
             assert outcomes(file) == {
-                "alice-1": ["registered"], "Bob": ["invalid_name"], "line 4": ["bad_row"], "dora-1": ["registered"],
-                "faucet": ["account_exists"], "eve-1": ["missing_field"],
+                "alice-1": ["registered"], "Bob": ["invalid_name"], "line 4": ["no_name"], "dora-1": ["registered"],
+                "faucet": ["account_exists"], "eve-1": ["missing_field"], "line 8": ["too_many_cells"],
+                "line 9": ["keys_twice"], "line 10": ["private_key_sent"], "test-faucet-1": ["dry_run"],
             }  # fmt: skip
-            assert {"2 registered", "1 invalid_name", "1 bad_row"} <= {line.strip() for line in output.splitlines()}
+            assert {"2 registered", "1 invalid_name", "1 no_name"} <= {line.strip() for line in output.splitlines()}
+            assert {"Bob invalid_name", "line 4 no_name"} <= set(errors.splitlines())
             found = await chain.node.accounts(["alice-1"])
             assert found[0] is not None
             assert found[0].owner_keys == (keys_of("alice-1")["owner_key"],)
-            assert "secret" not in file.with_name("people.csv.results.csv").read_text()
+            said = output + errors + file.with_name("people.csv.results.csv").read_text()
+            assert not [word for word in ("secret", REGISTRAR_WIF, *keys.values()) if word in said]
 
     run(scenario())
 
@@ -82,7 +100,7 @@ def test_interrupted_run_goes_on_where_it_was(tmp_path: Path) -> None:
     run(scenario())
 
 
-def test_faucet_that_is_away_for_a_while_and_says_when_to_come_again(tmp_path: Path) -> None:
+def test_faucet_that_is_killed_and_comes_back(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with dev_chain() as chain, faucet(tmp_path, chain.url) as service:
             file = table(tmp_path, "name,password\n" + "".join(f"row-{n},secret\n" for n in range(30)))
@@ -92,12 +110,178 @@ def test_faucet_that_is_away_for_a_while_and_says_when_to_come_again(tmp_path: P
             results = file.with_name("people.csv.results.csv")
             while not results.exists() or results.read_text().count("registered") < 5:
                 await service.fetch("/healthz")
-            await service.stop()
+            await service.stop(signal.SIGKILL)
             await service.start("--port", port)
-            assert (await running)[0] == 0
-            assert len(outcomes(file)) == 30
+            code, _, errors = await running
+            assert (code, "waiting: The faucet does not answer." in errors) == (0, True)
+            assert outcomes(file) == {f"row-{n}": ["registered"] for n in range(30)}
 
     run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("force", "shown", "hidden"),
+    [("1", "1/2", "alice-1"), ("", "alice-1 registered 1.2.7\nwaiting: Later.\nbob-1 no_name\n", "1/2")],
+)
+def test_terminal_has_a_bar_and_a_file_has_lines(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], force: str, shown: str, hidden: str
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", force)  # by which rich takes any output for a terminal
+    with signup_progress(2) as progress:
+        progress.tell(Outcome("alice-1", "registered", "1.2.7"))
+        progress.wait("Later.")
+        progress.wait("Later.")
+        if not force:
+            progress.tell(Outcome("bob-1", "no_name"))
+    errors = capsys.readouterr().err
+    assert shown in errors
+    assert hidden not in errors
+    assert errors.count("Later.") == 1
+
+
+def test_paused_intake_is_waited_for(tmp_path: Path) -> None:
+    told: list[Outcome] = []
+    reasons: list[str] = []
+
+    async def scenario() -> None:
+        async with serving(tmp_path) as served:
+            await served.ledger.pause("intake", by="ann", reason="Upgrade.")
+
+            async def sleep(seconds: float) -> None:
+                assert seconds == 60
+                await served.ledger.resume("intake", by="ann", reason="")
+
+            url = f"http://127.0.0.1:{served.port}"
+            client = Bulk(url, PREFIX, concurrency=3, on_wait=reasons.append, sleep=sleep)
+            row = Row(2, {"name": "alice-1", "password": "secret"})
+            running = asyncio.create_task(client.run(iter([row]), told.append))
+            while (await served.ledger.counts())[State.QUEUED] == 0:
+                await turn()
+            job = await served.job("alice-1")
+            await register(served.ledger, job)
+            assert await running == {"registered": 1}
+            assert told == [Outcome("alice-1", "registered", "1.2.1", job.id)]
+            assert reasons == ["Signups are paused: Upgrade."]
+
+    run(scenario())
+
+
+def test_signup_that_an_operator_refuses_meanwhile(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path) as served:
+            client = Bulk(f"http://127.0.0.1:{served.port}", PREFIX, concurrency=1)
+            rows = iter([Row(2, {"name": "alice-1", "password": "secret"})])
+            running = asyncio.create_task(client.run(rows, lambda _: None))
+            while (await served.ledger.counts())[State.QUEUED] == 0:
+                await turn()
+            job = await served.job("alice-1")
+            await served.ledger.fail_by_hand([job.id], by="ann", reason="No spam, please.")
+            assert await running == {"rejected": 1}
+
+    run(scenario())
+
+
+Scripted = tuple[int, Mapping[str, str], bytes]  #: status, headers and body of a reply
+
+
+@asynccontextmanager
+async def proxy(replies: Sequence[Scripted]) -> AsyncIterator[str]:
+    """The address of a server that gives `replies` one after the other."""
+    left = iter(replies)
+
+    class Handler(RequestHandler):
+        def post(self) -> None:
+            status, headers, body = next(left)
+            self.set_status(status)
+            for name, value in headers.items():
+                self.set_header(name, value)
+            self.finish(body)
+
+    listener, port = bind_unused_port()
+    server = HTTPServer(Application([(".*", Handler)], log_function=lambda _: None))
+    server.add_socket(listener)
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.stop()
+        await server.close_all_connections()
+
+
+TRIED_OUT: Scripted = (200, {}, b'{"dry_run": true}')
+
+
+def refusal(code: str) -> bytes:
+    return msgspec.json.encode({"error": {"base": ["No."], "code": code}})
+
+
+@pytest.mark.parametrize(
+    ("replies", "outcome", "waits"),
+    [
+        ([(502, {}, b"<html>"), (504, {}, b""), TRIED_OUT], "dry_run", [1.0, 2.0]),
+        ([(503, {"Retry-After": "30"}, refusal("overloaded")), TRIED_OUT], "dry_run", [30.0]),
+        ([(503, {"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}, b""), TRIED_OUT], "dry_run", [1.0]),
+        ([(429, {"Retry-After": "7"}, refusal("throttled"))] * 20 + [TRIED_OUT], "dry_run", [7.0] * 20),
+        ([(502, {}, refusal("chain_refused"))], "chain_refused", []),
+        ([(500, {}, refusal("internal"))], "internal", []),
+        ([(404, {}, b"<html>")], "status_404", []),
+        ([(200, {}, b"[]")], "status_200", []),
+    ],
+)
+def test_reply_is_waited_for_only_where_it_may_change(
+    replies: Sequence[Scripted], outcome: str, waits: list[float]
+) -> None:
+    waited: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waited.append(seconds)
+
+    async def scenario() -> None:
+        async with proxy(replies) as url:
+            client = Bulk(url, PREFIX, concurrency=1, sleep=sleep)
+            found = await client.run(iter([Row(2, {"name": "alice-1", "password": "secret"})]), lambda _: None)
+            assert (found, waited) == ({outcome: 1}, waits)
+
+    run(scenario())
+
+
+def test_faucet_that_stays_away_ends_the_run() -> None:
+    waited: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waited.append(seconds)
+
+    async def scenario() -> None:
+        client = Bulk(f"http://127.0.0.1:{free_port()}", PREFIX, concurrency=1, sleep=sleep)
+        with pytest.raises(SignupFailedError, match="goes on where it was"):
+            await client.run(iter([Row(2, {"name": "alice-1", "password": "secret"})]), lambda _: None)
+        assert len(waited) == TRIES
+        assert waited == sorted(waited)
+        assert waited[-1] == 30
+
+    run(scenario())
+
+
+def test_results_that_cannot_be_written_end_the_run() -> None:
+    def tell(_: Outcome) -> None:
+        raise OSError("no space left on device")
+
+    async def scenario() -> None:
+        client = Bulk("http://127.0.0.1:1", PREFIX, concurrency=2)
+        with pytest.raises(OSError, match="no space left"):
+            await client.run(iter([Row(2, {}), Row(3, {})]), tell)
+
+    run(scenario())
+
+
+def test_results_of_a_run_that_was_killed_before_its_first(tmp_path: Path) -> None:
+    """The file is there, but what was to be its first line never left the program."""
+    path = tmp_path / "results.csv"
+    path.touch()
+    results = Results(path, clock=lambda: 1_800_000_000)
+    with results.written() as write:
+        write(Outcome("alice-1", "registered", "1.2.7", "ab"))
+    assert results.registered() == {"alice-1"}
+    assert path.read_text().splitlines()[1:] == ["alice-1,registered,1.2.7,ab,2027-01-15T08:00:00Z"]
 
 
 @pytest.mark.parametrize(
@@ -107,16 +291,31 @@ def test_faucet_that_is_away_for_a_while_and_says_when_to_come_again(tmp_path: P
         ("password\n", "no column 'name'"),
         ("name,owner_key\n", "or 'password'"),
         ("", "no column 'name'"),
+        ("name,password,name\n", "two columns 'name'"),
+        ('name,password\nalice-1,a\nbob-1,"b\n', "after line 2 is no CSV"),
+        (f"name,password\nalice-1,{'a' * 200_000}\n", "after line 1 is no CSV"),
     ],
 )
-def test_first_line_that_is_wrong_is_named(tmp_path: Path, text: str, sentence: str) -> None:
+def test_mistake_in_the_file_is_named(tmp_path: Path, text: str, sentence: str) -> None:
     with pytest.raises(BulkError, match=sentence):
         list(read_rows(table(tmp_path, text)))
 
 
+def test_file_in_another_encoding_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "people.csv"
+    file.write_bytes("name,password\nalice-1,caf\xe9\n".encode("latin-1"))
+    with pytest.raises(BulkError, match="not UTF-8"):
+        list(read_rows(file))
+
+
 def test_tables_of_spreadsheets(tmp_path: Path) -> None:
-    rows = list(read_rows(table(tmp_path, "\ufeffname; password\r\nalice-1 ;a;\r\n\r\n")))
-    assert [(row.line, row.name, row.fields["password"]) for row in rows] == [(2, "alice-1", "a")]
+    text = '\ufeffname; password\r\nalice-1 ;a\r\n\r\nbob-1;"b;\r\nb"\r\n carol-1; c \r\n'
+    rows = list(read_rows(table(tmp_path, text)))
+    assert [(row.line, row.name, row.problem) for row in rows] == [
+        (2, "alice-1", None), (5, "bob-1", None), (6, "carol-1", None),
+    ]  # fmt: skip
+    # Whoever logs in types the password as it is, with its blanks.
+    assert [row.fields["password"] for row in rows] == ["a", "b;\r\nb", " c "]
 
 
 def test_mistake_in_the_file_ends_with_2(tmp_path: Path) -> None:

@@ -162,7 +162,7 @@ def test_init_makes_a_ledger_and_refuses_what_is_none(tmp_path: Path) -> None:
     run(scenario())
 
 
-def test_signup_of_a_name_that_is_taken(tmp_path: Path) -> None:
+def test_signup_of_a_name_that_is_taken_or_only_tried_out(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with dev_chain() as chain, faucet(tmp_path, chain.url) as service:
             where = ("--config", str(service.config), "--url", service.url)
@@ -173,6 +173,23 @@ def test_signup_of_a_name_that_is_taken(tmp_path: Path) -> None:
             assert account.owner_keys == (keys_of("carol-1")["owner_key"],)
             code, _, errors = await command("signup", *where, "carol-1", "--password", "other")
             assert (code, errors.splitlines()[-1]) == (1, "Account exists")
+            code, output, errors = await command("signup", *where, "test-faucet-1", "--password", "secret")
+            assert (code, output, "keeps nothing" in errors) == (1, "", True)
+
+    run(scenario())
+
+
+def test_signup_at_a_server_that_hangs_up(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        config = tmp_path / "config.yaml"
+        config.write_text("")
+        code, output, errors = await command(
+            "signup", "--config", str(config), "--url", url, "eve-1", "--password", "x"
+        )
+        assert (code, output, errors.count("\n")) == (1, "", 1)
+        server.close()
 
     run(scenario())
 

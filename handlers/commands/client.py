@@ -4,14 +4,14 @@ import asyncio
 import secrets
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.progress import MofNCompleteColumn, Progress
 
 from handlers.commands import configured
-from jobs.bulk import REGISTERED, Bulk, BulkError, Outcome, Results, read_rows
+from handlers.terminal import signup_progress
+from jobs.bulk import REGISTERED, Bulk, BulkError, Outcome, Results, Row, read_rows
 from jobs.config import Settings
 from jobs.wallet import prefix_of, sign_up
 
@@ -48,11 +48,11 @@ def bulk(settings: Settings, file: Path, url: str | None, concurrency: int) -> N
     Columns: name, and owner_key, active_key, memo_key or password; also referrer, refcode, email, real_name.
     """
     try:
-        total = sum(1 for _ in read_rows(file))
-        outcomes = asyncio.run(_sign_up_all(url_of(settings, url), file, concurrency, total))
+        total = sum(1 for _ in read_rows(file))  # reads it whole, so that nothing is sent of a file with a mistake
     except BulkError as error:
         click.echo(str(error), err=True)
         sys.exit(2)
+    outcomes = asyncio.run(_sign_up_all(url_of(settings, url), file, concurrency, total))
     for outcome, count in sorted(outcomes.items()):
         click.echo(f"{count:>8} {outcome}")
     sys.exit(0 if set(outcomes) <= {REGISTERED, ALREADY} else 1)
@@ -63,17 +63,23 @@ async def _sign_up_all(url: str, file: Path, concurrency: int, total: int) -> Co
     prefix = await prefix_of(url, lambda: True)
     results = Results(file.with_name(f"{file.name}.results.csv"))
     done = results.registered()
-    rows = (row for row in read_rows(file) if row.name not in done)
-    columns = (*Progress.get_default_columns(), MofNCompleteColumn())
-    with results.written() as write, Progress(*columns, console=Console(stderr=True)) as progress:
-        bar = progress.add_task("signups", total=total, completed=len(done))
+    already: Counter[str] = Counter()
+    with results.written() as write, signup_progress(total) as progress:
+
+        def left() -> Iterator[Row]:
+            for row in read_rows(file):
+                if row.name not in done:
+                    yield row
+                    continue
+                already[ALREADY] += 1
+                progress.advance()
 
         def tell(outcome: Outcome) -> None:
             write(outcome)
-            progress.advance(bar)
+            progress.tell(outcome)
 
-        outcomes = await Bulk(url, prefix, concurrency=concurrency).run(rows, tell)
-    return outcomes + Counter({ALREADY: len(done)})
+        client = Bulk(url, prefix, concurrency=concurrency, on_wait=progress.wait)
+        return await client.run(left(), tell) + already
 
 
 COMMANDS = (signup, bulk)

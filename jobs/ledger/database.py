@@ -58,7 +58,9 @@ def _prepare_file(path: Path) -> None:
     except (sqlite3.Error, OSError) as error:
         raise LedgerError(f"{path.name}: {error}") from error
     if problem != "ok":
-        raise LedgerError(f"{path.name} is damaged ({problem}): restore a backup; it was left as it is")
+        raise LedgerError(
+            f"{path.name} is damaged ({' '.join(problem.split())}): restore a backup; it was left as it is"
+        )
 
 
 class Database:
