@@ -60,7 +60,7 @@ class Service:
             opened.push_async_callback(ledger.close)
             metrics = Metrics()
             if listener is not None:
-                self._http = HttpService(self._settings, ledger, metrics)
+                self._http = HttpService(self._settings, ledger, metrics, alone=not chain)
                 await self._http.start(listener)
             if nodes is not None:
                 await self._own(*nodes, ledger, metrics)

@@ -16,20 +16,21 @@ from jobs.snapshot import Snapshot
 log = logging.getLogger("faucet.http")
 
 REFRESH = 0.5  #: seconds between two looks at what the chain's owner wrote
-NOTICE = 0.1  #: seconds between two looks at what other processes moved, while somebody waits for it
+NOTICE = 0.1  #: … at what other processes moved, while somebody waits for it and the chain's owner is one of them
 ANSWER_WITHIN = 1.0  #: seconds that replies in hand may take when the program stops
 
 
 class HttpService:
     """Answers on a socket, with what the ledger knows."""
 
-    def __init__(self, settings: Settings, ledger: Ledger, metrics: Metrics) -> None:
+    def __init__(self, settings: Settings, ledger: Ledger, metrics: Metrics, *, alone: bool) -> None:
+        """`alone`: the chain's owner is in another process; else only operators' commands move jobs elsewhere."""
         self._ledger = ledger
         self._snapshot = Snapshot(ledger)
         self._parts = Parts(settings, ledger, self._snapshot, metrics)
         self._timers = [
             PeriodicCallback(self._refresh, REFRESH * 1000),
-            PeriodicCallback(self._notice, NOTICE * 1000),
+            PeriodicCallback(self._notice, (NOTICE if alone else REFRESH) * 1000),
         ]
 
     async def start(self, listener: socket.socket) -> None:
