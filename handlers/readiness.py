@@ -10,6 +10,7 @@ from jobs.budget import signups_paid
 from jobs.config import Settings
 from jobs.errors import FaucetError
 from jobs.ledger import Ledger
+from jobs.model import Pause
 from jobs.snapshot import Snapshot
 
 CHECK_LASTS = 1.0  #: seconds that the ledger's check is good for
@@ -46,8 +47,8 @@ class Readiness:
             "registrar": self._registrar(),
             "key": self._key(),
             "balance": self._balance(),
-            "drain": self._drain(),
-            "intake": self._intake(),
+            "drain": _moving(self._snapshot.drain),
+            "intake": _moving(self._snapshot.intake),
             "queue": await self._queue(),
         }
 
@@ -100,14 +101,6 @@ class Readiness:
             return Check(ok=False, text="was not seen yet")
         return Check(signups >= self._settings.ready_signups, f"pays for {signups} more signups")
 
-    def _drain(self) -> Check:
-        pause = self._snapshot.drain
-        return Check(pause is None, "open" if pause is None else pause.reason)
-
-    def _intake(self) -> Check:
-        pause = self._snapshot.intake
-        return Check(pause is None, "open" if pause is None else pause.reason)
-
     async def _queue(self) -> Check:
         try:
             oldest = await self._ledger.oldest_waiting()
@@ -117,3 +110,8 @@ class Readiness:
             return Check(ok=True, text="nobody waits")
         age = max(0.0, self._clock() - oldest / 1000)
         return Check(age <= self._settings.ready_queue_age, f"the oldest signup has waited for {duration(age)}")
+
+
+def _moving(pause: Pause | None) -> Check:
+    """Whether the part that `pause` would hold goes on."""
+    return Check(pause is None, "open" if pause is None else pause.reason)

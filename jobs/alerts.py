@@ -24,8 +24,8 @@ SEEN_EVERY = 60.0  #: seconds by which the ledger may lag behind in when trouble
 #: Failures that are the wallet's own, and no trouble.
 _OF_WALLETS = frozenset({Code.ACCOUNT_EXISTS, Code.INVALID_NAME, Code.INVALID_KEY, Code.REJECTED})
 
-#: What each alert is called in a mail's subject.
-TITLES = {
+#: Every alert, with what it is called in a mail's subject.
+ALERTS = {
     "balance": "the registrar's balance is low",
     "runway": "the registrar's balance does not last long",
     "drain": "nothing is registered",
@@ -85,7 +85,7 @@ def letters(verdict: Verdict, look: Look, settings: Settings) -> Iterator[tuple[
     """The mails of `verdict`, (subject, body): all that begins together is in one."""
     for what, alerts in (("", verdict.begun), ("still ", verdict.reminded), ("over: ", verdict.ended)):
         if alerts:
-            titles = ", ".join(TITLES[alert.name] for alert in alerts)
+            titles = ", ".join(ALERTS[alert.name] for alert in alerts)
             yield f"Faucet {settings.registrar}: {what}{titles}", _body(alerts, look, settings)
 
 

@@ -8,7 +8,8 @@ from decimal import Decimal
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from jobs.model import ALERTS, PARTS, ChainFacts, State
+from jobs.alerts import ALERTS
+from jobs.model import PARTS, ChainFacts, State
 
 REGISTRATION_BUCKETS = (0.5, 1, 2, 3, 5, 10, 20, 30, 60, 120, 300, 600, 3600)
 BATCH_BUCKETS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)

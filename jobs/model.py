@@ -44,10 +44,6 @@ MOVES: dict[State, frozenset[State]] = {
 PARTS = ("intake", "drain")
 
 
-#: What can be wrong, for longer than a moment (jobs/alerts.py).
-ALERTS = ("balance", "runway", "drain", "node", "failures", "queue", "reconcile")
-
-
 class Kind(StrEnum):
     """What a transaction carries."""
 

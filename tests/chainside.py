@@ -61,6 +61,12 @@ class ChainSide:
         self.chain.control.produce(blocks)
         await self.tracker.follow()
 
+    async def finish(self) -> None:
+        """Drain and follow until every job is done."""
+        while set(await self.states()) != {State.DONE}:
+            await self.drainer.drain()
+            await self.block()
+
     async def states(self) -> list[State]:
         """Where the jobs stand, in order of acceptance."""
         return [job.state for job in reversed(await self.ledger.jobs())]

@@ -16,8 +16,8 @@ import pytest
 import yaml
 from tornado.httpclient import AsyncHTTPClient, HTTPResponse
 
+from jobs.alerts import ALERTS
 from jobs.config import Settings, load
-from jobs.model import ALERTS
 from tests.program import ROOT, Faucet, faucet, keys_of
 from tests.support import run
 from tests.test_mail import free_port

@@ -13,10 +13,11 @@ import click
 import pytest
 
 import faucet
+from jobs.alerts import ALERTS
 from jobs.config import keys
 from jobs.errors import Code
 from jobs.ledger import Ledger
-from jobs.model import ALERTS, Limits, Signup
+from jobs.model import Limits, Signup
 from jobs.reconcile import Disagreement
 from tests.documents import commands_of, serving, shell
 from tests.program import ROOT, keys_of

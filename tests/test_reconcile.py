@@ -39,9 +39,7 @@ async def found(side: ChainSide) -> list[tuple[str, str]]:
 
 async def finish(side: ChainSide) -> None:
     """Let every job end, and its blocks be irreversible."""
-    while set(await side.states()) != {State.DONE}:
-        await side.drainer.drain()
-        await side.block()
+    await side.finish()
     await side.block(LAG)
 
 

@@ -40,11 +40,12 @@ async def give(side: ChainSide, name: str, amount: int) -> None:
     await side.node.broadcast(signed.body)
 
 
-async def finish(side: ChainSide) -> None:
-    """Drain and follow until every job has ended."""
-    while set(await side.states()) != {State.DONE}:
-        await side.drainer.drain()
-        await side.block()
+async def register(side: ChainSide, name: str) -> None:
+    """Bring the account of a new signup into a block, unpaid."""
+    await side.block(LAG + 2)
+    await side.accept(name, balance=BALANCE)
+    await side.drainer.drain()
+    await side.block()
 
 
 async def run_to_the_end_with_backups(side: ChainSide, folder: Path) -> list[Path]:
@@ -54,7 +55,7 @@ async def run_to_the_end_with_backups(side: ChainSide, folder: Path) -> list[Pat
     for number, step in enumerate(steps):
         await step()
         backups.append(back_up(folder, f"step-{number}"))
-    await finish(side)
+    await side.finish()
     await side.block(2 * LAG)
     return backups
 
@@ -72,7 +73,7 @@ def test_backup_of_every_moment_pays_nobody_twice(tmp_path: Path) -> None:
             for backup in backups:
                 async with on_dev_chain(side.chain, backup) as restored:
                     await restored.tracker.follow()
-                    await finish(restored)
+                    await restored.finish()
                     after = await read_books(restored.node)
                     assert after.paid == before.paid
                     assert after.registered == before.registered
@@ -86,10 +87,7 @@ def test_payment_that_a_fork_takes_back_is_made_again(tmp_path: Path) -> None:
 
     async def scenario() -> None:
         async with chain_side(tmp_path) as side:
-            await side.block(LAG + 2)
-            await side.accept("alice-1", balance=BALANCE)
-            await side.drainer.drain()
-            await side.block()
+            await register(side, "alice-1")
             backup = back_up(tmp_path, "registered")
             await side.drainer.drain()
             await side.block()
@@ -97,7 +95,7 @@ def test_payment_that_a_fork_takes_back_is_made_again(tmp_path: Path) -> None:
                 await restored.tracker.follow()
                 assert (await restored.job("alice-1")).state is State.FUNDED
                 side.chain.control.orphan(1)
-                await finish(restored)
+                await restored.finish()
                 books = await read_books(restored.node)
                 assert books.paid[books.ids["alice-1"]] == 1
 
@@ -109,14 +107,11 @@ def test_gift_by_hand_is_no_initial_balance(tmp_path: Path) -> None:
 
     async def scenario() -> None:
         async with chain_side(tmp_path) as side:
-            await side.block(LAG + 2)
-            await side.accept("alice-1", balance=BALANCE)
-            await side.drainer.drain()
-            await side.block()
+            await register(side, "alice-1")
             await give(side, "alice-1", 1_00000)
             await side.block()
             assert (await side.job("alice-1")).state is State.REGISTERED
-            await finish(side)
+            await side.finish()
             books = await read_books(side.node)
             assert books.amounts[books.ids["alice-1"]] == 3_50000
 

@@ -2,8 +2,9 @@
 
 import getpass
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import click
@@ -92,6 +93,18 @@ def fail(settings: Settings, ids: tuple[str, ...], by: str, reason: str) -> None
         click.echo(f"{job_id} is failed")
 
 
+def steer_parts(settings: Settings, part: str | None, deed: Callable[..., Awaitable[None]]) -> tuple[str, ...]:
+    """Do `deed` to `part`, or to both without one; those that it was done to."""
+    parts = PARTS if part is None else (part,)
+
+    async def work(ledger: Ledger) -> None:
+        for each in parts:
+            await deed(ledger, each)
+
+    with_ledger(settings, work)
+    return parts
+
+
 @click.command()
 @configured
 @click.argument("part", type=click.Choice(PARTS), required=False)
@@ -99,14 +112,7 @@ def fail(settings: Settings, ids: tuple[str, ...], by: str, reason: str) -> None
 def pause(settings: Settings, part: str | None, by: str, reason: str) -> None:
     """Let the intake (new signups are refused) or the drain (nothing new is sent) stand still; without PART both."""
     told = reason or "Paused by an operator."
-    parts = PARTS if part is None else (part,)
-
-    async def work(ledger: Ledger) -> None:
-        for each in parts:
-            await ledger.pause(each, by=by, reason=told)
-
-    with_ledger(settings, work)
-    for each in parts:
+    for each in steer_parts(settings, part, partial(Ledger.pause, by=by, reason=told)):
         click.echo(f"{each} is paused")
 
 
@@ -116,14 +122,7 @@ def pause(settings: Settings, part: str | None, by: str, reason: str) -> None:
 @steers
 def resume(settings: Settings, part: str | None, by: str, reason: str) -> None:
     """Let the intake or the drain go on; without PART both."""
-    parts = PARTS if part is None else (part,)
-
-    async def work(ledger: Ledger) -> None:
-        for each in parts:
-            await ledger.resume(each, by=by, reason=reason)
-
-    with_ledger(settings, work)
-    for each in parts:
+    for each in steer_parts(settings, part, partial(Ledger.resume, by=by, reason=reason)):
         click.echo(f"{each} goes on")
 
 

@@ -19,10 +19,6 @@ class Activity(Book):
         """How many jobs were accepted in the minutes since `since`, milliseconds."""
         return sum(span.accepted for span in await self.per_minute(since))
 
-    async def registered_in(self, since: int) -> int:
-        """How many accounts came into a block in the minutes since `since`, milliseconds."""
-        return sum(span.registered for span in await self.per_minute(since))
-
     async def waits(self, limit: int = 1000) -> list[int]:
         """Milliseconds from accepted to in a block of the `limit` accounts that came into one last."""
         rows = await self._database.read(
