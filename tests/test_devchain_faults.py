@@ -92,6 +92,12 @@ def test_refusal_by_request_carries_nothing_out() -> None:
     assert json.loads(reply)["error"] == {"code": 1, "message": "no"}
 
 
+def test_call_that_is_forgotten_is_answered_all_the_same() -> None:
+    registered, reply = broadcast_with({"do": "forget"})
+    assert not registered
+    assert json.loads(reply) == {"id": 5, "jsonrpc": "2.0", "result": None}
+
+
 @pytest.mark.parametrize("fault", [{"do": "late", "seconds": 0.01}, {"do": "late", "seconds": 0.0}])
 def test_late_answer_comes(fault: dict[str, Any]) -> None:
     registered, reply = broadcast_with(fault)

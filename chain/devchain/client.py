@@ -79,6 +79,8 @@ class Client:
             self.drop()
         elif fault is not None and fault.do is Do.REFUSE:
             await self._send({**_reply(call), "error": fault.error})
+        elif fault is not None and fault.do is Do.FORGET:
+            await self._send({**_reply(call), "result": None})
         else:
             await self._answer(call, self._call(api, method, arguments), fault)
 

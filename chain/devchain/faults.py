@@ -21,6 +21,7 @@ class Do(StrEnum):
     HALF_REPLY = "half_reply"  #: carried out, and the connection is lost within the answer
     HUGE_REPLY = "huge_reply"  #: carried out, answered by ten million bytes
     REFUSE = "refuse"  #: not carried out, answered by `error`
+    FORGET = "forget"  #: not carried out, answered by null as if it had been
 
 
 class Fault(Struct):
