@@ -119,7 +119,7 @@ CREATE TABLE pauses (
 
 -- What the chain's owner last saw, for the processes that serve HTTP.
 CREATE TABLE facts (
-    name  TEXT PRIMARY KEY,  -- a field of jobs.model.ChainFacts, or names_cursor
+    name  TEXT PRIMARY KEY,  -- a field of jobs.model.ChainFacts, names_cursor, or checked_at: when it was tried to write
     value TEXT NOT NULL          -- JSON
 ) WITHOUT ROWID;
 

@@ -64,7 +64,7 @@ class Readiness:
         try:
             await self._ledger.check_writable()
         except FaucetError as error:
-            return Check(ok=False, text=error.sentence)
+            return Check(ok=False, text=f"can't be written: {error.__cause__}")
         return Check(ok=True, text="writable")
 
     def _chain(self) -> Check:

@@ -320,7 +320,7 @@ def test_ledger_that_is_not_writable_is_noticed_within_a_second(tmp_path: Path) 
         time = float(NOW)
         async with serving(tmp_path, clock=lambda: time) as served:
             assert (await served.fetch("/readyz")).status == 200
-            damage(tmp_path)
+            damage(tmp_path, "facts")
             replies = await asyncio.gather(*(served.fetch("/readyz") for _ in range(5)))
             assert [reply.status for reply in replies] == [200] * 5
             time += 1

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import sqlite3
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
@@ -48,6 +49,7 @@ def migrations() -> list[str]:
 
 
 def _prepare_file(path: Path) -> None:
+    _check_access(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.closing(sqlite3.connect(path, timeout=BUSY_TIMEOUT, isolation_level=None)) as connection:
@@ -56,11 +58,23 @@ def _prepare_file(path: Path) -> None:
             prepare(connection, SCHEMA.read_text(), migrations())
             problem = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     except (sqlite3.Error, OSError) as error:
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_CORRUPT:
+            raise _damaged(path, error) from error
         raise LedgerError(f"{path.name}: {error}") from error
     if problem != "ok":
-        raise LedgerError(
-            f"{path.name} is damaged ({' '.join(problem.split())}): restore a backup; it was left as it is"
-        )
+        raise _damaged(path, problem)
+
+
+def _check_access(path: Path) -> None:
+    """SQLite would read what it may not write, refuse every signup, and not notice when that is mended."""
+    for file in (path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):
+        if file.exists() and not os.access(file, os.W_OK):
+            raise LedgerError(f"{file.name} can't be written by this user")
+
+
+def _damaged(path: Path, problem: object) -> LedgerError:
+    found = " ".join(str(problem).split())
+    return LedgerError(f"{path.name} is damaged ({found}): restore a backup; it was left as it is")
 
 
 class Database:

@@ -46,9 +46,12 @@ class Reports(Book):
         return {row["code"]: row["jobs"] for row in rows}
 
     async def check_writable(self) -> None:
-        """Raises FaucetError `ledger_unavailable` unless a transaction can begin and commit."""
+        """Raises FaucetError `ledger_unavailable`, with SQLite's error as its cause, unless a change can be kept."""
         async with self._database.transaction() as connection:
-            await connection.execute("UPDATE job_counts SET jobs = jobs WHERE state = 'queued'")
+            # A row is put in another's place: an UPDATE that changes nothing writes nothing, not to a full disk either.
+            await connection.execute(
+                "INSERT OR REPLACE INTO facts (name, value) VALUES ('checked_at', ?)", (str(self._now()),)
+            )
 
     async def forget_addresses(self, before: int) -> None:
         """Erase the client addresses of signups accepted before `before`, milliseconds."""
