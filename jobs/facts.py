@@ -15,6 +15,12 @@ class Facts:
         self._ledger = ledger
         self._clock = clock
         self.now = ChainFacts()
+        self._written: ChainFacts | None = None  # what the ledger has
+
+    @property
+    def written(self) -> bool:
+        """Whether the ledger has them as they are now."""
+        return self._written is self.now
 
     async def load(self) -> None:
         """Begin with what was known before the last stop, but not connected."""
@@ -22,5 +28,6 @@ class Facts:
 
     async def update(self, **changes: Any) -> None:
         """Change facts by name. Raises FaucetError `ledger_unavailable`; they are kept in memory all the same."""
-        self.now = replace(self.now, **changes, seen_at=int(self._clock() * 1000))
-        await self._ledger.put_facts(self.now)
+        facts = self.now = replace(self.now, **changes, seen_at=int(self._clock() * 1000))
+        await self._ledger.put_facts(facts)
+        self._written = facts

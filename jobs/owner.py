@@ -167,11 +167,13 @@ class ChainOwner:
         }
 
     async def _note_connection(self) -> None:
-        """Tell the HTTP side when the connection is lost; a new one tells itself by its first block."""
-        if self._facts.now.connected == self._link.connected:
+        """Tell the HTTP side of a connection that was made or lost, and why there is none: the reason may change."""
+        connection = self._connection()
+        known = {name: getattr(self._facts.now, name) for name in connection}
+        if connection == known and self._facts.written:
             return
         try:
-            await self._facts.update(**self._connection())
+            await self._facts.update(**connection)
         except FaucetError as error:
             log.warning("connection not noted: %s", error)
 
