@@ -183,6 +183,20 @@ def test_interval_of_an_address_and_its_quota(tmp_path: Path) -> None:
     run(scenario())
 
 
+@pytest.mark.parametrize(("seconds", "free"), [(3600, True), (301, True), (300, False), (1, False)])
+def test_clock_that_is_set_back_holds_no_address_for_as_long(tmp_path: Path, seconds: float, free: bool) -> None:
+    async def scenario() -> None:
+        clock = Clock()
+        async with opened(tmp_path, clock) as ledger:
+            await ledger.accept(signup("one-1"), from_address("192.0.2.1"))
+            clock.now -= seconds
+            code = await code_of(ledger.accept(signup("one-2"), from_address("192.0.2.1")))
+            assert code is (None if free else Code.THROTTLED)
+            assert await code_of(ledger.accept(signup("one-3"), from_address("192.0.2.1"))) is Code.THROTTLED
+
+    run(scenario())
+
+
 def test_repeat_is_the_same_job_whatever_stands_in_the_way(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with opened(tmp_path) as ledger:

@@ -170,7 +170,8 @@ def _check_address(limits: Limits, row: Row, group: Group) -> None:
     if last is None:
         return
     remaining = math.ceil((last - group.now) / 1000) + limits.interval
-    if remaining > 0:
+    # A clock that was set back since would hold the address for as long as it was set back.
+    if 0 < remaining <= 2 * limits.interval:
         raise FaucetError(Code.THROTTLED, "Only one account per IP", retry_after=remaining)
 
 
