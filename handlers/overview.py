@@ -31,6 +31,7 @@ class Overview:
     days: float | None  #: that it lasts
     a_day: int  #: signups accepted in the last 24 hours
     failures: dict[str, int]  #: in the last 24 hours, by code
+    differences: int  #: between ledger and chain
 
 
 async def overview(parts: Parts) -> Overview:
@@ -56,6 +57,7 @@ async def overview(parts: Parts) -> Overview:
         days=runway_days(facts, settings, a_day),
         a_day=a_day,
         failures=await ledger.failures_since(now - DAY),
+        differences=await ledger.difference_count(),
     )
 
 

@@ -160,6 +160,16 @@ def test_status_shows_jobs_money_and_chain(tmp_path: Path) -> None:
     run(scenario())
 
 
+def test_status_says_that_the_books_disagree(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path) as served:
+            assert "disagree" not in (await page(served, "/status")).text
+            await trouble(served.ledger)
+            assert "Ledger and chain disagree in 1 place;" in (await page(served, "/status")).text
+
+    run(scenario())
+
+
 def test_status_before_anything_is_known(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with serving(tmp_path, facts=ChainFacts()) as served:
