@@ -24,6 +24,9 @@ ROOT = Path(__file__).parents[1]
 PREFIX = "TEST"
 REGISTRAR_WIF = published_key("registrar").wif()
 
+#: What is run: a file, and arguments that go before the command's.
+FAUCET = ("faucet.py",)
+
 #: A quick chain: ten blocks a second, irreversible after four.
 QUICK = ("--block-interval", "0.1", "--irreversible-lag", "4", "--faults")
 #: A quick faucet: it drains often, and nothing waits for an address.
@@ -84,6 +87,11 @@ class DevChainProgram:
         """Steer the chain."""
         return await self.link.call("devchain", method, list(arguments))
 
+    async def come_back(self, *options: str, script: tuple[str, ...] = FAUCET) -> None:
+        """Start its program again, after it ended."""
+        port = self.url.rsplit(":", 1)[1]
+        self.program = await Program.start(*script[1:], "devchain", "--port", port, *options, script=script[0])
+
     async def stop(self) -> None:
         """End it."""
         for task in self.tasks:
@@ -96,9 +104,9 @@ async def _no_greeting(_: object) -> None:
     """Take any node."""
 
 
-async def start_dev_chain(*options: str, port: int = 0) -> DevChainProgram:
+async def start_dev_chain(*options: str, port: int = 0, script: tuple[str, ...] = FAUCET) -> DevChainProgram:
     """A dev chain with `options`, connected to."""
-    program = await Program.start("devchain", "--port", str(port), *options)
+    program = await Program.start(*script[1:], "devchain", "--port", str(port), *options, script=script[0])
     url = program.lines[0].removeprefix("dev chain on ")
     link = Link([url], greet=_no_greeting, on_block=lambda: None)
     task = asyncio.create_task(link.run())
@@ -107,9 +115,9 @@ async def start_dev_chain(*options: str, port: int = 0) -> DevChainProgram:
 
 
 @contextlib.asynccontextmanager
-async def dev_chain(*options: str) -> AsyncIterator[DevChainProgram]:
+async def dev_chain(*options: str, script: tuple[str, ...] = FAUCET) -> AsyncIterator[DevChainProgram]:
     """A dev chain that ends with the block."""
-    chain = await start_dev_chain(*(options or QUICK))
+    chain = await start_dev_chain(*(options or QUICK), script=script)
     try:
         yield chain
     finally:
@@ -135,7 +143,7 @@ class Faucet:
         self.url = ""
         self._program: Program | None = None
 
-    async def start(self, *options: str, script: tuple[str, ...] = ("faucet.py",)) -> None:
+    async def start(self, *options: str, script: tuple[str, ...] = FAUCET) -> None:
         """Serve; returns when it listens."""
         arguments = (*script[1:], "serve", "--config", str(self.config), "--port", "0", *options)
         self._program = await Program.start(*arguments, script=script[0], log=self.folder / "log")
@@ -177,7 +185,24 @@ class Faucet:
             job: dict[str, Any] = (await self.fetch(f"/api/v1/jobs/{job_id}")).body["job"]
             if job["state"] in states:
                 return job
-            await self.fetch(f"/api/v1/jobs/{job_id}?wait=5")
+            # It may have moved between the two requests: then nothing comes until it moves again.
+            await self.fetch(f"/api/v1/jobs/{job_id}?wait=0.5")
+
+
+async def command(*arguments: str) -> tuple[int, str, str]:
+    """Exit code, output and errors of a command of faucet.py."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-W", "error", str(ROOT / "faucet.py"), *arguments,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    output, errors = await process.communicate()
+    return process.returncode or 0, output.decode(), errors.decode()
+
+
+async def wait_ready(service: Faucet, *, ready: bool = True) -> None:
+    """Return when the faucet says that it can register, or that it can't."""
+    while (await service.fetch("/readyz")).body["ready"] is not ready:
+        """Asking is the waiting: the page has no event."""
 
 
 def keys_of(name: str, password: str = "secret") -> dict[str, str]:

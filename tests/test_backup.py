@@ -9,9 +9,8 @@ import pytest
 
 from jobs.ledger import LedgerError
 from jobs.ledger.backup import back_up, forget_old_backups
-from tests.program import dev_chain, faucet
+from tests.program import command, dev_chain, faucet
 from tests.support import run
-from tests.test_commands import command
 
 
 def test_backup_under_load_is_served_from(tmp_path: Path) -> None:

@@ -19,10 +19,9 @@ from jobs.model import State
 from jobs.wallet import SignupFailedError
 from tests.books import read_books
 from tests.documents import free_port
-from tests.program import PREFIX, REGISTRAR_WIF, Program, dev_chain, faucet, keys_of
+from tests.program import PREFIX, REGISTRAR_WIF, Program, command, dev_chain, faucet, keys_of
 from tests.serving import register, serving, turn
 from tests.support import run
-from tests.test_commands import command
 
 
 def table(folder: Path, text: str) -> Path:

@@ -4,23 +4,12 @@ import asyncio
 import csv
 import json
 import socket
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.program import REGISTRAR_WIF, ROOT, Faucet, dev_chain, faucet, keys_of, on_chain
+from tests.program import REGISTRAR_WIF, Faucet, command, dev_chain, faucet, keys_of, on_chain
 from tests.support import run
-
-
-async def command(*arguments: str) -> tuple[int, str, str]:
-    """Exit code, output and errors of a command of faucet.py."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-W", "error", str(ROOT / "faucet.py"), *arguments,
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    output, errors = await process.communicate()
-    return process.returncode or 0, output.decode(), errors.decode()
 
 
 def test_check_says_what_is_well(tmp_path: Path) -> None:

@@ -6,9 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import pytest
 
-from tests.program import QUICK, REGISTRAR_WIF, Faucet, dev_chain, faucet, keys_of, on_chain, start_dev_chain
+from tests.program import (
+    QUICK,
+    REGISTRAR_WIF,
+    Faucet,
+    dev_chain,
+    faucet,
+    keys_of,
+    on_chain,
+    start_dev_chain,
+    wait_ready,
+)
 from tests.support import DATA, run
 
 ALIASES = ("/api/v1/accounts", "/faucet", "/faucet/api/v1/accounts", "/referrer/api/v1/accounts")
@@ -108,30 +117,6 @@ def test_node_away_at_start(tmp_path: Path) -> None:
     run(scenario())
 
 
-def test_node_that_goes_away_and_comes_back(tmp_path: Path) -> None:
-    """What was accepted meanwhile is registered, and what was on its way is not registered twice."""
-
-    async def scenario() -> None:
-        options = (*QUICK, "--data", str(tmp_path / "chain.journal"))
-        chain = await start_dev_chain(*options)
-        port = int(chain.url.rsplit(":", 1)[1])
-        async with faucet(tmp_path, chain.url, **FUNDED) as service:
-            await wait_ready(service)
-            before = [await service.sign_up(f"before-{number}") for number in range(3)]
-            await chain.stop()
-            await wait_ready(service, ready=False)
-            while_away = [await service.sign_up(f"away-{number}") for number in range(3)]
-            chain = await start_dev_chain(*options, port=port)
-            try:
-                for reply in (*before, *while_away):
-                    job = await service.job(reply.body["job"]["id"], until="done")
-                    assert await chain.node.balance(job["account_id"]) == 1_250_000
-            finally:
-                await chain.stop()
-
-    run(scenario())
-
-
 def test_next_node_takes_over(tmp_path: Path) -> None:
     """The first of several nodes is on another chain, the second goes away: the third serves."""
 
@@ -157,44 +142,6 @@ def test_next_node_takes_over(tmp_path: Path) -> None:
             finally:
                 await service.stop()
                 await heir.stop()
-
-    run(scenario())
-
-
-@pytest.mark.parametrize("fault", ["drop_before", "drop_after", "hang", "garbage", "wrong_id", "wrong_type"])
-def test_broadcast_that_goes_wrong(tmp_path: Path, fault: str) -> None:
-    """Whatever becomes of the broadcast and its reply, each account comes once and is paid once."""
-
-    async def scenario() -> None:
-        async with dev_chain() as chain, faucet(tmp_path, chain.url, **FUNDED) as service:
-            await wait_ready(service)
-            await chain.control("fault", {"on": "broadcast_transaction", "do": fault, "times": 2})
-            reply = await service.sign_up("bob-1")
-            job = await service.job(reply.body["job"]["id"], until="done")
-            assert await chain.node.balance(job["account_id"]) == 1_250_000
-
-    run(scenario())
-
-
-@pytest.mark.parametrize("blocks", [1, 5, 20])
-def test_orphaned_blocks(tmp_path: Path, blocks: int) -> None:
-    """Accounts whose blocks are orphaned come back with other ids; each is paid once, nobody else is."""
-
-    async def scenario() -> None:
-        options = ("--block-interval", "0.1", "--irreversible-lag", "30", "--faults")
-        async with dev_chain(*options) as chain, faucet(tmp_path, chain.url, **FUNDED) as service:
-            await wait_ready(service)
-            replies = [await service.sign_up(f"fork-{i}") for i in range(6)]
-            for reply in replies:
-                await service.job(reply.body["job"]["id"], until=("funding", "funded"))
-            await chain.control("orphan", blocks, True, True)
-            jobs = [await service.job(reply.body["job"]["id"], until="done") for reply in replies]
-            assert len({job["account_id"] for job in jobs}) == 6
-            for job in jobs:
-                account = (await chain.node.accounts([job["name"]]))[0]
-                assert account is not None
-                assert account.id == job["account_id"]
-                assert await chain.node.balance(account.id) == 1_250_000
 
     run(scenario())
 
@@ -238,23 +185,6 @@ def test_fee_that_steps_up(tmp_path: Path) -> None:
             await chain.control("set_basic_fee", 500_000)
             for reply in replies[10:]:
                 await service.job(reply.body["job"]["id"], until=("registered", "done"))
-
-    run(scenario())
-
-
-def test_registrar_out_of_funds_and_refilled(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with dev_chain() as chain, faucet(tmp_path, chain.url) as service:
-            await wait_ready(service)
-            await chain.control("set_balance", "faucet", 3 * 520_000)
-            replies = [await service.sign_up(f"poor-{i}") for i in range(5)]
-            for reply in replies[:3]:
-                await service.job(reply.body["job"]["id"], until="done")
-            last = await service.fetch(f"/api/v1/jobs/{replies[4].body['job']['id']}")
-            assert last.body["job"]["state"] == "queued"
-            await chain.control("set_balance", "faucet", 10**9)
-            for reply in replies[3:]:
-                await service.job(reply.body["job"]["id"], until="done")
 
     run(scenario())
 
@@ -374,12 +304,6 @@ def test_embedded_dev_chain_survives_a_restart(tmp_path: Path) -> None:
             await service.stop()
 
     run(scenario())
-
-
-async def wait_ready(service: Faucet, *, ready: bool = True) -> None:
-    """Return when the faucet says that it can register, or that it can't."""
-    while (await service.fetch("/readyz")).body["ready"] is not ready:
-        """Asking is the waiting: the page has no event."""
 
 
 async def _try_sign_up(service: Faucet, name: str) -> Any:

@@ -15,9 +15,8 @@ from jobs.config import Settings
 from jobs.ledger import Ledger
 from jobs.mailer import DELAY, Mailer, MailError, address, compose, send
 from tests.mailserver import PASSWORD, USER, Mailbox, mail_server
-from tests.program import dev_chain, faucet
+from tests.program import command, dev_chain, faucet
 from tests.support import run
-from tests.test_commands import command
 
 OPERATORS = {"admins": ("ann@x.org", "bob@x.org"), "mail_from": "faucet@x.org"}
 

@@ -5,10 +5,9 @@ from pathlib import Path
 
 from jobs.ledger import Ledger
 from jobs.model import Job, Limits, Signup
-from tests.program import dev_chain, faucet, keys_of
+from tests.program import command, dev_chain, faucet, keys_of
 from tests.serving import register
 from tests.support import run
-from tests.test_commands import command
 
 FREE = Limits(address=None, interval=0, queue=1000)
 

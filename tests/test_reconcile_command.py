@@ -5,9 +5,8 @@ from contextlib import closing
 from pathlib import Path
 
 from tests.books import read_books
-from tests.program import Faucet, dev_chain, faucet, on_chain
+from tests.program import Faucet, command, dev_chain, faucet, on_chain
 from tests.support import run
-from tests.test_commands import command
 
 PAYING = {"enable_initial_balance": True, "initial_balance": 2}
 
