@@ -3,6 +3,7 @@
 from handlers.base import ApiHandler
 from handlers.jobs import JobApiHandler
 from handlers.render import account_json, job_url, signup_json
+from jobs.budget import room_after
 from jobs.errors import Code, FaucetError
 from jobs.model import ENDED, IN_A_BLOCK, Job, Limits, Signup, State
 from jobs.preview import preview
@@ -29,7 +30,8 @@ class SignupHandler(JobApiHandler):
             job = await self.parts.ledger.accept(signup, self._limits())
         except FaucetError as error:
             self._count(error.code)
-            raise
+            self.answer_with(error)
+            return
         self._count("accepted")
         if wait and job.state not in IN_A_BLOCK:
             job = await self._in_a_block(job, wait)
@@ -59,6 +61,7 @@ class SignupHandler(JobApiHandler):
             interval=settings.minIPAge,
             queue=settings.queue_limit,
             initial_balance=None if payment is None else f"{payment:f}",
+            room_after=room_after(settings.queue_limit, self.parts.snapshot.pace),
         )
 
     async def _try_out(self, signup: Signup) -> None:

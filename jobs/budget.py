@@ -1,5 +1,6 @@
-"""What a signup costs, and how long the registrar's balance lasts. Pure."""
+"""What a signup costs, how long the registrar's balance lasts, and a full queue. Pure."""
 
+import math
 from decimal import Decimal
 
 from jobs.config import Settings
@@ -29,6 +30,14 @@ def runway_days(facts: ChainFacts, settings: Settings, signups_a_day: float) -> 
     if signups is None or signups_a_day <= 0:
         return None
     return signups / signups_a_day
+
+
+def room_after(queue: int, pace: float) -> int:
+    """Seconds, 1 to 60, after which a full queue has room for a hundredth of it, at `pace` accounts a second.
+
+    For one more there is room at once, but all who are refused come back together.
+    """
+    return max(1, min(60, math.ceil(queue / 100 / pace))) if pace > 0 else 60
 
 
 def is_below(facts: ChainFacts, amount: Decimal) -> bool:

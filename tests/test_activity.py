@@ -4,6 +4,8 @@ import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import pytest
+
 from jobs.ledger import Ledger
 from jobs.model import BlockEffects, Job, Limits, Signup, Span
 from tests.program import keys_of
@@ -49,7 +51,9 @@ def test_minutes_and_days_hold_what_happened_in_them(tmp_path: Path) -> None:
             alice, bob = await accepted(ledger, "alice-1"), await accepted(ledger, "bob-1")
             clock.now = START + 61
             await register(ledger, alice)
+            assert await ledger.pace() == pytest.approx(1 / 61)
             clock.now = START + DAY
+            assert await ledger.pace() == 0
             await ledger.fail_by_hand([bob.id], by="ann", reason="spam")
             minute = 60_000
             start = START * 1000

@@ -13,6 +13,7 @@ import pytest
 from chain.wallet import derive_key
 from handlers.app import ROUTES
 from handlers.openapi import DOCUMENT
+from jobs.budget import room_after
 from jobs.errors import Code
 from tests.program import ROOT, Reply, keys_of
 from tests.serving import Serving, serving
@@ -167,6 +168,13 @@ def test_unavailable_says_when_to_come_again(tmp_path: Path, setting: dict[str, 
             assert int(reply.headers["Retry-After"]) > 0
 
     run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("queue", "pace", "seconds"), [(100_000, 100, 10), (100_000, 5_000, 1), (10, 1, 1), (100_000, 1, 60), (1, 0, 60)]
+)
+def test_full_queue_has_room_for_some_after(queue: int, pace: float, seconds: int) -> None:
+    assert room_after(queue, pace) == seconds
 
 
 async def break_ledger(path: Path) -> None:

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jobs.errors import Code, FaucetError
-from jobs.ledger import Ledger, LedgerError
+from jobs.ledger import Ledger, LedgerError, intake
 from jobs.ledger.book import IllegalMoveError, check_move
 from jobs.ledger.database import migrations, prepare
 from jobs.ledger.intake import _SITUATION
@@ -208,6 +208,39 @@ def test_repeat_is_the_same_job_whatever_stands_in_the_way(tmp_path: Path) -> No
             await ledger.fail({job.number: (Code.CHAIN_REFUSED, "no")})
             await ledger.resume("intake", by="operator")
             assert (await ledger.accept(signup("same-1"), FREE)).id != job.id
+
+    run(scenario())
+
+
+def test_crowd_that_the_ledger_can_not_keep_up_with_is_refused_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those who wait are accepted all the same, and whoever comes again later too."""
+    monkeypatch.setattr(intake, "GATHERED_MOST", 3)
+
+    async def scenario() -> None:
+        async with opened(tmp_path) as ledger:
+            names = [f"crowd-{number}" for number in range(5)]
+            answers = await asyncio.gather(
+                *(ledger.accept(signup(name), FREE) for name in names), return_exceptions=True
+            )
+            refused = [answer for answer in answers if isinstance(answer, FaucetError)]
+            assert [(error.code, error.retry_after) for error in refused] == [(Code.OVERLOADED, 1)] * 2
+            for name in names:
+                await ledger.accept(signup(name), FREE)
+            assert (await ledger.counts())[State.QUEUED] == 5
+
+    run(scenario())
+
+
+def test_full_queue_says_when_there_is_room(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with opened(tmp_path) as ledger:
+            full = Limits(address=None, interval=0, queue=1, room_after=7)
+            await ledger.accept(signup("one-1"), full)
+            with pytest.raises(FaucetError) as caught:
+                await ledger.accept(signup("one-2"), full)
+            assert (caught.value.code, caught.value.retry_after) == (Code.OVERLOADED, 7)
 
     run(scenario())
 

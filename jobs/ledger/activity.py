@@ -3,6 +3,8 @@
 from jobs.ledger.book import Book
 from jobs.model import Span
 
+MINUTE = 60_000  #: milliseconds
+
 
 class Activity(Book):
     """Reads that cost the same with ten jobs and ten million."""
@@ -18,6 +20,12 @@ class Activity(Book):
     async def accepted_in(self, since: int) -> int:
         """How many jobs were accepted in the minutes since `since`, milliseconds."""
         return sum(span.accepted for span in await self.per_minute(since))
+
+    async def pace(self) -> float:
+        """How many accounts a second came into a block, in this minute and the one before."""
+        now = self._now()
+        since = (now // MINUTE - 1) * MINUTE
+        return sum(span.registered for span in await self.per_minute(since)) * 1000 / (now - since)
 
     async def waits(self, limit: int = 1000) -> list[int]:
         """Milliseconds from accepted to in a block of the `limit` accounts that came into one last."""

@@ -12,7 +12,11 @@ from jobs.ledger.book import Book, as_list, job_of
 from jobs.ledger.database import Database, Row
 from jobs.model import Job, Limits, Signup, State
 
+#: signups that may wait for their commit: a crowd of twenty thousand is taken whole
+GATHERED_MOST = 20_000
 GROUP = 500  #: signups in one commit at the most, so that none waits long for its neighbours
+
+CROWDED = "Too many signups are waiting, please try again."
 
 # One row a signup of the group, in order, with all that decides on it.
 _SITUATION = """
@@ -57,6 +61,7 @@ class Intake(Book):
     def __init__(self, database: Database, *, clock: Callable[[], float], random_id: Callable[[], str]) -> None:
         super().__init__(database, clock=clock, random_id=random_id)
         self._gathered: list[Request] = []
+        self._committed_each = 0.0  #: seconds that a signup of the last group took
         self._writer: asyncio.Task[None] | None = None
 
     async def accept(self, signup: Signup, limits: Limits) -> Job:
@@ -65,6 +70,9 @@ class Intake(Book):
         Raises FaucetError: account_exists, unknown_referrer, paused, overloaded, throttled or
         ledger_unavailable.
         """
+        if len(self._gathered) >= GATHERED_MOST:
+            wait = 1 + int(len(self._gathered) * self._committed_each)
+            raise FaucetError(Code.OVERLOADED, CROWDED, retry_after=wait)
         request = Request(signup, limits, asyncio.get_running_loop().create_future())
         self._gathered.append(request)
         if self._writer is None:
@@ -82,10 +90,13 @@ class Intake(Book):
             await self._writer
 
     async def _write(self) -> None:
+        loop = asyncio.get_running_loop()
         try:
             while self._gathered:
                 group, self._gathered = self._gathered[:GROUP], self._gathered[GROUP:]
+                began = loop.time()
                 await self._commit(group)
+                self._committed_each = (loop.time() - began) / len(group)
         finally:
             self._writer = None
 
@@ -158,7 +169,7 @@ def _decide(signup: Signup, limits: Limits, row: Row, group: Group) -> Job | Non
     if row["paused"] is not None:
         raise FaucetError(Code.PAUSED, f"Signups are paused: {row['paused']}", retry_after=60)
     if row["waiting"] + len(group.jobs) >= limits.queue:
-        raise FaucetError(Code.OVERLOADED, "Too many signups are waiting, please try again.", retry_after=30)
+        raise FaucetError(Code.OVERLOADED, CROWDED, retry_after=limits.room_after)
     _check_address(limits, row, group)
     return None
 
