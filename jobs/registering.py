@@ -46,8 +46,10 @@ class Registering:
     async def _fail_foreign(self, queued: Sequence[Job], situation: Situation) -> list[Job]:
         """The jobs with keys of this chain; others were accepted before a chain was met, and can't be built."""
         prefix = situation.identity.prefix
-        own = [job for job in queued if {key_prefix(key) for key in job.signup.keys} == {prefix}]
-        foreign = {job.number: _foreign(prefix) for job in queued if job not in own}
+        own = [job for job in queued if all(key_prefix(key) == prefix for key in job.signup.keys)]
+        foreign = {job.number: _foreign(prefix) for job in queued}
+        for job in own:
+            del foreign[job.number]
         if foreign:
             await self._ledger.fail(foreign)
         return own
