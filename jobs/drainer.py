@@ -104,6 +104,9 @@ class Drainer:
             situation = await self._look(identity, head, accounts, reference)
             obstacle = situation.obstacle() or await self._send(unfunded, queued, situation)
         await self._note(obstacle, pause)
+        if len(queued) == BATCH and await self._ledger.queued(1) != queued[:1]:
+            # More wait, and something moved: whoever waits for the next block then waits for nothing.
+            self.wake()
 
     async def _accounts(self, queued: list[Job]) -> dict[str, Account]:
         """Every account that the drain must know, by name, as far as the chain has it: one look for all."""

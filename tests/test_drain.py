@@ -1,5 +1,6 @@
 """Drains, one at a time, against a dev chain that makes blocks only on demand."""
 
+import asyncio
 from collections import Counter
 from decimal import Decimal
 from pathlib import Path
@@ -38,6 +39,24 @@ def test_drain_costs_a_fixed_few_calls_and_one_a_transaction(tmp_path: Path) -> 
             assert (one.pop("broadcast_transaction"), many.pop("broadcast_transaction")) == (1, 5)
             assert one == many
             assert one.total() == 5
+
+    run(scenario())
+
+
+def test_queue_beyond_one_drain_waits_for_no_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drains follow each other as long as jobs move, and then no more."""
+    monkeypatch.setattr("jobs.drainer.BATCH", 2)
+
+    async def scenario() -> None:
+        async with chain_side(tmp_path) as side:
+            await side.block()
+            await side.accept(*(f"many-{number}" for number in range(5)))
+            running = asyncio.create_task(side.drainer.run())
+            side.drainer.wake()
+            while set(await side.states()) != {State.BROADCAST}:
+                await asyncio.sleep(0)
+            side.drainer.stop()
+            await running
 
     run(scenario())
 
