@@ -83,11 +83,13 @@ def test_interrupted_run_goes_on_where_it_was(tmp_path: Path) -> None:
         async with dev_chain() as chain, faucet(tmp_path, chain.url) as service:
             file = table(tmp_path, "name;password\n" + "".join(f"{name};secret\n" for name in names))
             where = ("--config", str(service.config), "--url", service.url, "--concurrency", "4", str(file))
+            await chain.control("stall", True)
             first = await Program.start("bulk", *where, lines=0, log=tmp_path / "bulk.log")
             results = file.with_name("people.csv.results.csv")
             while not results.exists() or results.read_text().count("registered") < 10:
-                await service.fetch("/healthz")
+                await chain.control("produce", 1)
             assert await first.stop(signal.SIGINT) != 0
+            await chain.control("stall", False)
             done = len(outcomes(file))
             assert done < len(names)
             code, output, _ = await command("bulk", *where)
