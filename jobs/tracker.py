@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 from chain.errors import BadReply
 from chain.node import Block, Head, Node
@@ -147,23 +147,25 @@ class Tracker:
 
     async def _settle(self, irreversible: int) -> None:
         """Finish what `irreversible` and the blocks before it hold, and give up what they can never hold."""
-        for transaction in await self._ledger.unsettled(irreversible):
-            await self._settle_transaction(transaction)
+        for number, transactions in groupby(await self._ledger.unsettled(irreversible), lambda found: found.block_num):
+            await self._settle_block(number or 0, list(transactions))
         await self._settle_adopted(irreversible)
         if await self._ledger.live():
             await self._expire(irreversible)
 
-    async def _settle_transaction(self, transaction: Transaction) -> None:
-        """Check `transaction` against the irreversible block itself: only that proves it."""
-        block = await self._node.block(transaction.block_num or 0)
+    async def _settle_block(self, number: int, transactions: Sequence[Transaction]) -> None:
+        """Check `transactions` against the irreversible block itself, read once: only that proves them."""
+        block = await self._node.block(number)
         if block is None:
             return
-        results = effects_of(block, "").results.get(transaction.signature)
-        if results is None:
-            log.warning("transaction=%s missing from irreversible block=%d", transaction.id, block.number)
-            await self._ledger.release(transaction)
-        else:
-            await self._ledger.settle(transaction, results)
+        results = effects_of(block, "").results
+        held = [(entry, results[entry.signature]) for entry in transactions if entry.signature in results]
+        if held:
+            await self._ledger.settle(held)
+        for transaction in transactions:
+            if transaction.signature not in results:
+                log.warning("transaction=%s missing from irreversible block=%d", transaction.id, number)
+                await self._ledger.release(transaction)
 
     async def _settle_adopted(self, irreversible: int) -> None:
         jobs = await self._ledger.adopted(irreversible)

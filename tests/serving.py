@@ -154,7 +154,7 @@ async def register(ledger: Ledger, job: Job) -> None:
 async def settle(ledger: Ledger) -> None:
     """Make every block so far irreversible."""
     for transaction in await ledger.unsettled(10_000):
-        await ledger.settle(transaction, [f"1.2.{job}" for job in transaction.jobs])
+        await ledger.settle([(transaction, [f"1.2.{job}" for job in transaction.jobs])])
 
 
 async def pay(ledger: Ledger, job: Job) -> None:

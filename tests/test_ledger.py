@@ -280,9 +280,9 @@ def test_path_of_a_job_with_an_initial_balance(tmp_path: Path) -> None:
             await look()
             await ledger.follow([block(2, funding)], 0)
             await look()
-            await ledger.settle(registration, ["1.2.101"])
+            await ledger.settle([(registration, ["1.2.101"])])
             await look()
-            await ledger.settle(funding, [None])
+            await ledger.settle([(funding, [None])])
             await look()
             path = ["queued", "broadcast", "registered", "funding", "funded", "funded", "done"]
             assert seen == [State(state) for state in path]
@@ -444,7 +444,7 @@ class Walk:
     async def settle(self) -> None:
         self.irreversible = self.head
         for entry in await self.ledger.unsettled(self.irreversible):
-            await self.ledger.settle(entry, [f"1.2.{100 + job}" for job in entry.jobs])
+            await self.ledger.settle([(entry, [f"1.2.{100 + job}" for job in entry.jobs])])
 
     async def expire(self) -> None:
         await self.ledger.expire(await self.ledger.overdue(10**9))

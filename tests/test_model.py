@@ -283,7 +283,7 @@ class LedgerMachine(RuleBasedStateMachine):
                 self.run(self.ledger.release(transaction))
                 self.model.release(transaction.signature)
             else:
-                self.run(self.ledger.settle(transaction, results))
+                self.run(self.ledger.settle([(transaction, results)]))
                 self.model.settle(transaction.signature, results)
         self._settle_adopted(irreversible)
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from chain.devchain import Do, Fault
+from chain.devchain import ChainParameters, Do, Fault
 from chain.node import Block
 from jobs.model import State
 from tests.chainside import LAG, ChainSide, chain_side
@@ -33,6 +33,22 @@ def test_signed_transaction_is_on_disk_before_it_leaves(tmp_path: Path) -> None:
             side.node.broadcast = look_and_send  # type: ignore[method-assign]  # to look at that moment
             await side.drainer.drain()
             assert seen == [(True, 1, True)]
+
+    run(scenario())
+
+
+def test_block_is_read_once_for_all_that_it_settles(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with chain_side(tmp_path, parameters=ChainParameters(maximum_transaction_size=2048)) as side:
+            await side.block()
+            await side.accept(*(f"many-{number}" for number in range(40)))
+            await side.drainer.drain()
+            assert len(await side.ledger.live()) > 2
+            side.chain.control.produce(1 + LAG)
+            side.node.calls.clear()
+            await side.tracker.follow()
+            assert set(await side.states()) == {State.DONE}
+            assert side.node.calls["get_block"] == 1 + LAG + 1
 
     run(scenario())
 

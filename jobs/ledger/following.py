@@ -64,18 +64,20 @@ class Following(Book):
         return len(lost)
 
     async def unsettled(self, irreversible: int) -> list[Transaction]:
-        """Transactions in a block up to `irreversible` that were not yet checked against that block."""
+        """Transactions in a block up to `irreversible` that were not yet checked against that block, block by block."""
         rows = await self._database.read(
-            f"{TRANSACTION_SELECT} WHERE fate = 'included' AND block_num <= ? ORDER BY number",
+            f"{TRANSACTION_SELECT} WHERE fate = 'included' AND block_num <= ? ORDER BY block_num, number",
             (irreversible,),
         )
         return [transaction_of(row) for row in rows]
 
-    async def settle(self, transaction: Transaction, results: Sequence[str | None]) -> None:
-        """The irreversible block holds `transaction`, with these `results`: it is final."""
+    async def settle(self, held: Sequence[tuple[Transaction, Sequence[str | None]]]) -> None:
+        """The irreversible block holds these transactions, each with its results: they are final."""
         now = self._now()
+        moved: list[str] = []
         async with self._database.transaction() as connection:
-            moved = await make_final(connection, transaction, results, now)
+            for transaction, results in held:
+                moved += await make_final(connection, transaction, results, now)
         self.changes.publish(moved)
 
     async def release(self, transaction: Transaction) -> None:

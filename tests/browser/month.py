@@ -111,7 +111,7 @@ class Month:
 
     async def _settle(self) -> None:
         for transaction in await self._ledger.unsettled(block_at(self._clock.now + LAG * BLOCK)):
-            await self._ledger.settle(transaction, [f"1.2.{80_000 + job}" for job in transaction.jobs])
+            await self._ledger.settle([(transaction, [f"1.2.{80_000 + job}" for job in transaction.jobs])])
 
     async def _operate(self, time: int) -> None:
         """What operators did."""
