@@ -1,6 +1,8 @@
 """Signing up, and asking whether a name is free."""
 
-from handlers.base import ApiHandler
+from tornado.httputil import HTTPHeaders
+
+from handlers.base import ApiHandler, Parts, address_of
 from handlers.jobs import JobApiHandler
 from handlers.render import account_json, job_url, signup_json
 from jobs.budget import room_after
@@ -13,6 +15,25 @@ from jobs.terms import named_accounts
 NO_REFERRER = "faucet"  #: what stands in the referrer's place in the path of wallets that know none
 
 
+def rules_of(parts: Parts) -> SignupRules:
+    """What signups must keep to now."""
+    settings = parts.settings
+    return SignupRules(parts.snapshot.facts.prefix, not settings.disable_premium_names, settings.require_fields)
+
+
+def limits_of(parts: Parts, peer: str, headers: HTTPHeaders) -> Limits:
+    """What a signup that `peer` sends with `headers` is held to now."""
+    settings = parts.settings
+    payment = settings.payment
+    return Limits(
+        address=address_of(parts, peer, headers) if settings.restrict_ip else None,
+        interval=settings.minIPAge,
+        queue=settings.queue_limit,
+        initial_balance=None if payment is None else f"{payment:f}",
+        room_after=room_after(settings.queue_limit, parts.snapshot.pace),
+    )
+
+
 class SignupHandler(JobApiHandler):
     """POST a signup. The reply is sent only once the job is on disk."""
 
@@ -23,7 +44,8 @@ class SignupHandler(JobApiHandler):
         """Check, keep, answer."""
         try:
             wait = self._wait()
-            signup = self._signup(None if referrer == NO_REFERRER else referrer)
+            in_path = None if referrer == NO_REFERRER else referrer
+            signup = parse_signup(bytes(self.body), rules_of(self.parts), in_path)
             if self._is_dry_run(signup):
                 await self._try_out(signup)
                 return
@@ -43,26 +65,11 @@ class SignupHandler(JobApiHandler):
         asked = self.wait_asked()
         return self.parts.settings.reply_wait if asked is None else asked
 
-    def _signup(self, referrer: str | None) -> Signup:
-        """The signup in the body. Raises FaucetError."""
-        settings = self.parts.settings
-        prefix = self.parts.snapshot.facts.prefix
-        rules = SignupRules(prefix, not settings.disable_premium_names, settings.require_fields)
-        return parse_signup(bytes(self.body), rules, referrer)
-
     def _is_dry_run(self, signup: Signup) -> bool:
         return is_test_name(signup.name) or self.get_query_argument("dry_run", "") in ("1", "true")
 
     def _limits(self) -> Limits:
-        settings = self.parts.settings
-        payment = settings.payment
-        return Limits(
-            address=self.client_address() if settings.restrict_ip else None,
-            interval=settings.minIPAge,
-            queue=settings.queue_limit,
-            initial_balance=None if payment is None else f"{payment:f}",
-            room_after=room_after(settings.queue_limit, self.parts.snapshot.pace),
-        )
+        return limits_of(self.parts, self.request.remote_ip or "", self.request.headers)
 
     async def _try_out(self, signup: Signup) -> None:
         """Make every check, keep nothing, show what would be sent. Raises FaucetError."""

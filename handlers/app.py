@@ -5,6 +5,7 @@ from tornado.web import Application, RequestHandler
 from handlers.accounts import AccountHandler, SignupHandler
 from handlers.admin.routes import ROUTES as ADMIN_ROUTES
 from handlers.base import ApiNotFound, Parts
+from handlers.entrance import Entrance
 from handlers.health import ChainHandler, HealthHandler, MetricsHandler, ReadyHandler
 from handlers.jobs import JobEventsHandler, JobHandler
 from handlers.openapi import OpenApiHandler
@@ -33,12 +34,13 @@ ROUTES: tuple[tuple[str, type[RequestHandler]], ...] = (
 )
 
 
-def make_app(parts: Parts) -> Application:
-    """The application that serves with `parts`."""
+def make_app(parts: Parts) -> Entrance:
+    """What answers every request with `parts`."""
     static = (r"/static/(.*)", StaticFiles, {"path": str(STATIC)})
-    return Application(
+    application = Application(
         [*ROUTES, static],
         parts=parts,
         default_handler_class=PageNotFound,
         log_function=lambda _: None,  # each handler writes its own line
     )
+    return Entrance(application, parts)

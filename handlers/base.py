@@ -5,13 +5,13 @@ import re
 import secrets
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar
 
 import msgspec
-from tornado.httputil import HTTPServerRequest
+from tornado.httputil import HTTPHeaders, HTTPServerRequest
 from tornado.web import Application, HTTPError, RequestHandler, stream_request_body
 
 from handlers.admin.guard import Guard
@@ -63,6 +63,47 @@ class Parts:
         self.session_key = session_key(self.settings.secret_key, self.settings.admin_password_hash)
 
 
+def request_id_of(parts: Parts, headers: HTTPHeaders) -> str:
+    """What the request is called: as the client says, if that is sane."""
+    given = headers.get("X-Request-ID", "")
+    return given if _SANE_ID.fullmatch(given) else parts.random_id()
+
+
+def address_of(parts: Parts, peer: str, headers: HTTPHeaders) -> str | None:
+    """What the limits of one client count: its address; None of one on this machine."""
+    forwarded = headers.get_list("X-Forwarded-For")
+    return client_key(peer, forwarded, headers.get("X-Real-IP"), parts.settings.trusted_proxies)
+
+
+def base_headers(request_id: str) -> dict[str, str]:
+    """What every reply carries."""
+    return {"X-Request-ID": request_id, "Server": "faucet", "X-Content-Type-Options": "nosniff"}
+
+
+def api_headers(settings: Settings, origin: str | None) -> dict[str, str]:
+    """What replies in JSON carry besides, so that the pages of `cors_origins` can read them."""
+    return {
+        "Content-Type": "application/json; charset=UTF-8",
+        "Cache-Control": "no-store",
+        **_allow(settings.cors_origins, origin),
+        "Access-Control-Expose-Headers": "Location, Retry-After, X-Request-ID, Preference-Applied",
+    }
+
+
+def _allow(origins: Sequence[str], origin: str | None) -> dict[str, str]:
+    if "*" in origins:
+        return {"Access-Control-Allow-Origin": "*"}
+    if origin is not None and origin in origins:
+        return {"Vary": "Origin", "Access-Control-Allow-Origin": origin}
+    return {"Vary": "Origin"}
+
+
+def tell(parts: Parts, request_id: str, *, method: str, route: str, status: int, seconds: float) -> None:
+    """Count a request that was answered, and write its line."""
+    parts.metrics.http_request_seconds.labels(route, method, status).observe(seconds)
+    log.info("request=%s method=%s route=%s status=%d ms=%.1f", request_id, method, route, status, seconds * 1000)
+
+
 @stream_request_body
 class Handler(RequestHandler):
     """The base of all handlers; `route` is the name under which the metrics count."""
@@ -74,8 +115,7 @@ class Handler(RequestHandler):
     def __init__(self, application: Application, request: HTTPServerRequest, **options: Any) -> None:
         # Before the base class, which asks for the default headers.
         self.parts: Parts = application.settings["parts"]
-        given = request.headers.get("X-Request-ID", "")
-        self.request_id = given if _SANE_ID.fullmatch(given) else self.parts.random_id()
+        self.request_id = request_id_of(self.parts, request.headers)
         self.body = bytearray()  #: of the request; one byte more than is taken says that it was too large
         super().__init__(application, request, **options)
         self.parts.in_flight.enter(self)
@@ -87,9 +127,11 @@ class Handler(RequestHandler):
 
     def set_default_headers(self) -> None:
         """Also what an error reply carries."""
-        self.set_header("X-Request-ID", self.request_id)
-        self.set_header("Server", "faucet")
-        self.set_header("X-Content-Type-Options", "nosniff")
+        self._set_headers(base_headers(self.request_id))
+
+    def _set_headers(self, headers: Mapping[str, str]) -> None:
+        for name, value in headers.items():
+            self.set_header(name, value)
 
     def prepare(self) -> None:
         """Get ready for the body. Raises FaucetError bad_request or too_large."""
@@ -108,13 +150,7 @@ class Handler(RequestHandler):
 
     def client_address(self) -> str | None:
         """What the limits of one client count: its address; None of one on this machine."""
-        headers = self.request.headers
-        return client_key(
-            self.request.remote_ip or "",
-            headers.get_list("X-Forwarded-For"),
-            headers.get("X-Real-IP"),
-            self.parts.settings.trusted_proxies,
-        )
+        return address_of(self.parts, self.request.remote_ip or "", self.request.headers)
 
     def compute_etag(self) -> str | None:
         """None: what is shown is live, a hash of each reply would buy nothing."""
@@ -150,14 +186,9 @@ class Handler(RequestHandler):
     def on_finish(self) -> None:
         """Count the request and write its line."""
         self.parts.in_flight.leave(self)
-        seconds = self.request.request_time()
-        method = self.request.method if self.request.method in self.SUPPORTED_METHODS else "other"
-        status = self.get_status()
-        self.parts.metrics.http_request_seconds.labels(self.route, method, status).observe(seconds)
-        log.info(
-            "request=%s method=%s route=%s status=%d ms=%.1f",
-            self.request_id, method, self.route, status, seconds * 1000,
-        )  # fmt: skip
+        method = str(self.request.method) if self.request.method in self.SUPPORTED_METHODS else "other"
+        status, seconds = self.get_status(), self.request.request_time()
+        tell(self.parts, self.request_id, method=method, route=self.route, status=status, seconds=seconds)
 
     def _error(self, status: int, error: BaseException | None) -> FaucetError:
         if isinstance(error, FaucetError):
@@ -175,10 +206,7 @@ class ApiHandler(Handler):
     def set_default_headers(self) -> None:
         """Let the pages of `cors_origins` read replies, errors included."""
         super().set_default_headers()
-        self.set_header("Content-Type", "application/json; charset=UTF-8")
-        self.set_header("Cache-Control", "no-store")
-        self._allow_origin()
-        self.set_header("Access-Control-Expose-Headers", "Location, Retry-After, X-Request-ID, Preference-Applied")
+        self._set_headers(api_headers(self.parts.settings, self.request.headers.get("Origin")))
 
     def options(self, *_path: str) -> None:
         """Answer a browser that asks before it posts."""
@@ -214,16 +242,6 @@ class ApiHandler(Handler):
                 self.set_header("Preference-Applied", f"wait={wait:g}")
                 return wait
         return None
-
-    def _allow_origin(self) -> None:
-        origins = self.parts.settings.cors_origins
-        if "*" in origins:
-            self.set_header("Access-Control-Allow-Origin", "*")
-            return
-        self.set_header("Vary", "Origin")
-        origin = self.request.headers.get("Origin")
-        if origin in origins:
-            self.set_header("Access-Control-Allow-Origin", str(origin))
 
 
 class ApiNotFound(ApiHandler):

@@ -1,0 +1,163 @@
+"""The way in: a plain signup is answered here, everything else by the application's handlers.
+
+A crowd sends plain signups, and half of what one costs in a request handler is the handler.
+"""
+
+import asyncio
+from collections.abc import Awaitable
+from functools import lru_cache
+from http.client import responses
+from typing import Any
+
+from tornado.httputil import (
+    HTTPConnection,
+    HTTPHeaders,
+    HTTPMessageDelegate,
+    HTTPServerConnectionDelegate,
+    RequestStartLine,
+    ResponseStartLine,
+    format_timestamp,
+)
+from tornado.web import Application
+
+from handlers.accounts import SignupHandler, limits_of, rules_of
+from handlers.base import Parts, api_headers, base_headers, encode_json, request_id_of, tell
+from handlers.errors import STATUS, error_body
+from handlers.render import job_url, signup_json
+from jobs.errors import FaucetError
+from jobs.signup import BODY_MOST, is_test_name, parse_signup
+
+#: Where wallets that know no referrer post.
+PATHS = ("/api/v1/accounts", "/faucet")
+
+
+class Entrance(HTTPServerConnectionDelegate):
+    """Takes every request."""
+
+    def __init__(self, application: Application, parts: Parts) -> None:
+        self.application = application
+        self.parts = parts
+
+    def start_request(self, server_conn: object, request_conn: HTTPConnection) -> HTTPMessageDelegate:
+        """What takes a request on this connection."""
+        return Exchange(self, server_conn, request_conn)
+
+    def on_close(self, server_conn: object) -> None:
+        """A connection has ended."""
+        self.application.on_close(server_conn)
+
+
+class Exchange(HTTPMessageDelegate):
+    """One request and its reply."""
+
+    def __init__(self, entrance: Entrance, server: object, connection: HTTPConnection) -> None:
+        self._entrance = entrance
+        self._parts = entrance.parts
+        self._server = server
+        self._connection = connection
+        self._delegate: HTTPMessageDelegate | None = None  # the application's, where the request is left to it
+        self._body = bytearray()
+        self._began = entrance.parts.clock()
+        self._gone = False
+
+    def headers_received(
+        self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
+    ) -> Awaitable[None] | None:
+        """Begin the request."""
+        self._start_line, self._headers = start_line, headers
+        if self._is_plain():
+            self._parts.in_flight.enter(self)
+            return None
+        self._delegate = self._entrance.application.start_request(self._server, self._connection)
+        return self._delegate.headers_received(start_line, headers)
+
+    def data_received(self, chunk: bytes) -> Awaitable[None] | None:
+        """Take a piece of the body."""
+        if self._delegate is not None:
+            return self._delegate.data_received(chunk)
+        self._body += chunk
+        return None
+
+    def finish(self) -> None:
+        """The request is whole."""
+        if self._delegate is not None:
+            self._delegate.finish()
+        else:
+            self._answering = asyncio.create_task(self._answer())
+
+    def on_connection_close(self) -> None:
+        """The client has gone."""
+        self._gone = True
+        self._parts.in_flight.leave(self)
+        if self._delegate is not None:
+            self._delegate.on_connection_close()
+
+    def _is_plain(self) -> bool:
+        """Whether this is a signup that asks for nothing but to be accepted, with a body of a known bearable size."""
+        line, headers = self._start_line, self._headers
+        if not isinstance(line, RequestStartLine) or line.method != "POST" or line.path not in PATHS:
+            return False
+        if self._parts.settings.reply_wait or "Prefer" in headers or "Expect" in headers:
+            return False
+        length = headers.get("Content-Length", "")
+        return length.isdecimal() and int(length) <= BODY_MOST
+
+    async def _answer(self) -> None:
+        """Accept the signup, or refuse it; what is neither, the application answers."""
+        parts = self._parts
+        try:
+            signup = parse_signup(bytes(self._body), rules_of(parts))
+            if is_test_name(signup.name):
+                await self._leave_to_application()
+                return
+            job = await parts.ledger.accept(signup, limits_of(parts, self._peer(), self._headers))
+        except FaucetError as error:
+            again = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
+            self._reply(STATUS[error.code], error.code, error_body(error), again)
+        except Exception:  # noqa: BLE001  # a fault, which the application meets again, and tells
+            await self._leave_to_application()
+        else:
+            body = signup_json(job, parts.settings.default_referrer)
+            self._reply(200, "accepted", body, {"Location": job_url(job.id)})
+
+    def _peer(self) -> str:
+        return str(self._connection.context.remote_ip)  # type: ignore[attr-defined]  # known of HTTP/1 only
+
+    async def _leave_to_application(self) -> None:
+        """Let the application take the request from its beginning."""
+        self._parts.in_flight.leave(self)
+        self._delegate = self._entrance.application.start_request(self._server, self._connection)
+        for taken in (
+            self._delegate.headers_received(self._start_line, self._headers),
+            self._delegate.data_received(bytes(self._body)),
+        ):
+            if taken is not None:
+                await taken
+        self._delegate.finish()
+
+    def _reply(self, status: int, outcome: str, content: dict[str, Any], more: dict[str, str]) -> None:
+        """Send the reply, unless the client has gone; count it and write its line."""
+        parts = self._parts
+        request_id = request_id_of(parts, self._headers)
+        body = encode_json(content)
+        headers = {
+            **base_headers(request_id),
+            **api_headers(parts.settings, self._headers.get("Origin")),
+            **more,
+            "Content-Length": str(len(body)),
+            "Date": _date(int(parts.clock())),
+        }
+        if not self._gone:
+            line = ResponseStartLine("HTTP/1.1", status, responses[status])
+            self._connection.write_headers(line, HTTPHeaders(headers), body)
+            self._connection.finish()
+        parts.in_flight.leave(self)
+        parts.metrics.signups_total.labels(outcome).inc()
+        seconds = parts.clock() - self._began
+        tell(parts, request_id, method="POST", route=SignupHandler.route, status=status, seconds=seconds)
+
+
+@lru_cache(maxsize=1)
+def _date(second: int) -> str:
+    """RFC 9110, 6.6.1; it is the same for all replies of a second."""
+    return format_timestamp(second)
