@@ -9,6 +9,7 @@ from functools import lru_cache
 from http.client import responses
 from typing import Any
 
+from tornado.http1connection import HTTP1Connection
 from tornado.httputil import (
     HTTPConnection,
     HTTPHeaders,
@@ -27,6 +28,8 @@ from handlers.render import job_url, signup_json
 from jobs.errors import FaucetError
 from jobs.signup import BODY_MOST, is_test_name, parse_signup
 
+BODY_WITHIN = 30.0  #: seconds that a request's body may take
+
 #: Where wallets that know no referrer post.
 PATHS = ("/api/v1/accounts", "/faucet")
 
@@ -40,6 +43,7 @@ class Entrance(HTTPServerConnectionDelegate):
 
     def start_request(self, server_conn: object, request_conn: HTTPConnection) -> HTTPMessageDelegate:
         """What takes a request on this connection."""
+        assert isinstance(request_conn, HTTP1Connection)  # noqa: S101  # Tornado serves no other; for the types
         return Exchange(self, server_conn, request_conn)
 
     def on_close(self, server_conn: object) -> None:
@@ -50,7 +54,7 @@ class Entrance(HTTPServerConnectionDelegate):
 class Exchange(HTTPMessageDelegate):
     """One request and its reply."""
 
-    def __init__(self, entrance: Entrance, server: object, connection: HTTPConnection) -> None:
+    def __init__(self, entrance: Entrance, server: object, connection: HTTP1Connection) -> None:
         self._entrance = entrance
         self._parts = entrance.parts
         self._server = server
@@ -67,7 +71,10 @@ class Exchange(HTTPMessageDelegate):
         self._start_line, self._headers = start_line, headers
         if self._is_plain():
             self._parts.in_flight.enter(self)
+            # A timer of our own: Tornado's makes a task of each body.
+            self._late = asyncio.get_running_loop().call_later(BODY_WITHIN, self._connection.stream.close)
             return None
+        self._connection.set_body_timeout(BODY_WITHIN)
         self._delegate = self._entrance.application.start_request(self._server, self._connection)
         return self._delegate.headers_received(start_line, headers)
 
@@ -83,6 +90,7 @@ class Exchange(HTTPMessageDelegate):
         if self._delegate is not None:
             self._delegate.finish()
         else:
+            self._late.cancel()
             self._answering = asyncio.create_task(self._answer())
 
     def on_connection_close(self) -> None:
@@ -121,7 +129,7 @@ class Exchange(HTTPMessageDelegate):
             self._reply(200, "accepted", body, {"Location": job_url(job.id)})
 
     def _peer(self) -> str:
-        return str(self._connection.context.remote_ip)  # type: ignore[attr-defined]  # known of HTTP/1 only
+        return str(self._connection.context.remote_ip)  # type: ignore[attr-defined]  # Tornado keeps it as an object
 
     async def _leave_to_application(self) -> None:
         """Let the application take the request from its beginning."""

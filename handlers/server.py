@@ -8,7 +8,6 @@ from handlers.app import make_app
 from handlers.base import Parts
 
 BACKLOG = 4096  #: connections that may wait to be taken; Tornado's 128 loses a crowd
-BODY_WITHIN = 30.0  #: seconds that a request's body may take
 IDLE_WITHIN = 75.0  #: seconds that a connection may stay open without a request
 UNREAD_MOST = 1024 * 1024  #: bytes of a body that are read and thrown away to answer politely
 
@@ -32,7 +31,6 @@ def listen(parts: Parts, listener: socket.socket) -> HTTPServer:
     server = HTTPServer(
         make_app(parts),
         max_body_size=UNREAD_MOST,
-        body_timeout=BODY_WITHIN,
         idle_connection_timeout=IDLE_WITHIN,
     )
     server.add_socket(listener)

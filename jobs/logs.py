@@ -3,6 +3,7 @@
 import logging
 import re
 import time
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -50,8 +51,13 @@ class JsonLine(logging.Formatter):
 
 
 def _time(record: logging.LogRecord) -> str:
-    moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
-    return f"{moment}.{record.msecs:03.0f}Z"
+    return f"{_moment(int(record.created))}.{record.msecs:03.0f}Z"
+
+
+@lru_cache(maxsize=1)
+def _moment(second: int) -> str:
+    """The time but for its fraction, the same for all lines of a second."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
 
 
 def _trace(formatter: logging.Formatter, record: logging.LogRecord) -> str | None:

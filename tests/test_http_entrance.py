@@ -1,0 +1,111 @@
+"""The way in: plain signups, and the same left to the application, are answered alike."""
+
+import asyncio
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from tests.program import keys_of
+from tests.serving import Serving, serving
+from tests.support import run
+
+CLIENT = {"X-Forwarded-For": "192.0.2.7", "X-Request-ID": "same", "Origin": "https://wallet.example"}
+#: With it a reply is held for no time at all, which is not plain.
+NOT_PLAIN = {"Prefer": "wait=0"}
+#: What can't be the same, or says that it was asked for.
+OWN = ("Date", "Location", "Preference-Applied")
+
+
+def body(name: str, **changes: Any) -> bytes:
+    return msgspec.json.encode({"account": {"name": name, **keys_of(name), **changes}})
+
+
+@pytest.mark.parametrize(
+    ("signup", "origins"),
+    [
+        (body("alice-1"), ("*",)),
+        (body("alice-1"), ("https://wallet.example",)),
+        (body("alice-1"), ()),
+        (body("alice-1", referrer="bob"), ("*",)),
+        (body("Alice"), ("*",)),
+        (body("alice-1", memo_key="TEST1"), ("*",)),
+        (body("test-faucet-1"), ("*",)),
+        (body("throttled-1"), ("*",)),
+        (b"[]", ("*",)),
+        (b"\xff", ("*",)),
+    ],
+)
+def test_plain_signups_are_answered_as_all_others(tmp_path: Path, signup: bytes, origins: tuple[str, ...]) -> None:
+    """Status, headers, body, metrics and line in the log."""
+
+    async def scenario() -> None:
+        replies = []
+        for number, headers in enumerate((CLIENT, CLIENT | NOT_PLAIN)):
+            folder = tmp_path / str(number)
+            folder.mkdir()
+            async with serving(folder, cors_origins=list(origins)) as served:
+                if b"throttled" in signup:
+                    await served.sign_up("first-1", headers=CLIENT)
+                reply = await served.fetch("/faucet", method="POST", body=signup, headers=headers)
+                counted = [line for line in (await served.fetch("/metrics")).body.splitlines() if "signup" in line]
+                replies.append((reply.status, _shared(reply.headers), _without_job(reply.body), _counts(counted)))
+        assert replies[0] == replies[1]
+
+    run(scenario())
+
+
+def _shared(headers: Any) -> dict[str, str]:
+    return {name: value for name, value in headers.get_all() if name not in OWN}
+
+
+def _without_job(reply: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in reply.items() if name != "job"}
+
+
+def _counts(lines: list[str]) -> list[str]:
+    return [line for line in lines if "_count{" in line or "_total{" in line]
+
+
+def test_body_that_does_not_come_ends_the_connection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("handlers.entrance.BODY_WITHIN", 0.01)
+
+    async def scenario() -> None:
+        async with serving(tmp_path) as served:
+            for path in ("/faucet", "/bob/api/v1/accounts"):
+                assert await _answer_to_half(served, path) == b""
+            assert await served.parts.in_flight.wait_none(1)
+
+    run(scenario())
+
+
+async def _answer_to_half(served: Serving, path: str) -> bytes:
+    """All that comes to who sends half of a request."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+    writer.write(f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf".encode())
+    answer = await reader.read()
+    writer.close()
+    return answer
+
+
+def test_client_that_goes_before_its_answer_has_a_job(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path) as served:
+            _, writer = await asyncio.open_connection("127.0.0.1", served.port)
+            with closing(sqlite3.connect(tmp_path / "faucet.db", isolation_level=None)) as shell:
+                shell.execute("BEGIN IMMEDIATE")
+                signup = body("gone-1")
+                writer.write(b"POST /faucet HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(signup) + signup)
+                # Whoever comes now is taken later than the first.
+                assert (await served.fetch("/healthz")).status == 200
+                writer.transport.abort()
+                assert (await served.fetch("/healthz")).status == 200
+                shell.execute("ROLLBACK")
+            await served.ledger.finish_intake()
+            assert (await served.job("gone-1")).signup.name == "gone-1"
+            assert await served.parts.in_flight.wait_none(1)
+
+    run(scenario())
