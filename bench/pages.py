@@ -2,7 +2,6 @@
 
 import asyncio
 import statistics
-import tempfile
 import time
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from tests.operators import HASH, Operator
 from tests.serving import NOW, Serving, serving
 
 JOBS = 1_000_000
+FEWEST = 200_000  #: with fewer in the same month, the oldest that waits is too old for /readyz
 TIMES = 15  #: that each page is asked for
 MOST = 50.0  #: milliseconds at the median
 
@@ -22,18 +22,17 @@ PAGES = (
 )  # fmt: skip
 
 
-async def measure_pages() -> list[Figure]:
+async def measure(size: float, folder: Path) -> list[Figure]:
     """The median of each page, in the process that serves."""
-    with tempfile.TemporaryDirectory() as folder:
-        await asyncio.to_thread(make_ledger, Path(folder) / "faucet.db", JOBS, now=NOW)
-        async with serving(Path(folder), admin_password_hash=HASH) as served:
-            operator = Operator(served)
-            await operator.log_in()
-            return [await _measure(served, operator, page) for page in PAGES]
+    jobs = max(FEWEST, int(JOBS * size))
+    await asyncio.to_thread(make_ledger, folder / "faucet.db", jobs, now=NOW)
+    async with serving(folder, admin_password_hash=HASH) as served:
+        operator = Operator(served)
+        await operator.log_in()
+        return [await _measure(served, operator, page.format(id=f"{jobs // 2:032x}"), jobs) for page in PAGES]
 
 
-async def _measure(served: Serving, operator: Operator, page: str) -> Figure:
-    path = page.format(id=f"{JOBS // 2:032x}")
+async def _measure(served: Serving, operator: Operator, path: str, jobs: int) -> Figure:
     seconds = []
     for _ in range(TIMES):
         start = time.perf_counter()
@@ -42,4 +41,5 @@ async def _measure(served: Serving, operator: Operator, page: str) -> Figure:
         if reply.status != 200:
             raise AssertionError(f"{path}: {reply.status}")
     median = statistics.median(seconds) * 1000
-    return Figure(f"{page} with {JOBS:,} jobs", f"{median:.1f} ms", f"{MOST:.0f} ms", median <= MOST)
+    what = path.replace(f"{jobs // 2:032x}", "ID")
+    return Figure(f"{what}, {jobs:,} jobs", median, "ms", f"{MOST:.0f} ms", met=median <= MOST)

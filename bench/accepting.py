@@ -1,0 +1,153 @@
+"""Signups accepted a second, every check made and every one on disk, beside a bare Tornado handler."""
+
+import os
+import sqlite3
+from collections.abc import Sequence
+from contextlib import AsyncExitStack, closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+
+from bench.alone import measure_alone
+from bench.figure import Figure
+from bench.load import CONNECTIONS, Load, load, write_keys
+from bench.processes import bare, cpu_seconds, faucet, ledger_of, pause_drain
+from tests.program import Faucet, dev_chain
+
+ROUNDS = 5  #: of bare, one, two; each ratio is that of neighbours, and the median counts
+SECONDS = 8  #: of load in each
+PATH = "/api/v1/accounts"
+PLOT = "Signups accepted a second"
+
+AGAINST_BARE = 0.60
+AGAINST_ONE = 1.6
+
+
+@dataclass
+class Subject:
+    """A server that loads are put on in turn."""
+
+    name: str
+    url: str
+    service: Faucet | None = None  #: None of the bare handler
+    loads: list[Load] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)  #: seconds of each load
+
+    async def take(self, keys: Path, seconds: int) -> None:
+        """Put one more load on it."""
+        before = self._cpu()
+        tag = f"{self.name}{len(self.loads)}"
+        self.loads.append(await load(self.url, keys, tag, seconds=seconds))
+        self.cpu.append(self._cpu() - before)
+
+    def _cpu(self) -> float:
+        return 0.0 if self.service is None else cpu_seconds(self.service.pid)
+
+    def middle(self, attribute: str) -> float:
+        """The median of what the loads say."""
+        return median(float(getattr(load, attribute)) for load in self.loads)
+
+    @property
+    def cpu_each(self) -> float:
+        """Microseconds of processor that a signup cost, all processes of the server together."""
+        return median(cpu / load.answered * 1e6 for cpu, load in zip(self.cpu, self.loads, strict=True))
+
+
+async def measure(size: float, folder: Path) -> list[Figure]:
+    """Rates, latencies and ratios of one process and of two workers; then what a signup alone takes."""
+    rounds, seconds = max(1, round(ROUNDS * size)), max(1, round(SECONDS * size))
+    keys = write_keys(folder / "keys")
+    async with AsyncExitStack() as opened:
+        chain = await opened.enter_async_context(dev_chain("--block-interval", "1"))
+        subjects = [Subject("bare", await opened.enter_async_context(bare()))]
+        for name, workers in (("one", 1), ("two", 2)):
+            service = await opened.enter_async_context(faucet(folder / name, chain.url, workers=workers))
+            await pause_drain(service)
+            subjects.append(Subject(name, service.url + PATH, service))
+        for subject in subjects:
+            await load(subject.url, keys, "warm", seconds=1)
+        for _ in range(rounds):
+            for subject in subjects:
+                await subject.take(keys, seconds)
+        figures = _figures(*subjects)
+        figures.append(await _while_draining(folder, chain.url, keys, seconds * 2, subjects[1]))
+    return [*figures, *await measure_alone(size, folder)]
+
+
+def _figures(base: Subject, one: Subject, two: Subject) -> list[Figure]:
+    own, more = ratio(one.loads, base.loads), ratio(two.loads, one.loads)
+    cores = os.cpu_count() or 1
+    crowded = f"two workers, the chain's owner and the load have {cores} cores" if cores < 4 else ""
+    paused = f"drain paused; {CONNECTIONS} connections"
+    targets = f"{AGAINST_BARE:.2f} of the bare handler", f"{AGAINST_ONE} of one process, where cores allow"
+    return [
+        Figure("bare Tornado handler", base.middle("rate"), "/s", note=_latencies(base), plot=PLOT),
+        Figure(
+            "accepting, one process", one.middle("rate"), "/s", targets[0], own, own >= AGAINST_BARE,
+            f"{_latencies(one)}; {paused}", PLOT,
+        ),
+        Figure(
+            "accepting, --workers 2", two.middle("rate"), "/s", targets[1], more, more >= AGAINST_ONE,
+            "; ".join(filter(None, (_latencies(two), crowded))), PLOT,
+        ),
+        *(_cost(subject) for subject in (one, two)),
+        *(_share(subject) for subject in (base, one, two)),
+        _others(base, one, two),
+        _on_disk(one, two),
+    ]  # fmt: skip
+
+
+def ratio(loads: Sequence[Load], bases: Sequence[Load]) -> float:
+    """The median of the rates' ratios to those measured beside them."""
+    return median(load.rate / base.rate for load, base in zip(loads, bases, strict=True))
+
+
+def _latencies(subject: Subject) -> str:
+    shown = (f"{share} %: {subject.middle(f'p{share}'):.1f} ms" for share in (50, 95, 99))
+    return ", ".join(shown)
+
+
+def _cost(subject: Subject) -> Figure:
+    return Figure(f"processor time a signup, {subject.name}", subject.cpu_each, "µs", note="all of its processes")
+
+
+def _share(subject: Subject) -> Figure:
+    """Whether the load was the limit: wrk has one thread, so it could take a whole core."""
+    share = subject.middle("cpu") * 100
+    return Figure(f"the load's share of a core, {subject.name}", share, "%", "50 %", met=share <= 50)
+
+
+def _others(*subjects: Subject) -> Figure:
+    others = sum(load.others for subject in subjects for load in subject.loads)
+    return Figure("answers other than 200", others, "", "0", met=others == 0)
+
+
+def _on_disk(*subjects: Subject) -> Figure:
+    """Signups that were answered 200 and are not in the ledger."""
+    missing = 0
+    for subject in subjects:
+        answered = sum(load.answered for load in subject.loads)
+        if subject.service is not None:
+            missing += max(0, answered - jobs_in(subject.service))
+    return Figure("answered 200 and not in the ledger", missing, "", "0", met=missing == 0)
+
+
+def jobs_in(service: Faucet, condition: str = "TRUE") -> int:
+    """How many jobs of the bench its ledger holds."""
+    with closing(sqlite3.connect(ledger_of(service))) as connection:
+        (count,) = connection.execute(
+            f"SELECT count(*) FROM jobs WHERE name NOT LIKE 'bench-warm-%' AND {condition}"  # noqa: S608  # ours
+        ).fetchone()
+    return int(count)
+
+
+async def _while_draining(folder: Path, chain_url: str, keys: Path, seconds: int, one: Subject) -> Figure:
+    async with faucet(folder / "draining", chain_url) as service:
+        await load(service.url + PATH, keys, "warm", seconds=1)
+        taken = await load(service.url + PATH, keys, "drain", seconds=seconds)
+        registered = jobs_in(service, "registered_at IS NOT NULL")
+    return Figure(
+        "accepting, one process, while draining", taken.rate, "/s", ratio=taken.rate / one.middle("rate"),
+        note=f"ratio to the paused drain; {registered:,} were accounts meanwhile, on a dev chain of the same cores",
+        plot=PLOT,
+    )  # fmt: skip

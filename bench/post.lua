@@ -1,0 +1,62 @@
+-- Distinct valid signups for wrk: wrk -s post.lua URL -- KEYS TAG PAUSE
+-- KEYS is a file with a public key a line; TAG makes the names differ from those of other runs; PAUSE, if not 0, is
+-- the milliseconds that each connection rests after an answer.
+
+local threads = {}
+
+function setup(thread)
+  table.insert(threads, thread)
+  thread:set("number", #threads)
+end
+
+function init(args)
+  keys = {}
+  for key in io.lines(args[1]) do keys[#keys + 1] = key end
+  head = '{"account":{"name":"bench-' .. args[2] .. "-" .. number .. "-"
+  sent = 0
+  statuses = {}
+  local pause = tonumber(args[3])
+  if pause > 0 then
+    function delay() return pause end
+  end
+  wrk.method = "POST"
+  wrk.headers["Content-Type"] = "application/json"
+end
+
+local function key(place)
+  return keys[place % #keys + 1]
+end
+
+function request()
+  sent = sent + 1
+  local place = sent * 3
+  return wrk.format(nil, nil, nil, head .. sent .. '","owner_key":"' .. key(place) .. '","active_key":"' ..
+    key(place + 1) .. '","memo_key":"' .. key(place + 2) .. '"}}')
+end
+
+function response(status, headers)
+  statuses[status] = (statuses[status] or 0) + 1
+  if status == 503 and not headers["Retry-After"] then
+    statuses.silent = (statuses.silent or 0) + 1
+  end
+end
+
+-- One line for bench/load.py: microseconds, counts.
+function done(summary, latency)
+  local line = { "summary", "us=" .. summary.duration }
+  for _, share in ipairs({ 50, 95, 99 }) do
+    table.insert(line, "p" .. share .. "=" .. latency:percentile(share))
+  end
+  local counts = {}
+  for _, thread in ipairs(threads) do
+    for status, count in pairs(thread:get("statuses")) do
+      counts[status] = (counts[status] or 0) + count
+    end
+  end
+  for status, count in pairs(counts) do
+    table.insert(line, status .. "=" .. count)
+  end
+  local errors = summary.errors
+  table.insert(line, "broken=" .. errors.connect + errors.read + errors.write + errors.timeout)
+  print(table.concat(line, " "))
+end

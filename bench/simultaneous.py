@@ -1,0 +1,155 @@
+"""Twenty thousand signups at once: every connection is open before the first signup is sent."""
+
+import asyncio
+import json
+import sqlite3
+import statistics
+import sys
+import time
+from collections import Counter
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.figure import Figure
+from bench.load import write_keys
+from bench.processes import LOOK_EVERY, faucet, ledger_of, memory, peak_memory, raise_limit
+from tests.books import read_books
+from tests.program import ROOT, DevChainProgram, Faucet, dev_chain
+
+CROWD = 20_000
+CLIENTS = 4  #: processes, each from a loopback address of its own
+SPARE = 500  #: open files that a server needs for itself
+MEMORY = 600.0  #: megabytes that the server may take
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What the clients were answered."""
+
+    statuses: Counter[int]  #: 0 is a connection that ended without an answer
+    seconds: list[float]  #: to each answer
+    last: float  #: seconds from the first signup to the last answer
+
+    @property
+    def slowest(self) -> float:
+        """Seconds within which 99 % were answered."""
+        return statistics.quantiles(self.seconds, n=100)[98]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a crowd."""
+
+    crowd: int
+    answers: Answers
+    held: float  #: megabytes at the last answer, what processes share counted once
+    registered: float  #: seconds from the first signup to the last account
+    on_chain: int  #: accounts
+    peak: float  #: megabytes, the sum of the processes' own peaks
+
+
+async def measure(size: float, folder: Path) -> list[Figure]:
+    """All of the crowd with two workers, and with one process as many as may have open files."""
+    files = raise_limit()
+    crowd = max(100, int(CROWD * size))
+    keys = write_keys(folder / "keys")
+    most = min(crowd, files - SPARE)
+    return [
+        *await _at_once(folder / "two", keys, crowd, workers=2),
+        *await _at_once(folder / "one", keys, most, workers=1),
+    ]
+
+
+async def _at_once(folder: Path, keys: Path, crowd: int, *, workers: int) -> list[Figure]:
+    async with dev_chain("--block-interval", "1") as chain, faucet(folder, chain.url, workers=workers) as service:
+        start = time.time()
+        answers = await ask_at_once(service.url, keys, crowd)
+        outcome = Outcome(
+            crowd,
+            answers,
+            held=memory(service.pid),
+            registered=await _last_registered(service) - start,
+            on_chain=await _on_chain(chain),
+            peak=peak_memory(service.pid),
+        )
+    return _figures(f"{crowd:,}, {'one process' if workers == 1 else f'--workers {workers}'}", outcome)
+
+
+def _figures(who: str, outcome: Outcome) -> list[Figure]:
+    crowd, answers, on_chain, peak = outcome.crowd, outcome.answers, outcome.on_chain, outcome.peak
+    answered, others = answers.statuses[200], answers.statuses.total() - answers.statuses[200]
+    latencies = f"50 %: {statistics.median(answers.seconds):.1f} s, 99 %: {answers.slowest:.1f} s"
+    held = f"sum of the processes' peaks; {outcome.held:.0f} MB at the last answer, shared pages counted once"
+    return [
+        Figure(f"{who}: answered 200", answered, "", "all", answered / crowd, answered == crowd),
+        Figure(f"{who}: other answers, errors", others, "", "0", met=others == 0, note=_told(answers)),
+        Figure(f"{who}: on the chain once", on_chain, "", "all", on_chain / crowd, on_chain == crowd, "block by block"),
+        Figure(f"{who}: last answer after", answers.last, "s", note=latencies),
+        Figure(f"{who}: last account after", outcome.registered, "s", note="the dev chain shares the cores"),
+        Figure(f"{who}: peak memory", peak, "MB", f"{MEMORY:.0f} MB", met=peak <= MEMORY, note=held),
+    ]
+
+
+def _told(answers: Answers) -> str:
+    others = {status or "no answer": count for status, count in answers.statuses.items() if status != 200 and count}
+    return ", ".join(f"{status}: {count}" for status, count in others.items())
+
+
+async def ask_at_once(url: str, keys: Path, crowd: int) -> Answers:
+    """Open a connection for each of the crowd; only then let all sign up."""
+    shares = [crowd // CLIENTS + (place < crowd % CLIENTS) for place in range(CLIENTS)]
+    clients = [
+        await _start_client(url, keys, f"127.0.0.{place + 2}", sum(shares[:place]), share)
+        for place, share in enumerate(shares)
+    ]
+    await asyncio.gather(*(_line(client) for client in clients))
+    start = time.monotonic()
+    for client in clients:
+        _writer(client).write(b"now\n")
+    told = [json.loads(line) for line in await asyncio.gather(*(_line(client) for client in clients))]
+    await asyncio.gather(*(client.wait() for client in clients))
+    return Answers(
+        statuses=sum((Counter({int(status): n for status, n in one["statuses"].items()}) for one in told), Counter()),
+        seconds=[seconds for one in told for seconds in one["seconds"]],
+        last=max(one["last"] for one in told) - start,
+    )
+
+
+async def _start_client(url: str, keys: Path, source: str, first: int, count: int) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "bench.crowd", url, str(keys), "crowd", source, str(first), str(count),
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, cwd=ROOT, limit=2**26,
+    )  # fmt: skip
+
+
+async def _line(client: asyncio.subprocess.Process) -> bytes:
+    if client.stdout is None:
+        raise AssertionError("a pipe was asked for")
+    line = await client.stdout.readline()
+    if not line:
+        raise AssertionError("a client ended early")
+    return line
+
+
+def _writer(client: asyncio.subprocess.Process) -> asyncio.StreamWriter:
+    if client.stdin is None:
+        raise AssertionError("a pipe was asked for")
+    return client.stdin
+
+
+async def _last_registered(service: Faucet) -> float:
+    """When the last of the jobs was in a block, seconds since 1970, once all are."""
+    with closing(sqlite3.connect(ledger_of(service))) as connection:
+        while True:
+            look = "SELECT count(*) - count(registered_at), max(registered_at) FROM jobs"
+            waiting, last = connection.execute(look).fetchone()
+            if not waiting:
+                return float(last) / 1000
+            await asyncio.sleep(LOOK_EVERY)
+
+
+async def _on_chain(chain: DevChainProgram) -> int:
+    """How many of the crowd are accounts, once each."""
+    registered = (await read_books(chain.node)).registered
+    return sum(count == 1 for name, count in registered.items() if name.startswith("crowd-"))

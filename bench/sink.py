@@ -1,0 +1,130 @@
+"""A node that takes every transaction into its next block and evaluates none: `python -m bench.sink [PORT]`.
+
+The wire is real, and all that is read but blocks is answered as the dev chain answers it; so what a faucet reaches
+here is its own pace.
+"""
+
+import asyncio
+import contextlib
+import sys
+import time
+from itertools import count
+from typing import Any
+
+import msgspec
+from msgspec import Raw
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
+
+from chain.devchain.apis import NUMBERS, Login
+from chain.devchain.blocks import Chain
+from chain.devchain.calls import invoke
+from chain.devchain.database import Database
+from chain.devchain.hub import Hub
+from chain.devchain.settings import ChainParameters, DevChainSettings
+from chain.packing import ACCOUNT_CREATE
+
+INTERVAL = 1.0  #: seconds between blocks
+FRAME_MOST = 64_000_000  #: bytes of a call
+PARAMETERS = ChainParameters(maximum_transaction_size=2048)  # as on most chains: a dozen accounts in a transaction
+
+
+class _Call(msgspec.Struct):
+    id: int
+    params: tuple[int | str, str, Raw]
+
+
+class _Transaction(msgspec.Struct):
+    operations: list[tuple[int, Raw]]
+
+
+_read_call = msgspec.json.Decoder(_Call).decode
+_read_raws = msgspec.json.Decoder(list[Raw]).decode
+_read_transaction = msgspec.json.Decoder(_Transaction).decode
+_encode = msgspec.json.Encoder().encode
+
+
+class Sink:
+    """An empty dev chain, and the transactions beside it."""
+
+    def __init__(self) -> None:
+        self.chain = Chain(DevChainSettings(parameters=PARAMETERS), clock=time.time)
+        self.hub = Hub()
+        self._pending: list[bytes] = []
+        self._blocks: dict[int, list[bytes]] = {}
+        self._ids = count(1_000)
+
+    def take(self, transaction: Raw) -> None:
+        """Put it into the next block, with the ids that its operations make."""
+        operations = _read_transaction(transaction).operations
+        results = [[1, f"1.2.{next(self._ids)}"] if kind == ACCOUNT_CREATE else [0, {}] for kind, _ in operations]
+        self._pending.append(bytes(transaction)[:-1] + b',"operation_results":' + _encode(results) + b"}")
+
+    def block(self, number: int, shown: dict[str, Any] | None) -> dict[str, Any] | None:
+        """The block `number`, which is empty as `shown`, with its transactions."""
+        if shown is None:
+            return None
+        return {**shown, "transactions": Raw(b"[" + b",".join(self._blocks[number]) + b"]")}
+
+    async def produce(self) -> None:
+        """Make blocks for ever."""
+        while True:
+            await asyncio.sleep(INTERVAL)
+            taken, self._pending = self._pending, []
+            block = self.chain.produce()
+            self._blocks[block.number] = taken
+            self.hub.announce(block)
+
+    async def converse(self, connection: ServerConnection) -> None:
+        """Answer a client until it goes."""
+        await Client(self, connection).converse()
+
+
+class Client:
+    """One connection."""
+
+    def __init__(self, sink: Sink, connection: ServerConnection) -> None:
+        self._sink = sink
+        self._connection = connection
+        self._database = Database(sink.chain, sink.hub, self)
+        self._login = Login()
+        self._telling: set[asyncio.Task[None]] = set()
+
+    def notify(self, callback: int, value: Any) -> None:
+        """Send `value` for the number that the client gave."""
+        task = asyncio.create_task(self._send({"method": "notice", "params": [callback, [value]]}))
+        self._telling.add(task)
+        task.add_done_callback(self._telling.discard)
+
+    async def converse(self) -> None:
+        """Answer until the client goes."""
+        with contextlib.suppress(ConnectionClosed):
+            async for frame in self._connection:
+                call = _read_call(frame)
+                await self._send({"id": call.id, "jsonrpc": "2.0", "result": self._result(*call.params)})
+        self._sink.hub.forget(self)
+
+    def _result(self, api: int | str, method: str, arguments: Raw) -> Any:
+        if method == "broadcast_transaction":
+            return self._sink.take(_read_raws(arguments)[0])
+        plain: list[Any] = msgspec.json.decode(arguments)
+        if method == "get_required_fees":
+            operations, asset = plain
+            return self._database.get_required_fees(operations[:1], asset) * len(operations)
+        result = invoke(self._login if api in ("login", NUMBERS["login"]) else self._database, method, plain)
+        return self._sink.block(plain[0], result) if method == "get_block" else result
+
+    async def _send(self, message: dict[str, Any]) -> None:
+        await self._connection.send(_encode(message).decode())
+
+
+async def main(port: int) -> None:
+    """Serve on `port`; 0 is any free one."""
+    sink = Sink()
+    async with serve(sink.converse, "127.0.0.1", port, max_size=FRAME_MOST, compression=None) as server:
+        print(f"sink on ws://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
+        await sink.produce()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else 0))

@@ -1,0 +1,126 @@
+"""The bench in small: what it counts is right. What it times is not looked at here."""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from bench import accepting, idle, overload, simultaneous
+from bench.crowd import is_whole
+from bench.figure import Figure
+from bench.load import load, read_summary, write_keys
+from bench.processes import cpu_seconds, faucet, ledger_of, memory, pause_drain, peak_memory, resident_memory
+from bench.report import write_report
+from jobs.ledger import Ledger
+from jobs.model import State
+from tests.program import dev_chain
+from tests.support import run
+
+SMALL = 0.01
+needs_wrk = pytest.mark.skipif(shutil.which("wrk") is None, reason="the load is made by wrk, which is missing")
+
+
+def met(figures: Sequence[Figure], *parts: str) -> dict[str, bool | None]:
+    """Whether the figures are met that have one of `parts` in what they say."""
+    return {figure.what: figure.met for figure in figures if any(part in figure.what for part in parts)}
+
+
+@needs_wrk
+def test_accepting_counts_what_is_on_disk(tmp_path: Path) -> None:
+    figures = run(accepting.measure(SMALL, tmp_path), guard=180)
+    counted = met(figures, "other than 200", "not in the ledger", "calls to the node")
+    assert len(counted) == 4
+    assert set(counted.values()) == {True}
+    assert all(figure.value > 0 for figure in figures if figure.unit == "/s")
+
+
+@needs_wrk
+def test_signups_of_the_load_are_distinct_jobs(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        keys = write_keys(tmp_path / "keys", 300)
+        async with dev_chain() as chain, faucet(tmp_path / "one", chain.url) as service:
+            await pause_drain(service)
+            taken = await load(service.url + accepting.PATH, keys, "some", seconds=1)
+            assert taken.others == 0
+            assert taken.answered > 100
+            ledger = await Ledger.open(ledger_of(service))
+            waiting = (await ledger.counts())[State.QUEUED]
+            await ledger.close()
+            # Of the signups in flight when the load ended, some are jobs without an answer.
+            assert taken.answered <= waiting <= taken.answered + 64
+
+    run(scenario())
+
+
+def test_signups_at_once_are_all_answered_and_registered(tmp_path: Path) -> None:
+    figures = run(simultaneous.measure(SMALL, tmp_path), guard=180)
+    counted = met(figures, "answered 200", "other answers", "on the chain")
+    assert len(counted) == 6
+    assert set(counted.values()) == {True}
+
+
+@needs_wrk
+def test_overload_is_refused_with_a_time_to_come_back(tmp_path: Path) -> None:
+    figures = run(overload.measure(SMALL, tmp_path), guard=180)
+    assert met(figures, "Retry-After", "neither") == {
+        "refused without Retry-After": True,
+        "neither accepted nor refused": True,
+    }
+
+
+@needs_wrk
+def test_idle_and_steady_cost_are_measured(tmp_path: Path) -> None:
+    figures = run(idle.measure(SMALL, tmp_path), guard=120)
+    assert len(figures) == 6
+    assert all(figure.value > 0 for figure in figures if figure.unit == "MB")
+
+
+def test_workers_count_for_what_the_server_takes(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with dev_chain() as chain, faucet(tmp_path / "two", chain.url, workers=2) as service:
+            # Supervisor, two of HTTP, the chain's owner: each has its own interpreter.
+            assert resident_memory(service.pid) > 4 * 15
+            assert memory(service.pid) < resident_memory(service.pid) <= peak_memory(service.pid)
+            assert cpu_seconds(service.pid) > 0
+
+    run(scenario())
+
+
+def test_summary_of_the_load_is_read() -> None:
+    text = "Running 1s test\nsummary us=2000000 p50=1500 p95=2500 p99=3500 200=30 503=8 silent=1 broken=2\n"
+    seen = read_summary(text, cpu=0.5)
+    assert (seen.answered, seen.rate, seen.others, seen.silent, seen.cpu) == (30, 15.0, 10, 1, 0.25)
+    assert (seen.p50, seen.p95, seen.p99) == (1.5, 2.5, 3.5)
+
+
+@pytest.mark.parametrize(
+    ("reply", "whole"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n", False),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{", False),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}", True),
+    ],
+)
+def test_reply_is_whole_with_its_body(reply: bytes, *, whole: bool) -> None:
+    assert is_whole(reply) is whole
+
+
+def test_report_has_every_figure_and_its_plots(tmp_path: Path) -> None:
+    results = {
+        "one": [
+            Figure("a < b", 1234.5, "/s", "0.60", 0.5, met=False, note="why", plot="Some, a second"),
+            Figure("c", 7, plot="Some, a second"),
+        ],
+        "two": [Figure("nothing", 0, "ms", "0", met=True)],
+    }
+    write_report(results, tmp_path)
+    text = (tmp_path / "benchmarks.md").read_text()
+    assert "| a < b | 1,234 /s | 0.60 | 0.50 | NO | why |" in text
+    assert "| nothing | 0 ms | 0 |  | yes |  |" in text
+    assert "![Some, a second](benchmarks/some-a-second.svg)" in text
+    (picture,) = (tmp_path / "benchmarks").iterdir()
+    drawn = ET.fromstring(picture.read_text())  # noqa: S314  # it is ours
+    shown = [element.text for element in drawn.iter("{http://www.w3.org/2000/svg}text")]
+    assert shown == ["Some, a second", "a < b", "1,234 /s", "c", "7"]
