@@ -21,19 +21,19 @@ TIMES = (1, 2, 10)  #: what it can take
 SECONDS = 20  #: of each load
 FEWEST = 3  #: seconds, so that there are blocks to count
 REST = 500  #: milliseconds that a connection of a paced load rests between two signups
-QUEUE = 0.5  #: that may wait, of what can be registered during a load; so many wait when it begins
+QUEUE = 500  #: jobs that fill the queue
 GOODPUT = 0.90  #: of the peak
 
 PLOT_CONNECTIONS = "Signups accepted a second, by connections"
-PLOT_QUEUE = "Accounts registered a second with a full queue, by signups offered"
+PLOT_OFFERED = "Accounts registered a second, by signups offered"
 
 
 @dataclass(frozen=True)
-class Full:
-    """A load on a faucet whose queue is full."""
+class Offer:
+    """So many times what the faucet can take, paced."""
 
     times: int  #: what it can take
-    offered: Load
+    load: Load
     goodput: float  #: accounts a second
     waits: list[float]  #: milliseconds to the answers of those that were accepted
 
@@ -46,13 +46,13 @@ async def measure(size: float, folder: Path) -> list[Figure]:
     async with sink() as url:
         crowded = await _crowded(folder / "crowded", url, keys, seconds)
         pace = await _sustained(folder / "sustained", url, keys, seconds)
-        limit = max(1, int(pace * seconds * QUEUE))
-        async with faucet(folder / "full", url, queue_limit=limit) as service:
-            full = []
+        async with faucet(folder / "offered", url) as service:
+            offered = []
             for times in TIMES:
-                await _fill_up(service, f"filler{times}", limit)
-                full.append(await _full(service, keys, pace, times, seconds))
-    return [*_of_connections(crowded), *_of_queue(pace, full)]
+                await _all_registered(service)
+                offered.append(await _offer(service, keys, pace, times, seconds))
+        refused = await _refused(folder / "full", url, keys, seconds)
+    return [*_of_connections(crowded), *_of_offers(pace, offered), *_of_refusals(refused, crowded[0])]
 
 
 async def _crowded(folder: Path, url: str, keys: Path, seconds: int) -> list[Load]:
@@ -87,27 +87,27 @@ async def _sustained(folder: Path, url: str, keys: Path, seconds: int) -> float:
         return taken.answered / (time.monotonic() - start)
 
 
-async def _fill_up(service: Faucet, tag: str, limit: int) -> None:
-    """Let as many wait as may, once nothing does: a limit that is never reached would refuse nobody."""
-    await _all_registered(service)
-    await pause_drain(service)
-    ledger = await Ledger.open(ledger_of(service))
-    await fill(ledger, tag, limit)
-    await ledger.resume("drain", by="bench")
-    await ledger.close()
+async def _refused(folder: Path, url: str, keys: Path, seconds: int) -> Load:
+    """A queue that stays full: in one process HTTP takes no more than the drain does, so only a pause keeps it so."""
+    async with faucet(folder, url, queue_limit=QUEUE) as service:
+        await pause_drain(service)
+        ledger = await Ledger.open(ledger_of(service))
+        await fill(ledger, "filler", QUEUE)
+        await ledger.close()
+        return await load(service.url + PATH, keys, "refused", seconds=seconds)
 
 
-async def _full(service: Faucet, keys: Path, pace: float, times: int, seconds: int) -> Full:
+async def _offer(service: Faucet, keys: Path, pace: float, times: int, seconds: int) -> Offer:
     """Offer so many `times` the pace."""
     connections = max(1, round(pace * times * REST / 1000))
     waits: list[float] = []
     start = time.time()
     probing = asyncio.create_task(_probe(service, f"probe{times}", waits))
     url = service.url + PATH
-    offered = await load(url, keys, f"full{times}", seconds=seconds, connections=connections, pause=REST)
+    taken = await load(url, keys, f"offer{times}", seconds=seconds, connections=connections, pause=REST)
     probing.cancel()
     await asyncio.gather(probing, return_exceptions=True)
-    return Full(times, offered, _goodput(service, start, time.time()), waits)
+    return Offer(times, taken, _goodput(service, start, time.time()), waits)
 
 
 async def _probe(service: Faucet, tag: str, waits: list[float]) -> None:
@@ -140,33 +140,33 @@ def _asked(service: Faucet, look: str, *values: float) -> list[tuple[int, ...]]:
         return connection.execute(look, values).fetchall()
 
 
-def _of_queue(pace: float, loads: list[Full]) -> list[Figure]:
-    peak = max(one.goodput for one in loads)
-    silent = sum(one.offered.silent for one in loads)
-    refused = sum(one.offered.statuses.get(503, 0) for one in loads)
-    others = sum(one.offered.others for one in loads) - refused
+def _of_offers(pace: float, offers: list[Offer]) -> list[Figure]:
+    peak = max(one.goodput for one in offers)
     return [
-        Figure("what it accepts and registers for long", pace, "/s", note="by the sink node; one process"),
-        *(_goodput_figure(one, peak) for one in loads),
-        Figure(
-            "refused without Retry-After",
-            silent,
-            "",
-            "0",
-            met=refused > 0 and silent == 0,
-            note=f"of {refused:,} answers 503",
-        ),
-        Figure("neither accepted nor refused", others, "", "0", met=others == 0),
+        Figure("what it accepts and registers for long", pace, "/s", note="on the sink node; one process"),
+        *(_goodput_figure(one, peak) for one in offers),
     ]
 
 
-def _goodput_figure(one: Full, peak: float) -> Figure:
+def _goodput_figure(one: Offer, peak: float) -> Figure:
     share = one.goodput / peak if peak else 0.0
-    refused = one.offered.statuses.get(503, 0) / one.offered.seconds
     return Figure(
-        f"a full queue, {one.times} times that offered", one.goodput, "/s", f"{GOODPUT:.2f} of the peak", share,
-        share >= GOODPUT, f"refused {refused:,.0f}/s; those accepted waited {_waits(one.waits)}", PLOT_QUEUE,
+        f"registered, {one.times} times that offered", one.goodput, "/s", f"{GOODPUT:.2f} of the peak", share,
+        share >= GOODPUT, f"accepted {one.load.rate:,.0f}/s, {one.load.others} others; a probe waited {_waits(one.waits)}",
+        PLOT_OFFERED,
     )  # fmt: skip
+
+
+def _of_refusals(one: Load, accepting: Load) -> list[Figure]:
+    count = one.statuses.get(503, 0)
+    rate = count / one.seconds
+    share = f"ratio to accepting with as many connections; 50 %: {one.p50:.0f} ms, 99 %: {one.p99:.0f} ms"
+    return [
+        Figure("refused, queue full", rate, "/s", ratio=rate / accepting.rate, note=f"{share}; drain paused"),
+        Figure("refused without Retry-After", one.silent, "", "0", met=count > 0 and one.silent == 0, note=f"of {count:,}"),
+        Figure("queue full: neither 200 nor 503", one.others - count, "", "0", met=one.others == count),
+        Figure("queue full: accepted", one.answered, "", "0", met=one.answered == 0),
+    ]  # fmt: skip
 
 
 def _waits(waits: list[float]) -> str:

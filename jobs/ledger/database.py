@@ -11,6 +11,7 @@ from typing import Any
 import aiosqlite
 
 from jobs.errors import Code, FaucetError
+from jobs.ledger.turn import Turn
 
 SCHEMA = Path(__file__).parents[2] / "faucet.db.sql"
 #: The script N.sql takes a ledger from version N - 1 to N.
@@ -83,7 +84,8 @@ class Database:
     Coroutines that share a connection share its transaction, so the writer is held by a lock.
     """
 
-    def __init__(self, writer: aiosqlite.Connection, reader: aiosqlite.Connection) -> None:
+    def __init__(self, turn: Turn, writer: aiosqlite.Connection, reader: aiosqlite.Connection) -> None:
+        self._turn = turn
         self._writer = writer
         self._reader = reader
         self._lock = asyncio.Lock()
@@ -92,13 +94,14 @@ class Database:
     async def open(cls, path: Path) -> "Database":
         """The ledger at `path`, made or migrated as needed. Raises LedgerError."""
         await asyncio.to_thread(_prepare_file, path)
-        return cls(await _connect(path), await _connect(path, "PRAGMA query_only = 1"))
+        return cls(Turn(path.parent), await _connect(path), await _connect(path, "PRAGMA query_only = 1"))
 
     async def close(self) -> None:
         """Finish the transaction in hand, then close. A second call does nothing."""
         async with self._lock:
             await self._writer.close()
             await self._reader.close()
+            self._turn.close()
 
     @contextlib.asynccontextmanager
     async def transaction(self) -> AsyncIterator[aiosqlite.Connection]:
@@ -106,7 +109,7 @@ class Database:
 
         Raises FaucetError `ledger_unavailable` where SQLite can't read, write or get the lock.
         """
-        async with self._lock:
+        async with self._lock, self._turn():
             with _unavailable():
                 await self._writer.execute("BEGIN IMMEDIATE")
                 try:
