@@ -3,6 +3,8 @@
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from jobs.ledger.turn import Turn
 from tests.serving import turn
 from tests.support import run
@@ -48,5 +50,18 @@ def test_turn_of_who_does_not_wait_any_more_is_free(tmp_path: Path) -> None:
             """Free, as soon as the one called off has had it."""
         for each in (one, two, three):
             each.close()
+
+    run(scenario())
+
+
+def test_who_never_leaves_is_not_waited_for_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jobs.ledger.turn.PATIENCE", 0.01)
+
+    async def scenario() -> None:
+        one, two = Turn(tmp_path), Turn(tmp_path)
+        async with one(), two():
+            """SQLite says whether it can be written."""
+        one.close()
+        two.close()
 
     run(scenario())

@@ -7,6 +7,8 @@ import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+PATIENCE = 5.0  #: seconds until SQLite's own lock must do: whoever has the turn may be stopped
+
 
 class Turn:
     """A lock on the ledger's folder (flock(2)).
@@ -40,11 +42,11 @@ class Turn:
     async def _wait(self) -> None:
         waiting = asyncio.create_task(asyncio.to_thread(fcntl.flock, self._folder, fcntl.LOCK_EX))
         try:
-            await asyncio.shield(waiting)
-        except asyncio.CancelledError:
-            # The thread can't be called off: what it gets after all must not be kept.
-            waiting.add_done_callback(lambda _: self._leave())
-            raise
+            await asyncio.wait({waiting}, timeout=PATIENCE)
+        finally:
+            if not waiting.done():
+                # The thread can't be called off: what it gets after all must not be kept.
+                waiting.add_done_callback(lambda _: self._leave())
 
     def _leave(self) -> None:
         if self._folder >= 0:
