@@ -150,20 +150,21 @@ def _of_offers(pace: float, offers: list[Offer]) -> list[Figure]:
 
 def _goodput_figure(one: Offer, peak: float) -> Figure:
     share = one.goodput / peak if peak else 0.0
+    told = f"accepted {one.load.rate:,.0f}/s, {one.load.others} others; a probe waited {_waits(one.waits)}"
     return Figure(
         f"registered, {one.times} times that offered", one.goodput, "/s", f"{GOODPUT:.2f} of the peak", share,
-        share >= GOODPUT, f"accepted {one.load.rate:,.0f}/s, {one.load.others} others; a probe waited {_waits(one.waits)}",
-        PLOT_OFFERED,
+        share >= GOODPUT, told, PLOT_OFFERED,
     )  # fmt: skip
 
 
 def _of_refusals(one: Load, accepting: Load) -> list[Figure]:
     count = one.statuses.get(503, 0)
     rate = count / one.seconds
+    told_when = count > 0 and one.silent == 0
     share = f"ratio to accepting with as many connections; 50 %: {one.p50:.0f} ms, 99 %: {one.p99:.0f} ms"
     return [
         Figure("refused, queue full", rate, "/s", ratio=rate / accepting.rate, note=f"{share}; drain paused"),
-        Figure("refused without Retry-After", one.silent, "", "0", met=count > 0 and one.silent == 0, note=f"of {count:,}"),
+        Figure("refused without Retry-After", one.silent, "", "0", met=told_when, note=f"of {count:,}"),
         Figure("queue full: neither 200 nor 503", one.others - count, "", "0", met=one.others == count),
         Figure("queue full: accepted", one.answered, "", "0", met=one.answered == 0),
     ]  # fmt: skip

@@ -1,10 +1,14 @@
-"""What pytest says at the end: which programs were missing, so that tests were skipped."""
+"""What holds for all tests, and what pytest says at the end: which programs were missing, so that some were skipped."""
 
 import re
+import signal
 from collections import Counter
 from collections.abc import Generator, Iterable
 
 import pytest
+
+# A shell lets what it runs in the background ignore SIGINT, and so would every program that a test starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _REASON = re.compile(r"(?:Skipped: )?(.+) is not installed")
 

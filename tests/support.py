@@ -15,6 +15,8 @@ def run(scenario: Coroutine[Any, Any, T], *, guard: float = 60.0) -> T:
     """Run `scenario` on a fresh event loop; `guard` seconds bound a test that would hang."""
 
     async def guarded() -> T:
+        # A slow step is a busy machine's, and no test's.
+        asyncio.get_running_loop().slow_callback_duration = guard
         async with asyncio.timeout(guard):
             return await scenario
 
