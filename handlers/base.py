@@ -16,7 +16,7 @@ from tornado.web import Application, HTTPError, RequestHandler, stream_request_b
 
 from handlers.admin.guard import Guard
 from handlers.client import client_key
-from handlers.errors import STATUS, error_body, error_of_status
+from handlers.errors import STATUS, error_body, error_headers, error_of_status
 from handlers.in_flight import InFlight
 from handlers.readiness import Readiness
 from handlers.templates import Pages
@@ -168,8 +168,7 @@ class Handler(RequestHandler):
     def answer_with(self, error: FaucetError) -> None:
         """Answer with `error`. It is cheaper than to raise it, which lets Tornado begin the reply anew."""
         self.set_status(STATUS[error.code])
-        if error.retry_after is not None:
-            self.set_header("Retry-After", str(error.retry_after))
+        self._set_headers(error_headers(error))
         if error.code is Code.METHOD_NOT_ALLOWED:
             self.set_header("Allow", ", ".join(self.methods))
         self.show_error(error)

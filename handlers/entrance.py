@@ -23,7 +23,7 @@ from tornado.web import Application
 
 from handlers.accounts import SignupHandler, limits_of, rules_of
 from handlers.base import Parts, api_headers, base_headers, encode_json, request_id_of, tell
-from handlers.errors import STATUS, error_body
+from handlers.errors import STATUS, error_body, error_headers
 from handlers.render import job_url, signup_json
 from jobs.errors import FaucetError
 from jobs.signup import BODY_MOST, is_test_name, parse_signup
@@ -120,8 +120,7 @@ class Exchange(HTTPMessageDelegate):
                 return
             job = await parts.ledger.accept(signup, limits_of(parts, self._peer(), self._headers))
         except FaucetError as error:
-            again = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
-            self._reply(STATUS[error.code], error.code, error_body(error), again)
+            self._reply(STATUS[error.code], error.code, error_body(error), error_headers(error))
         except Exception:  # noqa: BLE001  # a fault, which the application meets again, and tells
             await self._leave_to_application()
         else:

@@ -40,6 +40,11 @@ def error_of_status(status: int) -> FaucetError | None:
     return _OF_STATUS.get(status) or (_OF_STATUS[400] if 400 <= status < 500 else None)
 
 
+def error_headers(error: FaucetError) -> dict[str, str]:
+    """What the reply with an error carries besides."""
+    return {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
+
+
 def error_body(error: FaucetError) -> dict[str, Any]:
     """The JSON of an error."""
     body: dict[str, Any] = {"base": [error.sentence], "code": error.code}
