@@ -47,9 +47,8 @@ class Registering:
         """The jobs with keys of this chain; others were accepted before a chain was met, and can't be built."""
         prefix = situation.identity.prefix
         own = [job for job in queued if all(key_prefix(key) == prefix for key in job.signup.keys)]
-        foreign = {job.number: _foreign(prefix) for job in queued}
-        for job in own:
-            del foreign[job.number]
+        numbers = {job.number for job in own}
+        foreign = {job.number: _foreign(prefix) for job in queued if job.number not in numbers}
         if foreign:
             await self._ledger.fail(foreign)
         return own
