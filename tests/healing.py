@@ -12,6 +12,9 @@ from tests.program import FAUCET, DevChainProgram, Faucet, dev_chain, keys_of, o
 
 REGISTRAR = "1.2.7"
 PAYMENT = 150_000  #: satoshi, the initial balance
+#: A node that says that it took a transaction, and loses it.
+FORGET = {"on": "broadcast_transaction", "do": "forget"}
+CLOCKED = "tests/clocked_faucet.py"  #: faucet.py on a machine whose clock is wrong
 PAYING = {"enable_initial_balance": True, "initial_balance": 1.5}
 
 
@@ -29,6 +32,12 @@ class Scene:
         replies = await asyncio.gather(*(self.service.sign_up(name) for name in names))
         assert [reply.status for reply in replies] == [200] * len(names)
         self.jobs |= {name: reply.body["job"]["id"] for name, reply in zip(names, replies, strict=True)}
+
+    async def broadcast(self, *names: str) -> None:
+        """Sign up, and return when all is on its way; from now on no block is made by the clock."""
+        await self.chain.control("stall", True)
+        await self.sign_up(*names)
+        await self.reach("broadcast")
 
     async def reach(self, *states: str) -> None:
         """Return when every job is in one of `states`."""

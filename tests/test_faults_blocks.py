@@ -8,14 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.healing import Scene, healing
+from tests.healing import CLOCKED, FORGET, Scene, healing
 from tests.support import run
 
-CLOCKED = "tests/clocked_faucet.py"
 SMALL = ("--parameter", "maximum_transaction_size=500")  # two accounts, or two transfers and a little
 DEEP = ("--block-interval", "0.05", "--irreversible-lag", "25", "--faults")
 NAMES = [f"fork-{number}" for number in range(6)]
-FORGET = {"on": "broadcast_transaction", "do": "forget"}
 EXPIRED = 20  #: blocks after which what is signed now has irreversibly expired: each takes a second at least
 
 
@@ -42,9 +40,7 @@ def test_orphaned_blocks(tmp_path: Path, blocks: int, paid: bool) -> None:
 
     async def scenario() -> None:
         async with healing(tmp_path, *DEEP, *SMALL) as scene:
-            await scene.chain.control("stall", True)
-            await scene.sign_up(*NAMES)
-            await scene.reach("broadcast")
+            await scene.broadcast(*NAMES)
             await scene.chain.control("produce", 1)
             await scene.reach("funding")
             before = await account_ids(scene)
@@ -65,10 +61,8 @@ def test_blocks_stay_away_for_an_hour(tmp_path: Path) -> None:
 
     async def scenario() -> None:
         async with healing(tmp_path, node=(CLOCKED, "0"), script=(CLOCKED, "0")) as scene:
-            await scene.chain.control("stall", True)
             await scene.chain.control("fault", FORGET)
-            await scene.sign_up("early-1")
-            await scene.reach("broadcast")
+            await scene.broadcast("early-1")
             for pid in (scene.chain.program.pid, scene.service.pid):
                 os.kill(pid, signal.SIGUSR1)
             await scene.told("head", "seconds old")
@@ -86,10 +80,8 @@ def test_transaction_that_expires_unbroadcast(tmp_path: Path) -> None:
 
     async def scenario() -> None:
         async with healing(tmp_path) as scene:
-            await scene.chain.control("stall", True)
             await scene.chain.control("fault", FORGET)
-            await scene.sign_up("unsent-1")
-            await scene.reach("broadcast")
+            await scene.broadcast("unsent-1")
             await scene.chain.control("produce", EXPIRED)
             await pending(scene, "unsent-1")
             await scene.chain.control("fault", FORGET)

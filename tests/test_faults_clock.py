@@ -4,10 +4,10 @@ import os
 import signal
 from pathlib import Path
 
-from tests.healing import healing
+from tests.healing import CLOCKED, healing
 from tests.support import run
 
-RIGHT = ("tests/clocked_faucet.py", "0")
+RIGHT = (CLOCKED, "0")
 HOUR_AHEAD, HOUR_BACK = signal.SIGUSR1, signal.SIGUSR2
 
 
@@ -16,9 +16,7 @@ def test_clock_jumps_an_hour_ahead(tmp_path: Path) -> None:
 
     async def scenario() -> None:
         async with healing(tmp_path, script=RIGHT) as scene:
-            await scene.chain.control("stall", True)
-            await scene.sign_up("before-1")
-            await scene.reach("broadcast")
+            await scene.broadcast("before-1")
             os.kill(scene.service.pid, HOUR_AHEAD)
             await scene.told("head", "seconds old")
             await scene.chain.control("stall", False)
@@ -33,9 +31,7 @@ def test_clock_jumps_an_hour_back(tmp_path: Path) -> None:
 
     async def scenario() -> None:
         async with healing(tmp_path, script=RIGHT) as scene:
-            await scene.chain.control("stall", True)
-            await scene.sign_up("before-1")
-            await scene.reach("broadcast")
+            await scene.broadcast("before-1")
             os.kill(scene.service.pid, HOUR_BACK)
             await scene.chain.control("stall", False)
             await scene.sign_up("back-1")

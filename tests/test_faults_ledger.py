@@ -32,9 +32,7 @@ def test_shell_that_holds_the_ledger_for_thirty_seconds(tmp_path: Path) -> None:
 
     async def scenario() -> None:
         async with healing(tmp_path, script=IMPATIENT) as scene:
-            await scene.chain.control("stall", True)
-            await scene.sign_up("before-1")
-            await scene.reach("broadcast")
+            await scene.broadcast("before-1")
             with closing(sqlite3.connect(ledger(tmp_path), isolation_level=None)) as shell:
                 shell.execute("BEGIN IMMEDIATE")
                 await scene.chain.control("stall", False)
@@ -91,9 +89,7 @@ def test_disk_full_while_draining(tmp_path: Path) -> None:
                 assert (await command(*arguments, "--config", str(scene.service.config)))[0] == 0
 
             disk = Disk(scene.service.pid, tmp_path)
-            await scene.chain.control("stall", True)
-            await scene.sign_up("sent-1")
-            await scene.reach("broadcast")
+            await scene.broadcast("sent-1")
             await steer("pause", "drain", "--reason", "The disk is filling.")
             await scene.sign_up("queued-1")
             disk.fill()

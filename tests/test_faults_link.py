@@ -7,11 +7,10 @@ from pathlib import Path
 import pytest
 
 from chain.errors import LinkError
-from tests.healing import Scene, healing
+from tests.healing import CLOCKED, Scene, healing
 from tests.program import QUICK
 from tests.support import run
 
-CLOCKED = "tests/clocked_faucet.py"
 SMALL = ("--parameter", "maximum_transaction_size=2048")  # a dozen accounts
 OLD = 3600  #: seconds, more than max_head_age
 
@@ -38,9 +37,7 @@ def test_node_away_for_five_minutes(tmp_path: Path) -> None:
 
     async def scenario() -> None:
         async with healing(tmp_path, *kept(tmp_path)) as scene:
-            await scene.chain.control("stall", True)
-            await scene.sign_up("before-1", "before-2")
-            await scene.reach("broadcast")
+            await scene.broadcast("before-1", "before-2")
             await scene.chain.program.stop(signal.SIGKILL)
             await scene.sign_up("away-1", "away-2")
             await scene.told("chain", scene.chain.url)

@@ -5,11 +5,9 @@ from pathlib import Path
 
 from chain.devchain.settings import published_key
 from chain.keys import format_public_key
-from tests.healing import healing
+from tests.healing import FORGET, healing
 from tests.program import PREFIX
 from tests.support import run
-
-FORGET = {"on": "broadcast_transaction", "do": "forget"}
 
 
 def test_registrar_out_of_funds_and_refilled(tmp_path: Path) -> None:
@@ -35,10 +33,8 @@ def test_registrars_key_is_changed(tmp_path: Path) -> None:
     async def scenario() -> None:
         key = published_key("new registrar")
         async with healing(tmp_path) as scene:
-            await scene.chain.control("stall", True)
             await scene.chain.control("fault", FORGET)
-            await scene.sign_up("before-1")
-            await scene.reach("broadcast")
+            await scene.broadcast("before-1")
             await scene.chain.control("set_key", "faucet", format_public_key(key.public, PREFIX))
             await scene.chain.control("stall", False)
             await scene.sign_up("after-1")
