@@ -1,22 +1,20 @@
 """Signups accepted a second, every check made and every one on disk, beside a bare Tornado handler."""
 
 import os
-import sqlite3
 from collections.abc import Sequence
-from contextlib import AsyncExitStack, closing
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
 from bench.alone import measure_alone
 from bench.figure import Figure
-from bench.load import CONNECTIONS, Load, load, write_keys
-from bench.processes import bare, cpu_seconds, faucet, ledger_of, pause_drain
+from bench.load import CONNECTIONS, PATH, Load, load, write_keys
+from bench.processes import asked, bare, cpu_seconds, faucet, pause_drain
 from tests.program import Faucet, dev_chain
 
 ROUNDS = 5  #: of bare, one, two; each ratio is that of neighbours, and the median counts
 SECONDS = 8  #: of load in each
-PATH = "/api/v1/accounts"
 PLOT = "Signups accepted a second"
 
 AGAINST_BARE = 0.60
@@ -134,11 +132,8 @@ def _on_disk(*subjects: Subject) -> Figure:
 
 def jobs_in(service: Faucet, condition: str = "TRUE") -> int:
     """How many jobs of the bench its ledger holds."""
-    with closing(sqlite3.connect(ledger_of(service))) as connection:
-        (count,) = connection.execute(
-            f"SELECT count(*) FROM jobs WHERE name NOT LIKE 'bench-warm-%' AND {condition}"  # noqa: S608  # ours
-        ).fetchone()
-    return int(count)
+    look = f"SELECT count(*) FROM jobs WHERE name NOT LIKE 'bench-warm-%' AND {condition}"  # noqa: S608  # ours
+    return int(asked(service, look)[0][0])
 
 
 async def _while_draining(folder: Path, chain_url: str, keys: Path, seconds: int, one: Subject) -> Figure:

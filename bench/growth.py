@@ -10,11 +10,8 @@ from statistics import median
 from bench.figure import Figure
 from bench.load import load, write_keys
 from bench.million import make_ledger
-from bench.processes import faucet, ledger_of, pause_drain
-from bench.registering import ended, fill, sink
-from jobs.ledger import Ledger
-from jobs.model import State
-from tests.program import Faucet
+from bench.processes import faucet, pause_drain
+from bench.registering import pace, sink
 
 JOBS = (0, 1_000_000, 10_000_000)
 LOOKS = 300
@@ -64,29 +61,15 @@ async def _measured(folder: Path, url: str, count: int, keys: Path, size: float)
     async with faucet(folder, url) as service:
         await pause_drain(service)
         seconds, looks = max(1, round(SECONDS * size)), max(20, round(LOOKS * size))
-        job = await _time_of(lambda number: _look(service, f"/api/v1/jobs/{_spread(number, count):032x}"), looks)
-        name = await _time_of(lambda number: _look(service, f"/api/v1/accounts/name-{_spread(number, count)}"), looks)
+        job = await _time_of(lambda number: service.fetch(f"/api/v1/jobs/{_spread(number, count):032x}"), looks)
+        name = await _time_of(lambda number: service.fetch(f"/api/v1/accounts/name-{_spread(number, count)}"), looks)
         await load(f"{service.url}/faucet", keys, f"warm{count}", seconds=1)
         accepting = await load(f"{service.url}/faucet", keys, f"grown{count}", seconds=seconds)
-        draining = await _drained(service, f"drained{count}", max(100, round(DRAINED * size)))
+        draining = await pace(service, f"drained{count}", max(100, round(DRAINED * size)))
     return Measured(accepting.rate, draining, job, name)
 
 
-async def _drained(service: Faucet, tag: str, count: int) -> float:
-    """Accounts a second, of what the load left in the queue and `count` more."""
-    ledger = await Ledger.open(ledger_of(service))
-    try:
-        await fill(ledger, tag, count)
-        counts = await ledger.counts()
-        began = time.monotonic()
-        await ledger.resume("drain", by="bench")
-        await ended(service, counts[State.DONE] + counts[State.QUEUED])
-        return counts[State.QUEUED] / (time.monotonic() - began)
-    finally:
-        await ledger.close()
-
-
-async def _time_of(look: Callable[[int], Awaitable[None]], times: int) -> float:
+async def _time_of(look: Callable[[int], Awaitable[object]], times: int) -> float:
     """Milliseconds at the median."""
     taken = []
     for number in range(times):
@@ -94,10 +77,6 @@ async def _time_of(look: Callable[[int], Awaitable[None]], times: int) -> float:
         await look(number)
         taken.append(time.perf_counter() - began)
     return median(taken) * 1000
-
-
-async def _look(service: Faucet, path: str) -> None:
-    await service.fetch(path)
 
 
 def _spread(number: int, count: int) -> int:

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.figure import Figure
-from bench.load import load, write_keys
+from bench.load import PATH, load, write_keys
 from bench.processes import cpu_seconds, faucet, resident_memory
 from bench.registering import sink
 
-PATH = "/api/v1/accounts"
 SECONDS = 30  #: that each is watched
 SETTLE = 15  #: seconds from a start or a load to idleness: the last accounts must become irreversible
 CONNECTIONS, REST = 50, 498  #: a hundred a second: an answer takes some 2 ms of each half second

@@ -12,6 +12,7 @@ from chain.keys import format_public_key
 from tests.program import PREFIX
 
 CONNECTIONS = 64
+PATH = "/api/v1/accounts"  #: where signups are posted
 SCRIPT = Path(__file__).with_name("post.lua")
 #: Public keys that signups are made of, three each, in turn: more than any sensible cache keeps.
 KEYS = 5000

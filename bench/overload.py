@@ -1,22 +1,19 @@
 """More signups than the faucet can take: what still gets through, and how the others are told."""
 
 import asyncio
-import sqlite3
 import time
-from contextlib import closing
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from statistics import median, quantiles
 
 from bench.figure import Figure
-from bench.load import CONNECTIONS, Load, load, write_keys
-from bench.processes import LOOK_EVERY, faucet, ledger_of, pause_drain, raise_limit
+from bench.load import CONNECTIONS, PATH, Load, load, write_keys
+from bench.processes import all_registered, asked, faucet, ledger_of, pause_drain, raise_limit
 from bench.registering import fill, sink
 from jobs.ledger import Ledger
 from tests.program import Faucet
 
-PATH = "/api/v1/accounts"
 TIMES = (1, 2, 10)  #: what it can take
 SECONDS = 20  #: of each load
 FEWEST = 3  #: seconds, so that there are blocks to count
@@ -49,7 +46,7 @@ async def measure(size: float, folder: Path) -> list[Figure]:
         async with faucet(folder / "offered", url) as service:
             offered = []
             for times in TIMES:
-                await _all_registered(service)
+                await all_registered(service)
                 offered.append(await _offer(service, keys, pace, times, seconds))
         refused = await _refused(folder / "full", url, keys, seconds)
     return [*_of_connections(crowded), *_of_offers(pace, offered), *_of_refusals(refused, crowded[0])]
@@ -83,7 +80,7 @@ async def _sustained(folder: Path, url: str, keys: Path, seconds: int) -> float:
     async with faucet(folder, url) as service:
         start = time.monotonic()
         taken = await load(service.url + PATH, keys, "sustained", seconds=seconds)
-        await _all_registered(service)
+        await all_registered(service)
         return taken.answered / (time.monotonic() - start)
 
 
@@ -118,26 +115,14 @@ async def _probe(service: Faucet, tag: str, waits: list[float]) -> None:
             waits.append((time.perf_counter() - start) * 1000)
 
 
-async def _all_registered(service: Faucet) -> None:
-    """Return when all jobs are in a block."""
-    look = "SELECT 1 FROM jobs WHERE registered_at IS NULL LIMIT 1"
-    while _asked(service, look):  # noqa: ASYNC110  # a file has no event
-        await asyncio.sleep(LOOK_EVERY)
-
-
 def _goodput(service: Faucet, start: float, end: float) -> float:
     """Accounts a second in the blocks between two times; 0 where there are not two blocks."""
     look = "SELECT registered_at, count(*) FROM jobs WHERE registered_at BETWEEN ? AND ? GROUP BY 1 ORDER BY 1"
-    blocks = _asked(service, look, start * 1000, end * 1000)
+    blocks: list[tuple[float, int]] = asked(service, look, start * 1000, end * 1000)
     if len(blocks) < 2:
         return 0.0
     # What is in the first came before it.
     return sum(jobs for _, jobs in blocks[1:]) * 1000 / (blocks[-1][0] - blocks[0][0])
-
-
-def _asked(service: Faucet, look: str, *values: float) -> list[tuple[int, ...]]:
-    with closing(sqlite3.connect(ledger_of(service))) as connection:
-        return connection.execute(look, values).fetchall()
 
 
 def _of_offers(pace: float, offers: list[Offer]) -> list[Figure]:

@@ -1,8 +1,10 @@
 """What is measured, in processes of its own: the bare handler, the faucet, and what they use of the machine."""
 
+import asyncio
 import contextlib
 import os
 import resource
+import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -56,6 +58,19 @@ async def pause_drain(service: Faucet) -> None:
 def ledger_of(service: Faucet) -> Path:
     """Its ledger's file."""
     return service.folder / "faucet.db"
+
+
+def asked(service: Faucet, look: str, *values: float) -> list[tuple[Any, ...]]:
+    """What its ledger answers to the query `look`."""
+    with contextlib.closing(sqlite3.connect(ledger_of(service))) as connection:
+        return connection.execute(look, values).fetchall()
+
+
+async def all_registered(service: Faucet) -> None:
+    """Return when all of its jobs are in a block."""
+    look = "SELECT 1 FROM jobs WHERE registered_at IS NULL LIMIT 1"
+    while asked(service, look):  # noqa: ASYNC110  # a file has no event
+        await asyncio.sleep(LOOK_EVERY)
 
 
 def family(pid: int) -> list[int]:

@@ -2,21 +2,20 @@
 
 import asyncio
 import contextlib
-import sqlite3
 import sys
 import time
 from collections.abc import AsyncIterator
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from bench.figure import Figure
-from bench.processes import ledger_of
+from bench.processes import LOOK_EVERY, asked, faucet, ledger_of, pause_drain
 from chain.dial import dial
 from chain.node import Node
 from jobs.ledger import Ledger
-from jobs.model import Limits, Signup
-from tests.program import REGISTRAR_WIF, ROOT, Faucet, dev_chain, keys_of
+from jobs.model import Limits, Signup, State
+from tests.program import ROOT, Faucet, dev_chain, keys_of
 
 COUNT = 20_000  #: accounts from a full queue
 PAID = 5_000  #: … that get an initial balance too
@@ -89,25 +88,29 @@ async def sink() -> AsyncIterator[str]:
 
 
 async def drained(folder: Path, url: str, count: int, *, balance: str | None = None) -> float:
-    """Accounts a second that a faucet at the node `url` registers of `count` that wait, and pays if there is a balance.
+    """The pace of a faucet of its own at the node `url`, with `count` signups that wait."""
+    payment: dict[str, Any] = (
+        {} if balance is None else {"enable_initial_balance": True, "initial_balance": float(balance)}
+    )
+    async with faucet(folder, url, **payment) as service:
+        await pause_drain(service)
+        return await pace(service, folder.name, count, balance=balance)
 
-    Counted from the moment that the drain may begin to the last account in a block.
+
+async def pace(service: Faucet, tag: str, count: int, *, balance: str | None = None) -> float:
+    """Accounts a second, of what waits at the paused drain of `service` and `count` more.
+
+    Counted from the moment that the drain may begin to the last account in a block, paid if there is a balance.
     """
-    folder.mkdir()
-    payment = {} if balance is None else {"enable_initial_balance": True, "initial_balance": float(balance)}
-    service = Faucet(folder, {"witness_url": url, "registrar": "faucet", "wif": REGISTRAR_WIF, **payment})
     ledger = await Ledger.open(ledger_of(service))
     try:
-        await ledger.pause("drain", by="bench", reason="Not yet.")
-        await fill(ledger, folder.name, count, balance)
-        await service.start()
-        await _connected(service)
+        await fill(ledger, tag, count, balance)
+        counts = await ledger.counts()
         began = time.monotonic()
         await ledger.resume("drain", by="bench")
-        await ended(service, count, paid=balance is not None)
-        return count / (time.monotonic() - began)
+        await _ended(service, counts[State.DONE] + counts[State.QUEUED], paid=balance is not None)
+        return counts[State.QUEUED] / (time.monotonic() - began)
     finally:
-        await service.stop()
         await ledger.close()
 
 
@@ -119,18 +122,12 @@ async def fill(ledger: Ledger, tag: str, count: int, balance: str | None = None)
         await asyncio.gather(*(ledger.accept(Signup(name, **keys), limits) for name in names))
 
 
-async def _connected(service: Faucet) -> None:
-    while not (await service.fetch("/readyz")).body["checks"]["head"]["ok"]:
-        """Asking is the waiting: the page has no event."""
-
-
-async def ended(service: Faucet, count: int, *, paid: bool = False) -> None:
+async def _ended(service: Faucet, count: int, *, paid: bool) -> None:
     """Return when `count` jobs are in a block, with their payments where they are `paid`."""
     states = "('funded', 'done')" if paid else "('registered', 'done')"
-    with closing(sqlite3.connect(ledger_of(service))) as connection:
-        query = f"SELECT sum(jobs) FROM job_counts WHERE state IN {states}"  # noqa: S608  # ours
-        while connection.execute(query).fetchone()[0] < count:  # noqa: ASYNC110  # a file has no event
-            await asyncio.sleep(0.05)
+    look = f"SELECT sum(jobs) FROM job_counts WHERE state IN {states}"  # noqa: S608  # ours
+    while asked(service, look)[0][0] < count:  # noqa: ASYNC110  # a file has no event
+        await asyncio.sleep(LOOK_EVERY)
 
 
 async def predecessor(url: str, count: int) -> float:

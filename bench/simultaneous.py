@@ -2,18 +2,16 @@
 
 import asyncio
 import json
-import sqlite3
 import statistics
 import sys
 import time
 from collections import Counter
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.figure import Figure
 from bench.load import write_keys
-from bench.processes import LOOK_EVERY, faucet, ledger_of, memory, peak_memory, raise_limit
+from bench.processes import all_registered, asked, faucet, memory, peak_memory, raise_limit
 from tests.books import read_books
 from tests.program import ROOT, DevChainProgram, Faucet, dev_chain
 
@@ -140,13 +138,8 @@ def _writer(client: asyncio.subprocess.Process) -> asyncio.StreamWriter:
 
 async def _last_registered(service: Faucet) -> float:
     """When the last of the jobs was in a block, seconds since 1970, once all are."""
-    with closing(sqlite3.connect(ledger_of(service))) as connection:
-        while True:
-            look = "SELECT count(*) - count(registered_at), max(registered_at) FROM jobs"
-            waiting, last = connection.execute(look).fetchone()
-            if not waiting:
-                return float(last) / 1000
-            await asyncio.sleep(LOOK_EVERY)
+    await all_registered(service)
+    return float(asked(service, "SELECT max(registered_at) FROM jobs")[0][0]) / 1000
 
 
 async def _on_chain(chain: DevChainProgram) -> int:

@@ -10,7 +10,7 @@ import pytest
 from bench import accepting, idle, overload, simultaneous
 from bench.crowd import is_whole
 from bench.figure import Figure
-from bench.load import load, read_summary, write_keys
+from bench.load import PATH, load, read_summary, write_keys
 from bench.processes import cpu_seconds, faucet, ledger_of, memory, pause_drain, peak_memory, resident_memory
 from bench.report import write_report
 from jobs.ledger import Ledger
@@ -42,7 +42,7 @@ def test_signups_of_the_load_are_distinct_jobs(tmp_path: Path) -> None:
         keys = write_keys(tmp_path / "keys", 300)
         async with dev_chain() as chain, faucet(tmp_path / "one", chain.url) as service:
             await pause_drain(service)
-            taken = await load(service.url + accepting.PATH, keys, "some", seconds=1)
+            taken = await load(service.url + PATH, keys, "some", seconds=1)
             assert taken.others == 0
             assert taken.answered > 100
             ledger = await Ledger.open(ledger_of(service))
