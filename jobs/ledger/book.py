@@ -1,14 +1,16 @@
 """What every part of the ledger shares: the database, the clock, the rows of a job and how it moves."""
 
-import json
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import aiosqlite
+import msgspec
 
 from jobs.changes import Changes
 from jobs.ledger.database import Database, Row
 from jobs.model import MOVES, Fate, Job, Signup, State, state_of
+
+_encode = msgspec.json.Encoder().encode
 
 JOB_SELECT = """
     SELECT jobs.*, registration.id AS transaction_id
@@ -77,7 +79,7 @@ def check_move(before: State, after: State) -> None:
 
 def as_list(values: Iterable[Any]) -> str:
     """`values` as one parameter, for json_each."""
-    return json.dumps(list(values))
+    return _encode(list(values)).decode()
 
 
 async def settle_states(connection: aiosqlite.Connection, numbers: Sequence[int], now: int) -> list[str]:

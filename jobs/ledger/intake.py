@@ -18,22 +18,43 @@ GROUP = 500  #: signups in one commit at the most, so that none waits long for i
 
 CROWDED = "Too many signups are waiting, please try again."
 
-# One row a signup of the group, in order, with all that decides on it.
+_COLUMNS = (
+    "number", "id", "name", "owner_key", "active_key", "memo_key", "referrer", "refcode", "email", "real_name",
+    "initial_balance", "created_at", "updated_at",
+)  # fmt: skip
+
+# What speaks about the whole ledger, in every row, beside the signups of the group about which anything is known: one
+# row at the least. Of signups in a crowd mostly nothing is, and each row that is read costs a change of threads.
 _SITUATION = """
-    SELECT jobs.*, registration.id AS transaction_id,
-           EXISTS (SELECT 1 FROM names WHERE name = json_extract(request.value, '$[0]')) AS on_chain,
-           json_extract(request.value, '$[2]') IS NULL
-               OR EXISTS (SELECT 1 FROM names WHERE name = json_extract(request.value, '$[2]'))
-               OR NOT EXISTS (SELECT 1 FROM facts WHERE name = 'names_complete' AND value = 'true')
-               AS referrer_known,
-           (SELECT accepted_at FROM addresses WHERE address = json_extract(request.value, '$[1]')) AS last_accepted_at,
-           (SELECT reason FROM pauses WHERE part = 'intake') AS paused,
+    SELECT (SELECT reason FROM pauses WHERE part = 'intake') AS paused,
            (SELECT jobs FROM job_counts WHERE state = 'queued') AS waiting,
-           (SELECT coalesce(max(number), 0) FROM jobs) AS last_number
-    FROM json_each(?) AS request
-    LEFT JOIN jobs ON jobs.name = json_extract(request.value, '$[0]') AND jobs.state NOT IN ('failed', 'cancelled')
-    LEFT JOIN transactions AS registration ON registration.number = jobs.registration
-    ORDER BY request.key
+           (SELECT coalesce(max(number), 0) FROM jobs) AS last_number,
+           known.*
+    FROM (SELECT 1) LEFT JOIN (
+        SELECT request.key AS place, jobs.*, registration.id AS transaction_id,
+               EXISTS (SELECT 1 FROM names WHERE name = json_extract(request.value, '$[0]')) AS on_chain,
+               json_extract(request.value, '$[2]') IS NULL
+                   OR EXISTS (SELECT 1 FROM names WHERE name = json_extract(request.value, '$[2]'))
+                   OR NOT EXISTS (SELECT 1 FROM facts WHERE name = 'names_complete' AND value = 'true')
+                   AS referrer_known,
+               addresses.accepted_at AS last_accepted_at
+        FROM json_each(?) AS request
+        LEFT JOIN jobs
+            ON jobs.name = json_extract(request.value, '$[0]') AND jobs.state NOT IN ('failed', 'cancelled')
+        LEFT JOIN transactions AS registration ON registration.number = jobs.registration
+        LEFT JOIN addresses ON addresses.address = json_extract(request.value, '$[1]')
+        WHERE jobs.number IS NOT NULL OR on_chain OR NOT referrer_known OR last_accepted_at IS NOT NULL
+    ) AS known
+"""
+
+# One statement for all: each that is run costs a change of threads.
+_INSERT_JOBS = f"""
+    INSERT INTO jobs ({", ".join(_COLUMNS)})
+    SELECT {", ".join(f"json_extract(value, '$[{place}]')" for place in range(len(_COLUMNS)))} FROM json_each(?)
+"""
+_INSERT_ADDRESSES = """
+    INSERT OR REPLACE INTO addresses (address, job, accepted_at)
+    SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]') FROM json_each(?)
 """
 
 
@@ -51,6 +72,8 @@ class Group:
     """What the signups of one commit decided so far: the later see the earlier."""
 
     now: int
+    about: Row  #: what speaks of the whole ledger
+    known: dict[int, Row]  #: of signups of which anything is known, by their place in the group
     jobs: dict[str, Job] = field(default_factory=dict)  #: new ones, by name
     addresses: dict[str, Job] = field(default_factory=dict)
 
@@ -82,7 +105,7 @@ class Intake(Book):
     async def check(self, signup: Signup, limits: Limits) -> None:
         """Make every check of `accept` and keep nothing. Raises the same errors."""
         rows = await self._database.read(_SITUATION, (_question([(signup, limits)]),))
-        _decide(signup, limits, rows[0], Group(self._now()))
+        _decide(signup, limits, 0, self._group(rows))
 
     async def finish_intake(self) -> None:
         """Return when every signup handed in so far has its answer."""
@@ -116,23 +139,25 @@ class Intake(Book):
                 request.answer.set_exception(answer)
 
     async def _insert(self, connection: aiosqlite.Connection, requests: list[Request]) -> list[Job | Exception]:
-        group = Group(self._now())
         question = _question([(request.signup, request.limits) for request in requests])
-        rows = await connection.execute_fetchall(_SITUATION, (question,))
-        answers = [self._answer(request, row, group) for request, row in zip(requests, rows, strict=True)]
+        group = self._group(list(await connection.execute_fetchall(_SITUATION, (question,))))
+        answers = [self._answer(request, place, group) for place, request in enumerate(requests)]
         await _insert_jobs(connection, group)
         return answers
 
-    def _answer(self, request: Request, row: Row, group: Group) -> Job | Exception:
+    def _group(self, rows: list[Row]) -> Group:
+        return Group(self._now(), rows[0], {row["place"]: row for row in rows})
+
+    def _answer(self, request: Request, place: int, group: Group) -> Job | Exception:
         try:
-            known = _decide(request.signup, request.limits, row, group)
+            known = _decide(request.signup, request.limits, place, group)
         except FaucetError as error:
             return error
-        return known or self._new_job(request, row, group)
+        return known or self._new_job(request, group)
 
-    def _new_job(self, request: Request, row: Row, group: Group) -> Job:
+    def _new_job(self, request: Request, group: Group) -> Job:
         job = Job(
-            number=row["last_number"] + len(group.jobs) + 1,
+            number=group.about["last_number"] + len(group.jobs) + 1,
             id=self._random_id(),
             signup=request.signup,
             state=State.QUEUED,
@@ -157,27 +182,29 @@ def _question(asked: list[tuple[Signup, Limits]]) -> str:
     return as_list((signup.name, limits.address, signup.referrer) for signup, limits in asked)
 
 
-def _decide(signup: Signup, limits: Limits, row: Row, group: Group) -> Job | None:
+def _decide(signup: Signup, limits: Limits, place: int, group: Group) -> Job | None:
     """The job that `signup` repeats, or None if it is a new one. Raises FaucetError if it is refused."""
-    known = group.jobs.get(signup.name) or (job_of(row) if row["number"] is not None else None)
+    row = group.known.get(place)
+    known = group.jobs.get(signup.name) or (job_of(row) if row is not None and row["number"] is not None else None)
     if known is not None and known.signup.keys == signup.keys:
         return known
-    if known is not None or row["on_chain"]:
+    if known is not None or (row is not None and row["on_chain"]):
         raise FaucetError(Code.ACCOUNT_EXISTS, "Account exists", field="name")
-    if not row["referrer_known"]:
+    if row is not None and not row["referrer_known"]:
         raise FaucetError(Code.UNKNOWN_REFERRER, f"Unknown referrer: {signup.referrer}", field="referrer")
-    if row["paused"] is not None:
-        raise FaucetError(Code.PAUSED, f"Signups are paused: {row['paused']}", retry_after=60)
-    if row["waiting"] + len(group.jobs) >= limits.queue:
+    if group.about["paused"] is not None:
+        raise FaucetError(Code.PAUSED, f"Signups are paused: {group.about['paused']}", retry_after=60)
+    if group.about["waiting"] + len(group.jobs) >= limits.queue:
         raise FaucetError(Code.OVERLOADED, CROWDED, retry_after=limits.room_after)
-    _check_address(limits, row, group)
+    _check_address(limits, None if row is None else row["last_accepted_at"], group)
     return None
 
 
-def _check_address(limits: Limits, row: Row, group: Group) -> None:
+def _check_address(limits: Limits, last: int | None, group: Group) -> None:
     if limits.address is None:
         return
-    last = group.now if limits.address in group.addresses else row["last_accepted_at"]
+    if limits.address in group.addresses:
+        last = group.now
     if last is None:
         return
     remaining = math.ceil((last - group.now) / 1000) + limits.interval
@@ -187,22 +214,11 @@ def _check_address(limits: Limits, row: Row, group: Group) -> None:
 
 
 async def _insert_jobs(connection: aiosqlite.Connection, group: Group) -> None:
-    if not group.jobs:
-        return
-    await connection.executemany(
-        """
-        INSERT INTO jobs (number, id, name, owner_key, active_key, memo_key, referrer, refcode, email, real_name,
-                          initial_balance, created_at, updated_at)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-        """,
-        [_columns(job) for job in group.jobs.values()],
-    )
-    if not group.addresses:
-        return
-    await connection.executemany(
-        "INSERT OR REPLACE INTO addresses (address, job, accepted_at) VALUES (?, ?, ?)",
-        [(address, job.number, group.now) for address, job in group.addresses.items()],
-    )
+    if group.jobs:
+        await connection.execute(_INSERT_JOBS, (as_list(_columns(job) for job in group.jobs.values()),))
+    if group.addresses:
+        addresses = ((address, job.number, group.now) for address, job in group.addresses.items())
+        await connection.execute(_INSERT_ADDRESSES, (as_list(addresses),))
 
 
 def _columns(job: Job) -> tuple[int | str | None, ...]:
