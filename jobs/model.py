@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
+import msgspec
+
 
 class State(StrEnum):
     """Where a job stands. `docs/states.md` draws the moves."""
@@ -79,8 +81,7 @@ def state_of(
     return State.DONE if irreversible and funding is Fate.IRREVERSIBLE else State.FUNDED
 
 
-@dataclass(frozen=True, slots=True)
-class Signup:
+class Signup(msgspec.Struct, frozen=True):
     """A valid request for an account."""
 
     name: str
@@ -98,8 +99,7 @@ class Signup:
         return (self.owner_key, self.active_key, self.memo_key)
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(msgspec.Struct, frozen=True):
     """A signup in the ledger."""
 
     number: int  #: order of acceptance, never shown outside
@@ -221,8 +221,7 @@ class ChainFacts:
     seen_at: int | None = None  #: milliseconds since 1970, local clock
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(msgspec.Struct, frozen=True):
     """What acceptance is held to; decided inside the ledger's own transaction."""
 
     address: str | None  #: the client's IPv4 address or IPv6 /64; None is exempt

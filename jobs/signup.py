@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -26,8 +25,7 @@ _has_control_character = re.compile(r"[\x00-\x1f\x7f]").search
 _decode = msgspec.json.Decoder().decode
 
 
-@dataclass(frozen=True, slots=True)
-class SignupRules:
+class SignupRules(msgspec.Struct, frozen=True):
     """What depends on the chain and the configuration."""
 
     prefix: str | None  #: of public keys; None while no node was ever met: then all three must agree
