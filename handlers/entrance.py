@@ -4,7 +4,7 @@ A crowd sends plain signups, and half of what one costs in a request handler is 
 """
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from functools import lru_cache
 from http.client import responses
 from typing import Any
@@ -26,6 +26,7 @@ from handlers.base import Parts, api_headers, base_headers, encode_json, request
 from handlers.errors import STATUS, error_body, error_headers
 from handlers.render import job_url, signup_json
 from jobs.errors import FaucetError
+from jobs.model import Job
 from jobs.signup import BODY_MOST, is_test_name, parse_signup
 
 BODY_WITHIN = 30.0  #: seconds that a request's body may take
@@ -91,7 +92,7 @@ class Exchange(HTTPMessageDelegate):
             self._delegate.finish()
         else:
             self._late.cancel()
-            self._answering = asyncio.create_task(self._answer())
+            self._attempt(self._hand_in)
 
     def on_connection_close(self) -> None:
         """The client has gone."""
@@ -110,29 +111,38 @@ class Exchange(HTTPMessageDelegate):
         length = headers.get("Content-Length", "")
         return length.isdecimal() and int(length) <= BODY_MOST
 
-    async def _answer(self) -> None:
-        """Accept the signup, or refuse it; what is neither, the application answers."""
-        parts = self._parts
+    def _attempt(self, step: Callable[[], None]) -> None:
+        """Take a step towards the reply; a fault in it the application meets again, and tells."""
         try:
-            signup = parse_signup(bytes(self._body), rules_of(parts))
-            if is_test_name(signup.name):
-                await self._leave_to_application()
-                return
-            job = await parts.ledger.accept(signup, limits_of(parts, self._peer(), self._headers))
+            step()
         except FaucetError as error:
             self._reply(STATUS[error.code], error.code, error_body(error), error_headers(error))
-        except Exception:  # noqa: BLE001  # a fault, which the application meets again, and tells
-            await self._leave_to_application()
-        else:
-            body = signup_json(job, parts.settings.default_referrer)
-            self._reply(200, "accepted", body, {"Location": job_url(job.id)})
+        except Exception:  # noqa: BLE001  # whatever it was, the client must get a reply
+            self._leave_to_application()
+
+    def _hand_in(self) -> None:
+        """Check the signup and hand it to the ledger. Raises FaucetError."""
+        signup = parse_signup(bytes(self._body), rules_of(self._parts))
+        if is_test_name(signup.name):
+            self._leave_to_application()
+            return
+        # A callback and no task: a crowd makes tens of thousands.
+        answer = self._parts.ledger.hand_in(signup, limits_of(self._parts, self._peer(), self._headers))
+        answer.add_done_callback(lambda answer: self._attempt(lambda: self._accept(answer.result())))
+
+    def _accept(self, job: Job) -> None:
+        body = signup_json(job, self._parts.settings.default_referrer)
+        self._reply(200, "accepted", body, {"Location": job_url(job.id)})
 
     def _peer(self) -> str:
         return str(self._connection.context.remote_ip)  # type: ignore[attr-defined]  # Tornado keeps it as an object
 
-    async def _leave_to_application(self) -> None:
+    def _leave_to_application(self) -> None:
         """Let the application take the request from its beginning."""
         self._parts.in_flight.leave(self)
+        self._leaving = asyncio.create_task(self._begin_anew())
+
+    async def _begin_anew(self) -> None:
         self._delegate = self._entrance.application.start_request(self._server, self._connection)
         for taken in (
             self._delegate.headers_received(self._start_line, self._headers),

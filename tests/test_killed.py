@@ -15,8 +15,8 @@ PAYMENT = 1_250_000  #: satoshi
 
 #: When, which method of the ledger or the node, and which call of it. Registrations come first, transfers second.
 STEPS = [
-    "before:accept:2",
-    "after:accept:2",
+    "before:_commit:1",
+    "after:_commit:1",
     "before:record_signed:1",
     "after:record_signed:1",
     "before:broadcast:1",

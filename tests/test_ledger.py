@@ -108,10 +108,10 @@ def test_signups_that_come_together_share_a_commit(tmp_path: Path) -> None:
             commits = 0
             insert = ledger._insert
 
-            async def count(*arguments: Any) -> Any:
+            def count(*arguments: Any) -> Any:
                 nonlocal commits
                 commits += 1
-                return await insert(*arguments)
+                return insert(*arguments)
 
             ledger._insert = count  # type: ignore[method-assign, assignment]  # to count
             await asyncio.gather(*(ledger.accept(signup(f"crowd-{number}"), FREE) for number in range(400)))

@@ -2,10 +2,9 @@
 
 import asyncio
 import math
+import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, field
-
-import aiosqlite
 
 from jobs.errors import Code, FaucetError
 from jobs.ledger.book import Book, as_list, job_of
@@ -24,7 +23,7 @@ _COLUMNS = (
 )  # fmt: skip
 
 # What speaks about the whole ledger, in every row, beside the signups of the group about which anything is known: one
-# row at the least. Of signups in a crowd mostly nothing is, and each row that is read costs a change of threads.
+# row at the least. Of signups in a crowd mostly nothing is, and for each row the thread waits for the interpreter.
 _SITUATION = """
     SELECT (SELECT reason FROM pauses WHERE part = 'intake') AS paused,
            (SELECT jobs FROM job_counts WHERE state = 'queued') AS waiting,
@@ -47,7 +46,7 @@ _SITUATION = """
     ) AS known
 """
 
-# One statement for all: each that is run costs a change of threads.
+# One statement for all: for each that is run the thread waits for the interpreter.
 _INSERT_JOBS = f"""
     INSERT INTO jobs ({", ".join(_COLUMNS)})
     SELECT {", ".join(f"json_extract(value, '$[{place}]')" for place in range(len(_COLUMNS)))} FROM json_each(?)
@@ -93,6 +92,10 @@ class Intake(Book):
         Raises FaucetError: account_exists, unknown_referrer, paused, overloaded, throttled or
         ledger_unavailable.
         """
+        return await self.hand_in(signup, limits)
+
+    def hand_in(self, signup: Signup, limits: Limits) -> asyncio.Future[Job]:
+        """The future answer of `accept`, or its error. Raises FaucetError overloaded where too many wait."""
         if len(self._gathered) >= GATHERED_MOST:
             wait = 1 + int(len(self._gathered) * self._committed_each)
             raise FaucetError(Code.OVERLOADED, CROWDED, retry_after=wait)
@@ -100,7 +103,7 @@ class Intake(Book):
         self._gathered.append(request)
         if self._writer is None:
             self._writer = asyncio.create_task(self._write(), name="ledger intake")
-        return await request.answer
+        return request.answer
 
     async def check(self, signup: Signup, limits: Limits) -> None:
         """Make every check of `accept` and keep nothing. Raises the same errors."""
@@ -126,8 +129,7 @@ class Intake(Book):
     async def _commit(self, requests: list[Request]) -> None:
         """Commit one group, then answer it: an answer never precedes its commit."""
         try:
-            async with self._database.transaction() as connection:
-                answers = await self._insert(connection, requests)
+            answers = await self._database.run(lambda connection: self._insert(connection, requests))
         except Exception as error:  # noqa: BLE001  # whatever it was, each caller must hear of it
             answers = [error] * len(requests)
         for request, answer in zip(requests, answers, strict=True):
@@ -138,11 +140,11 @@ class Intake(Book):
             else:
                 request.answer.set_exception(answer)
 
-    async def _insert(self, connection: aiosqlite.Connection, requests: list[Request]) -> list[Job | Exception]:
+    def _insert(self, connection: sqlite3.Connection, requests: list[Request]) -> list[Job | Exception]:
         question = _question([(request.signup, request.limits) for request in requests])
-        group = self._group(list(await connection.execute_fetchall(_SITUATION, (question,))))
+        group = self._group(connection.execute(_SITUATION, (question,)).fetchall())
         answers = [self._answer(request, place, group) for place, request in enumerate(requests)]
-        await _insert_jobs(connection, group)
+        _insert_jobs(connection, group)
         return answers
 
     def _group(self, rows: list[Row]) -> Group:
@@ -213,12 +215,12 @@ def _check_address(limits: Limits, last: int | None, group: Group) -> None:
         raise FaucetError(Code.THROTTLED, "Only one account per IP", retry_after=remaining)
 
 
-async def _insert_jobs(connection: aiosqlite.Connection, group: Group) -> None:
+def _insert_jobs(connection: sqlite3.Connection, group: Group) -> None:
     if group.jobs:
-        await connection.execute(_INSERT_JOBS, (as_list(_columns(job) for job in group.jobs.values()),))
+        connection.execute(_INSERT_JOBS, (as_list(_columns(job) for job in group.jobs.values()),))
     if group.addresses:
         addresses = ((address, job.number, group.now) for address, job in group.addresses.items())
-        await connection.execute(_INSERT_ADDRESSES, (as_list(addresses),))
+        connection.execute(_INSERT_ADDRESSES, (as_list(addresses),))
 
 
 def _columns(job: Job) -> tuple[int | str | None, ...]:

@@ -11,7 +11,7 @@ from tests.support import data
 
 #: Methods of the ledger and the node before and after which the faucet can die, see tests/killed_faucet.py.
 METHODS = (
-    "accept", "queued", "unfunded", "record_signed", "refuse", "adopt", "fail", "live",
+    "_commit", "queued", "unfunded", "record_signed", "refuse", "adopt", "fail", "live",
     "follow", "orphan", "settle", "release", "expire", "settle_adopted", "put_facts",
     "head", "accounts", "parameters", "balance", "required_fees", "broadcast", "block",
 )  # fmt: skip
