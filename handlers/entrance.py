@@ -62,7 +62,6 @@ class Exchange(HTTPMessageDelegate):
         self._connection = connection
         self._delegate: HTTPMessageDelegate | None = None  # the application's, where the request is left to it
         self._body = bytearray()
-        self._began = entrance.parts.clock()
         self._gone = False
 
     def headers_received(
@@ -70,6 +69,7 @@ class Exchange(HTTPMessageDelegate):
     ) -> Awaitable[None] | None:
         """Begin the request."""
         self._start_line, self._headers = start_line, headers
+        self._began = self._parts.clock()  # not before: a connection may rest for long between two requests
         if self._is_plain():
             self._parts.in_flight.enter(self)
             # A timer of our own: Tornado's makes a task of each body.

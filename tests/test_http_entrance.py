@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from tests.program import keys_of
-from tests.serving import Serving, serving
+from tests.serving import NOW, Serving, read_reply, serving
 from tests.support import run
 
 CLIENT = {"X-Forwarded-For": "192.0.2.7", "X-Request-ID": "same", "Origin": "https://wallet.example"}
@@ -107,5 +107,27 @@ def test_client_that_goes_before_its_answer_has_a_job(tmp_path: Path) -> None:
             await served.ledger.finish_intake()
             assert (await served.job("gone-1")).signup.name == "gone-1"
             assert await served.parts.in_flight.wait_none(1)
+
+    run(scenario())
+
+
+def test_rest_of_a_connection_is_not_counted_as_work(tmp_path: Path) -> None:
+    """What the metrics say that a signup took begins with its request."""
+    times = [float(NOW)]
+
+    async def scenario() -> None:
+        async with serving(tmp_path, clock=lambda: times[0]) as served:
+            reader, writer = await served.connect()
+            for name in ("early-1", "late-1"):
+                signup = body(name)
+                writer.write(b"POST /faucet HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(signup) + signup)
+                assert (await read_reply(reader))[0] == 200
+                times[0] += 60
+            writer.close()
+            metrics = (await served.fetch("/metrics")).body.splitlines()
+            (total,) = [
+                line for line in metrics if line.startswith("faucet_http_request_seconds_sum{") and "signup" in line
+            ]
+            assert float(total.split()[1]) == 0
 
     run(scenario())
