@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from functools import cache
 from typing import Self
 
 import coincurve
@@ -15,6 +16,7 @@ POINT_SIZE = 33  #: bytes of a compressed point
 WIF_VERSION = 0x80
 HEADER = 31  #: first byte of a compact signature of a compressed key, recovery id 0 (fc elliptic)
 
+_UNREAD = ffi.new("secp256k1_pubkey *")  #: the library wants a place for each point that it reads
 _VALUES = {character: value for value, character in enumerate(ALPHABET)}
 _WIF = re.compile(r"\s*(5[HJK][1-9A-HJ-NP-Za-km-z]{49}|[KL][1-9A-HJ-NP-Za-km-z]{51})\s*")
 _PREFIX = re.compile(r"[A-Z]+(?=[1-9A-HJ-NP-Za-km-z]{50}$)")
@@ -34,7 +36,7 @@ def parse_public_key(text: str, prefix: str | None) -> bytes:
         raise InvalidKeyError(f"must have {KEY_DIGITS} characters after the prefix, not {len(digits)}")
     raw = base58_decode(digits)
     point, checksum = raw[:-4], raw[-4:]
-    if hashlib.new("ripemd160", point).digest()[:4] != checksum:
+    if _checksum(point) != checksum:
         raise InvalidKeyError("has a wrong checksum: a character is wrong or two are swapped")
     return _checked_point(point)
 
@@ -49,7 +51,7 @@ def key_prefix(text: str) -> str:
 
 def format_public_key(raw: bytes, prefix: str) -> str:
     """`raw`, 33 bytes, as a chain with `prefix` writes it."""
-    return prefix + base58_encode(raw + hashlib.new("ripemd160", raw).digest()[:4])
+    return prefix + base58_encode(raw + _checksum(raw))
 
 
 def looks_private(text: str) -> bool:
@@ -146,6 +148,18 @@ def recover(digest: bytes, signature: bytes) -> bytes:
     return key.format(compressed=True)
 
 
+def _checksum(raw: bytes) -> bytes:
+    ripemd = _ripemd160().copy()
+    ripemd.update(raw)
+    return ripemd.digest()[:4]
+
+
+@cache
+def _ripemd160() -> "hashlib._Hash":
+    """To be copied: OpenSSL looks up an algorithm by its name each time, for longer than it takes to hash a key."""
+    return hashlib.new("ripemd160")
+
+
 def _checked_prefix(text: str, prefix: str) -> str:
     if not text.startswith(prefix):
         raise InvalidKeyError(f"must begin with {prefix}, this chain's prefix")
@@ -154,7 +168,7 @@ def _checked_prefix(text: str, prefix: str) -> str:
 
 def _checked_point(point: bytes) -> bytes:
     # Straight to the library: a signup has three of these, and the package's object costs more than the check.
-    if not lib.secp256k1_ec_pubkey_parse(GLOBAL_CONTEXT.ctx, ffi.new("secp256k1_pubkey *"), point, len(point)):
+    if not lib.secp256k1_ec_pubkey_parse(GLOBAL_CONTEXT.ctx, _UNREAD, point, len(point)):
         raise InvalidKeyError("is not a point on the curve secp256k1")
     return point
 

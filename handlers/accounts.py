@@ -90,7 +90,7 @@ class SignupHandler(JobApiHandler):
         return job
 
     def _count(self, outcome: str) -> None:
-        self.parts.metrics.signups_total.labels(outcome).inc()
+        self.parts.metrics.signups(outcome).inc()
 
 
 class AccountHandler(ApiHandler):

@@ -100,7 +100,7 @@ def _allow(origins: Sequence[str], origin: str | None) -> dict[str, str]:
 
 def tell(parts: Parts, request_id: str, *, method: str, route: str, status: int, seconds: float) -> None:
     """Count a request that was answered, and write its line."""
-    parts.metrics.http_request_seconds.labels(route, method, status).observe(seconds)
+    parts.metrics.requests(route, method, status).observe(seconds)
     log.info("request=%s method=%s route=%s status=%d ms=%.1f", request_id, method, route, status, seconds * 1000)
 
 

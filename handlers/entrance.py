@@ -169,7 +169,7 @@ class Exchange(HTTPMessageDelegate):
             self._connection.write_headers(line, HTTPHeaders(headers), body)
             self._connection.finish()
         parts.in_flight.leave(self)
-        parts.metrics.signups_total.labels(outcome).inc()
+        parts.metrics.signups(outcome).inc()
         seconds = parts.clock() - self._began
         tell(parts, request_id, method="POST", route=SignupHandler.route, status=status, seconds=seconds)
 

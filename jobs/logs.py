@@ -20,6 +20,9 @@ def start_logging(settings: Settings) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(JsonLine() if settings.log_format == "json" else TextLine())
     logging.basicConfig(level=settings.log_level.upper(), handlers=[handler], force=True)
+    # No line says them, and to find them out takes as long as the rest of a line.
+    logging._srcfile = None  # noqa: SLF001  # as the library's own manual says (HOWTO, Optimization)
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     for library in ("websockets", "tornado.general", "aiosqlite", "mail.log"):
         # They name addresses, or tell of every step.
         logging.getLogger(library).setLevel(logging.WARNING)
