@@ -1,38 +1,50 @@
 """Who is asking: the address that the limit between two signups counts."""
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
+PEERS = 1024  #: whose addresses are remembered: to read one takes as long as to read a signup's JSON
 
-def client_key(peer: str, forwarded: Sequence[str], real_ip: str | None, trusted: Sequence[Network]) -> str | None:
+
+def client_key(peer: str, forwarded: Sequence[str], real_ip: str | None, trusted: tuple[Network, ...]) -> str | None:
     """What the address limit counts: an IPv4 address, or the /64 of an IPv6 one; None is exempt.
 
     `forwarded` are the values of X-Forwarded-For and `real_ip` that of X-Real-IP, which only a trusted peer
     may set. A request straight from a loopback address is exempt, as in the predecessor.
     """
-    address = _parse(peer)
-    if address is None:
-        return peer
-    if not _is_in(address, trusted):
-        return None if address.is_loopback else _key(address)
     hops = _hops(forwarded) or ([] if real_ip is None else [real_ip])
-    if not hops:
-        return None if address.is_loopback else _key(address)
-    return _key(_client(address, hops, trusted))
+    proxy = _proxy(peer, trusted) if hops else None
+    return _direct_key(peer) if proxy is None else _key(_client(proxy, hops, trusted))
 
 
-def is_https(peer: str, protocol: str, forwarded: Sequence[str], trusted: Sequence[Network]) -> bool:
+def is_https(peer: str, protocol: str, forwarded: Sequence[str], trusted: tuple[Network, ...]) -> bool:
     """Whether the client's request came over HTTPS.
 
     `forwarded` are the values of X-Forwarded-Proto, which only a trusted peer may set; the nearest proxy's is last.
     """
-    address = _parse(peer)
-    if address is None or not _is_in(address, trusted):
+    if _proxy(peer, trusted) is None:
         return protocol == "https"
     return [protocol, *_hops(forwarded)][-1].lower() == "https"
+
+
+@lru_cache(maxsize=PEERS)
+def _proxy(peer: str, trusted: tuple[Network, ...]) -> Address | None:
+    """The peer's address, if it is trusted."""
+    address = _parse(peer)
+    return address if address is not None and _is_in(address, trusted) else None
+
+
+@lru_cache(maxsize=PEERS)
+def _direct_key(peer: str) -> str | None:
+    """What counts a request that comes straight from `peer`."""
+    address = _parse(peer)
+    if address is None:
+        return peer
+    return None if address.is_loopback else _key(address)
 
 
 def _client(peer: Address, hops: Sequence[str], trusted: Sequence[Network]) -> Address:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from handlers.client import client_key
 
-TRUSTED = [ip_network(network) for network in ("127.0.0.0/8", "::1/128", "10.0.0.0/8")]
+TRUSTED = tuple(ip_network(network) for network in ("127.0.0.0/8", "::1/128", "10.0.0.0/8"))
 
 
 @pytest.mark.parametrize(
