@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jobs.errors import Code, FaucetError
-from jobs.ledger import Ledger, LedgerError, intake
+from jobs.ledger import Ledger, LedgerError, database, intake
 from jobs.ledger.book import IllegalMoveError, check_move
 from jobs.ledger.database import migrations, prepare
 from jobs.ledger.intake import _SITUATION
@@ -510,19 +510,39 @@ def test_file_that_is_no_ledger_is_refused_and_left(tmp_path: Path, content: byt
     assert path.read_bytes()[100:] == tables
 
 
-def test_damaged_ledger_is_refused_and_left(tmp_path: Path) -> None:
+def damaged_ledger(folder: Path) -> Path:
+    """A ledger with three pages that are nonsense."""
+
     async def fill() -> None:
-        async with opened(tmp_path) as ledger:
+        async with opened(folder) as ledger:
             await asyncio.gather(*(ledger.accept(signup(f"job-{number}"), FREE) for number in range(200)))
 
     run(fill())
-    path = tmp_path / "faucet.db"
+    path = folder / "faucet.db"
     damaged = bytearray(path.read_bytes())
     damaged[8192:20480] = b"\xaa" * 12288
     path.write_bytes(damaged)
+    return path
+
+
+def test_damaged_ledger_is_refused_and_left(tmp_path: Path) -> None:
+    path = damaged_ledger(tmp_path)
+    damaged = path.read_bytes()
     with pytest.raises(LedgerError):
         run(Ledger.open(path))
     assert path.read_bytes()[8192:20480] == damaged[8192:20480]
+
+
+def test_look_at_a_large_ledger_ends_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it would have found later holds up no start."""
+    monkeypatch.setattr(database, "CHECK_WITHIN", 0)
+    monkeypatch.setattr(database, "CHECK_STEPS", 1)
+    path = damaged_ledger(tmp_path)
+
+    async def scenario() -> None:
+        await (await Ledger.open(path)).close()
+
+    run(scenario())
 
 
 def test_older_ledger_is_migrated_step_by_step() -> None:

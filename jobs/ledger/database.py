@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,6 +19,10 @@ SCHEMA = Path(__file__).parents[2] / "faucet.db.sql"
 MIGRATIONS_FOLDER = Path(__file__).with_name("migrations")
 
 BUSY_TIMEOUT = 5.0  #: seconds that a transaction waits for an operator's shell to let go
+#: Seconds that the file is looked at before it is used: ten million jobs must not hold up a start for half a minute. A
+#: backup checks all of it.
+CHECK_WITHIN = 2.0
+CHECK_STEPS = 10_000  #: of SQLite's machine between two looks at the time
 
 Row = sqlite3.Row
 Result = TypeVar("Result")
@@ -58,13 +63,26 @@ def _prepare_file(path: Path) -> None:
             # A write-ahead log lets readers go on while the one writer commits.
             connection.execute("PRAGMA journal_mode = WAL")
             prepare(connection, SCHEMA.read_text(), migrations())
-            problem = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+            problem = _problem(connection)
     except (sqlite3.Error, OSError) as error:
         if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_CORRUPT:
             raise _damaged(path, error) from error
         raise LedgerError(f"{path.name}: {error}") from error
-    if problem != "ok":
+    if problem is not None:
         raise _damaged(path, problem)
+
+
+def _problem(connection: sqlite3.Connection) -> str | None:
+    """What is wrong with the file, as far as CHECK_WITHIN shows it."""
+    end = time.monotonic() + CHECK_WITHIN
+    connection.set_progress_handler(lambda: time.monotonic() > end, CHECK_STEPS)
+    try:
+        found: str = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
+            raise
+        return None
+    return None if found == "ok" else found
 
 
 def _check_access(path: Path) -> None:
