@@ -132,7 +132,7 @@ def _on_disk(*subjects: Subject) -> Figure:
 
 def jobs_in(service: Faucet, condition: str = "TRUE") -> int:
     """How many jobs of the bench its ledger holds."""
-    look = f"SELECT count(*) FROM jobs WHERE name NOT LIKE 'bench-warm-%' AND {condition}"  # noqa: S608  # ours
+    look = f"SELECT count(*) FROM jobs WHERE name NOT LIKE 'bench-warm-%' AND {condition}"
     return int(asked(service, look)[0][0])
 
 

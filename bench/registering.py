@@ -125,7 +125,7 @@ async def fill(ledger: Ledger, tag: str, count: int, balance: str | None = None)
 async def _ended(service: Faucet, count: int, *, paid: bool) -> None:
     """Return when `count` jobs are in a block, with their payments where they are `paid`."""
     states = "('funded', 'done')" if paid else "('registered', 'done')"
-    look = f"SELECT sum(jobs) FROM job_counts WHERE state IN {states}"  # noqa: S608  # ours
+    look = f"SELECT sum(jobs) FROM job_counts WHERE state IN {states}"
     while asked(service, look)[0][0] < count:  # noqa: ASYNC110  # a file has no event
         await asyncio.sleep(LOOK_EVERY)
 
