@@ -3,7 +3,8 @@
 import os
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from statistics import median
 
@@ -15,7 +16,10 @@ from tests.program import Faucet, dev_chain
 
 ROUNDS = 5  #: of bare, one, two; each ratio is that of neighbours, and the median counts
 SECONDS = 8  #: of load in each
-PLOT = "Signups accepted a second"
+#: Connections. Each posts its next signup only when the last is answered, so a few wait for one commit all together,
+#: and the server for them; of many some are always ready.
+FEW, MANY = CONNECTIONS, 256
+PLOT = "Signups accepted a second, by connections"
 
 AGAINST_BARE = 0.60
 AGAINST_ONE = 1.6
@@ -28,14 +32,15 @@ class Subject:
     name: str
     url: str
     service: Faucet | None = None  #: None of the bare handler
+    connections: int = FEW
     loads: list[Load] = field(default_factory=list)
     cpu: list[float] = field(default_factory=list)  #: seconds of each load
 
     async def take(self, keys: Path, seconds: int) -> None:
         """Put one more load on it."""
         before = self._cpu()
-        tag = f"{self.name}{len(self.loads)}"
-        self.loads.append(await load(self.url, keys, tag, seconds=seconds))
+        tag = f"{self.name}{self.connections}-{len(self.loads)}"
+        self.loads.append(await load(self.url, keys, tag, seconds=seconds, connections=self.connections))
         self.cpu.append(self._cpu() - before)
 
     def _cpu(self) -> float:
@@ -51,24 +56,31 @@ class Subject:
         return median(cpu / load.answered * 1e6 for cpu, load in zip(self.cpu, self.loads, strict=True))
 
 
+Crowds = Sequence[Sequence[Subject]]  #: the bare handler, one process and two, with few and with many connections
+
+
 async def measure(size: float, folder: Path) -> list[Figure]:
     """Rates, latencies and ratios of one process and of two workers; then what a signup alone takes."""
     rounds, seconds = max(1, round(ROUNDS * size)), max(1, round(SECONDS * size))
     keys = write_keys(folder / "keys")
     async with AsyncExitStack() as opened:
-        chain = await opened.enter_async_context(dev_chain("--block-interval", "1"))
+        node = await opened.enter_async_context(dev_chain("--block-interval", "1"))
         subjects = [Subject("bare", await opened.enter_async_context(bare()))]
         for name, workers in (("one", 1), ("two", 2)):
-            service = await opened.enter_async_context(faucet(folder / name, chain.url, workers=workers))
+            service = await opened.enter_async_context(faucet(folder / name, node.url, workers=workers))
             await pause_drain(service)
             subjects.append(Subject(name, service.url + PATH, service))
         for subject in subjects:
             await load(subject.url, keys, "warm", seconds=1)
+        crowds = [
+            [replace(subject, connections=many, loads=[], cpu=[]) for subject in subjects] for many in (FEW, MANY)
+        ]
         for _ in range(rounds):
-            for subject in subjects:
+            for subject in chain.from_iterable(crowds):
                 await subject.take(keys, seconds)
-        figures = _figures(*subjects)
-        figures.append(await _while_draining(folder, chain.url, keys, seconds * 2, subjects[1]))
+        figures = [figure for crowd in crowds for figure in _figures(*crowd)]
+        figures += [_others(crowds), _on_disk(crowds)]
+        figures.append(await _while_draining(folder, node.url, keys, seconds * 2, crowds[0][1]))
     return [*figures, *await measure_alone(size, folder)]
 
 
@@ -76,22 +88,20 @@ def _figures(base: Subject, one: Subject, two: Subject) -> list[Figure]:
     own, more = ratio(one.loads, base.loads), ratio(two.loads, one.loads)
     cores = os.cpu_count() or 1
     crowded = f"two workers, the chain's owner and the load have {cores} cores" if cores < 4 else ""
-    paused = f"drain paused; {CONNECTIONS} connections"
+    crowd = f"{base.connections} connections"
     targets = f"{AGAINST_BARE:.2f} of the bare handler", f"{AGAINST_ONE} of one process, where cores allow"
     return [
-        Figure("bare Tornado handler", base.middle("rate"), "/s", note=_latencies(base), plot=PLOT),
+        Figure(f"bare Tornado handler, {crowd}", base.middle("rate"), "/s", note=_latencies(base), plot=PLOT),
         Figure(
-            "accepting, one process", one.middle("rate"), "/s", targets[0], own, own >= AGAINST_BARE,
-            f"{_latencies(one)}; {paused}", PLOT,
+            f"accepting, one process, {crowd}", one.middle("rate"), "/s", targets[0], own, own >= AGAINST_BARE,
+            f"{_latencies(one)}; drain paused", PLOT,
         ),
         Figure(
-            "accepting, --workers 2", two.middle("rate"), "/s", targets[1], more, more >= AGAINST_ONE,
+            f"accepting, --workers 2, {crowd}", two.middle("rate"), "/s", targets[1], more, more >= AGAINST_ONE,
             "; ".join(filter(None, (_latencies(two), crowded))), PLOT,
         ),
         *(_cost(subject) for subject in (one, two)),
         *(_share(subject) for subject in (base, one, two)),
-        _others(base, one, two),
-        _on_disk(one, two),
     ]  # fmt: skip
 
 
@@ -106,27 +116,29 @@ def _latencies(subject: Subject) -> str:
 
 
 def _cost(subject: Subject) -> Figure:
-    return Figure(f"processor time a signup, {subject.name}", subject.cpu_each, "µs", note="all of its processes")
+    what = f"processor time a signup, {subject.name}, {subject.connections} connections"
+    return Figure(what, subject.cpu_each, "µs", note="all of its processes")
 
 
 def _share(subject: Subject) -> Figure:
     """Whether the load was the limit: wrk has one thread, so it could take a whole core."""
     share = subject.middle("cpu") * 100
-    return Figure(f"the load's share of a core, {subject.name}", share, "%", "50 %", met=share <= 50)
+    what = f"the load's share of a core, {subject.name}, {subject.connections} connections"
+    return Figure(what, share, "%", "50 %", met=share <= 50)
 
 
-def _others(*subjects: Subject) -> Figure:
-    others = sum(load.others for subject in subjects for load in subject.loads)
+def _others(crowds: Crowds) -> Figure:
+    others = sum(load.others for subject in chain.from_iterable(crowds) for load in subject.loads)
     return Figure("answers other than 200", others, "", "0", met=others == 0)
 
 
-def _on_disk(*subjects: Subject) -> Figure:
+def _on_disk(crowds: Crowds) -> Figure:
     """Signups that were answered 200 and are not in the ledger."""
     missing = 0
-    for subject in subjects:
-        answered = sum(load.answered for load in subject.loads)
-        if subject.service is not None:
-            missing += max(0, answered - jobs_in(subject.service))
+    for few, many in zip(*crowds, strict=True):
+        answered = sum(load.answered for load in few.loads + many.loads)
+        if few.service is not None:
+            missing += max(0, answered - jobs_in(few.service))
     return Figure("answered 200 and not in the ledger", missing, "", "0", met=missing == 0)
 
 
@@ -142,7 +154,8 @@ async def _while_draining(folder: Path, chain_url: str, keys: Path, seconds: int
         taken = await load(service.url + PATH, keys, "drain", seconds=seconds)
         registered = jobs_in(service, "registered_at IS NOT NULL")
     return Figure(
-        "accepting, one process, while draining", taken.rate, "/s", ratio=taken.rate / one.middle("rate"),
+        f"accepting, one process, while draining, {FEW} connections", taken.rate, "/s",
+        ratio=taken.rate / one.middle("rate"),
         note=f"ratio to the paused drain; {registered:,} were accounts meanwhile, on a dev chain of the same cores",
         plot=PLOT,
     )  # fmt: skip
