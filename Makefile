@@ -38,7 +38,7 @@ chaos: $(VENV)/.dev ## kill and disturb everything for long, then compare the bo
 screenshots: $(VENV)/.dev ## photograph every page into docs/screenshots (needs chromium and its driver)
 	$(BIN)/python -m tests.browser.screenshots
 
-bench: $(VENV)/.run ## measure, and print a table of figures and targets
+bench: $(VENV)/.dev ## measure, and print a table of figures and targets
 	$(BIN)/python -m bench
 
 lock: ## resolve the dependencies anew (needs uv)

@@ -7,7 +7,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from bench import accepting, idle, overload, simultaneous
+from bench import accepting, idle, overload, profile, simultaneous
 from bench.crowd import is_whole
 from bench.figure import Figure
 from bench.load import PATH, load, read_summary, write_keys
@@ -34,6 +34,27 @@ def test_accepting_counts_what_is_on_disk(tmp_path: Path) -> None:
     assert len(counted) == 4
     assert set(counted.values()) == {True}
     assert all(figure.value > 0 for figure in figures if figure.unit == "/s")
+
+
+@needs_wrk
+def test_profile_sees_what_a_busy_faucet_does(tmp_path: Path) -> None:
+    figures = run(profile.measure(SMALL, tmp_path), guard=180)
+    # Where a process may not look at another, there is nothing to show.
+    assert {round(sum(figure.value for figure in figures))} <= {0, 100}
+
+
+def test_time_is_that_of_the_first_that_fits() -> None:
+    main, deep = "thread (1): MainThread;run (asyncio/runners.py)", "_read_message (tornado/http1connection.py)"
+    stacks = [
+        f"{main};EpollSelector.select (selectors.py) 10",
+        f"{main};{deep};Exchange.finish (handlers/entrance.py);parse_signup (jobs/signup.py);search (re.py) 40",
+        f"{main};HTTP1Connection.{deep} 20",
+        f"{main};Exchange._reply (handlers/entrance.py);tell (handlers/base.py) 5",
+        f"{main};call_soon (asyncio/base_events.py) 25",
+        "thread (2): Thread-1;select (selectors.py) 900",
+    ]
+    assert list(profile.shares(stacks).values()) == [10, 40, 5, 20, 25]
+    assert profile.shares([]) == {}
 
 
 @needs_wrk

@@ -1,0 +1,70 @@
+"""Where the time of accepting goes: what the event loop's thread does, looked at from outside by py-spy."""
+
+import asyncio
+import shutil
+import sys
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+from bench.figure import Figure
+from bench.load import CONNECTIONS, PATH, load, write_keys
+from bench.processes import faucet, pause_drain
+from bench.registering import sink
+
+SECONDS = 20  #: of load
+RATE = 100  #: looks a second
+#: What is done while a frame's name ends so, or one below it: the first that fits counts.
+DOING = {
+    "waiting: a commit, or the next request": ("select (selectors.py)",),
+    "the signup's checks": ("parse_signup (jobs/signup.py)",),
+    "metrics and the log's line": ("tell (handlers/base.py)",),
+    "the reply": ("_reply (handlers/entrance.py)",),
+    "to the ledger and back": ("hand_in (jobs/ledger/intake.py)", "_write (jobs/ledger/intake.py)"),
+    "reading, Tornado": ("_read_message (tornado/http1connection.py)", "_handle_events (tornado/iostream.py)"),
+}
+REST = "the rest of Tornado and asyncio"
+
+
+async def measure(size: float, folder: Path) -> list[Figure]:
+    """Shares of the thread's time, of one process that accepts as fast as it can. Empty where py-spy may not look."""
+    seconds = max(1, round(SECONDS * size))
+    keys = write_keys(folder / "keys")
+    async with sink() as url, faucet(folder / "one", url) as service:
+        await pause_drain(service)
+        await load(service.url + PATH, keys, "warm", seconds=1)
+        busy = asyncio.ensure_future(load(service.url + PATH, keys, "looked", seconds=seconds + 2))
+        stacks = await _look(service.pid, folder / "stacks", seconds)
+        await busy
+    return [
+        Figure(what, share, "% of the time", note=f"py-spy, {CONNECTIONS} connections, drain paused")
+        for what, share in shares(stacks).items()
+    ]
+
+
+async def _look(pid: int, output: Path, seconds: int) -> list[str]:
+    """Stacks of the process with how often each was seen; none where that is not allowed."""
+    program = shutil.which("py-spy", path=str(Path(sys.executable).parent))
+    if program is None:
+        return []
+    looking = await asyncio.create_subprocess_exec(
+        program, "record", "--pid", str(pid), "--duration", str(seconds), "--rate", str(RATE), "--idle", "--threads",
+        "--function", "--format", "raw", "--output", str(output),
+        stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+    return output.read_text().splitlines() if await looking.wait() == 0 else []
+
+
+def shares(stacks: Iterable[str]) -> dict[str, float]:
+    """Percents of the main thread's time, by what it does, of lines `frame;frame;… count`."""
+    seen: Counter[str] = Counter()
+    for line in stacks:
+        stack, _, count = line.rpartition(" ")
+        frames = stack.split(";")
+        if "MainThread" in frames[0]:
+            seen[_doing(frames)] += int(count)
+    return {what: seen[what] / seen.total() * 100 for what in (*DOING, REST) if seen[what]}
+
+
+def _doing(frames: list[str]) -> str:
+    return next((what for what, names in DOING.items() if any(frame.endswith(names) for frame in frames)), REST)
