@@ -1,6 +1,7 @@
 """Where the time of accepting goes: what the event loop's thread does, looked at from outside by py-spy."""
 
 import asyncio
+import re
 import shutil
 import sys
 from collections import Counter
@@ -24,6 +25,7 @@ DOING = {
     "reading, Tornado": ("_read_message (tornado/http1connection.py)", "_handle_events (tornado/iostream.py)"),
 }
 REST = "the rest of Tornado and asyncio"
+_LINE = re.compile(r":\d+\)")  # of a function, in the source
 
 
 async def measure(size: float, folder: Path) -> list[Figure]:
@@ -56,11 +58,11 @@ async def _look(pid: int, output: Path, seconds: int) -> list[str]:
 
 
 def shares(stacks: Iterable[str]) -> dict[str, float]:
-    """Percents of the main thread's time, by what it does, of lines `frame;frame;… count`."""
+    """Percents of the main thread's time, by what it does, of lines `function (file:line);… count`."""
     seen: Counter[str] = Counter()
     for line in stacks:
         stack, _, count = line.rpartition(" ")
-        frames = stack.split(";")
+        frames = _LINE.sub(")", stack).split(";")
         if "MainThread" in frames[0]:
             seen[_doing(frames)] += int(count)
     return {what: seen[what] / seen.total() * 100 for what in (*DOING, REST) if seen[what]}
