@@ -19,7 +19,7 @@ SCHEMA = Path(__file__).parents[2] / "faucet.db.sql"
 MIGRATIONS_FOLDER = Path(__file__).with_name("migrations")
 
 BUSY_TIMEOUT = 5.0  #: seconds that a transaction waits for an operator's shell to let go
-#: Seconds that the file is looked at before it is used: ten million jobs must not hold up a start for half a minute. A
+#: Seconds that the file is looked at before it is used: a million jobs take longer, and must not hold up a start. A
 #: backup checks all of it.
 CHECK_WITHIN = 2.0
 CHECK_STEPS = 10_000  #: of SQLite's machine between two looks at the time
