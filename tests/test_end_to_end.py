@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from tornado.httpclient import HTTPClientError
 
 from tests.program import (
     QUICK,
@@ -307,9 +308,10 @@ def test_embedded_dev_chain_survives_a_restart(tmp_path: Path) -> None:
 
 
 async def _try_sign_up(service: Faucet, name: str) -> Any:
+    """The reply's body if the signup was accepted; None if it was not, or its connection ended before."""
     try:
         reply = await service.sign_up(name)
-    except OSError:
+    except (OSError, HTTPClientError):
         return None
     return reply.body if reply.status == 200 else None
 
