@@ -624,11 +624,8 @@ def test_views_of_the_operators(tmp_path: Path) -> None:
 def test_commits_reach_the_disk(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with opened(tmp_path) as ledger:
-            async with ledger._database.transaction() as connection:
-                found = [
-                    await connection.execute_fetchall(f"PRAGMA {name}") for name in ("journal_mode", "synchronous")
-                ]
-            assert [next(iter(rows))[0] for rows in found] == ["wal", 2]
+            found = [await ledger._database.write(f"PRAGMA {name}") for name in ("journal_mode", "synchronous")]
+            assert [rows[0][0] for rows in found] == ["wal", 2]
 
     run(scenario())
 

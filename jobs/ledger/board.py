@@ -6,6 +6,7 @@ from dataclasses import asdict, fields
 
 from jobs.errors import Code
 from jobs.ledger.book import Book, as_list
+from jobs.ledger.database import Connection
 from jobs.model import ChainFacts, Pause, State
 
 _FACT_NAMES = tuple(field.name for field in fields(ChainFacts))
@@ -22,12 +23,14 @@ class Board(Book):
 
     async def put_facts(self, facts: ChainFacts) -> None:
         """Replace what is known of the chain."""
-        async with self._database.transaction() as connection:
-            await connection.executemany(
+        known = [(name, json.dumps(value)) for name, value in asdict(facts).items()]
+        await self._database.run(
+            lambda connection: connection.executemany(
                 "INSERT INTO facts (name, value) VALUES (?1, ?2) "
                 "ON CONFLICT (name) DO UPDATE SET value = ?2 WHERE value <> ?2",
-                [(name, json.dumps(value)) for name, value in asdict(facts).items()],
+                known,
             )
+        )
 
     async def pauses(self) -> dict[str, Pause]:
         """What stands still now, by its part: `intake` or `drain`."""
@@ -36,17 +39,15 @@ class Board(Book):
 
     async def hold_drain(self, reason: str) -> None:
         """Let the drain stand still for the faucet's own `reason`. An operator's pause is not replaced."""
-        async with self._database.transaction() as connection:
-            await connection.execute(
-                "INSERT INTO pauses (part, reason, by, since) VALUES ('drain', ?1, 'faucet', ?2) "
-                "ON CONFLICT (part) DO UPDATE SET reason = ?1 WHERE by = 'faucet'",
-                (reason, self._now()),
-            )
+        await self._database.write(
+            "INSERT INTO pauses (part, reason, by, since) VALUES ('drain', ?1, 'faucet', ?2) "
+            "ON CONFLICT (part) DO UPDATE SET reason = ?1 WHERE by = 'faucet'",
+            (reason, self._now()),
+        )
 
     async def release_drain(self) -> None:
         """End the faucet's own pause of the drain; an operator's stays."""
-        async with self._database.transaction() as connection:
-            await connection.execute("DELETE FROM pauses WHERE part = 'drain' AND by = 'faucet'")
+        await self._database.write("DELETE FROM pauses WHERE part = 'drain' AND by = 'faucet'")
 
     async def names_cursor(self) -> str:
         """The last name that the filling of the cache has read; empty before the first."""
@@ -55,13 +56,16 @@ class Board(Book):
 
     async def put_names(self, page: Iterable[tuple[str, str]], cursor: str) -> None:
         """Keep a page of (name, account id) of the chain's accounts, and how far the filling has come."""
-        async with self._database.transaction() as connection:
-            await connection.executemany(
+
+        def step(connection: Connection) -> None:
+            connection.executemany(
                 "INSERT INTO names (name, account_id) VALUES (?, ?) ON CONFLICT (name) DO NOTHING", page
             )
-            await connection.execute(
+            connection.execute(
                 "INSERT OR REPLACE INTO facts (name, value) VALUES ('names_cursor', ?)", (json.dumps(cursor),)
             )
+
+        await self._database.run(step)
 
     async def account_ids(self, names: Iterable[str]) -> dict[str, str]:
         """The account ids of those `names` that the cache holds."""

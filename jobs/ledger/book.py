@@ -3,11 +3,10 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-import aiosqlite
 import msgspec
 
 from jobs.changes import Changes
-from jobs.ledger.database import Database, Row
+from jobs.ledger.database import Connection, Database, Row
 from jobs.model import MOVES, Fate, Job, Signup, State, state_of
 
 _encode = msgspec.json.Encoder().encode
@@ -34,6 +33,10 @@ class Book:
     def _now(self) -> int:
         """Milliseconds since 1970, read once a transaction so that its rows agree."""
         return int(self._clock() * 1000)
+
+    async def _move(self, step: Callable[[Connection], list[str]]) -> None:
+        """Run `step` as one transaction, and tell those who wait for the jobs whose ids it returns."""
+        self.changes.publish(await self._database.run(step))
 
 
 def job_of(row: Row) -> Job:
@@ -82,14 +85,14 @@ def as_list(values: Iterable[Any]) -> str:
     return _encode(list(values)).decode()
 
 
-async def settle_states(connection: aiosqlite.Connection, numbers: Sequence[int], now: int) -> list[str]:
+def settle_states(connection: Connection, numbers: Sequence[int], now: int) -> list[str]:
     """Move the jobs `numbers` to where their transactions say they stand; the ids of those that moved.
 
     Every change of a transaction ends here, so that a job can't disagree with its transactions: what was given
     up is let go, an account in no block any more is forgotten. Jobs that were ended stay ended, unless the
     chain has their account after all.
     """
-    rows = await connection.execute_fetchall(
+    rows = connection.execute(
         """
         SELECT jobs.*, registered.fate AS registration_fate, funded.fate AS funding_fate
         FROM jobs
@@ -98,11 +101,11 @@ async def settle_states(connection: aiosqlite.Connection, numbers: Sequence[int]
         WHERE jobs.number IN (SELECT value FROM json_each(?))
         """,
         (as_list(numbers),),
-    )
+    ).fetchall()
     stands = [_Standing(row) for row in rows]
     for standing in stands:
         standing.check()
-    await connection.executemany(_SETTLE, [standing.columns(now) for standing in stands])
+    connection.executemany(_SETTLE, [standing.columns(now) for standing in stands])
     return [standing.id for standing in stands if standing.moves]
 
 

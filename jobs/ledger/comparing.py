@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from jobs.ledger.book import Book, as_list
+from jobs.ledger.database import Connection
 from jobs.model import Difference, Fate, Reconciliation, Recorded
 
 
@@ -50,12 +51,11 @@ class Comparing(Book):
 
     async def begin_reconciliation(self, first: int) -> int:
         """Note that a comparison begins at block `first`; its number."""
-        async with self._database.transaction() as connection:
-            rows = await connection.execute_fetchall(
-                "INSERT INTO reconciliations (first_block, last_block, updated_at) VALUES (?, ?, ?) RETURNING number",
-                (first, first - 1, self._now()),
-            )
-        return int(next(iter(rows))["number"])
+        rows = await self._database.write(
+            "INSERT INTO reconciliations (first_block, last_block, updated_at) VALUES (?, ?, ?) RETURNING number",
+            (first, first - 1, self._now()),
+        )
+        return int(rows[0]["number"])
 
     async def put_compared(
         self,
@@ -69,17 +69,20 @@ class Comparing(Book):
     ) -> None:
         """Replace what was found of blocks `first` to `last` before."""
         now = self._now()
-        async with self._database.transaction() as connection:
-            await connection.execute("DELETE FROM differences WHERE block_num BETWEEN ? AND ?", (first, last))
-            await connection.executemany(
+
+        def step(connection: Connection) -> None:
+            connection.execute("DELETE FROM differences WHERE block_num BETWEEN ? AND ?", (first, last))
+            connection.executemany(
                 "INSERT OR REPLACE INTO differences (block_num, kind, about, text, found_at) VALUES (?, ?, ?, ?, ?)",
                 [(found.block_num, found.kind, found.about, found.text, now) for found in differences],
             )
-            await connection.execute(
+            connection.execute(
                 "UPDATE reconciliations SET last_block = ?, registrations = registrations + ?, "
                 "payments = payments + ?, updated_at = ? WHERE number = ?",
                 (last, registrations, payments, now, number),
             )
+
+        await self._database.run(step)
 
     async def reconciliation(self) -> Reconciliation | None:
         """The comparison that has come furthest; None before the first."""

@@ -5,7 +5,7 @@ import contextlib
 import os
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,6 +24,7 @@ BUSY_TIMEOUT = 5.0  #: seconds that a transaction waits for an operator's shell 
 CHECK_WITHIN = 2.0
 CHECK_STEPS = 10_000  #: of SQLite's machine between two looks at the time
 
+Connection = sqlite3.Connection
 Row = sqlite3.Row
 Result = TypeVar("Result")
 
@@ -122,32 +123,21 @@ class Database:
             await self._reader.close()
             self._turn.close()
 
-    @contextlib.asynccontextmanager
-    async def transaction(self) -> AsyncIterator[aiosqlite.Connection]:
-        """One transaction: committed and on disk when the block ends, undone when it raises.
+    async def run(self, step: Callable[[Connection], Result]) -> Result:
+        """What `step` returns, run as one transaction: on disk when this returns, undone when it raises.
 
-        Raises FaucetError `ledger_unavailable` where SQLite can't read, write or get the lock.
-        """
-        async with self._lock, self._turn():
-            with _unavailable():
-                await self._writer.execute("BEGIN IMMEDIATE")
-                try:
-                    yield self._writer
-                    await self._writer.commit()
-                except BaseException:
-                    await self._writer.rollback()
-                    raise
-
-    async def run(self, step: Callable[[sqlite3.Connection], Result]) -> Result:
-        """What `step` returns, run as one transaction like the above in the writer's thread.
-
-        It is for that on which a crowd waits: each await within a transaction is two changes of threads, and a busy
-        event loop lets none through for milliseconds.
+        All of it is one call in the writer's thread: each await would be two changes of threads, while the writer is
+        held and a crowd waits for it. Raises FaucetError `ledger_unavailable` where SQLite can't read, write or get
+        the lock.
         """
         async with self._lock, self._turn():
             with _unavailable():
                 # aiosqlite has no public way to run several statements at once in its thread.
                 return await self._writer._execute(_run, self._writer._conn, step)  # type: ignore[no-any-return, no-untyped-call]  # noqa: SLF001  # see above
+
+    async def write(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        """The rows that a statement returns, a transaction of its own. Raises the same."""
+        return await self.run(lambda connection: connection.execute(sql, parameters).fetchall())
 
     async def read(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
         """All rows of a query, as they are after the last commit. Raises FaucetError `ledger_unavailable`."""
@@ -155,7 +145,7 @@ class Database:
             return list(await self._reader.execute_fetchall(sql, parameters))
 
 
-def _run(connection: sqlite3.Connection, step: Callable[[sqlite3.Connection], Result]) -> Result:
+def _run(connection: Connection, step: Callable[[Connection], Result]) -> Result:
     connection.execute("BEGIN IMMEDIATE")
     try:
         result = step(connection)

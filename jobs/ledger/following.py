@@ -3,9 +3,8 @@
 import json
 from collections.abc import Mapping, Sequence
 
-import aiosqlite
-
 from jobs.ledger.book import JOB_SELECT, Book, as_list, job_of, settle_states
+from jobs.ledger.database import Connection
 from jobs.ledger.recovering import take_over_payments
 from jobs.ledger.signing import TRANSACTION_SELECT, transaction_of, transactions_where
 from jobs.model import BlockEffects, Fate, Job, Kind, Transaction
@@ -40,28 +39,34 @@ class Following(Book):
         Blocks below `irreversible` are forgotten once they are followed.
         """
         now = self._now()
-        jobs: list[int] = []
-        async with self._database.transaction() as connection:
+
+        def step(connection: Connection) -> tuple[list[Job], list[str]]:
+            jobs: list[int] = []
             for block in blocks:
-                jobs += await take_over_payments(connection, block.payments, now)
-                jobs += await include_all(connection, block, now)
-            await _remember_blocks(connection, blocks, irreversible)
-            moved = await settle_states(connection, jobs, now)
-            registered = await _newly_registered(connection, moved)
+                jobs += take_over_payments(connection, block.payments, now)
+                jobs += include_all(connection, block, now)
+            _remember_blocks(connection, blocks, irreversible)
+            moved = settle_states(connection, jobs, now)
+            return _newly_registered(connection, moved), moved
+
+        registered, moved = await self._database.run(step)
         self.changes.publish(moved)
         return registered
 
     async def orphan(self, number: int) -> int:
         """Undo what was noted of block `number` and later ones; how many transactions wait for a block again."""
         now = self._now()
-        async with self._database.transaction() as connection:
-            lost = await transactions_where(connection, "fate = 'included' AND block_num >= ?", (number,))
-            jobs = [job for transaction in lost for job in await _release(connection, transaction, now)]
-            await connection.execute("DELETE FROM names WHERE block_num >= ?", (number,))
-            await connection.execute("DELETE FROM blocks WHERE number >= ?", (number,))
-            moved = await settle_states(connection, jobs, now)
+
+        def step(connection: Connection) -> tuple[int, list[str]]:
+            lost = transactions_where(connection, "fate = 'included' AND block_num >= ?", (number,))
+            jobs = [job for transaction in lost for job in _release(connection, transaction, now)]
+            connection.execute("DELETE FROM names WHERE block_num >= ?", (number,))
+            connection.execute("DELETE FROM blocks WHERE number >= ?", (number,))
+            return len(lost), settle_states(connection, jobs, now)
+
+        count, moved = await self._database.run(step)
         self.changes.publish(moved)
-        return len(lost)
+        return count
 
     async def unsettled(self, irreversible: int) -> list[Transaction]:
         """Transactions in a block up to `irreversible` that were not yet checked against that block, block by block."""
@@ -74,18 +79,18 @@ class Following(Book):
     async def settle(self, held: Sequence[tuple[Transaction, Sequence[str | None]]]) -> None:
         """The irreversible block holds these transactions, each with its results: they are final."""
         now = self._now()
-        moved: list[str] = []
-        async with self._database.transaction() as connection:
-            for transaction, results in held:
-                moved += await make_final(connection, transaction, results, now)
-        self.changes.publish(moved)
+
+        def step(connection: Connection) -> list[str]:
+            return [
+                job_id for transaction, results in held for job_id in make_final(connection, transaction, results, now)
+            ]
+
+        await self._move(step)
 
     async def release(self, transaction: Transaction) -> None:
         """The irreversible block does not hold `transaction`: it waits for a block again."""
         now = self._now()
-        async with self._database.transaction() as connection:
-            moved = await settle_states(connection, await _release(connection, transaction, now), now)
-        self.changes.publish(moved)
+        await self._move(lambda connection: settle_states(connection, _release(connection, transaction, now), now))
 
     async def overdue(self, irreversible_time: int) -> list[Transaction]:
         """Live transactions that expired before the last irreversible block's time, seconds: no block takes them."""
@@ -97,21 +102,20 @@ class Following(Book):
     async def include(self, block: BlockEffects) -> None:
         """Note what an irreversible block holds that was missed when it was followed."""
         now = self._now()
-        async with self._database.transaction() as connection:
-            moved = await settle_states(connection, await include_all(connection, block, now), now)
-        self.changes.publish(moved)
+        await self._move(lambda connection: settle_states(connection, include_all(connection, block, now), now))
 
     async def expire(self, dead: Sequence[Transaction]) -> None:
         """Give up transactions that are in no block and can never be: their jobs wait to be signed anew."""
         now = self._now()
-        async with self._database.transaction() as connection:
-            await connection.executemany(
+
+        def step(connection: Connection) -> list[str]:
+            connection.executemany(
                 "UPDATE transactions SET fate = ?, updated_at = ? WHERE number = ? AND fate = 'live'",
                 [(Fate.EXPIRED, now, transaction.number) for transaction in dead],
             )
-            jobs = [job for transaction in dead for job in transaction.jobs]
-            moved = await settle_states(connection, jobs, now)
-        self.changes.publish(moved)
+            return settle_states(connection, [job for transaction in dead for job in transaction.jobs], now)
+
+        await self._move(step)
 
     async def adopted(self, irreversible: int) -> list[Job]:
         """Jobs whose account was found on the chain by `irreversible`, and not yet confirmed there."""
@@ -126,56 +130,54 @@ class Following(Book):
         """What became of adopted accounts, job number → account id: they stay, or None: they were orphaned."""
         now = self._now()
         kept = {job: account_id for job, account_id in accounts.items() if account_id is not None}
-        async with self._database.transaction() as connection:
-            await connection.executemany(
+
+        def step(connection: Connection) -> list[str]:
+            connection.executemany(
                 "UPDATE jobs SET account_id = ?, irreversible = 1 WHERE number = ?",
                 [(account_id, job) for job, account_id in kept.items()],
             )
-            moved = await settle_states(connection, list(kept), now)
-            moved += await _queue_again(connection, list(accounts.keys() - kept.keys()), now)
-        self.changes.publish(moved)
+            moved = settle_states(connection, list(kept), now)
+            return moved + _queue_again(connection, list(accounts.keys() - kept.keys()), now)
+
+        await self._move(step)
 
 
-async def make_final(
-    connection: aiosqlite.Connection, transaction: Transaction, results: Sequence[str | None], now: int
-) -> list[str]:
+def make_final(connection: Connection, transaction: Transaction, results: Sequence[str | None], now: int) -> list[str]:
     """Note that `transaction` stays in its block; the ids of the jobs that moved by it."""
-    await connection.execute(
+    connection.execute(
         "UPDATE transactions SET fate = ?, updated_at = ? WHERE number = ?",
         (Fate.IRREVERSIBLE, now, transaction.number),
     )
     if transaction.kind is Kind.REGISTRATION:
-        await connection.executemany(
+        connection.executemany(
             "UPDATE jobs SET irreversible = 1, account_id = ? WHERE number = ? AND registration = ?",
             [(result, job, transaction.number) for job, result in _results(transaction.jobs, results)],
         )
-    return await settle_states(connection, transaction.jobs, now)
+    return settle_states(connection, transaction.jobs, now)
 
 
-async def _queue_again(connection: aiosqlite.Connection, jobs: Sequence[int], now: int) -> list[str]:
+def _queue_again(connection: Connection, jobs: Sequence[int], now: int) -> list[str]:
     """Queue adopted jobs whose account the chain has lost; their ids."""
-    rows = await connection.execute_fetchall(
+    rows = connection.execute(
         """
         UPDATE jobs SET state = 'queued', account_id = NULL, block_num = NULL, registered_at = NULL, updated_at = ?
         WHERE registration IS NULL AND state = 'registered' AND number IN (SELECT value FROM json_each(?))
         RETURNING id
         """,
         (now, as_list(jobs)),
-    )
+    ).fetchall()
     return [row["id"] for row in rows]
 
 
-async def include_all(connection: aiosqlite.Connection, block: BlockEffects, now: int) -> list[int]:
+def include_all(connection: Connection, block: BlockEffects, now: int) -> list[int]:
     """Note what `block` holds; the numbers of the jobs that it concerns."""
-    await connection.executemany(
+    connection.executemany(
         "INSERT INTO names (name, account_id, block_num) VALUES (?, ?, ?) ON CONFLICT (name) DO NOTHING",
         [(name, account_id, block.number) for name, account_id in block.accounts],
     )
-    ours = await transactions_where(
-        connection, "signature IN (SELECT value FROM json_each(?))", (as_list(block.results),)
-    )
+    ours = transactions_where(connection, "signature IN (SELECT value FROM json_each(?))", (as_list(block.results),))
     for transaction in ours:
-        await _include(connection, transaction, block, now)
+        _include(connection, transaction, block, now)
     return [job for transaction in ours for job in transaction.jobs]
 
 
@@ -187,29 +189,29 @@ _NOT_REPLACED = """
 """
 
 
-async def _include(connection: aiosqlite.Connection, transaction: Transaction, block: BlockEffects, now: int) -> None:
+def _include(connection: Connection, transaction: Transaction, block: BlockEffects, now: int) -> None:
     """Link the jobs to `transaction` again: one given up too early counts as soon as a block holds it."""
     if transaction.fate is Fate.IRREVERSIBLE:
         return
-    await connection.execute(
+    connection.execute(
         "UPDATE transactions SET fate = ?, block_num = ?, updated_at = ? WHERE number = ?",
         (Fate.INCLUDED, block.number, now, transaction.number),
     )
     if transaction.kind is Kind.FUNDING:
-        await connection.executemany(
+        connection.executemany(
             "UPDATE jobs SET funding = ? WHERE number = ?",
             [(transaction.number, job) for job in transaction.jobs],
         )
         return
     results = _results(transaction.jobs, block.results[transaction.signature])
-    await connection.executemany(
+    connection.executemany(
         f"UPDATE jobs SET registration = ?, account_id = ?, block_num = ? WHERE number = ? AND {_NOT_REPLACED}",
         [(transaction.number, result, block.number, job) for job, result in results],
     )
 
 
-async def _release(connection: aiosqlite.Connection, transaction: Transaction, now: int) -> tuple[int, ...]:
-    await connection.execute(
+def _release(connection: Connection, transaction: Transaction, now: int) -> tuple[int, ...]:
+    connection.execute(
         "UPDATE transactions SET fate = ?, block_num = NULL, updated_at = ? WHERE number = ?",
         (Fate.LIVE, now, transaction.number),
     )
@@ -220,20 +222,18 @@ def _results(jobs: Sequence[int], results: Sequence[str | None]) -> list[tuple[i
     return list(zip(jobs, results, strict=True))
 
 
-async def _remember_blocks(connection: aiosqlite.Connection, blocks: Sequence[BlockEffects], irreversible: int) -> None:
-    await connection.executemany(
+def _remember_blocks(connection: Connection, blocks: Sequence[BlockEffects], irreversible: int) -> None:
+    connection.executemany(
         "INSERT OR REPLACE INTO blocks (number, id) VALUES (?, ?)",
         [(block.number, block.id) for block in blocks],
     )
     # The last one stays in any case: it says where to go on, and what the next must follow.
-    await connection.execute(
-        "DELETE FROM blocks WHERE number < min(?, (SELECT max(number) FROM blocks))", (irreversible,)
-    )
+    connection.execute("DELETE FROM blocks WHERE number < min(?, (SELECT max(number) FROM blocks))", (irreversible,))
 
 
-async def _newly_registered(connection: aiosqlite.Connection, moved: Sequence[str]) -> list[Job]:
-    rows = await connection.execute_fetchall(
+def _newly_registered(connection: Connection, moved: Sequence[str]) -> list[Job]:
+    rows = connection.execute(
         f"{JOB_SELECT} WHERE jobs.id IN (SELECT value FROM json_each(?)) AND jobs.state = 'registered'",
         (json.dumps(list(moved)),),
-    )
+    ).fetchall()
     return [job_of(row) for row in rows]

@@ -2,13 +2,12 @@
 
 import asyncio
 import math
-import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from jobs.errors import Code, FaucetError
 from jobs.ledger.book import Book, as_list, job_of
-from jobs.ledger.database import Database, Row
+from jobs.ledger.database import Connection, Database, Row
 from jobs.model import Job, Limits, Signup, State
 
 #: signups that may wait for their commit: a crowd of twenty thousand is taken whole
@@ -140,7 +139,7 @@ class Intake(Book):
             else:
                 request.answer.set_exception(answer)
 
-    def _insert(self, connection: sqlite3.Connection, requests: list[Request]) -> list[Job | Exception]:
+    def _insert(self, connection: Connection, requests: list[Request]) -> list[Job | Exception]:
         question = _question([(request.signup, request.limits) for request in requests])
         group = self._group(connection.execute(_SITUATION, (question,)).fetchall())
         answers = [self._answer(request, place, group) for place, request in enumerate(requests)]
@@ -215,7 +214,7 @@ def _check_address(limits: Limits, last: int | None, group: Group) -> None:
         raise FaucetError(Code.THROTTLED, "Only one account per IP", retry_after=remaining)
 
 
-def _insert_jobs(connection: sqlite3.Connection, group: Group) -> None:
+def _insert_jobs(connection: Connection, group: Group) -> None:
     if group.jobs:
         connection.execute(_INSERT_JOBS, (as_list(_columns(job) for job in group.jobs.values()),))
     if group.addresses:

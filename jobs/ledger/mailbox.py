@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from jobs.ledger.book import Book, as_list
+from jobs.ledger.database import Connection
 from jobs.model import Alert, Mail
 
 
@@ -19,18 +20,19 @@ class Mailbox(Book):
     ) -> None:
         """Keep `alerts` as they are now, forget those that `ended`, and write `mails`, (subject, body), all at once."""
         now = self._now()
-        async with self._database.transaction() as connection:
-            await connection.executemany(
+
+        def step(connection: Connection) -> None:
+            connection.executemany(
                 "INSERT OR REPLACE INTO alerts (name, text, since, seen_at, told_at) VALUES (?, ?, ?, ?, ?)",
                 [(alert.name, alert.text, alert.since, alert.seen_at, alert.told_at) for alert in alerts],
             )
-            await connection.execute(
-                "DELETE FROM alerts WHERE name IN (SELECT value FROM json_each(?))", (as_list(ended),)
-            )
-            await connection.executemany(
+            connection.execute("DELETE FROM alerts WHERE name IN (SELECT value FROM json_each(?))", (as_list(ended),))
+            connection.executemany(
                 "INSERT INTO mails (subject, body, created_at) VALUES (?, ?, ?)",
                 [(subject, body, now) for subject, body in mails],
             )
+
+        await self._database.run(step)
 
     async def due_mails(self, limit: int = 10) -> list[Mail]:
         """The oldest `limit` mails that wait and may be tried now."""
@@ -48,21 +50,18 @@ class Mailbox(Book):
 
     async def note_sent(self, mail: Mail) -> None:
         """The mail server took `mail`."""
-        async with self._database.transaction() as connection:
-            await connection.execute(
-                "UPDATE mails SET sent_at = ?, attempts = attempts + 1, problem = NULL WHERE number = ?",
-                (self._now(), mail.number),
-            )
+        await self._database.write(
+            "UPDATE mails SET sent_at = ?, attempts = attempts + 1, problem = NULL WHERE number = ?",
+            (self._now(), mail.number),
+        )
 
     async def put_mail_off(self, mail: Mail, problem: str, seconds: float) -> None:
         """The mail server did not take `mail`, for `problem`: it is tried again after `seconds`."""
-        async with self._database.transaction() as connection:
-            await connection.execute(
-                "UPDATE mails SET attempts = attempts + 1, problem = ?, retry_at = ? WHERE number = ?",
-                (problem, self._now() + int(seconds * 1000), mail.number),
-            )
+        await self._database.write(
+            "UPDATE mails SET attempts = attempts + 1, problem = ?, retry_at = ? WHERE number = ?",
+            (problem, self._now() + int(seconds * 1000), mail.number),
+        )
 
     async def forget_mails(self, before: int) -> None:
         """Erase mails written before `before`, milliseconds, sent or not: old trouble is no news."""
-        async with self._database.transaction() as connection:
-            await connection.execute("DELETE FROM mails WHERE created_at < ?", (before,))
+        await self._database.write("DELETE FROM mails WHERE created_at < ?", (before,))

@@ -2,11 +2,9 @@
 
 from collections.abc import Sequence
 
-import aiosqlite
-
 from jobs.errors import Code, FaucetError
 from jobs.ledger.book import Book, settle_states
-from jobs.ledger.database import Row
+from jobs.ledger.database import Connection, Row
 from jobs.ledger.following import include_all, make_final
 from jobs.ledger.recovering import draft_of
 from jobs.ledger.signing import record
@@ -26,93 +24,94 @@ class Rebuilding(Book):
         and other keys is in a block: the faucet must follow the chain first.
         """
         now = self._now()
-        served = 0
-        async with self._database.transaction() as connection:
-            moved: list[str] = []
+
+        def step(connection: Connection) -> tuple[int, list[str]]:
+            served, moved = 0, []
             for each in found:
-                jobs = await self._jobs_served(connection, each, now)
+                jobs = self._jobs_served(connection, each, now)
                 served += len(jobs)
-                moved += await _take_over(connection, each, jobs, now) if jobs else []
+                moved += _take_over(connection, each, jobs, now) if jobs else []
+            return served, moved
+
+        served, moved = await self._database.run(step)
         self.changes.publish(moved)
         return served
 
-    async def _jobs_served(self, connection: aiosqlite.Connection, found: Found, now: int) -> dict[int, int]:
+    def _jobs_served(self, connection: Connection, found: Found, now: int) -> dict[int, int]:
         """The jobs that `found` serves, each with the fee of its operation; those that are missing are made."""
         jobs: dict[int, int] = {}
         for operation in found.operations:
             if found.kind is Kind.REGISTRATION:
-                jobs[await self._registered(connection, found, operation, now)] = operation.fee
-            elif (number := await _paid(connection, operation)) is not None:
+                jobs[self._registered(connection, found, operation, now)] = operation.fee
+            elif (number := _paid(connection, operation)) is not None:
                 jobs[number] = operation.fee
         return jobs
 
-    async def _registered(
-        self, connection: aiosqlite.Connection, found: Found, operation: FoundOperation, now: int
-    ) -> int:
+    def _registered(self, connection: Connection, found: Found, operation: FoundOperation, now: int) -> int:
         """The job of an account that was registered: the one that waits for it, or a new one."""
-        job = await _live_job(connection, operation.name)
+        job = _live_job(connection, operation.name)
         if job is not None and (job["owner_key"], job["active_key"], job["memo_key"]) == operation.keys:
             return int(job["number"])
         if job is not None:
-            await _end(connection, job, now)
-        rows = await connection.execute_fetchall(
+            _end(connection, job, now)
+        rows = connection.execute(
             """
             INSERT INTO jobs (id, name, owner_key, active_key, memo_key, created_at, updated_at)
             VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING number
             """,
             (self._random_id(), operation.name, *(operation.keys or ()), found.time * 1000, now),
-        )
-        return int(next(iter(rows))["number"])
+        ).fetchall()
+        return int(rows[0]["number"])
 
 
-async def _live_job(connection: aiosqlite.Connection, name: str) -> Row | None:
-    rows = await connection.execute_fetchall(
+def _live_job(connection: Connection, name: str) -> Row | None:
+    rows = connection.execute(
         "SELECT * FROM jobs WHERE name = ? AND state NOT IN ('failed', 'cancelled')", (name,)
-    )
+    ).fetchall()
     return next(iter(rows), None)
 
 
-async def _end(connection: aiosqlite.Connection, job: Row, now: int) -> None:
+def _end(connection: Connection, job: Row, now: int) -> None:
     """Fail a job whose name went to another signup. Raises FaucetError `account_exists` if it is in a block."""
     if State(job["state"]) not in _WAITING:
         raise FaucetError(Code.ACCOUNT_EXISTS, f"Job {job['id']} has an account that the chain gave to another signup.")
-    await connection.execute(
+    connection.execute(
         "UPDATE jobs SET state = 'failed', code = ?, reason = 'Account exists', updated_at = ? WHERE number = ?",
         (Code.ACCOUNT_EXISTS, now, job["number"]),
     )
 
 
-async def _paid(connection: aiosqlite.Connection, operation: FoundOperation) -> int | None:
+def _paid(connection: Connection, operation: FoundOperation) -> int | None:
     """The job of an account that was paid; None for an account that is no job's."""
-    job = await _live_job(connection, operation.name)
+    job = _live_job(connection, operation.name)
     return None if job is None or job["account_id"] != operation.account_id else int(job["number"])
 
 
-async def _take_over(connection: aiosqlite.Connection, found: Found, jobs: dict[int, int], now: int) -> list[str]:
+def _take_over(connection: Connection, found: Found, jobs: dict[int, int], now: int) -> list[str]:
     """Record `found` as if it had been signed here, then let it come into its block, then let that stay."""
     results = tuple(operation.account_id for operation in found.operations)
     names = tuple((operation.name, operation.account_id) for operation in found.operations)
-    transaction = await record(connection, draft_of(found, jobs), now)
+    transaction = record(connection, draft_of(found, jobs), now)
     if found.kind is Kind.REGISTRATION:
-        await _date(connection, found, jobs)
+        _date(connection, found, jobs)
     effects = BlockEffects(found.block_num, "", {found.signature: results}, names)
-    moved = await settle_states(connection, await include_all(connection, effects, now), now)
+    moved = settle_states(connection, include_all(connection, effects, now), now)
     if found.kind is Kind.FUNDING:
-        await _note_amounts(connection, found, jobs)
-    return moved + await make_final(connection, transaction, results, now)
+        _note_amounts(connection, found, jobs)
+    return moved + make_final(connection, transaction, results, now)
 
 
-async def _date(connection: aiosqlite.Connection, found: Found, jobs: dict[int, int]) -> None:
+def _date(connection: Connection, found: Found, jobs: dict[int, int]) -> None:
     """Say when the accounts came into a block: long before now."""
-    await connection.executemany(
+    connection.executemany(
         "UPDATE jobs SET registered_at = ? WHERE number = ?", [(found.time * 1000, job) for job in jobs]
     )
 
 
-async def _note_amounts(connection: aiosqlite.Connection, found: Found, jobs: dict[int, int]) -> None:
+def _note_amounts(connection: Connection, found: Found, jobs: dict[int, int]) -> None:
     """Say what was paid, for jobs that were made anew: of them nothing else is known."""
     amounts = {operation.name: f"{operation.amount.normalize():f}" for operation in found.operations}
-    await connection.executemany(
+    connection.executemany(
         "UPDATE jobs SET initial_balance = ? WHERE name = ? AND number = ? AND initial_balance IS NULL",
         [(amount, name, job) for name, amount in amounts.items() for job in jobs],
     )

@@ -3,9 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import ROUND_DOWN, Decimal
 
-import aiosqlite
-
 from jobs.ledger.book import Book, as_list
+from jobs.ledger.database import Connection
 from jobs.ledger.signing import record
 from jobs.model import Draft, Found
 
@@ -22,34 +21,34 @@ class Recovering(Book):
         return asked - {row["signature"] for row in rows}
 
 
-async def take_over_payments(connection: aiosqlite.Connection, payments: Sequence[Found], now: int) -> list[int]:
+def take_over_payments(connection: Connection, payments: Sequence[Found], now: int) -> list[int]:
     """Record payments as if they had been signed here, for those of their accounts that have a job; these jobs.
 
     What they mean for the jobs follows when the block that holds them is noted.
     """
     jobs: list[int] = []
     for payment in payments:
-        served = await _jobs_of(connection, payment)
+        served = _jobs_of(connection, payment)
         if served:
-            await record(connection, draft_of(payment, served), now)
+            record(connection, draft_of(payment, served), now)
             jobs += served
     return jobs
 
 
-async def _jobs_of(connection: aiosqlite.Connection, payment: Found) -> dict[int, int]:
+def _jobs_of(connection: Connection, payment: Found) -> dict[int, int]:
     """The jobs whose initial balance `payment` is, each with the fee of its operation.
 
     What a registrar sends by hand to an account is of another amount, or it is what the account had to get.
     """
     operations = {operation.name: operation for operation in payment.operations}
-    rows = await connection.execute_fetchall(
+    rows = connection.execute(
         """
         SELECT number, name, initial_balance FROM jobs
         WHERE name IN (SELECT value FROM json_each(?)) AND state NOT IN ('failed', 'cancelled', 'done')
         AND initial_balance IS NOT NULL
         """,
         (as_list(operations),),
-    )
+    ).fetchall()
     return {
         row["number"]: operations[row["name"]].fee
         for row in rows

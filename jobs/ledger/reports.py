@@ -47,13 +47,11 @@ class Reports(Book):
 
     async def check_writable(self) -> None:
         """Raises FaucetError `ledger_unavailable`, with SQLite's error as its cause, unless a change can be kept."""
-        async with self._database.transaction() as connection:
-            # A row is put in another's place: an UPDATE that changes nothing writes nothing, not to a full disk either.
-            await connection.execute(
-                "INSERT OR REPLACE INTO facts (name, value) VALUES ('checked_at', ?)", (str(self._now()),)
-            )
+        # A row is put in another's place: an UPDATE that changes nothing writes nothing, not to a full disk either.
+        await self._database.write(
+            "INSERT OR REPLACE INTO facts (name, value) VALUES ('checked_at', ?)", (str(self._now()),)
+        )
 
     async def forget_addresses(self, before: int) -> None:
         """Erase the client addresses of signups accepted before `before`, milliseconds."""
-        async with self._database.transaction() as connection:
-            await connection.execute("DELETE FROM addresses WHERE accepted_at < ?", (before,))
+        await self._database.write("DELETE FROM addresses WHERE accepted_at < ?", (before,))

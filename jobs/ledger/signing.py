@@ -3,11 +3,9 @@
 import json
 from collections.abc import Mapping, Sequence
 
-import aiosqlite
-
 from jobs.errors import Code
 from jobs.ledger.book import JOB_SELECT, Book, as_list, job_of, settle_states
-from jobs.ledger.database import Row
+from jobs.ledger.database import Connection, Row
 from jobs.model import Draft, Fate, Job, Kind, Transaction, Unfunded
 
 TRANSACTION_SELECT = """
@@ -61,11 +59,14 @@ class Signing(Book):
         Returns those recorded. One with a job that an operator ended meanwhile is not, and must not be sent.
         """
         now = self._now()
-        async with self._database.transaction() as connection:
-            ready = [draft for draft in drafts if await _is_ready(connection, draft)]
-            recorded = [await record(connection, draft, now) for draft in ready]
+
+        def step(connection: Connection) -> tuple[list[Transaction], list[str]]:
+            ready = [draft for draft in drafts if _is_ready(connection, draft)]
+            recorded = [record(connection, draft, now) for draft in ready]
             jobs = [job for draft in ready for job in draft.jobs]
-            moved = await settle_states(connection, jobs, now)
+            return recorded, settle_states(connection, jobs, now)
+
+        recorded, moved = await self._database.run(step)
         self.changes.publish(moved)
         return recorded
 
@@ -82,35 +83,37 @@ class Signing(Book):
         """
         now = self._now()
         innocent = [job for job in transaction.jobs if job not in guilty]
-        async with self._database.transaction() as connection:
-            await connection.execute(
+
+        def step(connection: Connection) -> list[str]:
+            connection.execute(
                 "UPDATE transactions SET fate = ?, updated_at = ? WHERE number = ? AND fate = 'live'",
                 (Fate.REFUSED, now, transaction.number),
             )
-            moved = await settle_states(connection, transaction.jobs, now)
-            await _postpone(connection, innocent, now=now, counted=counted)
-            moved += await fail_jobs(connection, guilty, now)
-        self.changes.publish(moved)
+            moved = settle_states(connection, transaction.jobs, now)
+            _postpone(connection, innocent, now=now, counted=counted)
+            return moved + fail_jobs(connection, guilty, now)
+
+        await self._move(step)
 
     async def fail(self, reasons: Mapping[int, Reason]) -> None:
         """End queued jobs without an account; the addresses that asked for them may sign up again.
 
         Jobs that are not queued any more, since an operator was quicker, stay as they are.
         """
-        async with self._database.transaction() as connection:
-            moved = await fail_jobs(connection, reasons, self._now())
-        self.changes.publish(moved)
+        await self._move(lambda connection: fail_jobs(connection, reasons, self._now()))
 
     async def adopt(self, accounts: Mapping[int, str], block_num: int) -> None:
         """Take accounts found on the chain with the jobs' own keys, as of `block_num`: job number → account id."""
         now = self._now()
-        async with self._database.transaction() as connection:
-            await connection.executemany(
+
+        def step(connection: Connection) -> list[str]:
+            connection.executemany(
                 "UPDATE jobs SET account_id = ?, block_num = ? WHERE number = ? AND state = 'queued'",
                 [(account_id, block_num, job) for job, account_id in accounts.items()],
             )
-            moved = await settle_states(connection, list(accounts), now)
-        self.changes.publish(moved)
+            return settle_states(connection, list(accounts), now)
+
+        await self._move(step)
 
 
 def transaction_of(row: Row) -> Transaction:
@@ -129,25 +132,23 @@ def transaction_of(row: Row) -> Transaction:
     )
 
 
-async def transactions_where(
-    connection: aiosqlite.Connection, condition: str, parameters: Sequence[object]
-) -> list[Transaction]:
+def transactions_where(connection: Connection, condition: str, parameters: Sequence[object]) -> list[Transaction]:
     """The transactions for which `condition` holds, in order of signing."""
-    rows = await connection.execute_fetchall(f"{TRANSACTION_SELECT} WHERE {condition} ORDER BY number", parameters)
+    rows = connection.execute(f"{TRANSACTION_SELECT} WHERE {condition} ORDER BY number", parameters).fetchall()
     return [transaction_of(row) for row in rows]
 
 
-async def fail_jobs(connection: aiosqlite.Connection, reasons: Mapping[int, Reason], now: int) -> list[str]:
+def fail_jobs(connection: Connection, reasons: Mapping[int, Reason], now: int) -> list[str]:
     """Fail those jobs of `reasons` that are queued, give back their addresses' quota; the ids of the failed."""
-    rows = await connection.execute_fetchall(
+    rows = connection.execute(
         "SELECT number, id FROM jobs WHERE state = 'queued' AND number IN (SELECT value FROM json_each(?))",
         (as_list(reasons),),
-    )
-    await connection.executemany(
+    ).fetchall()
+    connection.executemany(
         "UPDATE jobs SET state = 'failed', code = ?, reason = ?, updated_at = ? WHERE number = ?",
         [(*reasons[row["number"]], now, row["number"]) for row in rows],
     )
-    await connection.executemany("DELETE FROM addresses WHERE job = ?", [(row["number"],) for row in rows])
+    connection.executemany("DELETE FROM addresses WHERE job = ?", [(row["number"],) for row in rows])
     return [row["id"] for row in rows]
 
 
@@ -157,18 +158,18 @@ _READY = {
 }
 
 
-async def _is_ready(connection: aiosqlite.Connection, draft: Draft) -> bool:
-    rows = await connection.execute_fetchall(
+def _is_ready(connection: Connection, draft: Draft) -> bool:
+    rows = connection.execute(
         f"SELECT count(*) FROM jobs WHERE {_READY[draft.kind]} AND number IN (SELECT value FROM json_each(?))",
         (as_list(draft.jobs),),
-    )
-    return bool(next(iter(rows))[0] == len(draft.jobs))
+    ).fetchall()
+    return bool(rows[0][0] == len(draft.jobs))
 
 
-async def record(connection: aiosqlite.Connection, draft: Draft, now: int) -> Transaction:
+def record(connection: Connection, draft: Draft, now: int) -> Transaction:
     """Put `draft` on disk as a live transaction that serves its jobs."""
     # The same jobs signed again within one second make the same bytes: one that was refused lives again.
-    rows = await connection.execute_fetchall(
+    rows = connection.execute(
         """
         INSERT INTO transactions (kind, id, signature, body, reference, expiration, created_at, updated_at)
         VALUES (?, ?, ?, ?, ?, ?, ?, ?)
@@ -176,13 +177,13 @@ async def record(connection: aiosqlite.Connection, draft: Draft, now: int) -> Tr
         RETURNING number
         """,
         (draft.kind, draft.id, draft.signature, draft.body, draft.reference, draft.expiration, now, now),
-    )
-    number: int = next(iter(rows))["number"]
-    await connection.executemany(
+    ).fetchall()
+    number: int = rows[0]["number"]
+    connection.executemany(
         "INSERT OR REPLACE INTO operations (txn, position, job, fee) VALUES (?, ?, ?, ?)",
         [(number, position, job, fee) for position, (job, fee) in enumerate(_paid(draft))],
     )
-    await connection.executemany(_LINK[draft.kind], [(number, job) for job in draft.jobs])
+    connection.executemany(_LINK[draft.kind], [(number, job) for job in draft.jobs])
     return Transaction(
         number,
         draft.kind,
@@ -207,14 +208,14 @@ _LINK = {
 }
 
 
-async def _postpone(connection: aiosqlite.Connection, jobs: Sequence[int], *, now: int, counted: bool) -> None:
+def _postpone(connection: Connection, jobs: Sequence[int], *, now: int, counted: bool) -> None:
     if not counted:
-        await connection.executemany(
+        connection.executemany(
             "UPDATE jobs SET attempts = attempts - 1 WHERE number = ? AND state = 'queued'",
             [(job,) for job in jobs],
         )
         return
-    await connection.executemany(
+    connection.executemany(
         "UPDATE jobs SET retry_at = ? + 1000 * min(?, ? << min(attempts - 1, 20)) WHERE number = ?",
         [(now, RETRY_DELAY_MOST, RETRY_DELAY, job) for job in jobs],
     )

@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 
-import aiosqlite
-
 from jobs.errors import Code, FaucetError
 from jobs.ledger.book import Book, check_move
+from jobs.ledger.database import Connection
 from jobs.model import AuditEntry, State
 
 _FROM = {
@@ -50,24 +49,29 @@ class Steering(Book):
 
     async def pause(self, part: str, *, by: str, reason: str) -> None:
         """Let `part`, `intake` or `drain`, stand still until an operator resumes it."""
-        async with self._database.transaction() as connection:
-            await connection.execute(
+
+        def step(connection: Connection) -> None:
+            connection.execute(
                 "INSERT INTO pauses (part, reason, by, since) VALUES (?1, ?2, ?3, ?4) "
                 "ON CONFLICT (part) DO UPDATE SET reason = ?2, by = ?3",
                 (part, reason, by, self._now()),
             )
-            await self._write_down(connection, by, "pause", part, reason)
+            self._write_down(connection, by, "pause", part, reason)
+
+        await self._database.run(step)
 
     async def resume(self, part: str, *, by: str, reason: str = "") -> None:
         """Let `part` go on, whoever paused it. What is not paused stays as it is."""
-        async with self._database.transaction() as connection:
-            await connection.execute("DELETE FROM pauses WHERE part = ?", (part,))
-            await self._write_down(connection, by, "resume", part, reason)
+
+        def step(connection: Connection) -> None:
+            connection.execute("DELETE FROM pauses WHERE part = ?", (part,))
+            self._write_down(connection, by, "resume", part, reason)
+
+        await self._database.run(step)
 
     async def note(self, *, who: str, what: str, target: str = "", why: str = "") -> None:
         """Write down a deed that changes nothing in the ledger, such as a login."""
-        async with self._database.transaction() as connection:
-            await self._write_down(connection, who, what, target, why)
+        await self._database.run(lambda connection: self._write_down(connection, who, what, target, why))
 
     async def audit(self, *, before: int | None = None, target: str | None = None, limit: int = 50) -> list[AuditEntry]:
         """What operators did, to `target` where given, the newest first; those before number `before`."""
@@ -84,36 +88,37 @@ class Steering(Book):
         self, what: str, job_ids: Sequence[str], state: State, *, by: str, reason: str, code: Code | None
     ) -> list[str]:
         told = None if code is None else reason
-        async with self._database.transaction() as connection:
+
+        def step(connection: Connection) -> list[str]:
             for job_id in job_ids:
-                await _check_steering(connection, job_id, state)
-                await connection.execute(
+                _check_steering(connection, job_id, state)
+                connection.execute(
                     "UPDATE jobs SET state = ?, code = ?, reason = ?, retry_at = 0, updated_at = ? WHERE id = ?",
                     (state, code, told, self._now(), job_id),
                 )
-                await self._write_down(connection, by, what, job_id, reason)
-        self.changes.publish(job_ids)
+                self._write_down(connection, by, what, job_id, reason)
+            return list(job_ids)
+
+        await self._move(step)
         return list(job_ids)
 
-    async def _write_down(self, connection: aiosqlite.Connection, who: str, what: str, target: str, why: str) -> None:
-        await connection.execute(
+    def _write_down(self, connection: Connection, who: str, what: str, target: str, why: str) -> None:
+        connection.execute(
             "INSERT INTO audit (at, who, what, target, why) VALUES (?, ?, ?, ?, ?)",
             (self._now(), who, what, target, why),
         )
 
 
-async def _check_steering(connection: aiosqlite.Connection, job_id: str, to: State) -> None:
-    rows = list(
-        await connection.execute_fetchall(
-            """
-            SELECT state, EXISTS (
-                SELECT 1 FROM jobs AS other WHERE other.name = jobs.name AND other.number <> jobs.number
-                AND other.state NOT IN ('failed', 'cancelled')) AS replaced
-            FROM jobs WHERE id = ?
-            """,
-            (job_id,),
-        )
-    )
+def _check_steering(connection: Connection, job_id: str, to: State) -> None:
+    rows = connection.execute(
+        """
+        SELECT state, EXISTS (
+            SELECT 1 FROM jobs AS other WHERE other.name = jobs.name AND other.number <> jobs.number
+            AND other.state NOT IN ('failed', 'cancelled')) AS replaced
+        FROM jobs WHERE id = ?
+        """,
+        (job_id,),
+    ).fetchall()
     if not rows:
         raise FaucetError(Code.NOT_FOUND, f"No job has the id {job_id}.")
     state = State(rows[0]["state"])
