@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 
 from jobs.errors import Code, FaucetError
 from jobs.ledger import Ledger, LedgerError, database, intake
-from jobs.ledger.book import IllegalMoveError, check_move
+from jobs.ledger.book import SETTLE, STANDINGS, IllegalMoveError, check_move
 from jobs.ledger.database import migrations, prepare
+from jobs.ledger.following import FINISH, INCLUDE, NAME, REGISTERED
 from jobs.ledger.intake import _SITUATION
 from jobs.ledger.search import _OF_TRANSACTION, page_query
-from jobs.ledger.signing import TRANSACTION_SELECT
+from jobs.ledger.signing import LINK, QUEUED, RECORD, RECORD_OPERATIONS, TRANSACTION_SELECT
 from jobs.model import BlockEffects, Draft, Fate, Job, Kind, Limits, Signup, State, Transaction
 from tests.program import ROOT, keys_of
 from tests.support import run
@@ -650,6 +651,18 @@ def test_commits_reach_the_disk(tmp_path: Path) -> None:
         f"{TRANSACTION_SELECT} WHERE fate = 'live' ORDER BY number",
         f"{TRANSACTION_SELECT} WHERE fate = 'included' AND block_num <= ?",
         f"{TRANSACTION_SELECT} WHERE signature IN (SELECT value FROM json_each(?))",
+        *(
+            STANDINGS,
+            SETTLE,
+            QUEUED,
+            RECORD,
+            RECORD_OPERATIONS,
+            *LINK.values(),
+            NAME,
+            INCLUDE,
+            FINISH,
+            REGISTERED,
+        ),
         "DELETE FROM names WHERE block_num >= ?",
         "DELETE FROM addresses WHERE job = ?",
     ],

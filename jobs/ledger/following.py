@@ -1,12 +1,11 @@
 """What the tracker writes: what each block holds, what was orphaned, and what is final."""
 
-import json
 from collections.abc import Mapping, Sequence
 
-from jobs.ledger.book import JOB_SELECT, Book, as_list, job_of, settle_states
+from jobs.ledger.book import JOB_COLUMNS, JOB_SELECT, Book, as_list, as_rows, at_once, job_of, rows_of, settle_states
 from jobs.ledger.database import Connection
 from jobs.ledger.recovering import take_over_payments
-from jobs.ledger.signing import TRANSACTION_SELECT, transaction_of, transactions_where
+from jobs.ledger.signing import LINK, TRANSACTION_SELECT, jobs_of, transaction_of, transactions_where
 from jobs.model import BlockEffects, Fate, Job, Kind, Transaction
 
 
@@ -59,10 +58,10 @@ class Following(Book):
 
         def step(connection: Connection) -> tuple[int, list[str]]:
             lost = transactions_where(connection, "fate = 'included' AND block_num >= ?", (number,))
-            jobs = [job for transaction in lost for job in _release(connection, transaction, now)]
+            _release(connection, lost, now)
             connection.execute("DELETE FROM names WHERE block_num >= ?", (number,))
             connection.execute("DELETE FROM blocks WHERE number >= ?", (number,))
-            return len(lost), settle_states(connection, jobs, now)
+            return len(lost), settle_states(connection, jobs_of(lost), now)
 
         count, moved = await self._database.run(step)
         self.changes.publish(moved)
@@ -79,18 +78,17 @@ class Following(Book):
     async def settle(self, held: Sequence[tuple[Transaction, Sequence[str | None]]]) -> None:
         """The irreversible block holds these transactions, each with its results: they are final."""
         now = self._now()
-
-        def step(connection: Connection) -> list[str]:
-            return [
-                job_id for transaction, results in held for job_id in make_final(connection, transaction, results, now)
-            ]
-
-        await self._move(step)
+        await self._move(lambda connection: make_final(connection, held, now))
 
     async def release(self, transaction: Transaction) -> None:
         """The irreversible block does not hold `transaction`: it waits for a block again."""
         now = self._now()
-        await self._move(lambda connection: settle_states(connection, _release(connection, transaction, now), now))
+
+        def step(connection: Connection) -> list[str]:
+            _release(connection, [transaction], now)
+            return settle_states(connection, transaction.jobs, now)
+
+        await self._move(step)
 
     async def overdue(self, irreversible_time: int) -> list[Transaction]:
         """Live transactions that expired before the last irreversible block's time, seconds: no block takes them."""
@@ -113,7 +111,7 @@ class Following(Book):
                 "UPDATE transactions SET fate = ?, updated_at = ? WHERE number = ? AND fate = 'live'",
                 [(Fate.EXPIRED, now, transaction.number) for transaction in dead],
             )
-            return settle_states(connection, [job for transaction in dead for job in transaction.jobs], now)
+            return settle_states(connection, jobs_of(dead), now)
 
         await self._move(step)
 
@@ -142,18 +140,29 @@ class Following(Book):
         await self._move(step)
 
 
-def make_final(connection: Connection, transaction: Transaction, results: Sequence[str | None], now: int) -> list[str]:
-    """Note that `transaction` stays in its block; the ids of the jobs that moved by it."""
+Results = Sequence[str | None]  #: of a transaction's operations: the ids of what they made
+
+FINISH = f"""
+    UPDATE jobs SET irreversible = 1, account_id = final.account_id
+    FROM {as_rows(("txn", "job", "account_id"))} AS final
+    WHERE jobs.number = final.job AND jobs.registration = final.txn
+"""
+
+
+def make_final(connection: Connection, held: Sequence[tuple[Transaction, Results]], now: int) -> list[str]:
+    """Note that transactions, each with its results, stay in their block; the ids of the jobs that moved by it."""
     connection.execute(
-        "UPDATE transactions SET fate = ?, updated_at = ? WHERE number = ?",
-        (Fate.IRREVERSIBLE, now, transaction.number),
+        "UPDATE transactions SET fate = ?, updated_at = ? WHERE number IN (SELECT value FROM json_each(?))",
+        (Fate.IRREVERSIBLE, now, as_list(transaction.number for transaction, _ in held)),
     )
-    if transaction.kind is Kind.REGISTRATION:
-        connection.executemany(
-            "UPDATE jobs SET irreversible = 1, account_id = ? WHERE number = ? AND registration = ?",
-            [(result, job, transaction.number) for job, result in _results(transaction.jobs, results)],
-        )
-    return settle_states(connection, transaction.jobs, now)
+    accounts = (
+        (transaction.number, job, account_id)
+        for transaction, results in held
+        if transaction.kind is Kind.REGISTRATION
+        for job, account_id in zip(transaction.jobs, results, strict=True)
+    )
+    connection.execute(FINISH, (as_list(accounts),))
+    return settle_states(connection, jobs_of(transaction for transaction, _ in held), now)
 
 
 def _queue_again(connection: Connection, jobs: Sequence[int], now: int) -> list[str]:
@@ -169,16 +178,19 @@ def _queue_again(connection: Connection, jobs: Sequence[int], now: int) -> list[
     return [row["id"] for row in rows]
 
 
+_NAMES = ("name", "account_id", "block_num")
+NAME = f"""
+    INSERT INTO names ({", ".join(_NAMES)}) SELECT * FROM {as_rows(_NAMES)} WHERE TRUE ON CONFLICT (name) DO NOTHING
+"""
+
+
 def include_all(connection: Connection, block: BlockEffects, now: int) -> list[int]:
     """Note what `block` holds; the numbers of the jobs that it concerns."""
-    connection.executemany(
-        "INSERT INTO names (name, account_id, block_num) VALUES (?, ?, ?) ON CONFLICT (name) DO NOTHING",
-        [(name, account_id, block.number) for name, account_id in block.accounts],
-    )
+    names = ((name, account_id, block.number) for name, account_id in block.accounts)
+    connection.execute(NAME, (as_list(names),))
     ours = transactions_where(connection, "signature IN (SELECT value FROM json_each(?))", (as_list(block.results),))
-    for transaction in ours:
-        _include(connection, transaction, block, now)
-    return [job for transaction in ours for job in transaction.jobs]
+    _include(connection, [transaction for transaction in ours if transaction.fate is not Fate.IRREVERSIBLE], block, now)
+    return jobs_of(ours)
 
 
 #: An ended job whose name a newer signup has taken over stays ended, whatever a block holds.
@@ -189,37 +201,43 @@ _NOT_REPLACED = """
 """
 
 
-def _include(connection: Connection, transaction: Transaction, block: BlockEffects, now: int) -> None:
-    """Link the jobs to `transaction` again: one given up too early counts as soon as a block holds it."""
-    if transaction.fate is Fate.IRREVERSIBLE:
-        return
+INCLUDE = f"""
+    UPDATE jobs SET registration = included.txn, account_id = included.account_id, block_num = included.block_num
+    FROM {as_rows(("txn", "job", "account_id", "block_num"))} AS included
+    WHERE jobs.number = included.job AND {_NOT_REPLACED}
+"""
+
+
+def _include(connection: Connection, ours: Sequence[Transaction], block: BlockEffects, now: int) -> None:
+    """Link the jobs to their transactions again: one given up too early counts as soon as a block holds it."""
     connection.execute(
-        "UPDATE transactions SET fate = ?, block_num = ?, updated_at = ? WHERE number = ?",
-        (Fate.INCLUDED, block.number, now, transaction.number),
+        "UPDATE transactions SET fate = ?, block_num = ?, updated_at = ? "
+        "WHERE number IN (SELECT value FROM json_each(?))",
+        (Fate.INCLUDED, block.number, now, as_list(transaction.number for transaction in ours)),
     )
-    if transaction.kind is Kind.FUNDING:
-        connection.executemany(
-            "UPDATE jobs SET funding = ? WHERE number = ?",
-            [(transaction.number, job) for job in transaction.jobs],
-        )
-        return
-    results = _results(transaction.jobs, block.results[transaction.signature])
-    connection.executemany(
-        f"UPDATE jobs SET registration = ?, account_id = ?, block_num = ? WHERE number = ? AND {_NOT_REPLACED}",
-        [(transaction.number, result, block.number, job) for job, result in results],
-    )
+    paid = [
+        (transaction.number, job)
+        for transaction in ours
+        if transaction.kind is Kind.FUNDING
+        for job in transaction.jobs
+    ]
+    registered = [
+        (transaction.number, job, account_id, block.number)
+        for transaction in ours
+        if transaction.kind is Kind.REGISTRATION
+        for job, account_id in zip(transaction.jobs, block.results[transaction.signature], strict=True)
+    ]
+    connection.execute(LINK[Kind.FUNDING], (as_list(paid),))
+    connection.execute(INCLUDE, (as_list(registered),))
 
 
-def _release(connection: Connection, transaction: Transaction, now: int) -> tuple[int, ...]:
+def _release(connection: Connection, transactions: Sequence[Transaction], now: int) -> None:
+    """Let `transactions` wait for a block again."""
     connection.execute(
-        "UPDATE transactions SET fate = ?, block_num = NULL, updated_at = ? WHERE number = ?",
-        (Fate.LIVE, now, transaction.number),
+        "UPDATE transactions SET fate = ?, block_num = NULL, updated_at = ? "
+        "WHERE number IN (SELECT value FROM json_each(?))",
+        (Fate.LIVE, now, as_list(transaction.number for transaction in transactions)),
     )
-    return transaction.jobs
-
-
-def _results(jobs: Sequence[int], results: Sequence[str | None]) -> list[tuple[int, str | None]]:
-    return list(zip(jobs, results, strict=True))
 
 
 def _remember_blocks(connection: Connection, blocks: Sequence[BlockEffects], irreversible: int) -> None:
@@ -231,9 +249,11 @@ def _remember_blocks(connection: Connection, blocks: Sequence[BlockEffects], irr
     connection.execute("DELETE FROM blocks WHERE number < min(?, (SELECT max(number) FROM blocks))", (irreversible,))
 
 
+REGISTERED = at_once(
+    JOB_COLUMNS, f"{JOB_SELECT} WHERE jobs.id IN (SELECT value FROM json_each(?)) AND jobs.state = 'registered'"
+)
+
+
 def _newly_registered(connection: Connection, moved: Sequence[str]) -> list[Job]:
-    rows = connection.execute(
-        f"{JOB_SELECT} WHERE jobs.id IN (SELECT value FROM json_each(?)) AND jobs.state = 'registered'",
-        (json.dumps(list(moved)),),
-    ).fetchall()
-    return [job_of(row) for row in rows]
+    rows = connection.execute(REGISTERED, (as_list(moved),)).fetchall()
+    return [job_of(row) for row in rows_of(rows)]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from jobs.errors import Code, FaucetError
-from jobs.ledger.book import Book, as_list, job_of
+from jobs.ledger.book import Book, as_list, as_rows, job_of
 from jobs.ledger.database import Connection, Database, Row
 from jobs.model import Job, Limits, Signup, State
 
@@ -45,14 +45,13 @@ _SITUATION = """
     ) AS known
 """
 
-# One statement for all: for each that is run the thread waits for the interpreter.
 _INSERT_JOBS = f"""
     INSERT INTO jobs ({", ".join(_COLUMNS)})
-    SELECT {", ".join(f"json_extract(value, '$[{place}]')" for place in range(len(_COLUMNS)))} FROM json_each(?)
+    SELECT * FROM {as_rows(_COLUMNS)}
 """
-_INSERT_ADDRESSES = """
+_INSERT_ADDRESSES = f"""
     INSERT OR REPLACE INTO addresses (address, job, accepted_at)
-    SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]') FROM json_each(?)
+    SELECT * FROM {as_rows(("address", "job", "accepted_at"))}
 """
 
 

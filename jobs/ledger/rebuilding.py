@@ -91,14 +91,14 @@ def _take_over(connection: Connection, found: Found, jobs: dict[int, int], now: 
     """Record `found` as if it had been signed here, then let it come into its block, then let that stay."""
     results = tuple(operation.account_id for operation in found.operations)
     names = tuple((operation.name, operation.account_id) for operation in found.operations)
-    transaction = record(connection, draft_of(found, jobs), now)
+    recorded = record(connection, [draft_of(found, jobs)], now)
     if found.kind is Kind.REGISTRATION:
         _date(connection, found, jobs)
     effects = BlockEffects(found.block_num, "", {found.signature: results}, names)
     moved = settle_states(connection, include_all(connection, effects, now), now)
     if found.kind is Kind.FUNDING:
         _note_amounts(connection, found, jobs)
-    return moved + make_final(connection, transaction, results, now)
+    return moved + make_final(connection, [(transaction, results) for transaction in recorded], now)
 
 
 def _date(connection: Connection, found: Found, jobs: dict[int, int]) -> None:

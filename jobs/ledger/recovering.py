@@ -5,7 +5,7 @@ from decimal import ROUND_DOWN, Decimal
 
 from jobs.ledger.book import Book, as_list
 from jobs.ledger.database import Connection
-from jobs.ledger.signing import record
+from jobs.ledger.signing import jobs_of, record
 from jobs.model import Draft, Found
 
 
@@ -26,13 +26,9 @@ def take_over_payments(connection: Connection, payments: Sequence[Found], now: i
 
     What they mean for the jobs follows when the block that holds them is noted.
     """
-    jobs: list[int] = []
-    for payment in payments:
-        served = _jobs_of(connection, payment)
-        if served:
-            record(connection, draft_of(payment, served), now)
-            jobs += served
-    return jobs
+    served = [(payment, _jobs_of(connection, payment)) for payment in payments]
+    drafts = [draft_of(payment, jobs) for payment, jobs in served if jobs]
+    return jobs_of(record(connection, drafts, now)) if drafts else []
 
 
 def _jobs_of(connection: Connection, payment: Found) -> dict[int, int]:

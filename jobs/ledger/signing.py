@@ -1,10 +1,20 @@
 """What the drainer writes: transactions ahead of their broadcast, and what a node said of them."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from jobs.errors import Code
-from jobs.ledger.book import JOB_SELECT, Book, as_list, job_of, settle_states
+from jobs.ledger.book import (
+    JOB_COLUMNS,
+    JOB_SELECT,
+    Book,
+    as_list,
+    as_rows,
+    at_once,
+    job_of,
+    rows_of,
+    settle_states,
+)
 from jobs.ledger.database import Connection, Row
 from jobs.model import Draft, Fate, Job, Kind, Transaction, Unfunded
 
@@ -19,6 +29,21 @@ TRANSACTION_SELECT = """
 RETRY_DELAY = 1
 RETRY_DELAY_MOST = 300
 
+QUEUED = at_once(
+    JOB_COLUMNS, f"{JOB_SELECT} WHERE jobs.state = 'queued' AND jobs.retry_at <= ? ORDER BY jobs.number LIMIT ?"
+)
+_UNFUNDED = at_once(
+    (*JOB_COLUMNS, "last_number", "last_id"),
+    f"""
+    SELECT due.*, last.number AS last_number, last.id AS last_id
+    FROM ({JOB_SELECT} WHERE jobs.state = 'registered' AND jobs.initial_balance IS NOT NULL
+          AND jobs.funding IS NULL AND (jobs.registration IS NOT NULL OR jobs.irreversible)
+          ORDER BY jobs.number LIMIT ?) AS due
+    CROSS JOIN (SELECT number, id FROM blocks ORDER BY number DESC LIMIT 1) AS last
+    ORDER BY due.number
+    """,
+)
+
 Reason = tuple[Code, str]  #: why a job failed, for programs and for people
 
 
@@ -27,11 +52,8 @@ class Signing(Book):
 
     async def queued(self, limit: int) -> list[Job]:
         """The oldest `limit` jobs that wait for a drain and may be tried now."""
-        rows = await self._database.read(
-            f"{JOB_SELECT} WHERE jobs.state = 'queued' AND jobs.retry_at <= ? ORDER BY jobs.number LIMIT ?",
-            (self._now(), limit),
-        )
-        return [job_of(row) for row in rows]
+        rows = await self._database.read(QUEUED, (self._now(), limit))
+        return [job_of(row) for row in rows_of(rows)]
 
     async def unfunded(self, limit: int) -> Unfunded:
         """The oldest `limit` jobs whose account is in a block and whose initial balance is not signed.
@@ -39,17 +61,7 @@ class Signing(Book):
         The last block comes with them, read at once: on another fork their accounts have other ids, and what
         refers to this block can't be.
         """
-        rows = await self._database.read(
-            f"""
-            SELECT due.*, last.number AS last_number, last.id AS last_id
-            FROM ({JOB_SELECT} WHERE jobs.state = 'registered' AND jobs.initial_balance IS NOT NULL
-                  AND jobs.funding IS NULL AND (jobs.registration IS NOT NULL OR jobs.irreversible)
-                  ORDER BY jobs.number LIMIT ?) AS due
-            CROSS JOIN (SELECT number, id FROM blocks ORDER BY number DESC LIMIT 1) AS last
-            ORDER BY due.number
-            """,
-            (limit,),
-        )
+        rows = rows_of(await self._database.read(_UNFUNDED, (limit,)))
         last = (rows[0]["last_number"], rows[0]["last_id"]) if rows else None
         return Unfunded(tuple(job_of(row) for row in rows), last)
 
@@ -61,10 +73,8 @@ class Signing(Book):
         now = self._now()
 
         def step(connection: Connection) -> tuple[list[Transaction], list[str]]:
-            ready = [draft for draft in drafts if _is_ready(connection, draft)]
-            recorded = [record(connection, draft, now) for draft in ready]
-            jobs = [job for draft in ready for job in draft.jobs]
-            return recorded, settle_states(connection, jobs, now)
+            recorded = record(connection, _ready(connection, drafts), now)
+            return recorded, settle_states(connection, jobs_of(recorded), now)
 
         recorded, moved = await self._database.run(step)
         self.changes.publish(moved)
@@ -138,6 +148,11 @@ def transactions_where(connection: Connection, condition: str, parameters: Seque
     return [transaction_of(row) for row in rows]
 
 
+def jobs_of(transactions: Iterable[Transaction]) -> list[int]:
+    """The numbers of the jobs that `transactions` serve."""
+    return [job for transaction in transactions for job in transaction.jobs]
+
+
 def fail_jobs(connection: Connection, reasons: Mapping[int, Reason], now: int) -> list[str]:
     """Fail those jobs of `reasons` that are queued, give back their addresses' quota; the ids of the failed."""
     rows = connection.execute(
@@ -158,32 +173,66 @@ _READY = {
 }
 
 
-def _is_ready(connection: Connection, draft: Draft) -> bool:
-    rows = connection.execute(
-        f"SELECT count(*) FROM jobs WHERE {_READY[draft.kind]} AND number IN (SELECT value FROM json_each(?))",
-        (as_list(draft.jobs),),
-    ).fetchall()
-    return bool(rows[0][0] == len(draft.jobs))
+def _ready(connection: Connection, drafts: Sequence[Draft]) -> list[Draft]:
+    """Those of `drafts` whose jobs all still wait for them."""
+    ready: set[tuple[Kind, int]] = set()
+    for kind in {draft.kind for draft in drafts}:
+        jobs = [job for draft in drafts if draft.kind is kind for job in draft.jobs]
+        rows = connection.execute(
+            f"SELECT json_group_array(number) FROM jobs WHERE {_READY[kind]} "
+            "AND number IN (SELECT value FROM json_each(?))",
+            (as_list(jobs),),
+        ).fetchall()
+        ready.update((kind, job) for job in json.loads(rows[0][0]))
+    return [draft for draft in drafts if all((draft.kind, job) in ready for job in draft.jobs)]
 
 
-def record(connection: Connection, draft: Draft, now: int) -> Transaction:
-    """Put `draft` on disk as a live transaction that serves its jobs."""
-    # The same jobs signed again within one second make the same bytes: one that was refused lives again.
-    rows = connection.execute(
-        """
-        INSERT INTO transactions (kind, id, signature, body, reference, expiration, created_at, updated_at)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-        ON CONFLICT (signature) DO UPDATE SET fate = 'live', updated_at = excluded.updated_at
-        RETURNING number
-        """,
-        (draft.kind, draft.id, draft.signature, draft.body, draft.reference, draft.expiration, now, now),
-    ).fetchall()
-    number: int = rows[0]["number"]
-    connection.executemany(
-        "INSERT OR REPLACE INTO operations (txn, position, job, fee) VALUES (?, ?, ?, ?)",
-        [(number, position, job, fee) for position, (job, fee) in enumerate(_paid(draft))],
+# The same jobs signed again within one second make the same bytes: one that was refused lives again.
+_RECORDED = ("kind", "id", "signature", "body", "reference", "expiration", "created_at", "updated_at")
+RECORD = f"""
+    INSERT INTO transactions ({", ".join(_RECORDED)}) SELECT * FROM {as_rows(_RECORDED)} WHERE TRUE
+    ON CONFLICT (signature) DO UPDATE SET fate = 'live', updated_at = excluded.updated_at
+    RETURNING number, signature
+"""
+_OPERATIONS = ("txn", "position", "job", "fee")
+RECORD_OPERATIONS = f"""
+    INSERT OR REPLACE INTO operations ({", ".join(_OPERATIONS)}) SELECT * FROM {as_rows(_OPERATIONS)}
+"""
+LINK = {
+    Kind.REGISTRATION: f"""
+        UPDATE jobs SET registration = linked.txn, attempts = attempts + 1
+        FROM {as_rows(("txn", "job"))} AS linked WHERE jobs.number = linked.job
+    """,
+    Kind.FUNDING: f"""
+        UPDATE jobs SET funding = linked.txn
+        FROM {as_rows(("txn", "job"))} AS linked WHERE jobs.number = linked.job
+    """,
+}
+
+
+def record(connection: Connection, drafts: Sequence[Draft], now: int) -> list[Transaction]:
+    """Put `drafts` on disk as live transactions that serve their jobs."""
+    columns = (
+        (draft.kind, draft.id, draft.signature, draft.body, draft.reference, draft.expiration, now, now)
+        for draft in drafts
     )
-    connection.executemany(_LINK[draft.kind], [(number, job) for job in draft.jobs])
+    rows = connection.execute(RECORD, (as_list(columns),)).fetchall()
+    numbers: dict[str, int] = {row["signature"]: row["number"] for row in rows}
+    recorded = [_recorded(draft, numbers[draft.signature]) for draft in drafts]
+    operations = (
+        (numbers[draft.signature], position, job, fee)
+        for draft in drafts
+        for position, (job, fee) in enumerate(zip(draft.jobs, draft.fees, strict=True))
+    )
+    connection.execute(RECORD_OPERATIONS, (as_list(operations),))
+    for kind, link in LINK.items():
+        linked = [(entry.number, job) for entry in recorded if entry.kind is kind for job in entry.jobs]
+        if linked:
+            connection.execute(link, (as_list(linked),))
+    return recorded
+
+
+def _recorded(draft: Draft, number: int) -> Transaction:
     return Transaction(
         number,
         draft.kind,
@@ -196,16 +245,6 @@ def record(connection: Connection, draft: Draft, now: int) -> Transaction:
         None,
         draft.jobs,
     )
-
-
-def _paid(draft: Draft) -> list[tuple[int, int]]:
-    return list(zip(draft.jobs, draft.fees, strict=True))
-
-
-_LINK = {
-    Kind.REGISTRATION: "UPDATE jobs SET registration = ?, attempts = attempts + 1 WHERE number = ?",
-    Kind.FUNDING: "UPDATE jobs SET funding = ? WHERE number = ?",
-}
 
 
 def _postpone(connection: Connection, jobs: Sequence[int], *, now: int, counted: bool) -> None:
