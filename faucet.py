@@ -20,7 +20,7 @@ from chain.errors import LinkError, Refused
 from chain.keys import PrivateKey
 from chain.node import Node
 from handlers.commands import client, configured, ledger, mail, passwords
-from handlers.processes import Stop, run_until_stopped, supervise_until_stopped
+from handlers.processes import Stop, run_serving, run_until_stopped, supervise_until_stopped
 from handlers.server import bind, url_of
 from handlers.service import HttpService
 from jobs.config import Settings
@@ -131,7 +131,7 @@ def serve_until_stopped(service: Service, host: str, port: int) -> None:
             announce(service.dev_chain)
         return service.stop
 
-    asyncio.run(run_until_stopped(start, check=service.check))
+    run_serving(run_until_stopped(start, check=service.check))
 
 
 def announce(dev_chain: DevChain) -> None:
@@ -178,7 +178,7 @@ def worker(settings: Settings, listener: int | None) -> None:
             announce(service.dev_chain)
         return service.stop
 
-    asyncio.run(run_until_stopped(start, parent=sys.stdin.fileno()))
+    run_serving(run_until_stopped(start, parent=sys.stdin.fileno()))
 
 
 @main.command()

@@ -15,6 +15,7 @@ from typing import Any
 import click
 
 from handlers.commands import with_ledger
+from handlers.loop import FairLoop
 from handlers.server import url_of
 from jobs.config import Settings
 from jobs.notify import READY, STOPPING, keep_alive, notify
@@ -23,6 +24,12 @@ from jobs.supervisor import Role, Supervisor
 COLLECT_AFTER = 50_000  #: objects made and not yet gone
 
 Stop = Callable[[], Coroutine[Any, Any, None]]
+
+
+def run_serving(main: Coroutine[Any, Any, None]) -> None:
+    """Run `main` on a loop that shares its time fairly between clients and the chain."""
+    with asyncio.Runner(loop_factory=FairLoop) as runner:
+        runner.run(main)
 
 
 async def run_until_stopped(
