@@ -1,67 +1,51 @@
 """Whose turn it is to write."""
 
-import asyncio
+import threading
 from pathlib import Path
 
 import pytest
 
 from jobs.ledger.turn import Turn
-from tests.serving import turn
-from tests.support import run
 
 
 def test_turn_is_waited_for(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        one, two = Turn(tmp_path), Turn(tmp_path)
-        order = []
+    one, two = Turn(tmp_path), Turn(tmp_path)
+    order = []
 
-        async def write(mine: Turn, name: str) -> None:
-            async with mine():
-                order.append(name)
+    def write() -> None:
+        begun.set()
+        with two():
+            order.append("two")
 
-        async with one():
-            waiting = asyncio.create_task(write(two, "two"))
-            await turn()
-            order.append("one")
-        await waiting
-        assert order == ["one", "two"]
-        one.close()
-        two.close()
-        two.close()
-
-    run(scenario())
-
-
-def test_turn_of_who_does_not_wait_any_more_is_free(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        one, two, three = (Turn(tmp_path) for _ in range(3))
-
-        async def write() -> None:
-            async with two():
-                raise AssertionError("it was called off")
-
-        async with one():
-            waiting = asyncio.create_task(write())
-            await turn()
-            waiting.cancel()
-            await asyncio.wait({waiting})
-            assert waiting.cancelled()
-        async with three():
-            """Free, as soon as the one called off has had it."""
-        for each in (one, two, three):
-            each.close()
-
-    run(scenario())
+    begun = threading.Event()
+    writing = threading.Thread(target=write)
+    with one():
+        writing.start()
+        begun.wait()
+        order.append("one")
+    writing.join()
+    assert order == ["one", "two"]
+    one.close()
+    two.close()
+    two.close()
 
 
 def test_who_never_leaves_is_not_waited_for_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("jobs.ledger.turn.PATIENCE", 0.01)
+    one, two = Turn(tmp_path), Turn(tmp_path)
+    with one(), two():
+        """SQLite says whether it can be written."""
+    one.close()
+    two.close()
 
-    async def scenario() -> None:
-        one, two = Turn(tmp_path), Turn(tmp_path)
-        async with one(), two():
-            """SQLite says whether it can be written."""
-        one.close()
-        two.close()
 
-    run(scenario())
+def test_turn_of_who_does_not_wait_any_more_is_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, two, three = (Turn(tmp_path) for _ in range(3))
+    with one():
+        monkeypatch.setattr("jobs.ledger.turn.PATIENCE", 0.01)
+        with two():
+            """Its patience has ended."""
+        monkeypatch.undo()
+    three.wait()  # free, as soon as the one that gave up has had it
+    for each in (one, two, three):
+        each.close()

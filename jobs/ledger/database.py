@@ -101,14 +101,13 @@ def _damaged(path: Path, problem: object) -> LedgerError:
 class Database:
     """One connection that writes, one transaction at a time, and one that reads.
 
-    Coroutines that share a connection share its transaction, so the writer is held by a lock.
+    Coroutines that share a connection share its transaction, so a transaction is one call in the writer's thread.
     """
 
     def __init__(self, turn: Turn, writer: aiosqlite.Connection, reader: aiosqlite.Connection) -> None:
         self._turn = turn
         self._writer = writer
         self._reader = reader
-        self._lock = asyncio.Lock()
 
     @classmethod
     async def open(cls, path: Path) -> "Database":
@@ -118,10 +117,9 @@ class Database:
 
     async def close(self) -> None:
         """Finish the transaction in hand, then close. A second call does nothing."""
-        async with self._lock:
-            await self._writer.close()
-            await self._reader.close()
-            self._turn.close()
+        await self._writer.close()
+        await self._reader.close()
+        self._turn.close()
 
     async def run(self, step: Callable[[Connection], Result]) -> Result:
         """What `step` returns, run as one transaction: on disk when this returns, undone when it raises.
@@ -130,10 +128,9 @@ class Database:
         held and a crowd waits for it. Raises FaucetError `ledger_unavailable` where SQLite can't read, write or get
         the lock.
         """
-        async with self._lock, self._turn():
-            with _unavailable():
-                # aiosqlite has no public way to run several statements at once in its thread.
-                return await self._writer._execute(_run, self._writer._conn, step)  # type: ignore[no-any-return, no-untyped-call]  # noqa: SLF001  # see above
+        with _unavailable():
+            # aiosqlite has no public way to run several statements at once in its thread.
+            return await self._writer._execute(_run, self._writer._conn, self._turn, step)  # type: ignore[no-any-return, no-untyped-call]  # noqa: SLF001  # see above
 
     async def write(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
         """The rows that a statement returns, a transaction of its own. Raises the same."""
@@ -145,14 +142,15 @@ class Database:
             return list(await self._reader.execute_fetchall(sql, parameters))
 
 
-def _run(connection: Connection, step: Callable[[Connection], Result]) -> Result:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        result = step(connection)
-        connection.commit()
-    except BaseException:
-        connection.rollback()
-        raise
+def _run(connection: Connection, turn: Turn, step: Callable[[Connection], Result]) -> Result:
+    with turn():
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            result = step(connection)
+            connection.commit()
+        except BaseException:
+            connection.rollback()
+            raise
     return result
 
 

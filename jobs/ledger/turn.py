@@ -1,10 +1,10 @@
 """Whose turn it is to write, where several processes have the ledger open."""
 
-import asyncio
 import contextlib
 import fcntl
 import os
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 PATIENCE = 5.0  #: seconds until SQLite's own lock must do: whoever has the turn may be stopped
@@ -21,17 +21,26 @@ class Turn:
         # Not on the ledger itself: to close any file of it would drop SQLite's own locks of this process.
         self._folder = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
-    @contextlib.asynccontextmanager
-    async def __call__(self) -> AsyncIterator[None]:
-        """Have it while the block runs."""
+    @contextlib.contextmanager
+    def __call__(self) -> Iterator[None]:
+        """Have it while the block runs. The thread waits for it."""
         try:
             fcntl.flock(self._folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            await self._wait()
+            _Wait(self).begin()
         try:
             yield
         finally:
-            self._leave()
+            self.leave()
+
+    def wait(self) -> None:
+        """Return when it is this one's turn, however long that takes."""
+        fcntl.flock(self._folder, fcntl.LOCK_EX)
+
+    def leave(self) -> None:
+        """Let the next have it."""
+        if self._folder >= 0:
+            fcntl.flock(self._folder, fcntl.LOCK_UN)
 
     def close(self) -> None:
         """Leave it for good. A second call does nothing."""
@@ -39,15 +48,27 @@ class Turn:
             os.close(self._folder)
             self._folder = -1
 
-    async def _wait(self) -> None:
-        waiting = asyncio.create_task(asyncio.to_thread(fcntl.flock, self._folder, fcntl.LOCK_EX))
-        try:
-            await asyncio.wait({waiting}, timeout=PATIENCE)
-        finally:
-            if not waiting.done():
-                # The thread can't be called off: what it gets after all must not be kept.
-                waiting.add_done_callback(lambda _: self._leave())
 
-    def _leave(self) -> None:
-        if self._folder >= 0:
-            fcntl.flock(self._folder, fcntl.LOCK_UN)
+class _Wait:
+    """Waiting with PATIENCE, which flock(2) does not know: a thread that can't be called off waits without."""
+
+    def __init__(self, turn: Turn) -> None:
+        self._turn = turn
+        self._came = threading.Event()
+        self._deciding = threading.Lock()
+        self._over = False
+
+    def begin(self) -> None:
+        """Return when the turn has come, or patience has ended."""
+        threading.Thread(target=self._wait, name="turn", daemon=True).start()
+        self._came.wait(PATIENCE)
+        with self._deciding:
+            self._over = True
+
+    def _wait(self) -> None:
+        with contextlib.suppress(OSError):  # it was closed
+            self._turn.wait()
+        with self._deciding:
+            self._came.set()
+            if self._over:
+                self._turn.leave()
