@@ -2,83 +2,110 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Iterable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
-from bench.figure import Figure
-from bench.load import load, write_keys
+from bench.figure import Figure, number
+from bench.load import PATH, load, write_keys
 from bench.million import make_ledger
-from bench.processes import faucet, pause_drain
+from bench.processes import asked, faucet, pause_drain
 from bench.registering import pace, sink
+from tests.program import Faucet
 
 JOBS = (0, 1_000_000, 10_000_000)
-LOOKS = 300
-DRAINED = 5_000
-SECONDS = 5
+ROUNDS = 5  #: of all ledgers in turn; each ratio is that of neighbours, and the median counts
+LOOKS = 300  #: in a round
+DRAINED = 10_000  #: in a round, beside what was accepted in it; blocks come each second, so it must last for some
+SECONDS = 3  #: of load in a round
 MOST = 1.25
+
+#: Each figure: where its seconds stand, and how it is told.
+WHAT = {
+    "accepting": ("accepting", "/s"),
+    "draining": ("draining", "/s"),
+    "looking up a job": ("job", "ms"),
+    "looking up a name": ("name", "ms"),
+}
 
 
 @dataclass(frozen=True)
-class Measured:
-    """One ledger's figures."""
+class Taken:
+    """What one round took, each in seconds."""
 
-    accepting: float  #: signups a second
-    draining: float  #: accounts a second
-    job: float  #: milliseconds to look one up
+    accepting: float  #: a signup
+    draining: float  #: an account
+    job: float  #: to look one up
     name: float  #: … whether it is free
 
 
+@dataclass
+class Grown:
+    """A faucet whose ledger had so many jobs and names when it started."""
+
+    count: int
+    service: Faucet
+    rounds: list[Taken] = field(default_factory=list)
+
+    async def take(self, keys: Path, size: float) -> None:
+        """Measure one more round. The drain stands still but for its own measure."""
+        tag = f"grown{self.count}-{len(self.rounds)}"
+        await pause_drain(self.service)
+        accepted = await load(self.service.url + PATH, keys, tag, seconds=max(1, round(SECONDS * size)))
+        known = self._spread(max(20, round(LOOKS * size)))
+        job = await self._time_of(f"/api/v1/jobs/{job_id}" for job_id, _ in known)
+        name = await self._time_of(f"/api/v1/accounts/{name}" for _, name in known)
+        draining = await pace(self.service, f"{tag}-drained", max(100, round(DRAINED * size)))
+        self.rounds.append(Taken(1 / accepted.rate, 1 / draining, job, name))
+
+    def _spread(self, looks: int) -> list[tuple[str, str]]:
+        """Ids and names of jobs, each far from the one before."""
+        last = asked(self.service, "SELECT max(number) FROM jobs")[0][0]
+        numbers = (look * 7_919 * (last // looks + 1) % last + 1 for look in range(looks))
+        look = "SELECT id, name FROM jobs WHERE number >= ? ORDER BY number LIMIT 1"
+        return [asked(self.service, look, place)[0] for place in numbers]
+
+    async def _time_of(self, paths: Iterable[str]) -> float:
+        """Seconds to an answer, at the median."""
+        taken = []
+        for path in paths:
+            began = time.perf_counter()
+            await self.service.fetch(path)
+            taken.append(time.perf_counter() - began)
+        return median(taken)
+
+
 async def measure(size: float, folder: Path) -> list[Figure]:
-    """The same of each ledger, in one run, and how many times slower the large ones are."""
+    """The same of each ledger, in turn, and how many times slower the large ones are."""
     keys = write_keys(folder / "keys")
     counts = [round(jobs * size) for jobs in JOBS]
-    async with sink() as url:
-        empty, *grown = [await _measured(folder / f"{count}", url, count, keys, size) for count in counts]
-    return [figure for count, one in zip(counts[1:], grown, strict=True) for figure in _figures(count, one, empty)]
+    for count in counts:
+        (folder / f"{count}").mkdir()
+        await asyncio.to_thread(make_ledger, folder / f"{count}" / "faucet.db", count, now=time.time())
+    async with AsyncExitStack() as opened:
+        ledgers = []
+        for count in counts:
+            node = await opened.enter_async_context(sink())
+            ledgers.append(Grown(count, await opened.enter_async_context(faucet(folder / f"{count}", node))))
+        for ledger in ledgers:
+            await load(ledger.service.url + PATH, keys, f"warm{ledger.count}", seconds=1)
+        for _ in range(max(1, round(ROUNDS * size))):
+            for ledger in ledgers:
+                await ledger.take(keys, size)
+    empty, *grown = ledgers
+    return [figure for one in grown for figure in _figures(one, empty)]
 
 
-def _figures(count: int, one: Measured, empty: Measured) -> list[Figure]:
-    jobs = f"{count:,} jobs"
-    return [
-        _figure(f"accepting, {jobs}", one.accepting, "/s", empty.accepting / one.accepting, empty.accepting),
-        _figure(f"draining, {jobs}", one.draining, "/s", empty.draining / one.draining, empty.draining),
-        _figure(f"looking up a job, {jobs}", one.job, "ms", one.job / empty.job, empty.job),
-        _figure(f"looking up a name, {jobs}", one.name, "ms", one.name / empty.name, empty.name),
-    ]
+def _figures(one: Grown, empty: Grown) -> list[Figure]:
+    return [_figure(what, one, empty) for what in WHAT]
 
 
-def _figure(what: str, value: float, unit: str, times: float, before: float) -> Figure:
-    note = f"{before:,.2f} {unit} with none; the ratio says how many times slower"
-    return Figure(what, value, unit, f"within {MOST}", times, times <= MOST, note)
-
-
-async def _measured(folder: Path, url: str, count: int, keys: Path, size: float) -> Measured:
-    """The figures of a ledger with `count` jobs and names. The drain stands still until it is measured."""
-    folder.mkdir()
-    await asyncio.to_thread(make_ledger, folder / "faucet.db", count, now=time.time())
-    async with faucet(folder, url) as service:
-        await pause_drain(service)
-        seconds, looks = max(1, round(SECONDS * size)), max(20, round(LOOKS * size))
-        job = await _time_of(lambda number: service.fetch(f"/api/v1/jobs/{_spread(number, count):032x}"), looks)
-        name = await _time_of(lambda number: service.fetch(f"/api/v1/accounts/name-{_spread(number, count)}"), looks)
-        await load(f"{service.url}/faucet", keys, f"warm{count}", seconds=1)
-        accepting = await load(f"{service.url}/faucet", keys, f"grown{count}", seconds=seconds)
-        draining = await pace(service, f"drained{count}", max(100, round(DRAINED * size)))
-    return Measured(accepting.rate, draining, job, name)
-
-
-async def _time_of(look: Callable[[int], Awaitable[object]], times: int) -> float:
-    """Milliseconds at the median."""
-    taken = []
-    for number in range(times):
-        began = time.perf_counter()
-        await look(number)
-        taken.append(time.perf_counter() - began)
-    return median(taken) * 1000
-
-
-def _spread(number: int, count: int) -> int:
-    """A job that is far from the one before."""
-    return number * 7_919 % max(1, count) + 1
+def _figure(what: str, one: Grown, empty: Grown) -> Figure:
+    attribute, unit = WHAT[what]
+    now, then = ([float(getattr(taken, attribute)) for taken in ledger.rounds] for ledger in (one, empty))
+    times = median(grown / small for grown, small in zip(now, then, strict=True))
+    value, before = (1 / median(taken) if unit == "/s" else median(taken) * 1000 for taken in (now, then))
+    note = f"{number(before)} {unit} with none at first; the ratio says how many times slower"
+    return Figure(f"{what}, {one.count:,} jobs", value, unit, f"within {MOST}", times, times <= MOST, note)
