@@ -3,7 +3,7 @@
 import asyncio
 import time
 from dataclasses import dataclass
-from itertools import count
+from itertools import accumulate, count
 from pathlib import Path
 from statistics import median, quantiles
 
@@ -64,15 +64,26 @@ async def _crowded(folder: Path, url: str, keys: Path, seconds: int) -> list[Loa
 
 
 def _of_connections(loads: list[Load]) -> list[Figure]:
-    peak = max(one.rate for one in loads)
     return [
-        Figure(
-            f"accepting, {CONNECTIONS * times} connections", one.rate, "/s", f"{GOODPUT:.2f} of the peak",
-            one.rate / peak, one.rate / peak >= GOODPUT,
+        _goodput_figure(
+            f"accepting, {CONNECTIONS * times} connections", one.rate, so_far,
             f"50 %: {one.p50:.0f} ms, 99 %: {one.p99:.0f} ms; {one.others} others", PLOT_CONNECTIONS,
         )
-        for times, one in zip(TIMES, loads, strict=True)
+        for times, one, so_far in zip(TIMES, loads, _peaks([one.rate for one in loads]), strict=True)
     ]  # fmt: skip
+
+
+def _peaks(goodputs: list[float]) -> list[float | None]:
+    """The most that was reached with a smaller load, beside each; None beside the smallest, which overloads nothing."""
+    return [None, *accumulate(goodputs[:-1], max)]
+
+
+def _goodput_figure(what: str, goodput: float, peak: float | None, note: str, plot: str) -> Figure:
+    if peak is None:
+        return Figure(what, goodput, "/s", note=note, plot=plot)
+    share = goodput / peak if peak else 0.0
+    target = f"{GOODPUT:.2f} of the peak"
+    return Figure(what, goodput, "/s", target, share, share >= GOODPUT, note, plot)
 
 
 async def _sustained(folder: Path, url: str, keys: Path, seconds: int) -> float:
@@ -126,20 +137,17 @@ def _goodput(service: Faucet, start: float, end: float) -> float:
 
 
 def _of_offers(pace: float, offers: list[Offer]) -> list[Figure]:
-    peak = max(one.goodput for one in offers)
     return [
         Figure("what it accepts and registers for long", pace, "/s", note="on the sink node; one process"),
-        *(_goodput_figure(one, peak) for one in offers),
-    ]
-
-
-def _goodput_figure(one: Offer, peak: float) -> Figure:
-    share = one.goodput / peak if peak else 0.0
-    told = f"accepted {one.load.rate:,.0f}/s, {one.load.others} others; a probe waited {_waits(one.waits)}"
-    return Figure(
-        f"registered, {one.times} times that offered", one.goodput, "/s", f"{GOODPUT:.2f} of the peak", share,
-        share >= GOODPUT, told, PLOT_OFFERED,
-    )  # fmt: skip
+        *(
+            _goodput_figure(
+                f"registered, {one.times} times that offered", one.goodput, so_far,
+                f"accepted {one.load.rate:,.0f}/s, {one.load.others} others; a probe waited {_waits(one.waits)}",
+                PLOT_OFFERED,
+            )
+            for one, so_far in zip(offers, _peaks([one.goodput for one in offers]), strict=True)
+        ),
+    ]  # fmt: skip
 
 
 def _of_refusals(one: Load, accepting: Load) -> list[Figure]:

@@ -144,3 +144,13 @@ def test_report_has_every_figure_and_its_plots(tmp_path: Path) -> None:
     drawn = ET.fromstring(picture.read_text())  # noqa: S314  # it is ours
     shown = [element.text for element in drawn.iter("{http://www.w3.org/2000/svg}text")]
     assert shown == ["Some, a second", "a < b", "1,234 /s", "c", "7"]
+
+
+def test_goodput_is_measured_against_the_best_of_smaller_loads() -> None:
+    """The smallest load overloads nothing, and what more of it reaches is no fault of the others."""
+    loads = [read_summary(f"summary us=1000000 p50=1 p95=1 p99=1 200={rate} broken=0", cpu=0) for rate in (80, 100, 89)]
+    assert [(figure.ratio, figure.met) for figure in overload._of_connections(loads)] == [
+        (None, None),
+        (1.25, True),
+        (0.89, False),
+    ]
