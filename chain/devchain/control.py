@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from chain.devchain.faults import Fault
-from chain.devchain.operations import read_operation
+from chain.devchain.operations import read_to_price
 from chain.devchain.settings import REFERRER, published_key
 from chain.transactions import Reference, account_create, sign, with_fee
 
@@ -89,7 +89,7 @@ class Control:
             active_key=public_key,
             memo_key=public_key,
         )
-        fee = chain.evaluator.required_fee(read_operation(operation, chain.settings.prefix)[0])
+        fee = chain.evaluator.required_fee(read_to_price(operation, chain.settings.prefix))
         signed = sign(
             [with_fee(operation, fee)],
             reference=Reference(chain.head_number, chain.head_id),

@@ -8,7 +8,7 @@ from msgspec import Meta
 from chain.devchain import errors, objects
 from chain.devchain.blocks import Block, Chain
 from chain.devchain.hub import Hub, Listener
-from chain.devchain.operations import AssetId, read_operation, wire_number
+from chain.devchain.operations import AssetId, read_to_price, wire_number
 from chain.devchain.transaction import pack_signatures, read_transaction
 from chain.transactions import CORE_ASSET, format_time
 
@@ -130,7 +130,7 @@ class Database:
         """What each operation costs as the next one: a fee that steps up between them is not foreseen."""
         if asset != CORE_ASSET:
             raise errors.unknown_object(asset)
-        operations = [read_operation(raw, self._settings.prefix)[0] for raw in ops]
+        operations = [read_to_price(raw, self._settings.prefix) for raw in ops]
         fees = [self._chain.evaluator.required_fee(operation) for operation in operations]
         return [{"amount": wire_number(fee), "asset_id": CORE_ASSET} for fee in fees]
 

@@ -1,5 +1,6 @@
 """Operations as a node reads them: known fields only, of the right types, written back in the chain's own form."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -11,7 +12,7 @@ from peerplaysbase.operations import Operation as PackedOperation
 from chain.devchain import errors
 from chain.keys import InvalidKeyError, format_public_key, key_prefix, parse_public_key
 from chain.names import name_problem
-from chain.packing import ACCOUNT_CREATE, TRANSFER
+from chain.packing import ACCOUNT_CREATE, TRANSFER, pack_operation
 
 WIRE_MOST = 0xFFFFFFFF  #: a node writes larger numbers as text
 HUNDRED_PERCENT = 10_000
@@ -120,10 +121,20 @@ def read_operation(raw: Any, prefix: str) -> tuple[Operation, bytes]:
 
     Raises NodeError where a node can't read it. A node takes keys with any chain's prefix (measured).
     """
+    # Not by what the faucet packs with, whose bytes are to be checked here.
+    return _read(raw, prefix, lambda shown, prefix: bytes(PackedOperation([shown[0], {**shown[1], "prefix": prefix}])))
+
+
+def read_to_price(raw: Any, prefix: str) -> Operation:
+    """The same operation, for its fee: of the bytes only the number counts. Raises NodeError."""
+    return _read(raw, prefix, pack_operation)[0]
+
+
+def _read(raw: Any, prefix: str, pack: Callable[[list[Any], str], bytes]) -> tuple[Operation, bytes]:
     number, body = _read_body(raw)
     shown = _shown_account_create(body, prefix) if isinstance(body, AccountCreate) else _shown_transfer(body, prefix)
     # The package puts the keys of an authority into the chain's order, in place.
-    packed = bytes(PackedOperation([number, {**shown, "prefix": prefix}]))
+    packed = pack([number, shown], prefix)
     paid_size = len(packed) - 1 if isinstance(body, AccountCreate) else _memo_size(shown, prefix)
     return restore_operation([number, shown], paid_size), packed
 
