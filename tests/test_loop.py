@@ -10,6 +10,7 @@ import pytest
 from tornado.httpserver import HTTPServer
 
 from handlers.loop import DoorSelector, FairLoop
+from handlers.processes import run_serving
 from handlers.server import bind
 
 MOST = 3
@@ -132,6 +133,16 @@ def test_loop_speaks_through_its_transports_and_its_readers() -> None:
 
     with asyncio.Runner(loop_factory=FairLoop) as runner:
         assert runner.run(converse()) == b"hello"
+
+
+def test_processes_that_serve_run_on_it() -> None:
+    loops: list[asyncio.AbstractEventLoop] = []
+
+    async def serve() -> None:
+        loops.append(asyncio.get_running_loop())
+
+    run_serving(serve())
+    assert [type(loop) for loop in loops] == [FairLoop]
 
 
 def test_what_tornado_serves_are_guests() -> None:

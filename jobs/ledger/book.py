@@ -94,8 +94,8 @@ def as_list(values: Iterable[Any]) -> str:
     return _encode(list(values)).decode()
 
 
-# For each row that is read or written by itself the thread waits for the interpreter, while a crowd keeps that busy:
-# two thousand rows take half a second then. So what comes in thousands goes to SQLite and back as one value.
+# For each row that is read or written by itself the thread waits for the interpreter, which a crowd keeps busy: to
+# write two thousand jobs ahead took half a second. So what comes in thousands goes to SQLite and back as one value.
 
 
 def as_rows(columns: Iterable[str]) -> str:
