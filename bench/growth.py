@@ -16,7 +16,7 @@ from bench.registering import pace, sink
 from tests.program import Faucet
 
 JOBS = (0, 1_000_000, 10_000_000)
-ROUNDS = 5  #: of all ledgers in turn; each ratio is that of neighbours, and the median counts
+ROUNDS = 3  #: of all ledgers in turn; each ratio is that of neighbours, and the median counts
 LOOKS = 300  #: in a round
 DRAINED = 10_000  #: in a round, beside what was accepted in it; blocks come each second, so it must last for some
 SECONDS = 3  #: of load in a round
