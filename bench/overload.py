@@ -21,7 +21,7 @@ REST = 500  #: milliseconds that a connection of a paced load rests between two 
 QUEUE = 500  #: jobs that fill the queue
 GOODPUT = 0.90  #: of the peak
 
-PLOT_CONNECTIONS = "Signups accepted a second, by connections"
+PLOT_CONNECTIONS = "Signups accepted a second, the more connections come"
 PLOT_OFFERED = "Accounts registered a second, by signups offered"
 
 

@@ -5,8 +5,8 @@ from xml.sax.saxutils import escape
 
 from bench.figure import Figure
 
-WIDTH = 760
-LABELS = 330  #: pixels left of the bars
+WIDTH = 820
+LABELS = 390  #: pixels left of the bars
 VALUES = 110  #: pixels right of the longest bar
 ROW = 26
 HEAD = 44
