@@ -95,11 +95,7 @@ async def measure(size: float, folder: Path) -> list[Figure]:
             for ledger in ledgers:
                 await ledger.take(keys, size)
     empty, *grown = ledgers
-    return [figure for one in grown for figure in _figures(one, empty)]
-
-
-def _figures(one: Grown, empty: Grown) -> list[Figure]:
-    return [_figure(what, one, empty) for what in WHAT]
+    return [_figure(what, one, empty) for one in grown for what in WHAT]
 
 
 def _figure(what: str, one: Grown, empty: Grown) -> Figure:

@@ -22,6 +22,12 @@ GUESTS = 8  #: that a turn takes: a few milliseconds of signups
 Event = tuple[selectors.SelectorKey, int]
 Arguments = TypeVarTuple("Arguments")
 
+_EPOLL = {
+    selectors.EVENT_READ: select.EPOLLIN,
+    selectors.EVENT_WRITE: select.EPOLLOUT,
+    selectors.EVENT_READ | selectors.EVENT_WRITE: select.EPOLLIN | select.EPOLLOUT,
+}
+
 
 class DoorSelector(selectors.EpollSelector):
     """A selector that gives all events of its files, but those of guests a few at a time."""
@@ -44,7 +50,7 @@ class DoorSelector(selectors.EpollSelector):
         """As in the base class."""
         if fileobj not in self._expected:
             return super().register(fileobj, events, data)
-        self._door.register(fileobj, _to_epoll(events))
+        self._door.register(fileobj, _EPOLL[events])
         self._guests[fileobj] = selectors.SelectorKey(fileobj, fileobj, events, data)
         return self._guests[fileobj]
 
@@ -52,7 +58,7 @@ class DoorSelector(selectors.EpollSelector):
         """As in the base class."""
         if fileobj not in self._guests:
             return super().modify(fileobj, events, data)
-        self._door.modify(fileobj, _to_epoll(events))
+        self._door.modify(fileobj, _EPOLL[events])
         self._guests[fileobj] = self._guests[fileobj]._replace(events=events, data=data)
         return self._guests[fileobj]
 
@@ -86,12 +92,6 @@ class DoorSelector(selectors.EpollSelector):
 
     def _admit(self) -> list[Event]:
         return [_event(self._guests[descriptor], events) for descriptor, events in self._door.poll(0, self._most)]
-
-
-def _to_epoll(events: int) -> int:
-    return (select.EPOLLIN if events & selectors.EVENT_READ else 0) | (
-        select.EPOLLOUT if events & selectors.EVENT_WRITE else 0
-    )
 
 
 def _event(key: selectors.SelectorKey, events: int) -> Event:

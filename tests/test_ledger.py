@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from jobs.errors import Code, FaucetError
 from jobs.ledger import Ledger, LedgerError, database, intake
-from jobs.ledger.book import SETTLE, STANDINGS, IllegalMoveError, check_move
+from jobs.ledger.book import NAME, SETTLE, STANDINGS, IllegalMoveError, check_move
 from jobs.ledger.database import migrations, prepare
-from jobs.ledger.following import ADOPTED, FINISH, INCLUDE, NAME, REGISTERED
+from jobs.ledger.following import ADOPTED, FINISH, INCLUDE, REGISTERED
 from jobs.ledger.intake import _SITUATION
 from jobs.ledger.search import _OF_TRANSACTION, page_query
 from jobs.ledger.signing import LINK, QUEUED, RECORD, RECORD_OPERATIONS, TRANSACTION_SELECT

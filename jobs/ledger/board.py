@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, fields
 
 from jobs.errors import Code
-from jobs.ledger.book import Book, as_list
+from jobs.ledger.book import Book, as_list, put_accounts
 from jobs.ledger.database import Connection
 from jobs.model import ChainFacts, Pause, State
 
@@ -58,9 +58,7 @@ class Board(Book):
         """Keep a page of (name, account id) of the chain's accounts, and how far the filling has come."""
 
         def step(connection: Connection) -> None:
-            connection.executemany(
-                "INSERT INTO names (name, account_id) VALUES (?, ?) ON CONFLICT (name) DO NOTHING", page
-            )
+            put_accounts(connection, page, None)
             connection.execute(
                 "INSERT OR REPLACE INTO facts (name, value) VALUES ('names_cursor', ?)", (json.dumps(cursor),)
             )

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from jobs.changes import Changes
-from jobs.ledger.database import Connection, Database, Row
+from jobs.ledger.database import Connection, Database, Result, Row
 from jobs.model import MOVES, Fate, Job, Signup, State, state_of
 
 _encode = msgspec.json.Encoder().encode
@@ -43,9 +43,17 @@ class Book:
         """Milliseconds since 1970, read once a transaction so that its rows agree."""
         return int(self._clock() * 1000)
 
-    async def _move(self, step: Callable[[Connection], list[str]]) -> None:
-        """Run `step` as one transaction, and tell those who wait for the jobs whose ids it returns."""
-        self.changes.publish(await self._database.run(step))
+    async def _move(self, step: Callable[[Connection], list[str]]) -> list[str]:
+        """The ids of the jobs that `step`, one transaction, moved; who waits for them is told."""
+        moved = await self._database.run(step)
+        self.changes.publish(moved)
+        return moved
+
+    async def _move_and(self, step: Callable[[Connection], tuple[Result, list[str]]]) -> Result:
+        """What `step`, one transaction, returns beside the ids of the jobs that it moved; the same."""
+        result, moved = await self._database.run(step)
+        self.changes.publish(moved)
+        return result
 
 
 def job_of(row: Columns) -> Job:
@@ -113,6 +121,17 @@ def at_once(columns: Iterable[str], query: str) -> str:
 def rows_of(rows: Sequence[Row]) -> list[dict[str, Any]]:
     """The rows of a query made by at_once."""
     return _decode(rows[0][0])
+
+
+_NAMES = ("name", "account_id", "block_num")
+NAME = f"""
+    INSERT INTO names ({", ".join(_NAMES)}) SELECT * FROM {as_rows(_NAMES)} WHERE TRUE ON CONFLICT (name) DO NOTHING
+"""
+
+
+def put_accounts(connection: Connection, accounts: Iterable[tuple[str, str]], block_num: int | None) -> None:
+    """Keep (name, account id) of accounts on the chain; `block_num` is None where their block is not known."""
+    connection.execute(NAME, (as_list((name, account_id, block_num) for name, account_id in accounts),))
 
 
 def settle_states(connection: Connection, numbers: Sequence[int], now: int) -> list[str]:

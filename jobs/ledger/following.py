@@ -2,20 +2,32 @@
 
 from collections.abc import Mapping, Sequence
 
-from jobs.ledger.book import JOB_COLUMNS, JOB_SELECT, Book, as_list, as_rows, at_once, job_of, rows_of, settle_states
+from jobs.ledger.book import (
+    JOB_COLUMNS,
+    JOB_SELECT,
+    Book,
+    as_list,
+    as_rows,
+    at_once,
+    job_of,
+    put_accounts,
+    rows_of,
+    settle_states,
+)
 from jobs.ledger.database import Connection
 from jobs.ledger.recovering import take_over_payments
 from jobs.ledger.signing import LINK, TRANSACTION_SELECT, jobs_of, transaction_of, transactions_where
 from jobs.model import BlockEffects, Fate, Job, Kind, Transaction
 
 # By name, since SQLite takes each state for as common as the average one, once somebody had a large ledger analysed.
-ADOPTED = (
-    JOB_SELECT.replace("FROM jobs", "FROM jobs INDEXED BY jobs_by_state")
-    + """
-    WHERE jobs.state IN ('registered', 'funding', 'funded') AND jobs.registration IS NULL
-    AND NOT jobs.irreversible AND jobs.block_num <= ?
+ADOPTED = f"""
+    {JOB_SELECT} WHERE jobs.number IN (
+        SELECT number FROM jobs INDEXED BY jobs_by_state
+        WHERE state IN ('registered', 'funding', 'funded') AND registration IS NULL
+        AND NOT irreversible AND block_num <= ?)
 """
-)
+
+Results = Sequence[str | None]  #: of a transaction's operations: the ids of what they made
 
 
 class Following(Book):
@@ -57,9 +69,7 @@ class Following(Book):
             moved = settle_states(connection, jobs, now)
             return _newly_registered(connection, moved), moved
 
-        registered, moved = await self._database.run(step)
-        self.changes.publish(moved)
-        return registered
+        return await self._move_and(step)
 
     async def orphan(self, number: int) -> int:
         """Undo what was noted of block `number` and later ones; how many transactions wait for a block again."""
@@ -72,9 +82,7 @@ class Following(Book):
             connection.execute("DELETE FROM blocks WHERE number >= ?", (number,))
             return len(lost), settle_states(connection, jobs_of(lost), now)
 
-        count, moved = await self._database.run(step)
-        self.changes.publish(moved)
-        return count
+        return await self._move_and(step)
 
     async def unsettled(self, irreversible: int) -> list[Transaction]:
         """Transactions in a block up to `irreversible` that were not yet checked against that block, block by block."""
@@ -84,7 +92,7 @@ class Following(Book):
         )
         return [transaction_of(row) for row in rows]
 
-    async def settle(self, held: Sequence[tuple[Transaction, Sequence[str | None]]]) -> None:
+    async def settle(self, held: Sequence[tuple[Transaction, Results]]) -> None:
         """The irreversible block holds these transactions, each with its results: they are final."""
         now = self._now()
         await self._move(lambda connection: make_final(connection, held, now))
@@ -145,8 +153,6 @@ class Following(Book):
         await self._move(step)
 
 
-Results = Sequence[str | None]  #: of a transaction's operations: the ids of what they made
-
 FINISH = f"""
     UPDATE jobs SET irreversible = 1, account_id = final.account_id
     FROM {as_rows(("txn", "job", "account_id"))} AS final
@@ -183,16 +189,9 @@ def _queue_again(connection: Connection, jobs: Sequence[int], now: int) -> list[
     return [row["id"] for row in rows]
 
 
-_NAMES = ("name", "account_id", "block_num")
-NAME = f"""
-    INSERT INTO names ({", ".join(_NAMES)}) SELECT * FROM {as_rows(_NAMES)} WHERE TRUE ON CONFLICT (name) DO NOTHING
-"""
-
-
 def include_all(connection: Connection, block: BlockEffects, now: int) -> list[int]:
     """Note what `block` holds; the numbers of the jobs that it concerns."""
-    names = ((name, account_id, block.number) for name, account_id in block.accounts)
-    connection.execute(NAME, (as_list(names),))
+    put_accounts(connection, block.accounts, block.number)
     ours = transactions_where(connection, "signature IN (SELECT value FROM json_each(?))", (as_list(block.results),))
     _include(connection, [transaction for transaction in ours if transaction.fate is not Fate.IRREVERSIBLE], block, now)
     return jobs_of(ours)

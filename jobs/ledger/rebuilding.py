@@ -33,9 +33,7 @@ class Rebuilding(Book):
                 moved += _take_over(connection, each, jobs, now) if jobs else []
             return served, moved
 
-        served, moved = await self._database.run(step)
-        self.changes.publish(moved)
-        return served
+        return await self._move_and(step)
 
     def _jobs_served(self, connection: Connection, found: Found, now: int) -> dict[int, int]:
         """The jobs that `found` serves, each with the fee of its operation; those that are missing are made."""

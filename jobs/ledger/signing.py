@@ -76,9 +76,7 @@ class Signing(Book):
             recorded = record(connection, _ready(connection, drafts), now)
             return recorded, settle_states(connection, jobs_of(recorded), now)
 
-        recorded, moved = await self._database.run(step)
-        self.changes.publish(moved)
-        return recorded
+        return await self._move_and(step)
 
     async def live(self) -> list[Transaction]:
         """Signed transactions that are in no block and may yet come into one, oldest first."""

@@ -99,8 +99,7 @@ class Steering(Book):
                 self._write_down(connection, by, what, job_id, reason)
             return list(job_ids)
 
-        await self._move(step)
-        return list(job_ids)
+        return await self._move(step)
 
     def _write_down(self, connection: Connection, who: str, what: str, target: str, why: str) -> None:
         connection.execute(
