@@ -8,6 +8,7 @@ at in every turn, but of its guests (whatever Tornado serves) only a few. The ke
 """
 
 import asyncio
+import contextlib
 import select
 import selectors
 from collections import ChainMap
@@ -67,7 +68,8 @@ class DoorSelector(selectors.EpollSelector):
         self._expected.discard(fileobj)
         if fileobj not in self._guests:
             return super().unregister(fileobj)
-        self._door.unregister(fileobj)
+        with contextlib.suppress(OSError):  # it was closed before
+            self._door.unregister(fileobj)
         return self._guests.pop(fileobj)
 
     def get_key(self, fileobj: Any) -> selectors.SelectorKey:

@@ -79,6 +79,17 @@ def test_file_is_no_guest_because_one_had_its_number(selector: DoorSelector, end
     assert len(selector.select(0)) == len(ends)
 
 
+def test_guest_that_was_closed_can_be_sent_away(selector: DoorSelector) -> None:
+    """As with the library's selectors: who closes a file first leaves nothing behind."""
+    near, far = socket.socketpair()
+    with far:
+        admit(selector, [near])
+        guest = near.fileno()
+        near.close()
+        assert selector.unregister(guest).fd == guest
+        assert guest not in selector.get_map()
+
+
 def test_select_waits_for_guests_too(selector: DoorSelector, ends: list[socket.socket]) -> None:
     """Without an event it returns when the time is over, with one at once: an idle program sleeps."""
     ends[0].recv(1)
