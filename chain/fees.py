@@ -1,4 +1,4 @@
-"""What operations cost (chain source, fee_schedule.cpp and account.cpp)."""
+"""What operations cost (chain source, fee_schedule.cpp, account.cpp and assert.cpp)."""
 
 from dataclasses import dataclass
 
@@ -38,3 +38,15 @@ class TransferFee:
     def required(self, memo_size: int = 0) -> int:
         """Satoshi for a transfer; only a memo, `memo_size` bytes, is paid by its size."""
         return (self.fee + _data_fee(memo_size, self.price_per_kbyte)) * self.scale // SCALE
+
+
+@dataclass(frozen=True, slots=True)
+class AssertFee:
+    """The fee parameter of assert, satoshi of the core asset."""
+
+    fee: int
+    scale: int = SCALE
+
+    def required(self, predicates: int = 1) -> int:
+        """Satoshi for an assertion of so many predicates; its size costs nothing."""
+        return self.fee * predicates * self.scale // SCALE

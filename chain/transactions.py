@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from chain.keys import PrivateKey
-from chain.packing import ACCOUNT_CREATE, TRANSFER, Operation, pack_operation, varint
+from chain.packing import ACCOUNT_CREATE, ACCOUNT_NAME_EQ_LIT, ASSERT, TRANSFER, Operation, pack_operation, varint
 
 CORE_ASSET = "1.3.0"
 PROXY_TO_SELF = "1.2.5"  #: what an account votes through that names no proxy (config.hpp)
@@ -92,6 +92,24 @@ def transfer(*, sender: str, receiver: str, amount: int, fee: int = 0) -> Operat
     return [
         TRANSFER,
         {"fee": _asset(fee), "from": sender, "to": receiver, "amount": _asset(amount), "extensions": []},
+    ]
+
+
+def assert_account_name(*, payer: str, account_id: str, name: str, fee: int = 0) -> Operation:
+    """The operation that voids its transaction unless the account `account_id` has the name `name`.
+
+    `fee` in satoshi, paid by `payer`. An account that the same transaction registers can't be named: its id is
+    known once it is in a block.
+    """
+    return [
+        ASSERT,
+        {
+            "fee": _asset(fee),
+            "fee_paying_account": payer,
+            "predicates": [[ACCOUNT_NAME_EQ_LIT, {"account_id": account_id, "name": name}]],
+            "required_auths": [],
+            "extensions": [],
+        },
     ]
 
 

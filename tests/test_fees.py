@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from chain.fees import AccountCreateFee, TransferFee
+from chain.fees import AccountCreateFee, AssertFee, TransferFee
 from chain.packing import Operation
 from chain.transactions import operation_size
 from tests.support import data
@@ -64,6 +64,12 @@ def test_scale_counts_ten_thousandths_of_the_whole() -> None:
     assert AccountCreateFee(1000, 9000, 1024, scale=5_000).required("a1", 100) == 550
     assert AccountCreateFee(1000, 9000, 1024, scale=5_000).required("alice", 100) == 4_550
     assert TransferFee(1000, 1024, scale=20_000).required(100) == 2_200
+
+
+def test_assertion_costs_its_fee_for_each_predicate() -> None:
+    assert AssertFee(100_000).required() == 100_000
+    assert AssertFee(100_000).required(3) == 300_000
+    assert AssertFee(3, scale=5_000).required(3) == 4
 
 
 def test_fractions_of_a_satoshi_are_dropped() -> None:

@@ -3,9 +3,11 @@
 import copy
 import hashlib
 import json
+from collections.abc import Iterator
 from itertools import permutations
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from peerplaysbase.operations import Operation as PackedOperation
@@ -15,6 +17,7 @@ from chain.packing import Operation, pack_operation
 from chain.transactions import (
     Reference,
     account_create,
+    assert_account_name,
     digest_of,
     format_time,
     operation_size,
@@ -87,6 +90,93 @@ def test_what_has_another_form_is_packed_by_the_package() -> None:
     voting = [number, {**body, "options": {**body["options"], "votes": ["0:1"]}}]
     assert pack_operation(voting, "PPY") == bytes(PackedOperation([5, copy.deepcopy({**voting[1], "prefix": "PPY"})]))
     assert len(pack_operation(voting, "PPY")) > len(pack_operation([number, body], "PPY"))
+
+
+# Assertions
+
+
+def test_assertion_has_one_predicate_and_no_further_authorities() -> None:
+    assert assert_account_name(payer="1.2.20", account_id="1.2.300", name="alice-1", fee=7) == [
+        36,
+        {
+            "fee": {"amount": 7, "asset_id": "1.3.0"},
+            "fee_paying_account": "1.2.20",
+            "predicates": [[0, {"account_id": "1.2.300", "name": "alice-1"}]],
+            "required_auths": [],
+            "extensions": [],
+        },
+    ]
+
+
+def test_assertion_is_packed_as_the_chain_source_says() -> None:
+    packed = bytes.fromhex(
+        "24"  # 36
+        "a086010000000000"  # 100,000 satoshi
+        "00"  # of 1.3.0
+        "14"  # paid by 1.2.20
+        "02"  # predicates
+        "00 ac02 07 616c6963652d31"  # 1.2.300 is alice-1
+        "00 10 05 622e632d64"  # 1.2.16 is b.c-d
+        "00"  # required authorities
+        "00"  # extensions
+    )
+    number, body = assert_account_name(payer="1.2.20", account_id="1.2.300", name="alice-1", fee=100_000)
+    two = [number, {**body, "predicates": [*body["predicates"], [0, {"account_id": "1.2.16", "name": "b.c-d"}]]}]
+    assert pack_operation(two, "PPY") == packed
+
+
+#: Any text: the chain holds no asserted name to the grammar.
+predicates = st.lists(st.tuples(ids, st.text(max_size=200)), min_size=1, max_size=4)
+
+
+@given(ids, predicates, fees)
+def test_packed_assertion_can_be_read_again(payer: str, named: list[tuple[str, str]], fee: int) -> None:
+    operations = [assert_account_name(payer=payer, account_id=account, name=name, fee=fee) for account, name in named]
+    body = {**operations[0][1], "predicates": [operation[1]["predicates"][0] for operation in operations]}
+    assert read_assertion(iter(pack_operation([36, body], "PPY"))) == (fee, payer, named)
+
+
+def read_assertion(packed: Iterator[int]) -> tuple[int, str, list[tuple[str, str]]]:
+    """Fee, payer and predicates, read byte by byte; nothing follows them."""
+    assert read_varint(packed) == 36
+    fee = int.from_bytes(take(packed, 8), "little", signed=True)
+    assert read_varint(packed) == 0
+    payer = f"1.2.{read_varint(packed)}"
+    named = [read_account_name(packed) for _ in range(read_varint(packed))]
+    assert [read_varint(packed), read_varint(packed), *packed] == [0, 0]
+    return fee, payer, named
+
+
+def read_account_name(packed: Iterator[int]) -> tuple[str, str]:
+    assert read_varint(packed) == 0
+    account_id = f"1.2.{read_varint(packed)}"
+    return account_id, take(packed, read_varint(packed)).decode()
+
+
+def read_varint(packed: Iterator[int]) -> int:
+    group = next(packed)
+    return group if group < 0x80 else (group & 0x7F) | read_varint(packed) << 7
+
+
+def take(packed: Iterator[int], size: int) -> bytes:
+    return bytes(next(packed) for _ in range(size))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"predicates": [[1, {"asset_id": "1.3.0", "symbol": "PPY"}]]},
+        {"required_auths": ["1.2.5"]},
+        {"extensions": [[0, {}]]},
+    ],
+)
+def test_assertion_of_another_form_is_not_packed(changes: dict[str, Any]) -> None:
+    number, body = assert_account_name(payer="1.2.20", account_id="1.2.300", name="alice-1")
+    with pytest.raises(NotImplementedError):
+        pack_operation([number, {**body, **changes}], "PPY")
+
+
+# Transactions
 
 
 def test_reference_is_the_nodes() -> None:
