@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from chain.node import Node
-from chain.packing import ACCOUNT_CREATE
+from chain.packing import ACCOUNT_CREATE, TRANSFER
 
 
 @dataclass
@@ -34,7 +34,7 @@ async def read_books(node: Node) -> Books:
                 if kind == ACCOUNT_CREATE:
                     books.registered[body["name"]] += 1
                     books.ids[body["name"]] = str(result)
-                else:
+                elif kind == TRANSFER:
                     books.paid[body["to"]] += 1
                     books.amounts[body["to"]] += int(body["amount"]["amount"])
                     books.spent += int(body["amount"]["amount"])

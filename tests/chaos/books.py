@@ -11,7 +11,7 @@ from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
 
-ACCOUNT_CREATE, TRANSFER = 5, 0  #: numbers of the operations (operations.hpp)
+ACCOUNT_CREATE, TRANSFER, ASSERT = 5, 0, 36  #: numbers of the operations (operations.hpp)
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,7 @@ class ChainBook:
 
     registrations: list[Registration] = field(default_factory=list)
     payments: list[Payment] = field(default_factory=list)
+    assertion_fees: int = 0  #: satoshi
     blocks: dict[str, int] = field(default_factory=dict)  #: number of the block, by signature of a transaction
     balance: int = 0  #: satoshi
 
@@ -48,7 +49,8 @@ class ChainBook:
     def spent(self) -> int:
         """Fees and payments together, satoshi."""
         registrations = sum(registration.fee for registration in self.registrations)
-        return registrations + sum(payment.fee + payment.amount for payment in self.payments)
+        payments = sum(payment.fee + payment.amount for payment in self.payments)
+        return registrations + payments + self.assertion_fees
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,8 @@ def _enter(book: ChainBook, transaction: dict[str, Any], block: int, registrar_i
             book.registrations.append(Registration(body["name"], result, _keys(body), fee, signature))
         elif kind == TRANSFER and body["from"] == registrar_id:
             book.payments.append(Payment(body["to"], int(body["amount"]["amount"]), fee, signature))
+        elif kind == ASSERT and body["fee_paying_account"] == registrar_id:
+            book.assertion_fees += fee
         else:
             continue
         book.blocks[signature] = block
