@@ -8,7 +8,7 @@ from typing import Any
 from chain.devchain import errors
 from chain.devchain.blocks import Applied, Chain
 from chain.devchain.hub import Hub, Listener
-from chain.devchain.operations import AccountCreate, Operation
+from chain.devchain.operations import AccountCreate, Operation, Transfer
 
 NUMBERS = {"login": 1, "network_broadcast": 3, "database": 4, "history": 5}
 FIRST_API = 0  #: the database, without asking for it
@@ -98,7 +98,10 @@ def _number_of(entry_id: str) -> int:
 
 def _concerned(operation: Operation, result: list[Any]) -> tuple[Any, ...]:
     body = operation.body
-    return (body.registrar, result[1]) if isinstance(body, AccountCreate) else (body.sender, body.receiver)
+    if isinstance(body, AccountCreate):
+        return (body.registrar, result[1])
+    # Who an assertion is about is not concerned (impacted.cpp).
+    return (body.sender, body.receiver) if isinstance(body, Transfer) else (body.payer,)
 
 
 def _entry(number: int, applied: Applied, place: int, block: int, position: int) -> dict[str, Any]:

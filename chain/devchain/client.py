@@ -17,8 +17,8 @@ from chain.devchain.control import Control
 from chain.devchain.database import Database
 from chain.devchain.errors import Frame, NodeError
 from chain.devchain.faults import HUGE, Do, Fault, Faults
+from chain.devchain.fields import wire_number
 from chain.devchain.hub import Hub
-from chain.devchain.operations import wire_number
 
 CONTROL = "devchain"  #: the name of the API that steers; it never fails on demand
 

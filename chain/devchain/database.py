@@ -7,8 +7,9 @@ from msgspec import Meta
 
 from chain.devchain import errors, objects
 from chain.devchain.blocks import Block, Chain
+from chain.devchain.fields import AssetId, wire_number
 from chain.devchain.hub import Hub, Listener
-from chain.devchain.operations import AssetId, read_to_price, wire_number
+from chain.devchain.operations import read_to_price
 from chain.devchain.transaction import pack_signatures, read_transaction
 from chain.transactions import CORE_ASSET, format_time
 

@@ -1,21 +1,27 @@
 """What an operation must fulfil in the state that it meets, and what it changes there.
 
-Chain source: evaluator.hpp, account_evaluator.cpp, transfer_evaluator.cpp, db_balance.cpp.
+Chain source: evaluator.hpp, account_evaluator.cpp, transfer_evaluator.cpp, assert_evaluator.cpp, db_balance.cpp.
 """
 
 from typing import Any
 
 from chain.devchain import errors
+from chain.devchain.assertions import AccountNamePredicate, Assert, AssetSymbolPredicate, Predicate
 from chain.devchain.errors import Frame, NodeError
-from chain.devchain.operations import AccountCreate, Amount, Authority, Operation, Transfer
+from chain.devchain.fields import Amount
+from chain.devchain.operations import AccountCreate, Authority, Body, Operation, Transfer
 from chain.devchain.settings import ChainParameters, DevChainSettings
 from chain.devchain.state import FOREVER, State, new_account
-from chain.fees import AccountCreateFee, TransferFee
+from chain.fees import AccountCreateFee, AssertFee, TransferFee
 from chain.transactions import CORE_ASSET, format_time
 
 Result = list[Any]  #: [variant, value]: [0, {}] nothing, [1, "1.2.x"] an object's id
 
-_FILES = {AccountCreate: "account_evaluator.cpp", Transfer: "transfer_evaluator.cpp"}
+_FILES = {
+    AccountCreate: "account_evaluator.cpp",
+    Transfer: "transfer_evaluator.cpp",
+    Assert: "assert_evaluator.cpp",
+}
 
 
 class Evaluator:
@@ -47,6 +53,8 @@ class Evaluator:
         if isinstance(body, Transfer):
             price = parameters.transfer_price_per_kbyte
             return TransferFee(parameters.transfer_fee, price, parameters.fee_scale).required(operation.paid_size)
+        if isinstance(body, Assert):
+            return AssertFee(parameters.assert_fee, parameters.fee_scale).required(len(body.predicates))
         basic_fee = self._state.numbers["basic_fee"]
         premium_fee, price = parameters.premium_fee, parameters.price_per_kbyte
         schedule = AccountCreateFee(basic_fee, premium_fee, price, parameters.fee_scale)
@@ -65,9 +73,10 @@ class Evaluator:
         try:
             if isinstance(body, AccountCreate):
                 return self._create_account(body, operation.shown[1], now)
-            return self._transfer(body)
+            return self._assert(body) if isinstance(body, Assert) else self._transfer(body)
         except NodeError as error:
-            raise error.through(Frame("do_evaluate", _FILES[type(body)], "", {"op": operation.shown[1]})) from None
+            variable = "o" if isinstance(body, Assert) else "op"  # as the evaluator's source names it
+            raise error.through(Frame("do_evaluate", _FILES[type(body)], "", {variable: operation.shown[1]})) from None
 
     def _create_account(self, body: AccountCreate, shown: dict[str, Any], now: int) -> Result:
         """Register an account, and count it: the fee steps up after every so many."""
@@ -126,6 +135,24 @@ class Evaluator:
         self._state.pay(body.receiver, amount)
         return [0, {}]
 
+    def _assert(self, body: Assert) -> Result:
+        for number, predicate in body.read_predicates():
+            if number >= self.parameters.max_predicate_opcode:
+                raise _refused("unsigned(p.which()) < max_predicate_opcode: ", body)
+            self._check_predicate(predicate)
+        return [0, {}]
+
+    def _check_predicate(self, predicate: Predicate) -> None:
+        """Raises NodeError unless the predicate is true. Parameters allow none on block ids."""
+        if isinstance(predicate, AccountNamePredicate):
+            if self._account(predicate.account_id)["name"] != predicate.name:
+                raise _untrue("p.account_id(db).name == p.name: ")
+        elif isinstance(predicate, AssetSymbolPredicate):
+            if predicate.asset_id != CORE_ASSET:
+                raise errors.unknown_object(predicate.asset_id)
+            if predicate.symbol != self._symbol:
+                raise _untrue("p.asset_id(db).symbol == p.symbol: ")
+
     def _adjust_balance(self, account_id: str, delta: int) -> None:
         """Pay `delta`, satoshi, which is not above zero."""
         balance = self._state.balances.get(account_id)
@@ -166,8 +193,12 @@ def _core_amount(amount: Amount) -> int:
     return amount.amount
 
 
-def _refused(text: str, body: AccountCreate) -> NodeError:
+def _refused(text: str, body: Body) -> NodeError:
     return errors.assertion(text, "do_evaluate", _FILES[type(body)])
+
+
+def _untrue(text: str) -> NodeError:
+    return errors.assertion(text, "operator()", _FILES[Assert])
 
 
 def _insufficient_for_transfer(data: dict[str, str]) -> NodeError:

@@ -3,10 +3,10 @@
 from typing import Any
 
 from chain.devchain.blocks import Chain
-from chain.devchain.operations import wire_number
+from chain.devchain.fields import wire_number
 from chain.devchain.settings import ChainParameters, DevChainSettings
 from chain.devchain.state import NETWORK_PERCENT, NEVER, REFERRER_PERCENT, State
-from chain.packing import ACCOUNT_CREATE, TRANSFER
+from chain.packing import ACCOUNT_CREATE, ASSERT, TRANSFER
 from chain.transactions import CORE_ASSET, format_time
 
 WITNESS = "1.6.1"  #: makes every block
@@ -79,6 +79,7 @@ def global_properties(chain: Chain) -> Object:
         "maximum_time_until_expiration": parameters.maximum_time_until_expiration,
         "maximum_authority_membership": parameters.maximum_authority_membership,
         "max_authority_depth": parameters.max_authority_depth,
+        "max_predicate_opcode": parameters.max_predicate_opcode,
         "network_percent_of_fee": NETWORK_PERCENT,
         "lifetime_referrer_percent_of_fee": REFERRER_PERCENT,
         "accounts_per_fee_scale": parameters.accounts_per_fee_scale,
@@ -220,4 +221,5 @@ def _fees(chain: Chain) -> list[list[Any]]:
         "premium_fee": wire_number(parameters.premium_fee),
         "price_per_kbyte": parameters.price_per_kbyte,
     }
-    return [[TRANSFER, transfer], [ACCOUNT_CREATE, account_create]]
+    assertion = {"fee": wire_number(parameters.assert_fee)}
+    return [[TRANSFER, transfer], [ACCOUNT_CREATE, account_create], [ASSERT, assertion]]

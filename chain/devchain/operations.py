@@ -10,25 +10,13 @@ from peerplaysbase.objects import Memo as PackedMemo
 from peerplaysbase.operations import Operation as PackedOperation
 
 from chain.devchain import errors
+from chain.devchain.assertions import Assert
+from chain.devchain.fields import AccountId, Amount, Uint16, Uint32, instance_of, wire_number
 from chain.keys import InvalidKeyError, format_public_key, key_prefix, parse_public_key
 from chain.names import name_problem
-from chain.packing import ACCOUNT_CREATE, TRANSFER, pack_operation
+from chain.packing import ACCOUNT_CREATE, ASSERT, TRANSFER, pack_operation
 
-WIRE_MOST = 0xFFFFFFFF  #: a node writes larger numbers as text
 HUNDRED_PERCENT = 10_000
-
-AccountId = Annotated[str, Meta(pattern=r"^1\.2\.\d{1,15}$")]
-AssetId = Annotated[str, Meta(pattern=r"^1\.3\.\d{1,15}$")]
-Uint16 = Annotated[int, Meta(ge=0, le=0xFFFF)]
-Uint32 = Annotated[int, Meta(ge=0, le=0xFFFFFFFF)]
-Int64 = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
-
-
-class Amount(Struct, frozen=True):
-    """So much of an asset, in its smallest unit."""
-
-    amount: Int64
-    asset_id: AssetId
 
 
 class Authority(Struct, frozen=True):
@@ -102,9 +90,9 @@ class Transfer(Struct, frozen=True, rename={"sender": "from", "receiver": "to"})
         return self.sender
 
 
-Body = AccountCreate | Transfer
+Body = AccountCreate | Transfer | Assert
 
-_BODIES: dict[int, type[Body]] = {TRANSFER: Transfer, ACCOUNT_CREATE: AccountCreate}
+_BODIES: dict[int, type[Body]] = {TRANSFER: Transfer, ACCOUNT_CREATE: AccountCreate, ASSERT: Assert}
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +101,8 @@ class Operation:
 
     body: Body
     shown: list[Any]  #: [number, {…}] as the chain writes it
-    paid_size: int  #: bytes that the fee per kilobyte counts: all of a registration, only the memo of a transfer
+    #: Bytes that the fee per kilobyte counts: all of a registration, only the memo of a transfer, none of an assertion.
+    paid_size: int
 
 
 def read_operation(raw: Any, prefix: str) -> tuple[Operation, bytes]:
@@ -132,6 +121,8 @@ def read_to_price(raw: Any, prefix: str) -> Operation:
 
 def _read(raw: Any, prefix: str, pack: Callable[[list[Any], str], bytes]) -> tuple[Operation, bytes]:
     number, body = _read_body(raw)
+    if isinstance(body, Assert):
+        return restore_operation([number, body.to_json()], 0), bytes(body)
     shown = _shown_account_create(body, prefix) if isinstance(body, AccountCreate) else _shown_transfer(body, prefix)
     # The package puts the keys of an authority into the chain's order, in place.
     packed = pack([number, shown], prefix)
@@ -146,18 +137,16 @@ def restore_operation(shown: list[Any], paid_size: int) -> Operation:
 
 
 def validate(body: Body) -> None:
-    """What the chain checks before it looks at its state. Raises NodeError, which names no operation."""
+    """What the chain checks before it looks at its state. Raises NodeError, which names no operation.
+
+    Of an assertion that is the fee only: the chain ignores the results of the predicates' own checks (assert.cpp).
+    """
     _require(body.fee.amount >= 0, "fee.amount >= 0: ")
     if isinstance(body, AccountCreate):
         _validate_account_create(body)
-        return
-    _require(body.sender != body.receiver, "from != to: ", file="transfer.cpp")
-    _require(body.amount.amount > 0, "amount.amount > 0: ", file="transfer.cpp")
-
-
-def wire_number(number: int) -> int | str:
-    """`number` as a node writes it."""
-    return number if abs(number) <= WIRE_MOST else str(number)
+    elif isinstance(body, Transfer):
+        _require(body.sender != body.receiver, "from != to: ", file="transfer.cpp")
+        _require(body.amount.amount > 0, "amount.amount > 0: ", file="transfer.cpp")
 
 
 def _read_body(raw: Any) -> tuple[int, Body]:
@@ -191,7 +180,7 @@ def _require(fulfilled: bool, text: str, file: str = "account.cpp") -> None:
 
 def _shown_account_create(body: AccountCreate, prefix: str) -> dict[str, Any]:
     return {
-        "fee": _shown_amount(body.fee),
+        "fee": body.fee.to_json(),
         "registrar": body.registrar,
         "referrer": body.referrer,
         "referrer_percent": body.referrer_percent,
@@ -212,10 +201,10 @@ def _shown_account_create(body: AccountCreate, prefix: str) -> dict[str, Any]:
 
 def _shown_transfer(body: Transfer, prefix: str) -> dict[str, Any]:
     shown: dict[str, Any] = {
-        "fee": _shown_amount(body.fee),
+        "fee": body.fee.to_json(),
         "from": body.sender,
         "to": body.receiver,
-        "amount": _shown_amount(body.amount),
+        "amount": body.amount.to_json(),
     }
     if body.memo is not None:
         shown["memo"] = {
@@ -230,17 +219,13 @@ def _shown_transfer(body: Transfer, prefix: str) -> dict[str, Any]:
 def _shown_authority(auth: Authority, prefix: str) -> dict[str, Any]:
     """As the chain holds it: accounts in the order of their numbers, whatever order they came in (flat_map)."""
     keys = {_own_key(key, prefix): weight for key, weight in auth.key_auths}
-    accounts = sorted(dict(auth.account_auths).items(), key=lambda entry: int(entry[0].rpartition(".")[2]))
+    accounts = sorted(dict(auth.account_auths).items(), key=lambda entry: instance_of(entry[0]))
     return {
         "weight_threshold": auth.weight_threshold,
         "account_auths": [list(entry) for entry in accounts],
         "key_auths": [list(entry) for entry in keys.items()],
         "address_auths": auth.address_auths,
     }
-
-
-def _shown_amount(amount: Amount) -> dict[str, Any]:
-    return {"amount": wire_number(amount.amount), "asset_id": amount.asset_id}
 
 
 def _own_key(text: str, prefix: str) -> str:

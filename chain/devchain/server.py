@@ -17,7 +17,7 @@ from chain.devchain.faults import Faults
 from chain.devchain.hub import Hub
 from chain.devchain.interventions import INTERVENTIONS
 from chain.devchain.journal import Journal, JournalError
-from chain.devchain.settings import DevChainSettings
+from chain.devchain.settings import ChainParameters, DevChainSettings
 
 FRAME_MOST = 32_000_000  #: bytes; a node drops connections that send more (measured)
 CLOSE_WITHIN = 1.0  #: seconds that a client has to say goodbye
@@ -144,7 +144,7 @@ class DevChain:
             self._record({"chain_id": chain.chain_id, "time": chain.head_time, **self._beginning()})
             return chain
         first = entries[0]
-        if any(first.get(key) != value for key, value in self._beginning().items()):
+        if _beginning_of(first) != self._beginning():
             text = "holds a dev chain that began with other settings: use those again, or another file"
             raise JournalError(f"{self._settings.data} {text}")
         chain = Chain(self._settings, clock=self._clock, chain_id=first["chain_id"], start=first["time"])
@@ -157,6 +157,14 @@ class DevChain:
 
     def _beginning(self) -> dict[str, Any]:
         return {"genesis": self._settings.genesis, "parameters": asdict(self._settings.parameters)}
+
+
+def _beginning_of(first: dict[str, Any]) -> dict[str, Any]:
+    """What the first line of the journal says; parameters that came after it was written had their defaults."""
+    parameters = first.get("parameters")
+    if isinstance(parameters, dict):
+        parameters = {**asdict(ChainParameters()), **parameters}
+    return {"genesis": first.get("genesis"), "parameters": parameters}
 
 
 def _replay(chain: Chain, entry: dict[str, Any]) -> None:

@@ -12,6 +12,8 @@ from chain.names import name_problem
 REFERRER = "referrer"  #: the second lifetime member
 PLAIN_ACCOUNT = "plain-account1"  #: no member
 
+MAX_PREDICATE_OPCODE = 2  #: account names and asset symbols can be asserted, block ids (number 2) can't
+
 #: The chain's own accounts, in the order of their ids (db_init.cpp).
 SPECIAL = (
     "committee-account", "witness-account", "relaxed-committee-account", "null-account", "temp-account",
@@ -33,6 +35,7 @@ class ChainParameters:
     price_per_kbyte: int = 100_000
     transfer_fee: int = 2_000_000
     transfer_price_per_kbyte: int = 1_000_000
+    assert_fee: int = 100_000  #: for each predicate
     fee_scale: int = 10_000
     accounts_per_fee_scale: int = 1000
     account_fee_scale_bitshifts: int = 0
@@ -43,11 +46,15 @@ class ChainParameters:
     maintenance_interval: int = 86_400
     maximum_authority_membership: int = 10  #: keys and accounts in one authority
     max_authority_depth: int = 2  #: accounts that may stand for accounts that stand for …
+    max_predicate_opcode: int = 1  #: predicates of this number and above are refused
 
     def __post_init__(self) -> None:
         """Raises ValueError for what would stop the chain."""
         if self.accounts_per_fee_scale < 1 or self.maintenance_interval < 1:
             raise ValueError("accounts_per_fee_scale and maintenance_interval must be at least 1")
+        if not 0 <= self.max_predicate_opcode <= MAX_PREDICATE_OPCODE:
+            text = f"max_predicate_opcode must be 0 to {MAX_PREDICATE_OPCODE}: block ids can't be asserted here"
+            raise ValueError(text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ import msgspec
 from msgspec import Meta, Struct
 
 from chain.devchain import errors
-from chain.devchain.operations import Operation, Uint16, Uint32, read_operation, restore_operation, validate
+from chain.devchain.fields import Uint16, Uint32
+from chain.devchain.operations import Operation, read_operation, restore_operation, validate
 from chain.transactions import format_time, parse_time, transaction_id
 
 
