@@ -7,9 +7,9 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 
 from chain.errors import BadReply
-from chain.fees import AccountCreateFee, TransferFee
+from chain.fees import AccountCreateFee, AssertFee, TransferFee
 from chain.link import Call
-from chain.packing import ACCOUNT_CREATE, TRANSFER, Operation
+from chain.packing import ACCOUNT_CREATE, ASSERT, TRANSFER, Operation
 from chain.transactions import CORE_ASSET, parse_time
 
 LIFETIME = 2**32 - 1  #: when a membership for life ends: the last second that the chain counts (account_object.hpp)
@@ -51,6 +51,18 @@ class Parameters:
     account_fee_scale_bitshifts: int
     account_create: AccountCreateFee
     transfer: TransferFee
+    assertion: AssertFee | None  #: None where the chain has no such operation
+    max_predicate_opcode: int | None  #: only predicates below it are allowed; None where the chain does not say
+
+
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """Who may act for an account: weights that reach the threshold together."""
+
+    threshold: int
+    keys: tuple[tuple[str, int], ...]  #: public keys and their weights
+    accounts: tuple[tuple[str, int], ...]  #: account ids and their weights
+    addresses: int  #: how many addresses have a weight too; the faucet gives none
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +71,9 @@ class Account:
 
     id: str
     name: str
-    owner_keys: tuple[str, ...]
-    active_keys: tuple[str, ...]
+    owner: Authority
+    active: Authority
+    memo_key: str
     signing_keys: frozenset[str]  #: each of which alone satisfies the active authority
     member_until: int  #: seconds, chain time
 
@@ -122,6 +135,7 @@ class _ChainParameters(msgspec.Struct):
     maximum_transaction_size: int
     accounts_per_fee_scale: int
     account_fee_scale_bitshifts: int
+    max_predicate_opcode: int | None = None
 
 
 class _Global(msgspec.Struct):
@@ -130,7 +144,13 @@ class _Global(msgspec.Struct):
 
 class _Authority(msgspec.Struct):
     weight_threshold: int
+    account_auths: list[tuple[str, int]]
     key_auths: list[tuple[str, int]]
+    address_auths: list[tuple[str, int]]
+
+
+class _Options(msgspec.Struct):
+    memo_key: str
 
 
 class _Account(msgspec.Struct):
@@ -138,6 +158,7 @@ class _Account(msgspec.Struct):
     name: str
     owner: _Authority
     active: _Authority
+    options: _Options
     membership_expiration_date: str
 
 
@@ -206,6 +227,8 @@ class Node:
             account_fee_scale_bitshifts=found.account_fee_scale_bitshifts,
             account_create=_convert({**fees.get(ACCOUNT_CREATE, {}), **scale}, AccountCreateFee),
             transfer=_convert({**fees.get(TRANSFER, {}), **scale}, TransferFee),
+            assertion=_convert({**fees[ASSERT], **scale}, AssertFee) if ASSERT in fees else None,
+            max_predicate_opcode=found.max_predicate_opcode,
         )
 
     async def accounts(self, names: Sequence[str]) -> list[Account | None]:
@@ -272,12 +295,22 @@ def _account(found: _Account) -> Account:
     return Account(
         id=found.id,
         name=found.name,
-        owner_keys=tuple(key for key, _ in found.owner.key_auths),
-        active_keys=tuple(key for key, _ in found.active.key_auths),
+        owner=_authority(found.owner),
+        active=_authority(found.active),
+        memo_key=found.options.memo_key,
         signing_keys=frozenset(
             key for key, weight in found.active.key_auths if weight >= found.active.weight_threshold
         ),
         member_until=_time(found.membership_expiration_date),
+    )
+
+
+def _authority(found: _Authority) -> Authority:
+    return Authority(
+        threshold=found.weight_threshold,
+        keys=tuple(found.key_auths),
+        accounts=tuple(found.account_auths),
+        addresses=len(found.address_auths),
     )
 
 

@@ -48,4 +48,5 @@ def is_ours(signup: Signup, account: Account, settings: Settings) -> bool:
     """Whether `account` has just the owner and active keys that the faucet gives for `signup`."""
     owner = {signup.owner_key, *settings.additional_owner_keys}
     active = {signup.active_key, *settings.additional_active_keys}
-    return owner == set(account.owner_keys) and active == set(account.active_keys)
+    has_owner = owner == {key for key, _ in account.owner.keys}
+    return has_owner and active == {key for key, _ in account.active.keys}

@@ -68,7 +68,7 @@ class Scene:
         assert await self.chain.node.balance(REGISTRAR) == self.balance - books.spent
         for account in await self.chain.node.accounts(list(jobs)):
             assert account is not None
-            assert account.active_keys == (keys_of(account.name)["active_key"],)
+            assert account.active.keys == ((keys_of(account.name)["active_key"], 1),)
 
 
 @contextlib.asynccontextmanager

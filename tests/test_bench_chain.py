@@ -34,7 +34,7 @@ def test_what_is_drained_and_what_the_predecessors_way_makes_is_on_the_chain(tmp
             assert len(books.paid) == COUNT
             (account,) = await chain.node.accounts(["paid-7"])
             assert account is not None
-            assert account.active_keys == (keys_of("paid")["active_key"],)
+            assert account.active.keys == ((keys_of("paid")["active_key"], 1),)
 
     run(scenario(), guard=180)
 

@@ -69,7 +69,7 @@ def test_every_row_has_its_outcome(tmp_path: Path) -> None:
             assert {"Bob invalid_name", "line 4 no_name"} <= set(errors.splitlines())
             found = await chain.node.accounts(["alice-1"])
             assert found[0] is not None
-            assert found[0].owner_keys == (keys_of("alice-1")["owner_key"],)
+            assert found[0].owner.keys == ((keys_of("alice-1")["owner_key"], 1),)
             said = output + errors + file.with_name("people.csv.results.csv").read_text()
             assert not [word for word in ("secret", REGISTRAR_WIF, *keys.values()) if word in said]
 

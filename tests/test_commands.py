@@ -159,7 +159,7 @@ def test_signup_of_a_name_that_is_taken_or_only_tried_out(tmp_path: Path) -> Non
             account = (await chain.node.accounts(["carol-1"]))[0]
             assert account is not None
             assert (code, output.strip()) == (0, account.id)
-            assert account.owner_keys == (keys_of("carol-1")["owner_key"],)
+            assert account.owner.keys == ((keys_of("carol-1")["owner_key"], 1),)
             code, _, errors = await command("signup", *where, "carol-1", "--password", "other")
             assert (code, errors.splitlines()[-1]) == (1, "Account exists")
             code, output, errors = await command("signup", *where, "test-faucet-1", "--password", "secret")

@@ -36,8 +36,8 @@ def test_signup_becomes_an_account_with_its_keys(tmp_path: Path) -> None:
             account = (await chain.node.accounts(["alice-1"]))[0]
             assert account is not None
             assert account.id == job["account_id"]
-            assert account.owner_keys == (keys_of("alice-1")["owner_key"],)
-            assert account.active_keys == (keys_of("alice-1")["active_key"],)
+            assert account.owner.keys == ((keys_of("alice-1")["owner_key"], 1),)
+            assert account.active.keys == ((keys_of("alice-1")["active_key"], 1),)
             block = await chain.node.block(job["block_num"])
             assert block is not None
             assert job["account_id"] in block.transactions[0].results

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from chain.errors import BadReply, Refused
-from chain.fees import AccountCreateFee, TransferFee
-from chain.node import Account, Asset, Head, Node
-from chain.packing import ACCOUNT_CREATE, TRANSFER
+from chain.fees import AccountCreateFee, AssertFee, TransferFee
+from chain.node import Account, Asset, Authority, Head, Node
+from chain.packing import ACCOUNT_CREATE, ASSERT, TRANSFER
 from chain.protocol import Session
 from chain.refusals import Cause
 from chain.transactions import CORE_ASSET, parse_time, transfer
@@ -49,6 +49,7 @@ def recorded_parameters() -> Recording:
         *fees["parameters"][:3],
         [3, {}],
         [ACCOUNT_CREATE, {"basic_fee": 500000, "premium_fee": "200000000", "price_per_kbyte": 100000}],
+        [ASSERT, {"fee": 100000}],
     ]
     return recording
 
@@ -82,6 +83,17 @@ def test_the_parameters_come_with_the_fees_of_what_the_faucet_sends() -> None:
     assert parameters.account_fee_scale_bitshifts == 0
     assert parameters.account_create == AccountCreateFee(500000, 200000000, 100000, 10000)
     assert parameters.transfer == TransferFee(2000000, 1000000, 10000)
+    assert parameters.assertion == AssertFee(100000, 10000)
+    assert parameters.max_predicate_opcode == 1
+
+
+def test_a_chain_need_not_know_assertions() -> None:
+    recording = recorded_parameters()
+    parameters = recording.answer["result"]["parameters"]
+    parameters["current_fees"]["parameters"].pop()
+    del parameters["max_predicate_opcode"]
+    found = run(Node(recording).parameters())
+    assert (found.assertion, found.max_predicate_opcode) == (None, None)
 
 
 @pytest.mark.parametrize("number", [ACCOUNT_CREATE, TRANSFER])
@@ -101,8 +113,9 @@ def test_accounts_are_found_by_name_or_are_none() -> None:
         Account(
             id="1.2.20",
             name="faucet-registrar",
-            owner_keys=(REGISTRAR_KEY,),
-            active_keys=(REGISTRAR_KEY,),
+            owner=Authority(threshold=1, keys=((REGISTRAR_KEY, 1),), accounts=(), addresses=0),
+            active=Authority(threshold=1, keys=((REGISTRAR_KEY, 1),), accounts=(), addresses=0),
+            memo_key=REGISTRAR_KEY,
             signing_keys=frozenset({REGISTRAR_KEY}),
             member_until=2**32 - 1,
         ),
@@ -128,8 +141,25 @@ def test_a_key_signs_alone_only_if_its_weight_reaches_the_threshold() -> None:
     recording.answer["result"][0]["active"] |= {"weight_threshold": "2", "key_auths": [["A", 1], ["B", "2"], ["C", 3]]}
     account = run(Node(recording).accounts(["faucet-registrar", "nobody-1"]))[0]
     assert account is not None
-    assert account.active_keys == ("A", "B", "C")
+    assert account.active.keys == (("A", 1), ("B", 2), ("C", 3))
     assert account.signing_keys == {"B", "C"}
+
+
+def test_an_authority_comes_whole() -> None:
+    recording = recorded("lookup_account_names")
+    recording.answer["result"][0]["owner"] = {
+        "weight_threshold": 3,
+        "account_auths": [["1.2.9", 1], ["1.2.10", "2"]],
+        "key_auths": [["A", 2]],
+        "address_auths": [["PPYaddress", 1]],
+    }
+    recording.answer["result"][0]["options"]["memo_key"] = "M"
+    account = run(Node(recording).accounts(["faucet-registrar", "nobody-1"]))[0]
+    assert account is not None
+    assert account.owner == Authority(
+        threshold=3, keys=(("A", 2),), accounts=(("1.2.9", 1), ("1.2.10", 2)), addresses=1
+    )
+    assert account.memo_key == "M"
 
 
 def test_names_come_in_pages() -> None:
