@@ -8,7 +8,7 @@ from chain.errors import NotSent
 from chain.link import Link
 
 
-async def _any(_: object) -> None:
+async def _any(_call: object, _peer: str) -> None:
     """Take any node: who asks looks at what it is."""
 
 

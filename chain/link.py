@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ipaddress
 import logging
 import math
 import random
@@ -32,6 +33,9 @@ TELL_EVERY = 60.0  #: seconds between two log lines about a node that stays away
 #: A call: API, method and arguments in, the result out. Raises LinkError or Refused.
 Call = Callable[[str, str, list[Any]], Awaitable[Any]]
 
+#: Looks at a node by its call and the text of its IP address. Raises LinkError to have it left.
+Greet = Callable[[Call, str], Awaitable[None]]
+
 
 def backoff(first: float, most: float, jitter: Callable[[], float]) -> Iterator[float]:
     """Delays in seconds, doubling from `first` to `most`, each shortened by up to a half at random.
@@ -57,6 +61,16 @@ def without_credentials(url: str) -> str:
     return f"{'wss' if parts.secure else 'ws'}://{host}:{parts.port}"
 
 
+def ip_address_of(peername: Sequence[Any]) -> str:
+    """The IP address in the name of a socket's other end, without port and zone.
+
+    An IPv4 address that IPv6 carries (RFC 4291, 2.5.5.2) is given as what it is.
+    """
+    address = ipaddress.ip_address(str(peername[0]).partition("%")[0])
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return str(mapped or address)
+
+
 class _Connection:
     """One websocket, and the calls on it."""
 
@@ -73,8 +87,19 @@ class _Connection:
         self._timeout = timeout
         self._on_block = on_block
         self._clock = clock
+        self._left: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.timeouts = 0  # calls in a row without an answer in time
         self.heard_at = clock()
+        self.peer = _peer_of(socket)  # IP address of the node
+
+    def leave(self, reason: str) -> None:
+        """Have the connection end for `reason`."""
+        if not self._left.done():
+            self._left.set_exception(LinkError(reason))
+
+    async def left(self) -> None:
+        """Wait until the connection has to end; why is raised as LinkError."""
+        await self._left
 
     async def read(self) -> None:
         """Take frames until the connection ends; why it ended is raised as LinkError."""
@@ -109,10 +134,18 @@ class _Connection:
         return answer.result()
 
 
+def _peer_of(socket: ClientConnection) -> str:
+    """The IP address of the node. Raises LinkError where the connection is already lost."""
+    peername = socket.transport.get_extra_info("peername")
+    if not peername:
+        raise LinkError("the connection was lost")
+    return ip_address_of(peername)
+
+
 class Link:
     """Keeps a connection to a node that serves, for as long as `run` runs; what fails is left for the next.
 
-    `greet` looks at a node, by the call that it is given, before others may use it, every `recheck` seconds
+    `greet` looks at a node, by its call and its IP address, before others may use it, every `recheck` seconds
     from then on, and when nothing was heard for `silence` seconds; it raises LinkError to have the node left.
     `on_block` is called at each new block, and every `poll` seconds without one, in case a notice was missed.
     `timeout` is what opening a connection may take, and each call, in seconds.
@@ -122,7 +155,7 @@ class Link:
         self,
         urls: Sequence[str],
         *,
-        greet: Callable[[Call], Awaitable[None]],
+        greet: Greet,
         on_block: Callable[[], None],
         timeout: float = 10.0,
         poll: float = 3.0,
@@ -149,7 +182,9 @@ class Link:
         self._used_since = math.inf  # clock time of the last use; infinite while a node has yet to be greeted
         self._last_url: str | None = None  # of the last node in use, to tell a failover
         self._told_at: dict[str, float] = {}  # when the log last said that a node stays away
+        self.urls = tuple(self._shown.values())  #: all nodes, in the order of their use, without credentials
         self.url: str | None = None  #: the node in use, without credentials
+        self.peer: str | None = None  #: IP address of the node in use
         self.epoch = 0  #: how many connections there were: one more, and what was sent before is unknown
         self.failovers = 0  #: how often another node took over
         self.trouble: str | None = "no node was reached yet"  #: why there is no connection, for people
@@ -173,6 +208,16 @@ class Link:
             raise NotSent(f"not connected: {self.trouble}")
         return await self._connection.call(api, method, arguments)
 
+    def leave(self, reason: str) -> None:
+        """Leave the node in use for the next one now; `trouble` says the reason. Nothing happens without one.
+
+        Calls that wait for its answers raise OutcomeUnknown. A single node is connected to again.
+        """
+        if self._connection is not None and self.url is not None:
+            self._connection.leave(reason)
+            self.trouble = _trouble(self.url, reason)
+            self._exit()
+
     async def run(self) -> None:
         """Connect, stay connected, reconnect; until cancelled."""
         delays = self._delays()
@@ -190,7 +235,7 @@ class Link:
         return backoff(0.1, 10.0, self._jitter)
 
     def _note_trouble(self, url: str, error: Exception) -> None:
-        self.trouble = f"{self._shown[url]}: {str(error) or type(error).__name__}"
+        self.trouble = _trouble(self._shown[url], str(error) or type(error).__name__)
         if self._clock() - self._told_at.get(url, -math.inf) >= TELL_EVERY:
             self._told_at[url] = self._clock()
             log.warning("node not in use: %s", self.trouble)
@@ -207,22 +252,22 @@ class Link:
         }
         async with connect(url, **options) as socket:
             connection = _Connection(socket, timeout=self._timeout, on_block=self._note_block, clock=self._clock)
-            # If both fail at once, the reader comes first: it knows why, where a call only knows that it got lost.
-            await _until_one_fails(connection.read(), self._stay(url, connection))
+            # If several fail at once, the first knows best: a call only knows that it got lost.
+            await _until_one_fails(connection.left(), connection.read(), self._stay(url, connection))
 
     async def _stay(self, url: str, connection: _Connection) -> None:
-        await self._greet(connection.call)
+        await self._greet(connection.call, connection.peer)
         await connection.call("database", "set_block_applied_callback", [BLOCK_CALLBACK])
         self._enter(url, connection)
         try:
             await self._watch(connection)
         finally:
-            self._leave()
+            self._exit()
 
     def _enter(self, url: str, connection: _Connection) -> None:
         self.failovers += self._last_url not in (None, url)
         self.epoch += 1
-        self.url = self._shown[url]
+        self.url, self.peer = self._shown[url], connection.peer
         self.trouble = None
         log.info("node in use: %s connection=%d failovers=%d", self.url, self.epoch, self.failovers)
         self._last_url = url
@@ -232,8 +277,8 @@ class Link:
         self._connected.set()
         self._on_block()
 
-    def _leave(self) -> None:
-        self._connection = self.url = None
+    def _exit(self) -> None:
+        self._connection = self.url = self.peer = None
         self._connected.clear()
 
     def _note_block(self) -> None:
@@ -248,7 +293,7 @@ class Link:
                 self._on_block()
             now = self._clock()
             if now - greeted_at >= self._recheck or now - connection.heard_at >= self._silence:
-                await self._greet(connection.call)
+                await self._greet(connection.call, connection.peer)
                 greeted_at = now
         raise LinkError("the node does not answer")
 
@@ -261,6 +306,10 @@ class Link:
             return False
         self._noticed.clear()
         return True
+
+
+def _trouble(shown: str, reason: str) -> str:
+    return f"{shown}: {reason}"
 
 
 async def _until_one_fails(*endless: Coroutine[Any, Any, None]) -> NoReturn:

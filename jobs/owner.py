@@ -103,7 +103,7 @@ class ChainOwner:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _greet(self, call: Call) -> None:
+    async def _greet(self, call: Call, peer: str) -> None:  # noqa: ARG002  # whose node it is says its address
         """Take a node only if it is on the ledger's chain and near its head. Raises UnfitNode."""
         node = Node(call)
         chain_id, head = await node.chain_id(), await node.head()

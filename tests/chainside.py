@@ -76,7 +76,7 @@ class ChainSide:
         return (await self.ledger.jobs(name=name))[0]
 
 
-async def _take_any(_: Call) -> None:
+async def _take_any(_call: Call, _peer: str) -> None:
     """Every node is welcome."""
 
 

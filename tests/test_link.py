@@ -17,8 +17,9 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import CloseCode
 
+from chain.dial import dial
 from chain.errors import NotSent, OutcomeUnknown, Refused, UnfitNode
-from chain.link import BLOCK_CALLBACK, STEADY, TELL_EVERY, Call, Link, backoff, without_credentials
+from chain.link import BLOCK_CALLBACK, STEADY, TELL_EVERY, Call, Link, backoff, ip_address_of, without_credentials
 from chain.node import Node
 from chain.refusals import Cause
 from tests.support import data, run
@@ -157,11 +158,11 @@ class Blocks:
             await self._more.wait()
 
 
-async def take_any(call: Call) -> None:
+async def take_any(call: Call, _peer: str) -> None:
     await call("database", "get_chain_properties", [])
 
 
-async def take_fit(call: Call) -> None:
+async def take_fit(call: Call, _peer: str) -> None:
     """Take the recorded chain, if its head is the recorded one or a later one."""
     node = Node(call)
     if await node.chain_id() != CHAIN_ID:
@@ -488,6 +489,95 @@ def test_the_trouble_says_why_no_node_is_in_use() -> None:
             assert link.trouble.startswith(f"{garbage.url}: the node sent what is no JSON-RPC")
             with pytest.raises(NotSent, match="no JSON-RPC"):
                 await link.call("database", "get_block", [63])
+
+    run(scenario())
+
+
+# Leaving.
+
+
+def test_a_node_that_is_left_gives_way_to_the_next_at_once() -> None:
+    async def scenario() -> None:
+        naps = Naps(most=1)
+        first, second = ScriptedNode(get_block=stays_silent), ScriptedNode()
+        async with connected(first, second, timeout=3600.0, sleep=naps) as link:
+            call = asyncio.create_task(link.call("database", "get_block", [63]))
+            await first.until(lambda: first.times_asked("get_block") == 1)
+            link.leave("answers every broadcast alike")
+            assert (link.connected, link.url, link.peer) == (False, None, None)
+            assert link.trouble == f"{first.url}: answers every broadcast alike"
+            with pytest.raises(NotSent, match="answers every broadcast alike"):
+                await link.call("database", "get_block", [63])
+            with pytest.raises(OutcomeUnknown):
+                await call
+            await naps.over.wait()
+            assert link.trouble == f"{first.url}: answers every broadcast alike"
+            await first.sockets[0].wait_closed()
+
+    run(scenario())
+
+
+def test_a_single_node_that_is_left_is_connected_to_again() -> None:
+    async def scenario() -> None:
+        naps, node = Naps(), ScriptedNode()
+        async with connected(node, sleep=naps) as link:
+            link.leave("answers every broadcast alike")
+            link.leave("is left once only")
+            await link.wait_connected()
+            assert (link.url, link.epoch, link.trouble) == (node.url, 2, None)
+            assert naps.delays == [0.1]
+
+    run(scenario(), guard=10.0)
+
+
+def test_leaving_without_a_connection_changes_nothing() -> None:
+    link = link_to("ws://127.0.0.1:9")
+    link.leave("answers every broadcast alike")
+    assert link.trouble == "no node was reached yet"
+
+
+# Who the node is.
+
+
+def test_the_peer_is_the_ip_address_that_was_connected_to() -> None:
+    async def scenario() -> None:
+        peers: list[str] = []
+
+        async def note_peer(_call: Call, peer: str) -> None:
+            peers.append(peer)
+
+        node = ScriptedNode()
+        async with node.serving():
+            url = node.url.replace("127.0.0.1", "localhost")
+            async with connected(url, greet=note_peer) as link:
+                assert peers == [link.peer] == ["127.0.0.1"]
+                assert link.urls == (url,)
+
+    run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("peername", "address"),
+    [
+        (("192.0.2.7", 8090), "192.0.2.7"),
+        (("2001:db8::7", 8090, 0, 0), "2001:db8::7"),
+        (("fe80::7%eth0", 8090, 0, 2), "fe80::7"),
+        (("::ffff:127.0.0.1", 8090, 0, 0), "127.0.0.1"),
+    ],
+)
+def test_an_ip_address_has_neither_port_nor_zone(peername: tuple[Any, ...], address: str) -> None:
+    assert ip_address_of(peername) == address
+
+
+def test_the_urls_are_shown_without_credentials() -> None:
+    link = link_to("ws://user:secret@node.example:8090/secret", "wss://other.example")
+    assert link.urls == ("ws://node.example:8090", "wss://other.example:443")
+
+
+def test_a_link_that_was_dialled_knows_its_peer() -> None:
+    async def scenario() -> None:
+        async with ScriptedNode().serving() as node, dial([node.url], timeout=5.0) as link:
+            assert link.peer == "127.0.0.1"
 
     run(scenario())
 
