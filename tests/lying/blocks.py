@@ -40,7 +40,7 @@ class ResultIds(BlockLie):
 
     def transactions(self, _number: int, block: dict[str, Any], /) -> Iterator[dict[str, Any]]:
         for transaction in block["transactions"]:
-            pairs = zip(transaction["operations"], transaction["operation_results"], strict=True)
+            pairs = zip(transaction["operations"], transaction["operation_results"], strict=False)
             yield {**transaction, "operation_results": [self._result(*pair) for pair in pairs]}
 
     def _result(self, operation: Operation, result: list[Any]) -> list[Any]:
@@ -191,7 +191,8 @@ class FalseInclusion(Lie):
 
 def _may_follow(number: int, transaction: dict[str, Any]) -> bool:
     """Whether the block comes after the one that the transaction refers to, of whose number it has 16 bits."""
-    return 0 < (number - int(transaction["ref_block_num"])) % 2**16 < 2**15
+    distance: int = (number - transaction.get("ref_block_num", number)) % 2**16
+    return 0 < distance < 2**15
 
 
 def _made_up(number: int, block: dict[str, Any], operation: Operation, result: list[Any]) -> dict[str, Any]:

@@ -107,7 +107,7 @@ class Conversation:
     def _stack(self) -> Ask:
         """The node, seen through all lies."""
         ask: Ask = self._forward
-        for lie in self._relay.lies:
+        for lie in sorted(self._relay.lies, key=lambda lie: lie.garbles):
             ask = partial(self._lie, lie, ask)
         return ask
 

@@ -97,9 +97,8 @@ class HeadBehind(Lie):
 
     async def serve(self, request: Request, ask: Ask, /) -> Any:
         if request.method in BLOCK_READS:
-            head = await true_head(ask)
-            beyond = int(request.arguments[0]) > self._target(head[HEAD_MEMBER])
-            return None if beyond else await ask(request)
+            block, head = await ask(request), await true_head(ask)
+            return None if int(request.arguments[0]) > self._target(head[HEAD_MEMBER]) else block
         result = await ask(request)
         for head in objects_with(result, HEAD_MEMBER):
             await self._lower(head, ask)
@@ -110,8 +109,8 @@ class HeadBehind(Lie):
 
     async def _lower(self, head: dict[str, Any], ask: Ask) -> None:
         target = self._target(head[HEAD_MEMBER])
-        if target < head[HEAD_MEMBER]:
-            block, following = [await ask(database("get_block", number)) for number in (target, target + 1)]
+        block, following = [await ask(database("get_block", number)) for number in (target, target + 1)]
+        if block and following:  # there is a lower head, which no fork has taken away meanwhile
             head.update(head_block_number=target, head_block_id=following["previous"], time=block["timestamp"])
             head["last_irreversible_block_num"] = min(target, head["last_irreversible_block_num"])
 

@@ -60,10 +60,12 @@ class Json(str):
 class Lie:
     """One untruth; the subclasses are frozen dataclasses, and override what they need.
 
-    Several lies are stacked: each is told what those before it made of the truth.
+    Several lies are stacked: each is told what those before it made of the truth. Those that garble come last,
+    since the others could not read them.
     """
 
     methods: ClassVar[frozenset[str]] = frozenset()  #: the calls that it is about; all, where there are none
+    garbles: ClassVar[bool] = False  #: whether what it says may have another form than the truth
 
     def concerns(self, request: Request, /) -> bool:
         """Whether `serve` is to answer this call."""

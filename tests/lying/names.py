@@ -32,7 +32,7 @@ class ListLie(Lie):
     methods: ClassVar[frozenset[str]] = frozenset({"lookup_accounts"})
 
     def change(self, request: Request, result: Any, /) -> Any:
-        lower, limit = request.arguments
+        lower, limit = request.arguments[:2]
         return self.page(lower, int(limit), result)
 
     def page(self, lower: str, limit: int, page: list[Any], /) -> list[Any]:
@@ -61,6 +61,7 @@ class GarbageNames(ListLie):
     """The page is one of GARBAGE, whatever was asked for."""
 
     kind: str
+    garbles: ClassVar[bool] = True
 
     def page(self, _lower: str, _limit: int, _page: list[Any], /) -> list[Any]:
         return GARBAGE[self.kind]

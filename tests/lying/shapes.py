@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from http import HTTPStatus
 from itertools import count, islice
-from typing import Any
+from typing import Any, ClassVar
 
 from websockets.datastructures import Headers
 from websockets.http11 import Response
@@ -41,6 +41,7 @@ class WrongValue(Lie):
     method: str
     path: Path
     value: str
+    garbles: ClassVar[bool] = True
 
     def concerns(self, request: Request, /) -> bool:
         return request.method == self.method
@@ -60,6 +61,7 @@ class MissingMember(Lie):
 
     method: str
     path: Path
+    garbles: ClassVar[bool] = True
 
     def concerns(self, request: Request, /) -> bool:
         return request.method == self.method
@@ -92,6 +94,7 @@ class LongText(Lie):
 
     member: str
     size: int = 1_000_000
+    garbles: ClassVar[bool] = True
 
     def change(self, _request: Request, result: Any, /) -> Any:
         for found in objects_with(result, self.member):
@@ -105,6 +108,7 @@ class DeepNesting(Lie):
 
     depth: int = 100_000
     method: str = "*"
+    garbles: ClassVar[bool] = True
 
     def concerns(self, request: Request, /) -> bool:
         return fnmatchcase(request.method, self.method)
@@ -120,6 +124,7 @@ class HugeFrame(Lie):
     megabytes: int = 10
     method: str = "*"
     numbers: bool = False
+    garbles: ClassVar[bool] = True
 
     def concerns(self, request: Request, /) -> bool:
         return fnmatchcase(request.method, self.method)
@@ -135,6 +140,7 @@ class Garbage(Lie):
 
     text: str = "no JSON at all"
     method: str = "*"
+    garbles: ClassVar[bool] = True
 
     def concerns(self, request: Request, /) -> bool:
         return fnmatchcase(request.method, self.method)
