@@ -8,7 +8,7 @@ from chain.errors import NotSent
 from chain.link import Link
 
 
-async def _any(_call: object, _peer: str) -> None:
+async def _any(_call: object, _peer: object) -> None:
     """Take any node: who asks looks at what it is."""
 
 

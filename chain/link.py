@@ -8,6 +8,7 @@ import math
 import random
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import cycle
 from typing import Any, NoReturn
 
@@ -33,8 +34,17 @@ TELL_EVERY = 60.0  #: seconds between two log lines about a node that stays away
 #: A call: API, method and arguments in, the result out. Raises LinkError or Refused.
 Call = Callable[[str, str, list[Any]], Awaitable[Any]]
 
-#: Looks at a node by its call and the text of its IP address. Raises LinkError to have it left.
-Greet = Callable[[Call, str], Awaitable[None]]
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """A node that is connected to."""
+
+    url: str  #: without credentials
+    address: str  #: IP address of the connected socket: a name may lead anywhere
+
+
+#: Looks at a node by its call. Raises LinkError to have it left.
+Greet = Callable[[Call, Peer], Awaitable[None]]
 
 
 def backoff(first: float, most: float, jitter: Callable[[], float]) -> Iterator[float]:
@@ -77,6 +87,7 @@ class _Connection:
     def __init__(
         self,
         socket: ClientConnection,
+        url: str,
         *,
         timeout: float,
         on_block: Callable[[], None],
@@ -90,7 +101,7 @@ class _Connection:
         self._left: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.timeouts = 0  # calls in a row without an answer in time
         self.heard_at = clock()
-        self.peer = _peer_of(socket)  # IP address of the node
+        self.peer = Peer(url, _address_of(socket))
 
     def leave(self, reason: str) -> None:
         """Have the connection end for `reason`."""
@@ -134,7 +145,7 @@ class _Connection:
         return answer.result()
 
 
-def _peer_of(socket: ClientConnection) -> str:
+def _address_of(socket: ClientConnection) -> str:
     """The IP address of the node. Raises LinkError where the connection is already lost."""
     peername = socket.transport.get_extra_info("peername")
     if not peername:
@@ -145,7 +156,7 @@ def _peer_of(socket: ClientConnection) -> str:
 class Link:
     """Keeps a connection to a node that serves, for as long as `run` runs; what fails is left for the next.
 
-    `greet` looks at a node, by its call and its IP address, before others may use it, every `recheck` seconds
+    `greet` looks at a node, by its call, before others may use it, every `recheck` seconds
     from then on, and when nothing was heard for `silence` seconds; it raises LinkError to have the node left.
     `on_block` is called at each new block, and every `poll` seconds without one, in case a notice was missed.
     `timeout` is what opening a connection may take, and each call, in seconds.
@@ -183,11 +194,15 @@ class Link:
         self._last_url: str | None = None  # of the last node in use, to tell a failover
         self._told_at: dict[str, float] = {}  # when the log last said that a node stays away
         self.urls = tuple(self._shown.values())  #: all nodes, in the order of their use, without credentials
-        self.url: str | None = None  #: the node in use, without credentials
-        self.peer: str | None = None  #: IP address of the node in use
+        self.peer: Peer | None = None  #: the node in use
         self.epoch = 0  #: how many connections there were: one more, and what was sent before is unknown
         self.failovers = 0  #: how often another node took over
         self.trouble: str | None = "no node was reached yet"  #: why there is no connection, for people
+
+    @property
+    def url(self) -> str | None:
+        """The node in use, without credentials."""
+        return None if self.peer is None else self.peer.url
 
     @property
     def connected(self) -> bool:
@@ -213,9 +228,9 @@ class Link:
 
         Calls that wait for its answers raise OutcomeUnknown. A single node is connected to again.
         """
-        if self._connection is not None and self.url is not None:
+        if self._connection is not None:
             self._connection.leave(reason)
-            self.trouble = _trouble(self.url, reason)
+            self.trouble = _trouble(self._connection.peer.url, reason)
             self._exit()
 
     async def run(self) -> None:
@@ -251,7 +266,9 @@ class Link:
             "logger": socket_log,
         }
         async with connect(url, **options) as socket:
-            connection = _Connection(socket, timeout=self._timeout, on_block=self._note_block, clock=self._clock)
+            connection = _Connection(
+                socket, self._shown[url], timeout=self._timeout, on_block=self._note_block, clock=self._clock
+            )
             # If several fail at once, the first knows best: a call only knows that it got lost.
             await _until_one_fails(connection.left(), connection.read(), self._stay(url, connection))
 
@@ -267,7 +284,7 @@ class Link:
     def _enter(self, url: str, connection: _Connection) -> None:
         self.failovers += self._last_url not in (None, url)
         self.epoch += 1
-        self.url, self.peer = self._shown[url], connection.peer
+        self.peer = connection.peer
         self.trouble = None
         log.info("node in use: %s connection=%d failovers=%d", self.url, self.epoch, self.failovers)
         self._last_url = url
@@ -278,7 +295,7 @@ class Link:
         self._on_block()
 
     def _exit(self) -> None:
-        self._connection = self.url = self.peer = None
+        self._connection = self.peer = None
         self._connected.clear()
 
     def _note_block(self) -> None:

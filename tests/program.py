@@ -100,7 +100,7 @@ class DevChainProgram:
         await self.program.stop()
 
 
-async def _no_greeting(_call: object, _peer: str) -> None:
+async def _no_greeting(_call: object, _peer: object) -> None:
     """Take any node."""
 
 

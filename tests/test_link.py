@@ -19,7 +19,7 @@ from websockets.frames import CloseCode
 
 from chain.dial import dial
 from chain.errors import NotSent, OutcomeUnknown, Refused, UnfitNode
-from chain.link import BLOCK_CALLBACK, STEADY, TELL_EVERY, Call, Link, backoff, ip_address_of, without_credentials
+from chain.link import BLOCK_CALLBACK, STEADY, TELL_EVERY, Call, Link, Peer, backoff, ip_address_of, without_credentials
 from chain.node import Node
 from chain.refusals import Cause
 from tests.support import data, run
@@ -158,11 +158,11 @@ class Blocks:
             await self._more.wait()
 
 
-async def take_any(call: Call, _peer: str) -> None:
+async def take_any(call: Call, _peer: object) -> None:
     await call("database", "get_chain_properties", [])
 
 
-async def take_fit(call: Call, _peer: str) -> None:
+async def take_fit(call: Call, _peer: object) -> None:
     """Take the recorded chain, if its head is the recorded one or a later one."""
     node = Node(call)
     if await node.chain_id() != CHAIN_ID:
@@ -541,16 +541,16 @@ def test_leaving_without_a_connection_changes_nothing() -> None:
 
 def test_the_peer_is_the_ip_address_that_was_connected_to() -> None:
     async def scenario() -> None:
-        peers: list[str] = []
+        peers: list[Peer] = []
 
-        async def note_peer(_call: Call, peer: str) -> None:
+        async def note_peer(_call: Call, peer: Peer) -> None:
             peers.append(peer)
 
         node = ScriptedNode()
         async with node.serving():
             url = node.url.replace("127.0.0.1", "localhost")
             async with connected(url, greet=note_peer) as link:
-                assert peers == [link.peer] == ["127.0.0.1"]
+                assert peers == [link.peer] == [Peer(url, "127.0.0.1")]
                 assert link.urls == (url,)
 
     run(scenario())
@@ -577,7 +577,7 @@ def test_the_urls_are_shown_without_credentials() -> None:
 def test_a_link_that_was_dialled_knows_its_peer() -> None:
     async def scenario() -> None:
         async with ScriptedNode().serving() as node, dial([node.url], timeout=5.0) as link:
-            assert link.peer == "127.0.0.1"
+            assert link.peer == Peer(node.url, "127.0.0.1")
 
     run(scenario())
 

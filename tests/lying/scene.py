@@ -74,7 +74,7 @@ async def client_of(url: str) -> AsyncIterator[Client]:
 async def linked(url: str) -> AsyncIterator[Node]:
     """The faucet's own client."""
 
-    async def take_any(_: Call) -> None: ...
+    async def take_any(_call: Call, _peer: object) -> None: ...
 
     link = Link([url], greet=take_any, on_block=lambda: None, timeout=5)
     running = asyncio.create_task(link.run())
