@@ -2,7 +2,7 @@
 -- sqlite3. Times named …_at are milliseconds since 1970, UTC; chain times are seconds. The views at the end
 -- show them readable. Money is in satoshi of the core asset unless said otherwise.
 
-PRAGMA user_version = 2;
+PRAGMA user_version = 3;
 
 CREATE TABLE transactions (
     number     INTEGER PRIMARY KEY,  -- order of signing
@@ -16,6 +16,9 @@ CREATE TABLE transactions (
     block_num  INTEGER,              -- the block that holds it
     created_at INTEGER NOT NULL,  -- when it was signed
     updated_at INTEGER NOT NULL,  -- when its fate was last learned
+    cost       INTEGER NOT NULL DEFAULT 0,  -- satoshi that leave the registrar if it comes into a block: fees and payments
+    reserved   INTEGER NOT NULL DEFAULT 0,  -- … that count against the budget of the day it was signed in
+    held       TEXT,                 -- why it is not given up though it has expired; an operator decides
     CONSTRAINT transactions_kind_known CHECK (kind IN ('registration', 'funding')),
     CONSTRAINT transactions_fate_known CHECK (fate IN ('live', 'included', 'irreversible', 'refused', 'expired')),
     CONSTRAINT transactions_block_iff_in_one CHECK ((block_num IS NOT NULL) = (fate IN ('included', 'irreversible'))),
@@ -27,6 +30,7 @@ CREATE INDEX transactions_by_id ON transactions (id);
 CREATE INDEX transactions_live ON transactions (number) WHERE fate = 'live';
 CREATE INDEX transactions_included ON transactions (block_num) WHERE fate = 'included';
 CREATE INDEX transactions_irreversible ON transactions (block_num) WHERE fate = 'irreversible';
+CREATE INDEX transactions_reserved ON transactions (expiration) WHERE fate = 'refused' AND reserved > 0;
 
 CREATE TABLE jobs (
     number          INTEGER PRIMARY KEY,  -- order of acceptance; never shown outside
@@ -49,7 +53,7 @@ CREATE TABLE jobs (
     attempts        INTEGER NOT NULL DEFAULT 0,  -- registrations signed, less those refused for a neighbour
     retry_at        INTEGER NOT NULL DEFAULT 0,  -- no drain takes it before
     code            TEXT,                 -- of a failed or cancelled job: why, for programs
-    reason          TEXT,                 -- … and for people
+    reason          TEXT,                 -- … and for people; of a queued job: why it was put off
     registered_at   INTEGER,              -- when it was first seen in a block
     created_at      INTEGER NOT NULL,  -- when it was accepted
     updated_at      INTEGER NOT NULL,  -- when its state last changed
@@ -75,6 +79,37 @@ CREATE INDEX jobs_by_move ON jobs (updated_at);
 CREATE INDEX jobs_by_account ON jobs (account_id) WHERE account_id IS NOT NULL;
 CREATE INDEX jobs_failed ON jobs (updated_at) WHERE state = 'failed';
 
+-- What left the registrar, or may yet leave it, by day; the daily budget is held against it.
+CREATE TABLE spending (
+    day       INTEGER PRIMARY KEY,  -- when it began: midnight UTC
+    committed INTEGER NOT NULL DEFAULT 0,  -- satoshi of the transactions signed in it, as long as they may be in a block
+    balance   INTEGER  -- the registrar's at its beginning, satoshi: a budget in percent is a share of it
+);
+CREATE TRIGGER spending_signed AFTER INSERT ON transactions WHEN NEW.reserved <> 0 BEGIN
+    INSERT INTO spending (day, committed) VALUES (NEW.created_at / 86400000 * 86400000, NEW.reserved)
+    ON CONFLICT (day) DO UPDATE SET committed = committed + NEW.reserved;
+END;
+CREATE TRIGGER spending_changed AFTER UPDATE OF reserved ON transactions WHEN NEW.reserved <> OLD.reserved BEGIN
+    INSERT INTO spending (day, committed) VALUES (NEW.created_at / 86400000 * 86400000, NEW.reserved)
+    ON CONFLICT (day) DO UPDATE SET committed = committed + NEW.reserved - OLD.reserved;
+END;
+
+-- What the chain is, as it was at first contact: a node that says otherwise is not used.
+CREATE TABLE pins (
+    name      TEXT PRIMARY KEY,  -- chain_id, prefix, symbol, precision, or 'account NAME': the id of a configured one
+    value     TEXT    NOT NULL,  -- as text
+    agreed    INTEGER NOT NULL,  -- 1: an own node or two nodes said so; 0: one stranger alone
+    pinned_at INTEGER NOT NULL  -- when
+) WITHOUT ROWID;
+
+-- The lowest fee of each operation seen on this chain: the default of max_account_fee is made of them.
+CREATE TABLE lowest_fees (
+    operation TEXT PRIMARY KEY,  -- account_create (of a cheap name), transfer or assert
+    satoshi   INTEGER NOT NULL,
+    agreed    INTEGER NOT NULL,  -- 1: an own node or two nodes said so; 0: one stranger alone
+    seen_at   INTEGER NOT NULL  -- when
+) WITHOUT ROWID;
+
 -- Which operation of which transaction serves which job. Rows stay when a job is signed anew.
 CREATE TABLE operations (
     txn      INTEGER NOT NULL REFERENCES transactions (number),  -- the transaction
@@ -89,7 +124,9 @@ CREATE INDEX operations_by_job ON operations (job);
 CREATE TABLE names (
     name       TEXT PRIMARY KEY,  -- of an account, by anyone
     account_id TEXT NOT NULL,  -- 1.2.x
-    block_num  INTEGER           -- the block that it was first seen in; null: read from the list of accounts
+    block_num  INTEGER,          -- the block that it was first seen in; null: read from the list of accounts
+    listed_by  TEXT              -- the only stranger that ever showed it, by URL; null: an own node or two nodes did;
+                                 -- empty: nobody that still counts
 ) WITHOUT ROWID;
 CREATE INDEX names_by_block ON names (block_num) WHERE block_num IS NOT NULL;
 
@@ -112,14 +149,16 @@ CREATE INDEX addresses_by_job ON addresses (job);
 CREATE TABLE pauses (
     part   TEXT PRIMARY KEY,     -- intake: new signups are refused; drain: nothing new is sent
     reason TEXT NOT NULL,  -- for people
-    by     TEXT NOT NULL,        -- 'faucet', which resumes by itself, or an operator
+    by     TEXT NOT NULL,        -- who paused it
     since  INTEGER NOT NULL,  -- when it began
+    automatic INTEGER NOT NULL DEFAULT 0,  -- 1: the faucet paused by itself, and resumes by itself
     CONSTRAINT pauses_part_known CHECK (part IN ('intake', 'drain'))
 ) WITHOUT ROWID;
 
 -- What the chain's owner last saw, for the processes that serve HTTP.
 CREATE TABLE facts (
-    name  TEXT PRIMARY KEY,  -- a field of jobs.model.ChainFacts, names_cursor, or checked_at: when it was tried to write
+    name  TEXT PRIMARY KEY,  -- a field of jobs.model.ChainFacts; names_cursor, names_node: how far the list of names was
+                                 -- read, and from which node; checked_at: when it was tried to write
     value TEXT NOT NULL          -- JSON
 ) WITHOUT ROWID;
 
@@ -178,7 +217,7 @@ CREATE TABLE audit (
     number INTEGER PRIMARY KEY,  -- order of doing
     at     INTEGER NOT NULL,  -- when
     who    TEXT    NOT NULL,  -- the name given at the login, or the user of the shell
-    what   TEXT    NOT NULL,  -- login, retry, cancel, fail, pause, resume or export
+    what   TEXT    NOT NULL,  -- login, retry, cancel, fail, release, waive, refollow, pause, resume or export
     target TEXT    NOT NULL,  -- id of the job, or the part that was paused; empty where there is none
     why    TEXT    NOT NULL   -- the reason given; empty where none was
 );

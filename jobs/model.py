@@ -139,6 +139,7 @@ class Draft:
     expiration: int  #: seconds since 1970, chain time
     jobs: tuple[int, ...]
     fees: tuple[int, ...]  #: satoshi of the core asset, one an operation
+    cost: int = 0  #: satoshi that leave the registrar with it: all fees and payments; 0: it counts against no budget
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +156,7 @@ class Transaction:
     fate: Fate
     block_num: int | None
     jobs: tuple[int, ...]
+    held: str | None = None  #: why it is not given up though it has expired, for people
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +196,7 @@ class BlockEffects:
     accounts: tuple[tuple[str, str], ...]  #: (name, account id) registered in it, by anyone
     #: payments by the registrar that the ledger has no record of: it was restored from a backup
     payments: tuple[Found, ...] = ()
+    seen_by: str | None = None  #: the stranger that showed it, by URL; None of an own node
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,8 +220,24 @@ class ChainFacts:
     node: str | None = None  #: URL of the node in use, without credentials
     failovers: int = 0
     trouble: str | None = None  #: why no node is in use, for people
+    stranger: bool | None = None  #: the node in use is not the operator's own
+    waiting: str | None = None  #: why the drain does nothing right now, for people; it passes by itself
+    unconfirmed: str | None = None  #: why nothing is taken for final, for people
+    unconfirmed_since: int | None = None  #: when that began, milliseconds since 1970, UTC
+    premium_fee: int | None = None  #: of a premium name now, satoshi
+    assertion_fee: int | None = None  #: that a payment through this node costs besides, satoshi; 0 through an own one
+    max_fee: int | None = None  #: the ceiling of a registration's fee, satoshi
+    budget: int | None = None  #: what may leave the registrar today, satoshi
     names_complete: bool = False  #: the names cache holds every name of the chain
     seen_at: int | None = None  #: milliseconds since 1970, local clock
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """Something that the chain was at first contact."""
+
+    value: str
+    agreed: bool  #: an own node or two nodes said so
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -236,8 +255,9 @@ class Pause:
     """Why intake or drain stands still."""
 
     reason: str
-    by: str  #: "faucet", or the operator's name
+    by: str  #: the operator's name, or "faucet" of an automatic one
     since: int  #: milliseconds since 1970, UTC
+    automatic: bool = False  #: the faucet paused by itself, and resumes by itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,6 +279,14 @@ class Alert:
     since: int  #: when it began, milliseconds since 1970, UTC
     seen_at: int  #: when it was last so
     told_at: int  #: when the last mail about it was written
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """How a background task failed last."""
+
+    at: float  #: seconds since 1970
+    text: str  #: for people
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ def test_nothing_is_wrong() -> None:
     [
         ({"facts": facts(balance=99_99999)}, "balance", "below 100 TEST"),
         ({"accepted": 1000}, "runway", "1.9 days"),
-        ({"drain": Pause("An account costs too much.", "faucet", 0)}, "drain", "costs too much"),
+        ({"drain": Pause("An account costs too much.", "faucet", 0, automatic=True)}, "drain", "costs too much"),
         ({"facts": facts(head_time=NOW - 301, connected=False, trouble="refused")}, "node", "5 minutes: refused"),
         ({"failures": {Code.CHAIN_REFUSED: 3, Code.INTERNAL: 2}}, "failures", "3 chain_refused, 2 internal"),
         ({"oldest": int((NOW - 301) * 1000)}, "queue", "5 minutes"),
@@ -99,7 +99,7 @@ def test_what_comes_and_goes_is_one_alert() -> None:
 
 
 def test_what_begins_together_is_one_mail() -> None:
-    look = replace(WELL, drain=Pause("The node is mad.", "faucet", 0), differences=1)
+    look = replace(WELL, drain=Pause("The node is mad.", "faucet", 0, automatic=True), differences=1)
     ((subject, body),) = letters(judge(look, [], SETTINGS), look, SETTINGS)
     assert subject == "Faucet faucet: nothing is registered, ledger and chain disagree"
     assert "The node is mad." in body

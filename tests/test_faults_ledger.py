@@ -161,6 +161,6 @@ def test_ledger_of_an_older_version(tmp_path: Path) -> None:
             await scene.sign_up("new-1")
             await scene.healed()
             with closing(sqlite3.connect(ledger(tmp_path))) as migrated:
-                assert migrated.execute("PRAGMA user_version").fetchone() == (2,)
+                assert migrated.execute("PRAGMA user_version").fetchone() == (3,)
 
     run(scenario())

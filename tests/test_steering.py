@@ -120,7 +120,7 @@ def test_faucets_own_pause_and_the_operators(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with opened(tmp_path) as ledger:
             await ledger.hold_drain("no money")
-            assert await ledger.pauses() == {"drain": Pause("no money", "faucet", NOW * 1000)}
+            assert await ledger.pauses() == {"drain": Pause("no money", "faucet", NOW * 1000, automatic=True)}
             await ledger.release_drain()
             assert await ledger.pauses() == {}
             await ledger.pause("drain", by="ann", reason="upgrade")

@@ -13,11 +13,13 @@ from jobs.ledger.following import Following
 from jobs.ledger.intake import Intake
 from jobs.ledger.mailbox import Mailbox
 from jobs.ledger.noticing import Noticing
+from jobs.ledger.pins import Pins
 from jobs.ledger.rebuilding import Rebuilding
 from jobs.ledger.recovering import Recovering
 from jobs.ledger.reports import Reports
 from jobs.ledger.search import Search
 from jobs.ledger.signing import Signing
+from jobs.ledger.spending import Spending
 from jobs.ledger.steering import Steering
 
 __all__ = ["Ledger", "LedgerError"]
@@ -31,8 +33,10 @@ def random_job_id() -> str:
 class Ledger(
     Intake,
     Signing,
+    Spending,
     Following,
     Board,
+    Pins,
     Reports,
     Activity,
     Search,

@@ -123,15 +123,32 @@ def rows_of(rows: Sequence[Row]) -> list[dict[str, Any]]:
     return _decode(rows[0][0])
 
 
-_NAMES = ("name", "account_id", "block_num")
+_NAMES = ("name", "account_id", "block_num", "listed_by")
+# What two nodes show, or an own one, is known of nobody alone; '' stands for nobody at all.
 NAME = f"""
-    INSERT INTO names ({", ".join(_NAMES)}) SELECT * FROM {as_rows(_NAMES)} WHERE TRUE ON CONFLICT (name) DO NOTHING
+    INSERT INTO names ({", ".join(_NAMES)}) SELECT * FROM {as_rows(_NAMES)} WHERE TRUE
+    ON CONFLICT (name) DO UPDATE SET
+        listed_by = CASE names.listed_by WHEN '' THEN excluded.listed_by END,
+        block_num = CASE names.listed_by WHEN '' THEN excluded.block_num ELSE names.block_num END
+    WHERE names.listed_by IS NOT NULL AND names.listed_by IS NOT excluded.listed_by
 """
 
 
-def put_accounts(connection: Connection, accounts: Iterable[tuple[str, str]], block_num: int | None) -> None:
-    """Keep (name, account id) of accounts on the chain; `block_num` is None where their block is not known."""
-    connection.execute(NAME, (as_list((name, account_id, block_num) for name, account_id in accounts),))
+#: Whether a name of the cache refuses signups: one that only a stranger showed does as long as he is in use.
+NAME_COUNTS = (
+    "(listed_by IS NULL OR listed_by = (SELECT json_extract(value, '$') FROM facts WHERE name = 'names_node'))"
+)
+
+
+def put_accounts(
+    connection: Connection, accounts: Iterable[tuple[str, str]], block_num: int | None, *, listed_by: str | None = None
+) -> None:
+    """Keep (name, account id) of accounts on the chain, `block_num` None where their block is not known.
+
+    `listed_by` is the URL of the stranger that showed them; None if it was an own node.
+    """
+    rows = ((name, account_id, block_num, listed_by) for name, account_id in accounts)
+    connection.execute(NAME, (as_list(rows),))
 
 
 def settle_states(connection: Connection, numbers: Sequence[int], now: int) -> list[str]:

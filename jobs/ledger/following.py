@@ -75,14 +75,7 @@ class Following(Book):
         """Undo what was noted of block `number` and later ones; how many transactions wait for a block again."""
         now = self._now()
 
-        def step(connection: Connection) -> tuple[int, list[str]]:
-            lost = transactions_where(connection, "fate = 'included' AND block_num >= ?", (number,))
-            _release(connection, lost, now)
-            connection.execute("DELETE FROM names WHERE block_num >= ?", (number,))
-            connection.execute("DELETE FROM blocks WHERE number >= ?", (number,))
-            return len(lost), settle_states(connection, jobs_of(lost), now)
-
-        return await self._move_and(step)
+        return await self._move_and(lambda connection: forget_blocks(connection, number, now))
 
     async def unsettled(self, irreversible: int) -> list[Transaction]:
         """Transactions in a block up to `irreversible` that were not yet checked against that block, block by block."""
@@ -124,13 +117,24 @@ class Following(Book):
         now = self._now()
 
         def step(connection: Connection) -> list[str]:
-            connection.executemany(
-                "UPDATE transactions SET fate = ?, updated_at = ? WHERE number = ? AND fate = 'live'",
-                [(Fate.EXPIRED, now, transaction.number) for transaction in dead],
-            )
+            connection.executemany(EXPIRE, [(Fate.EXPIRED, now, transaction.number) for transaction in dead])
             return settle_states(connection, jobs_of(dead), now)
 
         await self._move(step)
+
+    async def hold(self, payments: Sequence[Transaction], reason: str) -> None:
+        """Let expired payments wait for an operator, for `reason`: nobody can prove that no block holds them."""
+        await self._database.run(
+            lambda connection: connection.executemany(
+                "UPDATE transactions SET held = ? WHERE number = ? AND fate = 'live'",
+                [(reason, payment.number) for payment in payments],
+            )
+        )
+
+    async def held(self) -> list[Transaction]:
+        """Payments that wait for an operator, oldest first."""
+        rows = await self._database.read(f"{TRANSACTION_SELECT} WHERE fate = 'live' AND held IS NOT NULL")
+        return [transaction_of(row) for row in rows]
 
     async def adopted(self, irreversible: int) -> list[Job]:
         """Jobs whose account was found on the chain by `irreversible`, and not yet confirmed there."""
@@ -153,6 +157,18 @@ class Following(Book):
         await self._move(step)
 
 
+def forget_blocks(connection: Connection, number: int, now: int) -> tuple[int, list[str]]:
+    """Undo what was noted of block `number` and later ones; how many transactions that concerns, jobs that moved."""
+    lost = transactions_where(connection, "fate = 'included' AND block_num >= ?", (number,))
+    _release(connection, lost, now)
+    connection.execute("DELETE FROM names WHERE block_num >= ?", (number,))
+    connection.execute("DELETE FROM blocks WHERE number >= ?", (number,))
+    return len(lost), settle_states(connection, jobs_of(lost), now)
+
+
+EXPIRE = """
+    UPDATE transactions SET fate = ?, reserved = 0, held = NULL, updated_at = ? WHERE number = ? AND fate = 'live'
+"""
 FINISH = f"""
     UPDATE jobs SET irreversible = 1, account_id = final.account_id
     FROM {as_rows(("txn", "job", "account_id"))} AS final
@@ -191,7 +207,7 @@ def _queue_again(connection: Connection, jobs: Sequence[int], now: int) -> list[
 
 def include_all(connection: Connection, block: BlockEffects, now: int) -> list[int]:
     """Note what `block` holds; the numbers of the jobs that it concerns."""
-    put_accounts(connection, block.accounts, block.number)
+    put_accounts(connection, block.accounts, block.number, listed_by=block.seen_by)
     ours = transactions_where(connection, "signature IN (SELECT value FROM json_each(?))", (as_list(block.results),))
     _include(connection, [transaction for transaction in ours if transaction.fate is not Fate.IRREVERSIBLE], block, now)
     return jobs_of(ours)
@@ -215,7 +231,7 @@ INCLUDE = f"""
 def _include(connection: Connection, ours: Sequence[Transaction], block: BlockEffects, now: int) -> None:
     """Link the jobs to their transactions again: one given up too early counts as soon as a block holds it."""
     connection.execute(
-        "UPDATE transactions SET fate = ?, block_num = ?, updated_at = ? "
+        "UPDATE transactions SET fate = ?, block_num = ?, reserved = cost, held = NULL, updated_at = ? "
         "WHERE number IN (SELECT value FROM json_each(?))",
         (Fate.INCLUDED, block.number, now, as_list(transaction.number for transaction in ours)),
     )

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from jobs.errors import Code, FaucetError
-from jobs.ledger.book import Book, as_list, as_rows, job_of
+from jobs.ledger.book import NAME_COUNTS, Book, as_list, as_rows, job_of
 from jobs.ledger.database import Connection, Database, Row
 from jobs.model import Job, Limits, Signup, State
 
@@ -23,14 +23,15 @@ _COLUMNS = (
 
 # What speaks about the whole ledger, in every row, beside the signups of the group about which anything is known: one
 # row at the least. Of signups in a crowd mostly nothing is, and for each row the thread waits for the interpreter.
-_SITUATION = """
+_SITUATION = f"""
     SELECT (SELECT reason FROM pauses WHERE part = 'intake') AS paused,
            (SELECT jobs FROM job_counts WHERE state = 'queued') AS waiting,
            (SELECT coalesce(max(number), 0) FROM jobs) AS last_number,
            known.*
     FROM (SELECT 1) LEFT JOIN (
         SELECT request.key AS place, jobs.*, registration.id AS transaction_id,
-               EXISTS (SELECT 1 FROM names WHERE name = json_extract(request.value, '$[0]')) AS on_chain,
+               EXISTS (SELECT 1 FROM names WHERE name = json_extract(request.value, '$[0]') AND {NAME_COUNTS})
+                   AS on_chain,
                json_extract(request.value, '$[2]') IS NULL
                    OR EXISTS (SELECT 1 FROM names WHERE name = json_extract(request.value, '$[2]'))
                    OR NOT EXISTS (SELECT 1 FROM facts WHERE name = 'names_complete' AND value = 'true')

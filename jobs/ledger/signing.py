@@ -16,6 +16,7 @@ from jobs.ledger.book import (
     settle_states,
 )
 from jobs.ledger.database import Connection, Row
+from jobs.ledger.spending import committed_on, release_shares
 from jobs.model import Draft, Fate, Job, Kind, Transaction, Unfunded
 
 TRANSACTION_SELECT = """
@@ -65,15 +66,19 @@ class Signing(Book):
         last = (rows[0]["last_number"], rows[0]["last_id"]) if rows else None
         return Unfunded(tuple(job_of(row) for row in rows), last)
 
-    async def record_signed(self, drafts: Sequence[Draft]) -> list[Transaction]:
+    async def record_signed(self, drafts: Sequence[Draft], budget: int | None = None) -> list[Transaction]:
         """Put signed transactions on disk, and their jobs in broadcast or funding, before anything is sent.
 
-        Returns those recorded. One with a job that an operator ended meanwhile is not, and must not be sent.
+        Returns those recorded. One with a job that an operator ended meanwhile is not, nor is one that would take what
+        was signed since midnight UTC beyond `budget`, satoshi: such must not be sent.
         """
         now = self._now()
 
         def step(connection: Connection) -> tuple[list[Transaction], list[str]]:
-            recorded = record(connection, _ready(connection, drafts), now)
+            ready = _ready(connection, drafts)
+            release_shares(connection, [job for draft in ready for job in draft.jobs])
+            affordable = ready if budget is None else _within(ready, budget - committed_on(connection, now))
+            recorded = record(connection, affordable, now)
             return recorded, settle_states(connection, jobs_of(recorded), now)
 
         return await self._move_and(step)
@@ -83,25 +88,40 @@ class Signing(Book):
         rows = await self._database.read(f"{TRANSACTION_SELECT} WHERE fate = 'live' ORDER BY number")
         return [transaction_of(row) for row in rows]
 
-    async def refuse(self, transaction: Transaction, *, guilty: Mapping[int, Reason], counted: bool = False) -> None:
+    async def refuse(
+        self, transaction: Transaction, *, guilty: Mapping[int, Reason], counted: bool = False, trusted: bool = True
+    ) -> None:
         """Take back a registration that the only node it was ever sent to refused.
 
         `guilty` jobs fail for good; the others wait again, without a try counted against them unless
-        `counted`: then each is tried later and later.
+        `counted`: then each is tried later and later. A node that is not `trusted` may have kept the transaction, so
+        what it costs goes on counting against the budget.
         """
         now = self._now()
         innocent = [job for job in transaction.jobs if job not in guilty]
 
         def step(connection: Connection) -> list[str]:
             connection.execute(
-                "UPDATE transactions SET fate = ?, updated_at = ? WHERE number = ? AND fate = 'live'",
-                (Fate.REFUSED, now, transaction.number),
+                "UPDATE transactions SET fate = ?, reserved = CASE WHEN ? THEN 0 ELSE reserved END, updated_at = ? "
+                "WHERE number = ? AND fate = 'live'",
+                (Fate.REFUSED, trusted, now, transaction.number),
             )
             moved = settle_states(connection, transaction.jobs, now)
             _postpone(connection, innocent, now=now, counted=counted)
             return moved + fail_jobs(connection, guilty, now)
 
         await self._move(step)
+
+    async def put_off(self, reasons: Mapping[int, str], seconds: float) -> None:
+        """Let queued jobs wait for so many seconds before a drain takes them again, each for its reason, for people."""
+        now = self._now()
+        retry_at = now + int(seconds * 1000)
+        await self._database.run(
+            lambda connection: connection.executemany(
+                "UPDATE jobs SET retry_at = ?, reason = ? WHERE number = ? AND state = 'queued'",
+                [(retry_at, reason, job) for job, reason in reasons.items()],
+            )
+        )
 
     async def fail(self, reasons: Mapping[int, Reason]) -> None:
         """End queued jobs without an account; the addresses that asked for them may sign up again.
@@ -137,6 +157,7 @@ def transaction_of(row: Row) -> Transaction:
         fate=Fate(row["fate"]),
         block_num=row["block_num"],
         jobs=tuple(json.loads(row["jobs"])),
+        held=row["held"],
     )
 
 
@@ -185,11 +206,23 @@ def _ready(connection: Connection, drafts: Sequence[Draft]) -> list[Draft]:
     return [draft for draft in drafts if all((draft.kind, job) in ready for job in draft.jobs)]
 
 
+def _within(drafts: Sequence[Draft], left: int) -> list[Draft]:
+    """Those of `drafts` that `left`, satoshi, pays for together; a dear one does not keep out the cheaper behind it."""
+    paid: list[Draft] = []
+    for draft in drafts:
+        if draft.cost <= left:
+            paid.append(draft)
+            left -= draft.cost
+    return paid
+
+
 # The same jobs signed again within one second make the same bytes: one that was refused lives again.
-_RECORDED = ("kind", "id", "signature", "body", "reference", "expiration", "created_at", "updated_at")
+_RECORDED = (
+    "kind", "id", "signature", "body", "reference", "expiration", "created_at", "updated_at", "cost", "reserved",
+)  # fmt: skip
 RECORD = f"""
     INSERT INTO transactions ({", ".join(_RECORDED)}) SELECT * FROM {as_rows(_RECORDED)} WHERE TRUE
-    ON CONFLICT (signature) DO UPDATE SET fate = 'live', updated_at = excluded.updated_at
+    ON CONFLICT (signature) DO UPDATE SET fate = 'live', reserved = cost, updated_at = excluded.updated_at
     RETURNING number, signature
 """
 _OPERATIONS = ("txn", "position", "job", "fee")
@@ -211,7 +244,18 @@ LINK = {
 def record(connection: Connection, drafts: Sequence[Draft], now: int) -> list[Transaction]:
     """Put `drafts` on disk as live transactions that serve their jobs."""
     columns = (
-        (draft.kind, draft.id, draft.signature, draft.body, draft.reference, draft.expiration, now, now)
+        (
+            draft.kind,
+            draft.id,
+            draft.signature,
+            draft.body,
+            draft.reference,
+            draft.expiration,
+            now,
+            now,
+            draft.cost,
+            draft.cost,
+        )
         for draft in drafts
     )
     rows = connection.execute(RECORD, (as_list(columns),)).fetchall()

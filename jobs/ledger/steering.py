@@ -1,11 +1,12 @@
 """What operators do to jobs and to the faucet: each deed and its entry in the audit are one transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from jobs.errors import Code, FaucetError
-from jobs.ledger.book import Book, check_move
+from jobs.ledger.book import Book, as_list, check_move, settle_states
 from jobs.ledger.database import Connection
-from jobs.model import AuditEntry, State
+from jobs.ledger.following import EXPIRE, forget_blocks
+from jobs.model import AuditEntry, Fate, State
 
 _FROM = {
     State.CANCELLED: (State.QUEUED,),
@@ -15,6 +16,21 @@ _FROM = {
 
 
 _DEEDS = {"retry": State.QUEUED, "cancel": State.CANCELLED, "fail": State.FAILED}
+
+_HELD = """
+    SELECT transactions.number, jobs.number AS job FROM jobs
+    JOIN transactions ON transactions.number = jobs.funding
+    WHERE jobs.id = ? AND transactions.fate = 'live' AND transactions.held IS NOT NULL
+"""
+#: The oldest block of which something may still change, and how many blocks are remembered.
+_FOLLOWED = """
+    SELECT coalesce(min(first), 0), (SELECT count(*) FROM blocks) FROM (
+        SELECT min(number) AS first FROM blocks
+        UNION ALL SELECT min(block_num) FROM transactions WHERE fate = 'included')
+"""
+_UNPAID = """
+    initial_balance IS NOT NULL AND funding IS NULL AND state IN ('queued', 'broadcast', 'registered')
+"""
 
 
 def deeds(state: State) -> list[str]:
@@ -53,7 +69,7 @@ class Steering(Book):
         def step(connection: Connection) -> None:
             connection.execute(
                 "INSERT INTO pauses (part, reason, by, since) VALUES (?1, ?2, ?3, ?4) "
-                "ON CONFLICT (part) DO UPDATE SET reason = ?2, by = ?3",
+                "ON CONFLICT (part) DO UPDATE SET reason = ?2, by = ?3, automatic = 0",
                 (part, reason, by, self._now()),
             )
             self._write_down(connection, by, "pause", part, reason)
@@ -68,6 +84,57 @@ class Steering(Book):
             self._write_down(connection, by, "resume", part, reason)
 
         await self._database.run(step)
+
+    async def release_payments(self, job_ids: Sequence[str], *, by: str, reason: str = "") -> list[str]:
+        """Give up the held payments of jobs, all or none, so that others pay them; the ids of all jobs that moved.
+
+        The operator vouches that no block holds them. Raises FaucetError `not_found`, or `bad_request` if a job's
+        payment is not held.
+        """
+        now = self._now()
+
+        def step(connection: Connection) -> list[str]:
+            dead = {_held_payment(connection, job_id) for job_id in job_ids}
+            for job_id in job_ids:
+                self._write_down(connection, by, "release", job_id, reason)
+            connection.executemany(EXPIRE, [(Fate.EXPIRED, now, number) for number in dead])
+            return settle_states(connection, _served(connection, dead), now)
+
+        return await self._move(step)
+
+    async def owed(self) -> int:
+        """How many jobs wait for an initial balance that is not signed."""
+        rows = await self._database.read(f"SELECT count(*) FROM jobs WHERE {_UNPAID}")
+        return int(rows[0][0])
+
+    async def waive(self, *, by: str, reason: str = "") -> int:
+        """Pay no initial balance to the jobs that wait for one and have none signed; how many there were."""
+        now = self._now()
+
+        def step(connection: Connection) -> tuple[int, list[str]]:
+            rows = connection.execute(f"UPDATE jobs SET initial_balance = NULL WHERE {_UNPAID} RETURNING number")
+            jobs = [row["number"] for row in rows.fetchall()]
+            self._write_down(connection, by, "waive", "", reason)
+            return len(jobs), settle_states(connection, jobs, now)
+
+        return await self._move_and(step)
+
+    async def refollow(self, *, by: str, reason: str = "") -> int:
+        """Forget the blocks that were followed, so that they are read anew from the node in use; how many there were.
+
+        Transactions in blocks that are not irreversible wait for a block again, as after a fork.
+        """
+        now = self._now()
+
+        def step(connection: Connection) -> tuple[int, list[str]]:
+            first, blocks = connection.execute(_FOLLOWED).fetchone()
+            self._write_down(connection, by, "refollow", str(first), reason)
+            # What these blocks showed refuses nobody until a block or a list shows it again.
+            connection.execute("UPDATE names SET listed_by = '', block_num = NULL WHERE block_num >= ?", (first,))
+            _, moved = forget_blocks(connection, first, now)
+            return int(blocks), moved
+
+        return await self._move_and(step)
 
     async def note(self, *, who: str, what: str, target: str = "", why: str = "") -> None:
         """Write down a deed that changes nothing in the ledger, such as a login."""
@@ -106,6 +173,22 @@ class Steering(Book):
             "INSERT INTO audit (at, who, what, target, why) VALUES (?, ?, ?, ?, ?)",
             (self._now(), who, what, target, why),
         )
+
+
+def _held_payment(connection: Connection, job_id: str) -> int:
+    row = connection.execute(_HELD, (job_id,)).fetchone()
+    if row is not None:
+        return int(row["number"])
+    if connection.execute("SELECT 1 FROM jobs WHERE id = ?", (job_id,)).fetchone() is None:
+        raise FaucetError(Code.NOT_FOUND, f"No job has the id {job_id}.")
+    raise FaucetError(Code.BAD_REQUEST, f"No payment of job {job_id} is held.")
+
+
+def _served(connection: Connection, transactions: Iterable[int]) -> list[int]:
+    rows = connection.execute(
+        "SELECT job FROM operations WHERE txn IN (SELECT value FROM json_each(?))", (as_list(transactions),)
+    )
+    return [row["job"] for row in rows]
 
 
 def _check_steering(connection: Connection, job_id: str, to: State) -> None:
