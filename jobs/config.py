@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from jobs import values
-from jobs.values import Network, Parser, ValueProblemError
+from jobs.values import DailyBudget, Network, Parser, ValueProblemError
 
 #: Keys of the predecessor that are accepted and mean nothing any more, and why.
 NO_LONGER_NEEDED = {"redis_ip": "the ledger is a file, no Redis is used"}
@@ -20,6 +20,11 @@ NO_LONGER_NEEDED = {"redis_ip": "the ledger is a file, no Redis is used"}
 ENVIRONMENT = {"FAUCET_WIF": "wif", "FAUCET_SECRET_KEY": "secret_key", "FAUCET_MAIL_PASS": "mail_pass"}
 
 DEV_REGISTRAR = "faucet"  #: the dev chain's
+#: Loopback, private and link-local addresses (RFC 1918, 3927, 4193, 4291): who is there is the operator's own.
+OWN_NETWORKS = (
+    "127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16",
+    "::1/128", "fc00::/7", "fe80::/10",
+)  # fmt: skip
 OPTIONAL_FIELDS = ("refcode", "referrer", "email", "real_name")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
@@ -59,7 +64,19 @@ class Settings:
     referrer_percent: int = _key(values.percent, 0, "percent of the fees that go to the referrer")
     core_asset: str | None = _key(values.optional(values.text), None, "if given, must be the chain's core asset")
     max_account_fee: Decimal | None = _key(
-        values.optional(values.amount), None, "core asset; above this fee an account nothing is registered"
+        values.optional(values.amount),
+        None,
+        "core asset; no operation may cost a higher fee; default: twice the lowest fee of a cheap name seen",
+    )
+    daily_budget: DailyBudget = _key(
+        values.daily_budget,
+        DailyBudget(percent=Decimal(25)),
+        "core asset, or percent of the balance (100 signups at least), that may leave the registrar in a day (UTC)",
+    )
+    own_nodes: tuple[Network, ...] = _key(
+        values.list_of(values.network),
+        tuple(values.network(network) for network in OWN_NETWORKS),
+        "addresses or networks of your own nodes; any other node is a stranger, whose word is not enough to pay twice",
     )
     enable_initial_balance: bool = _key(values.flag, False, "pay every new account an initial balance")
     initial_balance: Decimal = _key(values.amount, Decimal(0), "that balance, core asset")

@@ -1,6 +1,7 @@
 """Parsers of configuration values: each takes what YAML gave and returns it typed, or says what it must be."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any
@@ -16,6 +17,17 @@ Network = IPv4Network | IPv6Network
 
 class ValueProblemError(ValueError):
     """What a value must be, continuing "key: …"; never repeats a secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class DailyBudget:
+    """What may leave the registrar in a day: a fixed amount, or a share of its balance at midnight UTC."""
+
+    amount: Decimal | None = None  #: core asset
+    percent: Decimal | None = None
+
+    def __str__(self) -> str:
+        return f"{self.amount:f}" if self.amount is not None else f"{self.percent:f} %"
 
 
 def text(value: Any) -> str:
@@ -71,6 +83,19 @@ def amount(value: Any) -> Decimal:
         if number.is_finite() and 0 <= number < 10**15:
             return number
     raise ValueProblemError(f"must be an amount of the core asset, not {value!r}")
+
+
+def daily_budget(value: Any) -> DailyBudget:
+    """An amount of the core asset, or a percentage such as 25 %."""
+    if isinstance(value, str) and value.rstrip().endswith("%"):
+        try:
+            share = Decimal(value.rstrip()[:-1].strip())
+        except InvalidOperation:
+            share = Decimal(-1)
+        if share.is_finite() and 0 <= share <= 100:
+            return DailyBudget(percent=share)
+        raise ValueProblemError(f"must be an amount of the core asset, or a percentage from 0 to 100, not {value!r}")
+    return DailyBudget(amount=amount(value))
 
 
 def percent(value: Any) -> int:
