@@ -4,7 +4,8 @@ LinkError
 ├── NotSent          it never left
 ├── OutcomeUnknown   it may have left; no answer came
 ├── BadReply         an answer came, but not in the form the chain gives
-└── UnfitNode        a node that works, but not for us
+├── UnfitNode        a node that works, but not for us
+└── NodesDisagree    two nodes show the chain differently
 Refused              the node answered with an error
 """
 
@@ -29,6 +30,10 @@ class BadReply(LinkError):
 
 class UnfitNode(LinkError):
     """A node on another chain, out of sync, or otherwise not to be used: the next one is tried."""
+
+
+class NodesDisagree(LinkError):
+    """Two nodes show the chain differently: one of them is wrong, and it can't be told which."""
 
 
 class Refused(Exception):

@@ -30,6 +30,7 @@ class Cause(StrEnum):
     MISSING_AUTHORITY = "missing_authority"
     IRRELEVANT_SIGNATURE = "irrelevant_signature"
     DUPLICATE_SIGNATURE = "duplicate_signature"
+    ASSERTION_FAILED = "assertion_failed"  #: an account id has another name than the transaction asserts
     OTHER = "other"
 
 
@@ -53,6 +54,7 @@ _BY_ASSERTION = {
     "insufficient_balance: Insufficient Balance": Cause.INSUFFICIENT_BALANCE,
     "fee_paying_account->is_lifetime_member()": Cause.NOT_LIFETIME_MEMBER,
     "op.referrer(d).is_member(d.head_block_time())": Cause.REFERRER_NOT_MEMBER,
+    "p.account_id(db).name == p.name": Cause.ASSERTION_FAILED,
 }
 
 

@@ -1,0 +1,172 @@
+"""What one stranger says is read from a second node too, where it would end the faucet's care for something."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
+
+from chain.errors import LinkError, NodesDisagree
+from chain.link import Call, Link, Peer, without_credentials
+from chain.node import Account, Block, Head, Node, Parameters
+
+Validate = Callable[[Call, Peer], Awaitable[None]]
+
+
+class SecondNode:
+    """A connection to another configured node than the one in use, opened when it is first needed."""
+
+    def __init__(
+        self,
+        link: Link,
+        urls: Sequence[str],
+        *,
+        is_own: Callable[[Peer | None], bool],
+        validate: Validate,
+        timeout: float,
+    ) -> None:
+        self._first = link
+        self._urls = {without_credentials(url): url for url in urls}
+        self._is_own = is_own
+        self._validate = validate
+        self._timeout = timeout
+        self._link: Link | None = None
+        self._beside: str | None = None  # the node that this connection is not to
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def stranger(self) -> bool:
+        """Whether the node in use is a stranger."""
+        return not self._is_own(self._first.peer)
+
+    @property
+    def stranger_url(self) -> str | None:
+        """The node in use, if it is a stranger."""
+        return self._first.url if self.stranger else None
+
+    @property
+    def configured(self) -> bool:
+        """Whether there is another node than the one in use."""
+        return len(self._urls) > 1
+
+    @property
+    def needed(self) -> bool:
+        """Whether what the node in use says is to be confirmed, and can be."""
+        return self.stranger and self.configured
+
+    @property
+    def name(self) -> str:
+        """The second node's URL, for people."""
+        return (self._link.url if self._link is not None else None) or "the second node"
+
+    async def node(self) -> Node:
+        """The second node. Raises LinkError where none can be reached."""
+        await self._open()
+        link = self._link
+        assert link is not None  # noqa: S101  # _open made it; for the types
+        try:
+            async with asyncio.timeout(self._timeout):
+                await link.wait_connected()
+        except TimeoutError:
+            raise LinkError(f"no second node is reached to confirm what this one says: {link.trouble}") from None
+        return Node(link.call)
+
+    async def close(self) -> None:
+        """End the connection. A second call does nothing."""
+        task, self._task, self._link, self._beside = self._task, None, None, None
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def _open(self) -> None:
+        """Be connected to another node than the one in use now."""
+        first = self._first.peer
+        if first is None:
+            raise LinkError(f"not connected: {self._first.trouble}")
+        if self._beside == first.url and self._task is not None and not self._task.done():
+            return
+        await self.close()
+        others = [url for shown, url in self._urls.items() if shown != first.url]
+        self._link = Link(others, greet=self._validate, on_block=lambda: None, timeout=self._timeout)
+        self._task = asyncio.create_task(self._link.run(), name="second node")
+        self._beside = first.url
+
+
+class ConfirmedChain:
+    """The chain as it counts: as the node in use shows it, and where that is a stranger, a second node too."""
+
+    def __init__(self, node: Node, second: SecondNode) -> None:
+        self._node = node
+        self._second = second
+
+    @property
+    def stranger(self) -> bool:
+        """Whether the node in use is a stranger."""
+        return self._second.stranger
+
+    @property
+    def seen_by(self) -> str | None:
+        """The stranger in use, by URL; None of an own node."""
+        return self._second.stranger_url
+
+    @property
+    def configured(self) -> bool:
+        """Whether there is another node than the one in use."""
+        return self._second.configured
+
+    @property
+    def trusted(self) -> bool:
+        """Whether what is read here is known by an own node or by two."""
+        return not self._second.stranger or self._second.configured
+
+    async def irreversible(self, head: Head) -> int:
+        """Number of the last block that stays. Raises LinkError or Refused."""
+        if not self._second.needed:
+            return head.irreversible
+        second = await self._second.node()
+        return min(head.irreversible, (await second.head()).irreversible)
+
+    async def block(self, number: int) -> Block | None:
+        """The block `number`; None beyond the head. Raises NodesDisagree, LinkError or Refused."""
+        block = await self._node.block(number)
+        if block is not None and self._second.needed:
+            await self.confirm([block])
+        return block
+
+    async def confirm(self, blocks: Sequence[Block]) -> None:
+        """Return if `blocks`, read from the node in use, count. Raises NodesDisagree, LinkError or Refused."""
+        if not self._second.needed:
+            return
+        second = await self._second.node()
+        for block in blocks:
+            if block != await second.block(block.number):
+                raise NodesDisagree(f"{self._second.name} has another block {block.number} than the node in use")
+
+    async def accounts(self, names: Sequence[str]) -> list[Account | None]:
+        """The accounts of `names`, None for those that the chain does not have. Raises the same."""
+        accounts = await self._node.accounts(names)
+        if self._second.needed:
+            second = await (await self._second.node()).accounts(names)
+            for name, here, there in zip(names, accounts, second, strict=True):
+                if here != there:
+                    raise NodesDisagree(f"{self._second.name} shows the account {name} otherwise than the node in use")
+        return accounts
+
+    async def accounts_elsewhere(self, names: Sequence[str]) -> list[Account | None] | None:
+        """The accounts of `names` as a second node shows them; None where none is to be asked. Raises the same."""
+        if not self._second.needed:
+            return None
+        return await (await self._second.node()).accounts(names)
+
+    async def parameters(self) -> Parameters:
+        """The chain's parameters as a second node shows them. Raises LinkError or Refused."""
+        return await (await self._second.node()).parameters()
+
+    async def balance(self, account_id: str, said: int) -> int:
+        """The balance that counts for a budget, satoshi: what the node in use `said`, or less. Raises the same."""
+        if not self._second.needed:
+            return said
+        return min(said, await (await self._second.node()).balance(account_id))
+
+    async def close(self) -> None:
+        """End the connection to the second node."""
+        with contextlib.suppress(LinkError):
+            await self._second.close()

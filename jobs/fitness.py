@@ -1,0 +1,150 @@
+"""Whether a node may be used: what it says must be what the ledger has pinned, and fit the clock."""
+
+from collections.abc import Callable, Mapping, Sequence
+from ipaddress import ip_address
+
+from chain.dial import dial
+from chain.errors import LinkError, Refused, UnfitNode
+from chain.keys import PrivateKey
+from chain.link import Call, Peer, without_credentials
+from chain.node import Account, Head, Node
+from jobs.claims import CHAIN, Claims, account_claim, first_difference, read_claims
+from jobs.config import Settings
+from jobs.ledger import Ledger
+from jobs.model import Pin
+from jobs.situation import Identity
+from jobs.terms import named_accounts
+
+REWIND = 20  #: final blocks that a node which was killed may come back without
+
+
+class Fitness:
+    """Looks at nodes, and keeps what the chain is."""
+
+    def __init__(
+        self, *, settings: Settings, ledger: Ledger, urls: Sequence[str], key: PrivateKey, clock: Callable[[], float]
+    ) -> None:
+        self._settings = settings
+        self._ledger = ledger
+        self._urls = {without_credentials(url): url for url in urls}
+        self._key = key
+        self._clock = clock
+        self._pins: Mapping[str, Pin] = {}
+        self.identity: Identity | None = None  #: what the chain is; None until a node was met
+
+    @property
+    def agreed(self) -> bool:
+        """Whether what the chain is was said by more than one stranger."""
+        return all(name in self._pins and self._pins[name].agreed for name in CHAIN)
+
+    @property
+    def ids(self) -> dict[str, str]:
+        """The pinned ids of accounts, by name."""
+        prefix = account_claim("")
+        return {name.removeprefix(prefix): pin.value for name, pin in self._pins.items() if name.startswith(prefix)}
+
+    def is_own(self, peer: Peer | None) -> bool:
+        """Whether the node at `peer` is the operator's own. The embedded dev chain always is."""
+        if self._settings.uses_devchain:
+            return True
+        if peer is None:
+            return False
+        address = ip_address(peer.address)
+        address = getattr(address, "ipv4_mapped", None) or address
+        return any(address in network for network in self._settings.own_nodes)
+
+    async def load(self) -> None:
+        """Read what is pinned. Raises FaucetError without a ledger."""
+        self._pins = await self._ledger.pins()
+        self.identity = self._identity()
+
+    async def validate(self, call: Call, peer: Peer) -> None:
+        """Take a node only if it is on the ledger's chain and near its head. Raises UnfitNode, LinkError or Refused."""
+        node = Node(call)
+        head = await node.head()
+        self.check_time(head, peer)
+        await self._check_number(head)
+        await self._pin(await self._claims(node), peer)
+
+    async def validate_second(self, call: Call, peer: Peer) -> None:
+        """Take a node that only confirms what another says: it pins nothing. Raises the same."""
+        node = Node(call)
+        self.check_time(await node.head(), peer)
+        _compare(self._pins, await self._claims(node))
+
+    async def account_ids(self, accounts: Mapping[str, Account], peer: Peer) -> dict[str, str]:
+        """The pinned ids of the configured accounts among `accounts`, by name; those that are new are pinned first.
+
+        Raises UnfitNode where the node at `peer` gave another id, FaucetError without a ledger.
+        """
+        names = named_accounts(self._settings) & accounts.keys()
+        await self._pin({account_claim(name): accounts[name].id for name in names}, peer)
+        return {name: self._pins[account_claim(name)].value for name in names}
+
+    def check_time(self, head: Head, peer: Peer) -> None:
+        """Raise UnfitNode where the head is too old, or a stranger's is ahead of this machine's clock."""
+        age = self._clock() - head.time
+        if age > self._settings.max_head_age:
+            raise UnfitNode(f"is out of sync: its head block is {age:.0f} seconds old")
+        if -age > self._settings.max_head_age and not self.is_own(peer):
+            raise UnfitNode(
+                f"is a stranger whose head block is {-age:.0f} seconds ahead of this machine's clock: "
+                "set the clock, or use another node"
+            )
+
+    async def _claims(self, node: Node) -> dict[str, str]:
+        claims = await read_claims(node, sorted(named_accounts(self._settings)))
+        configured = self._settings.core_asset
+        if configured not in (None, claims["symbol"]):
+            raise UnfitNode(f"has the core asset {claims['symbol']}, the configuration says {configured}")
+        return claims
+
+    async def _check_number(self, head: Head) -> None:
+        oldest = await self._ledger.oldest_block()
+        if oldest is not None and head.number < oldest[0] - REWIND:
+            raise UnfitNode(
+                f"has only {head.number} blocks, but block {oldest[0]} was final already: if the chain was started "
+                "anew, use a new ledger; if an earlier node made blocks up, run: faucet.py refollow"
+            )
+
+    async def _pin(self, claims: Claims, peer: Peer) -> None:
+        """Compare `claims` with what is pinned, and pin what is not. Raises UnfitNode."""
+        own = self.is_own(peer)
+        if not self._pins:
+            await self.load()
+        # An own node knows better than a lone stranger did, but for which chain it is.
+        fixed = {name: pin for name, pin in self._pins.items() if pin.agreed or not own or name == "chain_id"}
+        _compare(fixed, claims)
+        if any(name not in fixed or (own and not fixed[name].agreed) for name in claims):
+            agreed = own or await self._is_confirmed(claims, peer)
+            await self._ledger.pin(claims, agreed=agreed)
+            await self.load()
+
+    async def _is_confirmed(self, claims: Claims, peer: Peer) -> bool:
+        """Whether another configured node says the same; False where none is configured. Raises UnfitNode."""
+        others = [url for shown, url in self._urls.items() if shown != peer.url]
+        if not others:
+            return False
+        try:
+            async with dial(others, timeout=self._settings.node_timeout) as link:
+                second = await self._claims(Node(link.call))
+        except (LinkError, Refused) as error:
+            raise UnfitNode(f"is a stranger, and no other node confirms what it says of the chain: {error}") from error
+        difference = first_difference(second, claims)
+        if difference is not None or not claims.keys() <= second.keys():
+            raise UnfitNode(f"{difference or 'names an account that there is not'}, by {link.url}")
+        return True
+
+    def _identity(self) -> Identity | None:
+        if not self._pins.keys() >= CHAIN:
+            return None
+        chain_id, prefix, symbol, precision = (
+            self._pins[name].value for name in ("chain_id", "prefix", "symbol", "precision")
+        )
+        return Identity(chain_id, prefix, symbol, int(precision), self._key)
+
+
+def _compare(pins: Mapping[str, Pin], claims: Claims) -> None:
+    difference = first_difference({name: pin.value for name, pin in pins.items()}, claims)
+    if difference is not None:
+        raise UnfitNode(difference)
