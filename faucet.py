@@ -6,6 +6,7 @@ import contextlib
 import logging
 import socket
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ from handlers.processes import Stop, run_serving, run_until_stopped, supervise_u
 from handlers.server import bind, url_of
 from handlers.service import HttpService
 from jobs.config import Settings
+from jobs.confirmation import ConfirmedChain, SecondNode
+from jobs.fitness import Fitness
 from jobs.ledger import Ledger
 from jobs.metrics import Metrics
 from jobs.model import Difference
@@ -253,13 +256,19 @@ def reconcile(settings: Settings, from_block: int | None, *, rebuild: bool) -> N
 async def compare(settings: Settings, first: int | None, *, rebuild: bool) -> list[Difference]:
     """Where ledger and chain differ now."""
     async with contextlib.AsyncExitStack() as opened:
-        dev_chain, urls, _ = await open_chain(settings)
+        dev_chain, urls, key = await open_chain(settings)
         if dev_chain is not None:
             opened.push_async_callback(dev_chain.stop)
         ledger = await Ledger.open(settings.ledger)
         opened.push_async_callback(ledger.close)
         link = await opened.enter_async_context(dial(urls, timeout=settings.node_timeout))
-        reconciler = Reconciler(node=Node(link.call), ledger=ledger, settings=settings)
+        node, fitness = Node(link.call), Fitness(settings=settings, ledger=ledger, urls=urls, key=key, clock=time.time)
+        await fitness.load()
+        second = SecondNode(
+            link, urls, is_own=fitness.is_own, validate=fitness.validate_second, timeout=settings.node_timeout
+        )
+        opened.push_async_callback(second.close)
+        reconciler = Reconciler(node=node, ledger=ledger, settings=settings, confirmed=ConfirmedChain(node, second))
         with Progress(console=Console(stderr=True)) as progress:
             bar = progress.add_task("blocks", total=None)
             async for step in reconciler.steps(first, rebuild=rebuild):

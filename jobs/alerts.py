@@ -4,13 +4,13 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from jobs.budget import is_below, runway_days, signups_paid
 from jobs.config import Settings
 from jobs.errors import Code, FaucetError
 from jobs.ledger import Ledger
-from jobs.model import Alert, ChainFacts, Pause
+from jobs.model import Alert, ChainFacts, Failure, Pause
 
 log = logging.getLogger("faucet.alerts")
 
@@ -33,6 +33,9 @@ ALERTS = {
     "failures": "signups fail",
     "queue": "signups wait",
     "reconcile": "ledger and chain disagree",
+    "held": "initial balances are held",
+    "unconfirmed": "nothing is taken for final",
+    "task": "a part of the faucet fails",
 }
 
 
@@ -47,6 +50,8 @@ class Look:
     failures: Mapping[str, int]  #: by code, in the last FAILING_SINCE seconds
     oldest: int | None  #: when the oldest queued job was accepted, milliseconds
     differences: int  #: between ledger and chain
+    held: int = 0  #: payments that wait for an operator
+    failures_of_tasks: Mapping[str, Failure] = field(default_factory=dict)  #: the last of each task, by its name
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +98,15 @@ class Alerts:
     """Looks again and again."""
 
     def __init__(
-        self, settings: Settings, ledger: Ledger, *, wake: Callable[[], None], clock: Callable[[], float] = time.time
+        self,
+        settings: Settings,
+        ledger: Ledger,
+        *,
+        wake: Callable[[], None],
+        clock: Callable[[], float] = time.time,
+        failures: Mapping[str, Failure] | None = None,
     ) -> None:
+        self._task_failures = failures or {}
         self._settings = settings
         self._ledger = ledger
         self._wake = wake
@@ -132,6 +144,8 @@ class Alerts:
             failures=await self._ledger.failures_since(failing),
             oldest=await self._ledger.oldest_waiting(),
             differences=await self._ledger.difference_count(),
+            held=len(await self._ledger.held()),
+            failures_of_tasks=self._task_failures,
         )
 
 
@@ -139,12 +153,15 @@ def _conditions(look: Look, settings: Settings) -> Iterator[tuple[str, str | Non
     facts = look.facts
     yield "balance", _balance(facts, settings)
     yield "runway", _runway(look, settings)
-    yield "drain", look.drain.reason if look.drain is not None and look.drain.by == "faucet" else None
+    yield "drain", look.drain.reason if look.drain is not None and look.drain.automatic else None
     yield "node", _node(look, settings)
     yield "failures", _failures(look, settings)
     yield "queue", _queue(look, settings)
     differences = f"Ledger and chain disagree in {look.differences} places." if look.differences else None
     yield "reconcile", differences
+    yield "held", _held(look)
+    yield "unconfirmed", _unconfirmed(look, settings)
+    yield "task", _failed_task(look)
 
 
 def _balance(facts: ChainFacts, settings: Settings) -> str | None:
@@ -184,6 +201,24 @@ def _queue(look: Look, settings: Settings) -> str | None:
         return None
     age = look.now - look.oldest / 1000
     return f"The oldest signup has waited for {age / 60:.0f} minutes." if age > settings.ready_queue_age else None
+
+
+def _held(look: Look) -> str | None:
+    """Operators decide, for only one stranger says that these were not paid."""
+    return f"{look.held} payments have expired, and wait for an operator to release them." if look.held else None
+
+
+def _unconfirmed(look: Look, settings: Settings) -> str | None:
+    """What passes by itself is no news: a second node may be away for a moment."""
+    since = look.facts.unconfirmed_since
+    if look.facts.unconfirmed is None or since is None or look.now - since / 1000 <= settings.node_mail_seconds:
+        return None
+    return look.facts.unconfirmed
+
+
+def _failed_task(look: Look) -> str | None:
+    recent = [failure.text for failure in look.failures_of_tasks.values() if look.now - failure.at <= FAILING_SINCE]
+    return " ".join(recent) or None
 
 
 def _body(alerts: Sequence[Alert], look: Look, settings: Settings) -> str:

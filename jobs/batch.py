@@ -1,6 +1,6 @@
 """Pure decisions of a drain: what goes into which transaction, and what a refusal means for whom."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 
@@ -21,6 +21,16 @@ Reason = tuple[Code, str]
 
 
 @dataclass(frozen=True, slots=True)
+class Assertion:
+    """That an account id bears a name: the chain refuses a transaction in which that is untrue."""
+
+    account_id: str
+    name: str
+    size: int  #: bytes in a transaction
+    fee: int  #: satoshi
+
+
+@dataclass(frozen=True, slots=True)
 class Candidate:
     """A job with the operation that serves it."""
 
@@ -28,7 +38,8 @@ class Candidate:
     operation: Operation
     size: int  #: bytes in a transaction
     fee: int  #: satoshi
-    cost: int  #: what the registrar must have for it, fee included, satoshi
+    cost: int  #: what the registrar must have for it, fees included, satoshi
+    assertions: tuple[Assertion, ...] = ()  #: that its transaction must carry
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +61,31 @@ def sizes_of(operations: Iterable[Operation], prefix: str) -> list[int]:
 def fill(candidates: Iterable[Candidate], maximum_size: int) -> list[tuple[Candidate, ...]]:
     """`candidates` in as few transactions of at most `maximum_size` bytes as their order allows."""
     transactions: list[list[Candidate]] = []
-    size = maximum_size
+    size, asserted = maximum_size, set[Assertion]()
     for candidate in candidates:
-        if size + candidate.size > maximum_size or len(transactions[-1]) == OPERATIONS_MOST:
+        if size + _size(candidate, asserted) > maximum_size or len(transactions[-1]) == OPERATIONS_MOST:
             transactions.append([])
-            size = ENVELOPE
+            size, asserted = ENVELOPE, set()
         transactions[-1].append(candidate)
-        size += candidate.size
+        size += _size(candidate, asserted)
+        asserted.update(candidate.assertions)
     return [tuple(transaction) for transaction in transactions]
+
+
+def _size(candidate: Candidate, asserted: set[Assertion]) -> int:
+    """Bytes that `candidate` adds to a transaction that holds the assertions `asserted`."""
+    return candidate.size + sum(each.size for each in candidate.assertions if each not in asserted)
+
+
+def assertions_of(group: Iterable[Candidate]) -> list[Assertion]:
+    """What the transaction of `group` must assert, each once."""
+    return list(dict.fromkeys(assertion for candidate in group for assertion in candidate.assertions))
+
+
+def cost_of(group: Sequence[Candidate]) -> int:
+    """Satoshi that the transaction of `group` takes from the registrar."""
+    alone = sum(candidate.cost - sum(each.fee for each in candidate.assertions) for candidate in group)
+    return alone + sum(assertion.fee for assertion in assertions_of(group))
 
 
 def before_fee_step(registered: int, accounts_per_fee_scale: int, bitshifts: int) -> int | None:
@@ -71,10 +99,19 @@ def before_fee_step(registered: int, accounts_per_fee_scale: int, bitshifts: int
     return accounts_per_fee_scale - registered % accounts_per_fee_scale
 
 
-def affordable(candidates: Sequence[Candidate], balance: int) -> Sequence[Candidate]:
-    """The first of `candidates` that `balance`, satoshi, pays for together."""
-    total = accumulate(candidate.cost for candidate in candidates)
+def affordable(candidates: Sequence[Candidate], balance: int, *, each: int = 0) -> Sequence[Candidate]:
+    """The first of `candidates` that `balance`, satoshi, pays for together, `each` to cost so much more later."""
+    total = accumulate(candidate.cost + each for candidate in candidates)
     return candidates[: sum(cost <= balance for cost in total)]
+
+
+def split_by_reason(
+    candidates: Iterable[Candidate], reason_of: Callable[[Candidate], str | None]
+) -> tuple[list[Candidate], dict[int, str]]:
+    """Those of `candidates` against which nothing speaks; of the others, job numbers with the reason."""
+    reasons = [(candidate, reason_of(candidate)) for candidate in candidates]
+    free = [candidate for candidate, reason in reasons if reason is None]
+    return free, {candidate.job.number: reason for candidate, reason in reasons if reason is not None}
 
 
 def judge(candidates: tuple[Candidate, ...], refusal: Refusal) -> Verdict:
@@ -84,7 +121,7 @@ def judge(candidates: tuple[Candidate, ...], refusal: Refusal) -> Verdict:
     """
     if refusal.cause in _SAYS_NOTHING_OF_A_JOB:
         return _SAYS_NOTHING_OF_A_JOB[refusal.cause]
-    position = _position(candidates, refusal)
+    position = position_of(candidates, refusal)
     if refusal.cause is Cause.FEE_TOO_LOW:
         # The later ones owe more than was asked a moment ago: the next drain asks again.
         return Verdict(again=_groups(candidates[: position or 0]))
@@ -117,7 +154,8 @@ def _groups(candidates: tuple[Candidate, ...]) -> tuple[tuple[Candidate, ...], .
     return (candidates,) if candidates else ()
 
 
-def _position(candidates: Sequence[Candidate], refusal: Refusal) -> int | None:
+def position_of(candidates: Sequence[Candidate], refusal: Refusal) -> int | None:
+    """The place in `candidates` of the one whose operation the node names; None where it names none of them."""
     if refusal.operation is None:
         return None
     name = refusal.operation[1].get("name")
@@ -139,5 +177,6 @@ _SAYS_NOTHING_OF_A_JOB = {
     Cause.EXPIRED: _SIGN_ANEW,
     Cause.EXPIRATION_TOO_FAR: _SIGN_ANEW,
     Cause.UNKNOWN_REFERENCE: _SIGN_ANEW,
+    Cause.ASSERTION_FAILED: Verdict(obstacle="The node gave an account id that the chain knows under another name."),
 }
 _AT_ONCE = {Cause.INVALID_NAME: Code.INVALID_NAME, Cause.INVALID_KEY: Code.INVALID_KEY}

@@ -6,19 +6,23 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 
-from chain.errors import LinkError, Refused
+from chain.errors import LinkError, NotSent, Refused, UnfitNode
 from chain.link import Link
 from chain.node import Account, Head, Node
 from chain.transactions import Reference
+from jobs.allowance import Allowances
 from jobs.config import Settings
+from jobs.confirmation import ConfirmedChain
 from jobs.errors import FaucetError
+from jobs.facts import Facts
+from jobs.fitness import Fitness
 from jobs.funding import Funding
 from jobs.ledger import Ledger
 from jobs.metrics import Metrics
 from jobs.model import Job, Pause, Unfunded
 from jobs.registering import Registering
 from jobs.sender import Sender
-from jobs.situation import Identity, Situation
+from jobs.situation import Situation
 from jobs.terms import named_accounts
 
 log = logging.getLogger("faucet.drainer")
@@ -40,16 +44,26 @@ class Drainer:
         ledger: Ledger,
         settings: Settings,
         metrics: Metrics,
-        identity: Callable[[], Identity | None],
+        fitness: Fitness,
+        confirmed: ConfirmedChain,
+        allowances: Allowances,
+        standstill: Callable[[], str | None],
+        facts: Facts,
     ) -> None:
         self._link = link
         self._node = node
         self._ledger = ledger
         self._settings = settings
-        self._identity = identity  # None until a node was met
+        self._fitness = fitness
+        self._confirmed = confirmed
+        self._allowances = allowances
+        self._standstill = standstill  # why nothing can be done before blocks were followed, for people
+        self._facts = facts
         self._sender = Sender(link=link, node=node, ledger=ledger, metrics=metrics)
-        self._registering = Registering(node=node, ledger=ledger, sender=self._sender, metrics=metrics)
-        self._funding = Funding(node=node, sender=self._sender)
+        self._registering = Registering(
+            node=node, ledger=ledger, sender=self._sender, metrics=metrics, confirmed=confirmed
+        )
+        self._funding = Funding(node=node, sender=self._sender, confirmed=confirmed)
         self._woken = asyncio.Event()
         self._stopping = False
 
@@ -64,49 +78,69 @@ class Drainer:
 
     async def run(self) -> None:
         """Drain whenever woken, until stopped."""
-        while True:
+        while not self._stopping:
             await self._woken.wait()
             self._woken.clear()
-            if self._stopping:
-                return
-            try:
-                await self.drain()
-            except (LinkError, Refused, FaucetError) as error:
-                # Node or ledger are away for now. All that counts is on disk: the next drain goes on.
-                log.warning("drain put off: %s", error)
-            except Exception:  # a fault of ours must not end the faucet's work for good
-                log.exception("drain failed")
-                with contextlib.suppress(FaucetError):
-                    await self._ledger.hold_drain("The faucet failed: its log says how.")
+            if not self._stopping:
+                await self._drain_or_say_why()
 
-    async def drain(self) -> None:
-        """Send again what is still on its way, then sign and send what waits.
+    async def _drain_or_say_why(self) -> None:
+        try:
+            waiting = await self.drain()
+        except UnfitNode as error:
+            self._link.leave(str(error))
+            waiting = f"The node was left: it {error}"
+        except (LinkError, Refused, FaucetError) as error:
+            # Node or ledger are away for now. All that counts is on disk: the next drain goes on.
+            log.warning("drain put off: %s", error)
+            waiting = f"The drain was put off: {error}"
+        except Exception:  # a fault of ours must not end the faucet's work for good
+            log.exception("drain failed")
+            waiting = None
+            with contextlib.suppress(FaucetError):
+                await self._ledger.hold_drain("The faucet failed: its log says how.")
+        with contextlib.suppress(FaucetError):
+            await self._facts.change(waiting=waiting)
+
+    async def drain(self) -> str | None:
+        """Send again what is still on its way, then sign and send what waits; why nothing was done, for people.
 
         Raises LinkError, Refused or FaucetError where node or ledger are away; nothing is lost then.
         """
-        identity = self._identity()
-        if identity is None or not self._link.connected:
-            return
+        standstill = self._standstill()
+        if standstill is not None:
+            return standstill
         head = await self._node.head()
         await self._sender.resend(head)
         pause = (await self._ledger.pauses()).get("drain")
-        if pause is not None and pause.by != "faucet":
-            return
-        unfunded, queued = await self._ledger.unfunded(BATCH), await self._ledger.queued(BATCH)
+        if pause is not None and not pause.automatic:
+            return None  # the pause itself says why
+        unfunded, queued = await self._unfunded(), await self._ledger.queued(BATCH)
         if not (unfunded.jobs or queued or pause):
-            return
+            return None
         reference = await self._reference(head)
         if reference is None:
-            return
-        accounts = await self._accounts(queued)
-        obstacle = self._missing_account(accounts)
-        if obstacle is None:
-            situation = await self._look(identity, head, accounts, reference)
-            obstacle = situation.obstacle() or await self._send(unfunded, queued, situation)
-        await self._note(obstacle, pause)
+            return "No irreversible block was followed yet."
+        await self._note(await self._sign(unfunded, queued, head, reference), pause)
         if len(queued) == BATCH and await self._ledger.queued(1) != queued[:1]:
             # More wait, and something moved: whoever waits for the next block then waits for nothing.
             self.wake()
+        return None
+
+    async def _unfunded(self) -> Unfunded:
+        """What is to be paid now: nothing while no initial balance is configured, whatever was promised before."""
+        if self._settings.payment is None:
+            return Unfunded((), None)
+        return await self._ledger.unfunded(BATCH)
+
+    async def _sign(self, unfunded: Unfunded, queued: list[Job], head: Head, reference: Reference) -> str | None:
+        """Pay and register; the obstacle in the way, if any."""
+        accounts = await self._accounts(queued)
+        missing = sorted(named_accounts(self._settings) - accounts.keys())
+        if missing:
+            return f"The chain has no account {', '.join(missing)}, which the configuration names."
+        situation = await self._look(head, accounts, reference)
+        return situation.obstacle() or await self._send(unfunded, queued, situation)
 
     async def _accounts(self, queued: list[Job]) -> dict[str, Account]:
         """Every account that the drain must know, by name, as far as the chain has it: one look for all."""
@@ -117,21 +151,43 @@ class Drainer:
         found = await self._node.accounts(wanted)
         return {name: account for name, account in zip(wanted, found, strict=True) if account is not None}
 
-    def _missing_account(self, accounts: dict[str, Account]) -> str | None:
-        missing = sorted(named_accounts(self._settings) - accounts.keys())
-        return f"The chain has no account {', '.join(missing)}, which the configuration names." if missing else None
-
-    async def _look(
-        self, identity: Identity, head: Head, accounts: dict[str, Account], reference: Reference
-    ) -> Situation:
-        registrar = accounts[self._settings.registrar]
-        parameters, balance = await asyncio.gather(self._node.parameters(), self._node.balance(registrar.id))
-        return Situation(identity, self._settings, head, parameters, accounts, balance, reference)
+    async def _look(self, head: Head, accounts: dict[str, Account], reference: Reference) -> Situation:
+        """The chain as this drain sees it. Raises UnfitNode where the node contradicts what is pinned."""
+        peer = self._link.peer
+        if peer is None:
+            raise NotSent("the connection was lost")
+        ids = await self._fitness.account_ids(accounts, peer)
+        identity = self._fitness.identity
+        if identity is None:
+            raise NotSent("no node was met yet")
+        registrar = ids[self._settings.registrar]
+        parameters, balance = await asyncio.gather(self._node.parameters(), self._node.balance(registrar))
+        allowance = await self._allowances.now(identity, parameters, registrar_id=registrar, balance=balance)
+        return Situation(
+            identity=identity,
+            settings=self._settings,
+            head=head,
+            parameters=parameters,
+            accounts=accounts,
+            ids=ids,
+            balance=balance,
+            reference=reference,
+            ceilings=allowance.ceilings,
+            budget=allowance.budget,
+            left=allowance.left,
+            owed=allowance.owed,
+            stranger=not self._fitness.is_own(peer),
+        )
 
     async def _send(self, unfunded: Unfunded, queued: list[Job], situation: Situation) -> str | None:
-        """Pay and register; the obstacle that the node named on the way, if any."""
-        spent = await self._funding.fund(unfunded, situation)
-        return await self._registering.register(queued, replace(situation, balance=situation.balance - spent))
+        """Pay and register; the obstacle met on the way, if any."""
+        spent, unpaid = await self._funding.fund(unfunded, situation)
+        situation = replace(situation, balance=situation.balance - spent, left=situation.left - spent)
+        unregistered = await self._registering.register(queued, situation, agreed=self._fitness.agreed)
+        useless = self._registering.node_obstacle
+        if useless is not None and self._confirmed.configured:
+            self._link.leave(useless)
+        return unregistered or unpaid
 
     async def _reference(self, head: Head) -> Reference | None:
         """An irreversible block that was followed, for registrations to refer to; None before there is one."""

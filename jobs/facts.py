@@ -26,6 +26,12 @@ class Facts:
         """Begin with what was known before the last stop, but not connected."""
         self.now = replace(await self._ledger.facts(), connected=False, node=None, failovers=0)
 
+    async def change(self, **changes: Any) -> None:
+        """Change facts by name, if they are others or the ledger lacks them. Raises the same as `update`."""
+        known = {name: getattr(self.now, name) for name in changes}
+        if changes != known or not self.written:
+            await self.update(**changes)
+
     async def update(self, **changes: Any) -> None:
         """Change facts by name. Raises FaucetError `ledger_unavailable`; they are kept in memory all the same."""
         facts = self.now = replace(self.now, **changes, seen_at=int(self._clock() * 1000))

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from chain.node import Block, BlockTransaction, Node
-from chain.packing import ACCOUNT_CREATE, TRANSFER, Operation
+from chain.packing import ACCOUNT_CREATE, ASSERT, TRANSFER, Operation
 from chain.transactions import CORE_ASSET, signed_before
 from jobs.config import Settings
 from jobs.model import Found, FoundOperation, Kind
@@ -31,10 +31,15 @@ class Deed:
         return [body["to"] for number, body in self.transaction.operations if number == TRANSFER]
 
     @property
+    def operations(self) -> list[tuple[Operation, str | None]]:
+        """Those that serve an account, each with the id that it made: assertions serve none."""
+        operations = zip(self.transaction.operations, self.transaction.results, strict=True)
+        return [(operation, result) for operation, result in operations if operation[0] != ASSERT]
+
+    @property
     def accounts(self) -> dict[str, str | None]:
         """The account ids that it registered, by name."""
-        operations = zip(self.transaction.operations, self.transaction.results, strict=True)
-        return {body["name"]: result for (number, body), result in operations if number == ACCOUNT_CREATE}
+        return {body["name"]: result for (number, body), result in self.operations if number == ACCOUNT_CREATE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +56,7 @@ def deeds_of(blocks: Sequence[Block], registrar_id: str | None) -> Iterator[Deed
     """The transactions that hold nothing but registrations, or nothing but payments, by the registrar."""
     for block in blocks:
         for transaction in block.transactions:
-            kinds = {_kind(operation, registrar_id) for operation in transaction.operations}
+            kinds = {_kind(operation, registrar_id) for operation in transaction.operations if operation[0] != ASSERT}
             if len(kinds) == 1 and (kind := kinds.pop()) is not None:
                 yield Deed(kind, block, transaction)
 
@@ -76,7 +81,6 @@ def found(deed: Deed, known: Known) -> Found:
         prefix=known.prefix,
         signature=deed.signature,
     )
-    operations = zip(transaction.operations, transaction.results, strict=True)
     return Found(
         kind=deed.kind,
         id=signed.id,
@@ -87,7 +91,7 @@ def found(deed: Deed, known: Known) -> Found:
         expiration=transaction.expiration,
         block_num=number,
         time=deed.block.time,
-        operations=tuple(_operation(operation, result, known) for operation, result in operations),
+        operations=tuple(_operation(operation, result, known) for operation, result in deed.operations),
     )
 
 

@@ -4,9 +4,11 @@ import asyncio
 from collections.abc import Sequence
 from decimal import Decimal
 
+from chain.errors import LinkError, Refused
 from chain.node import Node
 from chain.transactions import Reference, transfer
-from jobs.batch import Candidate, affordable, fill, sizes_of
+from jobs.batch import Assertion, Candidate, affordable, cost_of, fill, sizes_of
+from jobs.confirmation import ConfirmedChain
 from jobs.model import Job, Kind, Unfunded
 from jobs.sender import Sender
 from jobs.situation import Situation
@@ -19,32 +21,86 @@ class Funding:
     transfer can never be in a block any more (the tracker knows) is its job paid by another one.
     """
 
-    def __init__(self, *, node: Node, sender: Sender) -> None:
+    def __init__(self, *, node: Node, sender: Sender, confirmed: ConfirmedChain) -> None:
         self._node = node
         self._sender = sender
+        self._confirmed = confirmed
 
-    async def fund(self, unfunded: Unfunded, situation: Situation) -> int:
-        """Sign and send the initial balances of `unfunded`; what they cost together, satoshi."""
-        if unfunded.last_block is None:
-            return 0
-        candidates = affordable(await self._candidates(unfunded.jobs, situation), situation.balance)
+    async def fund(self, unfunded: Unfunded, situation: Situation) -> tuple[int, str | None]:
+        """Sign and send the initial balances of `unfunded`.
+
+        Returns what they cost together, satoshi, and why not all were paid, for people.
+        """
+        if unfunded.last_block is None or not unfunded.jobs:
+            return 0, None
+        jobs = await self._payable(unfunded.jobs, situation)
+        if not jobs:
+            return 0, "This chain takes no assertions: initial balances wait until a second node confirms the accounts."
+        candidates = await self._candidates(jobs, situation)
+        obstacle = _fee_obstacle(candidates, situation)
+        if obstacle is not None:
+            return 0, obstacle
+        paid = affordable(candidates, situation.affordable)
         # The last block that was followed when the accounts' ids were read is their own or a later one: the
         # transfer dies with it, and can't pay whoever is given an account's id after a fork.
         reference = Reference(*unfunded.last_block)
-        groups = fill(candidates, situation.parameters.maximum_transaction_size)
+        groups = fill(paid, situation.parameters.maximum_transaction_size)
         if groups:
             await self._sender.send(Kind.FUNDING, groups, situation, reference)
-        return sum(candidate.cost for candidate in candidates)
+        return sum(map(cost_of, groups)), _money_obstacle(candidates, paid, situation)
+
+    async def _payable(self, jobs: Sequence[Job], situation: Situation) -> Sequence[Job]:
+        """Those of `jobs` whose account ids are proven: by an own node, by an assertion, or by a second node."""
+        if situation.asserts or not situation.stranger:
+            return jobs
+        if not self._confirmed.trusted:
+            return []
+        try:
+            accounts = await self._confirmed.accounts([job.signup.name for job in jobs])
+        except (LinkError, Refused):
+            return []
+        return [job for job, account in zip(jobs, accounts, strict=True) if account and account.id == job.account_id]
 
     async def _candidates(self, jobs: Sequence[Job], situation: Situation) -> list[Candidate]:
         amounts = [situation.identity.satoshi(Decimal(job.initial_balance or 0)) for job in jobs]
         operations = [
-            transfer(sender=situation.registrar.id, receiver=job.account_id or "", amount=amount)
+            transfer(sender=situation.registrar_id, receiver=job.account_id or "", amount=amount)
             for job, amount in zip(jobs, amounts, strict=True)
         ]
         fees = await self._node.required_fees(operations)
         sizes = await asyncio.to_thread(sizes_of, operations, situation.identity.prefix)
+        assertions = [_assertions(job, situation) for job in jobs]
         return [
-            Candidate(job, operation, size, fee, fee + amount)
-            for job, operation, size, fee, amount in zip(jobs, operations, sizes, fees, amounts, strict=True)
+            Candidate(job, operation, size, fee, fee + amount + sum(each.fee for each in asserted), asserted)
+            for job, operation, size, fee, amount, asserted in zip(
+                jobs, operations, sizes, fees, amounts, assertions, strict=True
+            )
         ]
+
+
+def _assertions(job: Job, situation: Situation) -> tuple[Assertion, ...]:
+    """What a payment through a stranger asserts: that the account paid is the one that was signed up for."""
+    return (situation.assertion(job.account_id or "", job.signup.name),) if situation.asserts else ()
+
+
+def _fee_obstacle(candidates: Sequence[Candidate], situation: Situation) -> str | None:
+    """That a transfer or an assertion costs more than it may."""
+    readable, ceilings = situation.identity.readable, situation.ceilings
+    fee = max(candidate.fee for candidate in candidates)
+    asserted = max((each.fee for candidate in candidates for each in candidate.assertions), default=0)
+    for what, highest, ceiling in (
+        ("A transfer", fee, ceilings.transfer),
+        ("An assertion", asserted, ceilings.assertion),
+    ):
+        if highest > ceiling:
+            return f"{what} costs {readable(highest)} now, more than max_account_fee allows ({readable(ceiling)})."
+    return None
+
+
+def _money_obstacle(candidates: Sequence[Candidate], paid: Sequence[Candidate], situation: Situation) -> str | None:
+    if len(paid) == len(candidates):
+        return None
+    if situation.left < situation.balance:
+        return situation.budget_spent
+    balance = situation.identity.readable(situation.balance)
+    return f"The registrar's balance of {balance} does not pay for all initial balances."

@@ -61,6 +61,9 @@ class Metrics:
             buckets=REQUEST_BUCKETS,
             registry=registry,
         )
+        self.task_failures = Counter(
+            "faucet_task_failures", "Background tasks that failed and were started again", ["task"], registry=registry
+        )
         # Kept by their labels, which takes the library longer than to count.
         self.signups = cache(signups.labels)
         self.requests = cache(requests.labels)

@@ -1,4 +1,4 @@
-"""Fills the names cache from the chain's list of accounts, once."""
+"""Fills the names cache from the chain's list of accounts, anew where another stranger gives it."""
 
 import asyncio
 import logging
@@ -6,6 +6,7 @@ import logging
 from chain.errors import LinkError, Refused
 from chain.link import Link
 from chain.node import Node
+from jobs.confirmation import ConfirmedChain
 from jobs.errors import FaucetError
 from jobs.facts import Facts
 from jobs.ledger import Ledger
@@ -13,30 +14,63 @@ from jobs.ledger import Ledger
 log = logging.getLogger("faucet.names")
 
 PAGE = 1000  #: names a call gives at the most (database_api.cpp)
-TRY_AGAIN = 3.0  #: seconds before a page is asked for again after a failure
+MAX_NAMES = 50_000_000  #: names that are read of one list: a node could make up more without end
+RETRY_DELAY = 3.0  #: seconds before a page is asked for again after a failure
+CHECK_INTERVAL = 5.0  #: seconds between two looks at whether another node is in use
 
 
-async def fill_names(link: Link, node: Node, ledger: Ledger, facts: Facts) -> None:
-    """Read all names, page by page, going on where an earlier run stopped; return when it is complete.
+class NamesCache:
+    """Reads the list page by page, going on where an earlier run stopped.
 
     Names that are registered meanwhile come with the blocks, so the cache misses none.
     """
-    while not facts.now.names_complete:
-        try:
-            complete = await _read_page(link, node, ledger)
-            if complete:
-                await facts.update(names_complete=True)
-        except (LinkError, Refused, FaucetError) as error:
-            log.info("reading names put off: %s", error)
-            await asyncio.sleep(TRY_AGAIN)
 
+    def __init__(self, *, link: Link, node: Node, ledger: Ledger, facts: Facts, confirmed: ConfirmedChain) -> None:
+        self._link = link
+        self._node = node
+        self._ledger = ledger
+        self._facts = facts
+        self._confirmed = confirmed
+        self._read = 0
 
-async def _read_page(link: Link, node: Node, ledger: Ledger) -> bool:
-    """Read one page after the last name known; whether it was the last one."""
-    await link.wait_connected()
-    cursor = await ledger.names_cursor()
-    page = await node.names_page(cursor, PAGE)
-    if page:
-        await ledger.put_names(page, cursor=page[-1][0])
-    log.info("names read up to %s", page[-1][0] if page else cursor)
-    return len(page) < PAGE
+    async def run(self) -> None:
+        """Keep the cache complete, whichever node is in use."""
+        while True:
+            try:
+                await self._link.wait_connected()
+                await self.fill()
+                await asyncio.sleep(CHECK_INTERVAL)
+            except (LinkError, Refused, FaucetError) as error:
+                log.info("reading names put off: %s", error)
+                await asyncio.sleep(RETRY_DELAY)
+
+    async def fill(self) -> None:
+        """Read what is not read yet. Raises LinkError, Refused or FaucetError; the next call goes on."""
+        await self._take_node(self._confirmed.seen_by)
+        while not self._facts.now.names_complete:
+            if await self._read_page():
+                await self._facts.update(names_complete=True)
+
+    async def _take_node(self, stranger: str | None) -> None:
+        """Let the names of `stranger` count, None is an own node; the list is read again unless an own one gave it."""
+        before = await self._ledger.names_node()
+        if stranger == before:
+            return
+        anew = before is not None or not self._facts.now.names_complete
+        log.info("names of another node count: list_again=%s", anew)
+        self._read = 0
+        await self._ledger.take_names_from(stranger, anew=anew)
+        if anew:
+            await self._facts.update(names_complete=False)
+
+    async def _read_page(self) -> bool:
+        """Read one page after the last name known; whether it was the last one."""
+        source, cursor = self._confirmed.seen_by, await self._ledger.names_cursor()
+        page = await self._node.names_page(cursor, PAGE)
+        if page:
+            await self._ledger.put_names(page, cursor=page[-1][0], listed_by=source)
+        self._read += len(page)
+        log.info("names read up to %s", page[-1][0] if page else cursor)
+        if self._read > MAX_NAMES:
+            log.error("the node lists more than %d names: the rest is not read", MAX_NAMES)
+        return len(page) < PAGE or self._read > MAX_NAMES

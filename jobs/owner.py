@@ -4,24 +4,29 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from typing import Any
 
 from tornado.ioloop import PeriodicCallback
 
 from chain.errors import LinkError, Refused, UnfitNode
 from chain.keys import PrivateKey
-from chain.link import Call, Link
+from chain.link import Link
 from chain.node import Head, Node
 from jobs.alerts import Alerts
+from jobs.allowance import Allowances
 from jobs.config import Settings
+from jobs.confirmation import ConfirmedChain, SecondNode
 from jobs.drainer import Drainer
 from jobs.errors import FaucetError
 from jobs.facts import Facts
+from jobs.fitness import Fitness
 from jobs.ledger import Ledger
 from jobs.mailer import Mailer
 from jobs.metrics import Metrics
-from jobs.names import fill_names
+from jobs.names import NamesCache
+from jobs.observe import observe
 from jobs.reconcile import Reconciler, reconcile_again_and_again
-from jobs.situation import Identity, price
+from jobs.tasks import Tasks
 from jobs.tracker import Tracker
 
 log = logging.getLogger("faucet.owner")
@@ -29,6 +34,7 @@ log = logging.getLogger("faucet.owner")
 STOP_WITHIN = 2.0  #: seconds that a step in hand may take when the program stops; what it does is on disk anyway
 FORGET_EVERY = 60.0  #: seconds between two erasures of old client addresses
 LOOK_EVERY = 1.0  #: seconds between two looks at whether the connection still stands
+RECHECK_INTERVAL = 30.0  #: seconds between two looks at whether the node in use is still fit
 
 
 class ChainOwner:
@@ -46,86 +52,109 @@ class ChainOwner:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._settings = settings
-        self._key = key
         self._ledger = ledger
+        self._metrics = metrics
         self._clock = clock
-        self._identity: Identity | None = None
         self._new_block = asyncio.Event()
         self._facts = Facts(ledger, clock=clock)
-        self._link = Link(urls, greet=self._greet, on_block=self._new_block.set, timeout=settings.node_timeout)
-        self._node = node_class(self._link.call)
-        self._tracker = Tracker(node=self._node, ledger=ledger, settings=settings, metrics=metrics, clock=clock)
-        self._drainer = Drainer(
-            link=self._link,
-            node=self._node,
-            ledger=ledger,
-            settings=settings,
-            metrics=metrics,
-            identity=lambda: self._identity if self._tracker.caught_up else None,
+        self._fitness = fitness = Fitness(settings=settings, ledger=ledger, urls=urls, key=key, clock=clock)
+        self._link = link = Link(
+            urls,
+            greet=fitness.validate,
+            on_block=self._new_block.set,
+            timeout=settings.node_timeout,
+            recheck=RECHECK_INTERVAL,
         )
+        self._node = node_class(link.call)
+        second = SecondNode(
+            link, urls, is_own=fitness.is_own, validate=fitness.validate_second, timeout=settings.node_timeout
+        )
+        self._confirmed = ConfirmedChain(self._node, second)
+        self._allowances = Allowances(settings=settings, ledger=ledger, confirmed=self._confirmed)
+        self._tasks = Tasks(metrics, clock=clock)
         self._mailer = Mailer(settings, ledger, clock=clock)
-        self._alerts = Alerts(settings, ledger, wake=self._mailer.wake, clock=clock)
-        self._timers = [
-            PeriodicCallback(self._drainer.wake, settings.drain_interval * 1000),
-            PeriodicCallback(self._note_connection, LOOK_EVERY * 1000),
-            PeriodicCallback(self._forget_addresses, FORGET_EVERY * 1000),
-        ]
-        self._drains: asyncio.Task[None] | None = None
-        self._tasks: list[asyncio.Task[None]] = []
+        self._alerts = Alerts(settings, ledger, wake=self._mailer.wake, clock=clock, failures=self._tasks.failures)
+        self._running: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Begin; returns at once, whether a node is there or not. Raises FaucetError without a ledger."""
         await self._facts.load()
-        self._drains = asyncio.create_task(self._drainer.run(), name="drainer")
-        self._tasks = [
-            asyncio.create_task(self._link.run(), name="chain link"),
-            asyncio.create_task(self._follow(), name="tracker"),
-            asyncio.create_task(fill_names(self._link, self._node, self._ledger, self._facts), name="names"),
-            asyncio.create_task(self._reconcile(), name="reconciliation"),
-            asyncio.create_task(self._alerts.run(), name="alerts"),
-            asyncio.create_task(self._mailer.run(), name="mailer"),
+        self._tracker = self._new_tracker()
+        self._drainer = self._new_drainer()
+        names = NamesCache(
+            link=self._link, node=self._node, ledger=self._ledger, facts=self._facts, confirmed=self._confirmed
+        )
+        start = self._tasks.start
+        self._drains = start("drainer", self._drainer.run)
+        self._running = [
+            self._drains,
+            start("chain link", self._link.run),
+            start("tracker", self._follow),
+            start("names", names.run),
+            start("reconciliation", self._reconcile),
+            start("alerts", self._alerts.run),
+            start("mailer", self._mailer.run),
         ]
-        for task in [self._drains, *self._tasks]:
-            task.add_done_callback(_tell_end)
+        self._timers = [
+            PeriodicCallback(self._drainer.wake, self._settings.drain_interval * 1000),
+            PeriodicCallback(self._note_connection, LOOK_EVERY * 1000),
+            PeriodicCallback(self._forget_addresses, FORGET_EVERY * 1000),
+        ]
         for timer in self._timers:
             timer.start()
 
     async def stop(self) -> None:
-        """Finish the drain in hand, within STOP_WITHIN seconds, then close the connection."""
+        """Finish the drain in hand, within STOP_WITHIN seconds, then close the connections."""
+        if not self._running:
+            return
         for timer in self._timers:
             timer.stop()
-        if self._drains is None:
-            return
         self._drainer.stop()
         await asyncio.wait({self._drains}, timeout=STOP_WITHIN)
-        tasks = [self._drains, *self._tasks]
-        for task in tasks:
+        for task in self._running:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*self._running, return_exceptions=True)
+        await self._confirmed.close()
 
-    async def _greet(self, call: Call, peer: str) -> None:  # noqa: ARG002  # whose node it is says its address
-        """Take a node only if it is on the ledger's chain and near its head. Raises UnfitNode."""
-        node = Node(call)
-        chain_id, head = await node.chain_id(), await node.head()
-        expected = self._facts.now.chain_id
-        if expected not in (None, chain_id):
-            raise UnfitNode(f"is on the chain {chain_id[:8]}…, but the ledger belongs to {str(expected)[:8]}…")
-        age = self._clock() - head.time
-        if age > self._settings.max_head_age:
-            raise UnfitNode(f"is out of sync: its head block is {age:.0f} seconds old")
-        if self._identity is None:
-            self._identity = await self._identify(node, chain_id)
+    def _new_tracker(self) -> Tracker:
+        return Tracker(
+            node=self._node,
+            ledger=self._ledger,
+            settings=self._settings,
+            metrics=self._metrics,
+            clock=self._clock,
+            confirmed=self._confirmed,
+            account_ids=lambda: self._fitness.ids,
+            check_head=self._check_head,
+            final_before=self._facts.now.irreversible_block or 0,
+        )
 
-    async def _identify(self, node: Node, chain_id: str) -> Identity:
-        """What the chain is; the ledger belongs to it from now on."""
-        prefix, asset = await node.prefix(), await node.core_asset()
-        if self._settings.core_asset not in (None, asset.symbol):
-            raise UnfitNode(f"has the core asset {asset.symbol}, the configuration says {self._settings.core_asset}")
-        try:
-            await self._facts.update(chain_id=chain_id, prefix=prefix, symbol=asset.symbol, precision=asset.precision)
-        except FaucetError as error:
-            raise UnfitNode(f"can't be used yet: {error}") from error
-        return Identity(chain_id, prefix, asset.symbol, asset.precision, self._key)
+    def _new_drainer(self) -> Drainer:
+        return Drainer(
+            link=self._link,
+            node=self._node,
+            ledger=self._ledger,
+            settings=self._settings,
+            metrics=self._metrics,
+            fitness=self._fitness,
+            confirmed=self._confirmed,
+            allowances=self._allowances,
+            standstill=self._standstill,
+            facts=self._facts,
+        )
+
+    def _check_head(self, head: Head) -> None:
+        """Raise UnfitNode where the head of the node in use does not fit the clock."""
+        if self._link.peer is not None:
+            self._fitness.check_time(head, self._link.peer)
+
+    def _standstill(self) -> str | None:
+        """Why nothing can be signed before blocks are followed, for people."""
+        if not self._link.connected:
+            return f"No node is in use: {self._link.trouble}"
+        if self._tracker.obstacle is not None:
+            return self._tracker.obstacle
+        return None if self._tracker.caught_up else "Blocks are read up to the chain's head before anything is signed."
 
     async def _follow(self) -> None:
         """Follow each new block, then let the drainer go on from there."""
@@ -133,47 +162,38 @@ class ChainOwner:
             await self._new_block.wait()
             self._new_block.clear()
             try:
-                await self._note_head(await self._tracker.follow())
+                await self._follow_once()
+            except UnfitNode as error:
+                self._link.leave(str(error))
             except (LinkError, Refused, FaucetError) as error:
                 log.warning("following put off: %s", error)
-            except Exception:  # a fault of ours must not end the faucet's work for good
-                log.exception("following failed")
             self._drainer.wake()
 
-    async def _note_head(self, head: Head) -> None:
-        """Tell the HTTP side what the chain looks like now."""
-        parameters = await self._node.parameters()
+    async def _follow_once(self) -> None:
+        head = await self._tracker.follow()
+        peer = self._link.peer
+        if peer is None:
+            return
+        seen = await observe(
+            self._node, head, peer, settings=self._settings, fitness=self._fitness, allowances=self._allowances
+        )
         await self._facts.update(
-            **await self._registrar(),
-            fee=price(parameters, self._facts.now.prefix or ""),
-            transfer_fee=parameters.transfer.required(),
-            head_block=head.number,
-            head_time=head.time,
-            irreversible_block=head.irreversible,
+            **seen,
+            irreversible_block=self._tracker.final,
+            **self._confirmation(),
             **self._connection(),
         )
 
-    async def _registrar(self) -> dict[str, str | int | bool | None]:
-        """What must be known of the registrar: can it pay, may it register, does our key sign for it."""
-        registrar = (await self._node.accounts([self._settings.registrar]))[0]
-        if registrar is None:
-            return dict.fromkeys(("registrar_id", "balance", "registrar_member", "key_matches"))
-        identity = self._identity
-        return {
-            "registrar_id": registrar.id,
-            "balance": await self._node.balance(registrar.id),
-            "registrar_member": registrar.lifetime_member,
-            "key_matches": identity is not None and identity.public_key in registrar.signing_keys,
-        }
+    def _confirmation(self) -> dict[str, Any]:
+        """Why nothing is taken for final, and since when."""
+        why, facts = self._tracker.unconfirmed, self._facts.now
+        since = None if why is None else facts.unconfirmed_since or int(self._clock() * 1000)
+        return {"unconfirmed": why, "unconfirmed_since": since}
 
     async def _note_connection(self) -> None:
         """Tell the HTTP side of a connection that was made or lost, and why there is none: the reason may change."""
-        connection = self._connection()
-        known = {name: getattr(self._facts.now, name) for name in connection}
-        if connection == known and self._facts.written:
-            return
         try:
-            await self._facts.update(**connection)
+            await self._facts.change(**self._connection())
         except FaucetError as error:
             log.warning("connection not noted: %s", error)
 
@@ -181,12 +201,13 @@ class ChainOwner:
         link = self._link
         return {
             "connected": link.connected, "node": link.url, "failovers": link.failovers, "trouble": link.trouble,
+            "stranger": self._confirmed.stranger if link.connected else None,
         }  # fmt: skip
 
     async def _reconcile(self) -> None:
         """Compare ledger and chain once in `reconcile_interval`."""
         await reconcile_again_and_again(
-            Reconciler(node=self._node, ledger=self._ledger, settings=self._settings),
+            Reconciler(node=self._node, ledger=self._ledger, settings=self._settings, confirmed=self._confirmed),
             link=self._link,
             ledger=self._ledger,
             interval=self._settings.reconcile_interval,
@@ -199,9 +220,3 @@ class ChainOwner:
             await self._ledger.forget_addresses(before)
         except FaucetError as error:
             log.warning("addresses not erased: %s", error)
-
-
-def _tell_end(task: asyncio.Task[None]) -> None:
-    """A task that ends by a fault of ours must not do so in silence."""
-    if not task.cancelled() and task.exception() is not None:
-        log.critical("%s ended", task.get_name(), exc_info=task.exception())

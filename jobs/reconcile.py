@@ -6,10 +6,13 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from chain.errors import BadReply, LinkError, Refused
+from chain.errors import LinkError, Refused
 from chain.link import Link
-from chain.node import Block, Node
+from chain.node import Node
+from jobs.blocks import read_all
+from jobs.claims import account_claim
 from jobs.config import Settings
+from jobs.confirmation import ConfirmedChain
 from jobs.errors import Code, FaucetError
 from jobs.found import Deed, deeds_of, found_all
 from jobs.ledger import Ledger
@@ -18,7 +21,7 @@ from jobs.model import Difference, Fate, Found, Kind, Recorded
 log = logging.getLogger("faucet.reconcile")
 
 TRY_AGAIN = 60.0  #: seconds before a comparison that failed is tried again
-CHUNK = 200  #: blocks read side by side, and compared in one step
+CHUNK = 200  #: blocks compared in one step
 
 
 class Disagreement(StrEnum):
@@ -45,8 +48,9 @@ class Step:
 class Reconciler:
     """Reads every irreversible block once, and again only when asked to."""
 
-    def __init__(self, *, node: Node, ledger: Ledger, settings: Settings) -> None:
+    def __init__(self, *, node: Node, ledger: Ledger, settings: Settings, confirmed: ConfirmedChain) -> None:
         self._node = node
+        self._confirmed = confirmed
         self._ledger = ledger
         self._settings = settings
         self._registrar_id: str | None = None
@@ -61,7 +65,7 @@ class Reconciler:
         await self._check_chain()
         begin = await self._first() if first is None else first
         self._registrar_id = await self._registrar()
-        last = (await self._node.head()).irreversible
+        last = await self._confirmed.irreversible(await self._node.head())
         number = await self._ledger.begin_reconciliation(begin)
         differences = recovered = 0
         yield Step(begin - 1, last, differences, recovered)
@@ -88,20 +92,19 @@ class Reconciler:
             raise FaucetError(Code.BAD_REQUEST, "The ledger belongs to another chain than the node's.")
 
     async def _registrar(self) -> str:
+        pin = (await self._ledger.pins()).get(account_claim(self._settings.registrar))
+        if pin is not None:
+            return pin.value
         account = (await self._node.accounts([self._settings.registrar]))[0]
         if account is None:
             raise FaucetError(Code.NOT_FOUND, f"The chain has no account {self._settings.registrar}.")
         return account.id
 
     async def _deeds(self, first: int, last: int) -> list[Deed]:
-        blocks = await asyncio.gather(*(self._block(number) for number in range(first, last + 1)))
-        return list(deeds_of(blocks, self._registrar_id))
-
-    async def _block(self, number: int) -> Block:
-        block = await self._node.block(number)
-        if block is None:
-            raise BadReply(f"the node lacks block {number}, which it calls irreversible")
-        return block
+        deeds: list[Deed] = []
+        async for blocks in read_all(self._confirmed.block, first, last):
+            deeds += deeds_of(blocks, self._registrar_id)
+        return deeds
 
     async def _unknown(self, deeds: Sequence[Deed]) -> list[Found]:
         unknown = await self._ledger.unknown(deed.signature for deed in deeds)
@@ -122,9 +125,7 @@ class Reconciler:
     async def _put(
         self, number: int, first: int, last: int, deeds: Sequence[Deed], differences: Sequence[Difference]
     ) -> None:
-        operations = {
-            kind: sum(len(deed.transaction.operations) for deed in deeds if deed.kind is kind) for kind in Kind
-        }
+        operations = {kind: sum(len(deed.operations) for deed in deeds if deed.kind is kind) for kind in Kind}
         await self._ledger.put_compared(
             number,
             first,

@@ -3,54 +3,84 @@
 import asyncio
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 
+from chain.errors import LinkError, Refused
 from chain.keys import key_prefix
-from chain.node import Node
-from jobs.batch import Candidate, Reason, affordable, before_fee_step, fill, judge, sizes_of
+from chain.names import is_cheap
+from chain.node import Account, Node
+from chain.packing import Operation
+from chain.refusals import Refusal
+from jobs.batch import Candidate, Reason, Verdict, affordable, before_fee_step, fill, judge, sizes_of, split_by_reason
+from jobs.confirmation import ConfirmedChain
 from jobs.errors import Code
+from jobs.evidence import Evidence
 from jobs.ledger import Ledger
 from jobs.metrics import Metrics
-from jobs.model import Job, Kind
+from jobs.model import Job, Kind, Transaction
 from jobs.sender import Group, Sender
 from jobs.situation import Situation
 from jobs.terms import is_ours
 
 log = logging.getLogger("faucet.registering")
 
+RETRY_DELAY = 60.0  #: seconds before a drain takes a job again that it put off
+MAX_HALVINGS = 20  #: … before a batch is not halved any more to find a bad signup
+
+EXISTS = (Code.ACCOUNT_EXISTS, "Account exists")
+DISAGREE = "Two nodes disagree about who has the name."
+HIDDEN = "The node refuses the name as taken, and shows no account of that name."
+
 
 def _foreign(prefix: str) -> Reason:
     return (Code.INVALID_KEY, f"The keys must begin with {prefix}, this chain's prefix.")
 
 
-EXISTS = (Code.ACCOUNT_EXISTS, "Account exists")
-
-
 class Registering:
     """Registers what is queued, in as few transactions as the chain allows."""
 
-    def __init__(self, *, node: Node, ledger: Ledger, sender: Sender, metrics: Metrics) -> None:
+    def __init__(
+        self, *, node: Node, ledger: Ledger, sender: Sender, metrics: Metrics, confirmed: ConfirmedChain
+    ) -> None:
         self._node = node
         self._ledger = ledger
         self._sender = sender
         self._metrics = metrics
+        self._confirmed = confirmed
+        self._evidence = Evidence(sender)
 
-    async def register(self, queued: Sequence[Job], situation: Situation) -> str | None:
-        """Send what can be sent of `queued`; the obstacle that the node named on the way, or None."""
-        own = await self._fail_foreign(queued, situation)
+    @property
+    def node_obstacle(self) -> str | None:
+        """Why the node in use is of no use, for people: it refuses whatever it is sent, or lies about ids."""
+        return self._evidence.obstacle
+
+    async def register(self, queued: Sequence[Job], situation: Situation, *, agreed: bool = True) -> str | None:
+        """Send what can be sent of `queued`; why nothing can, for people, or None.
+
+        The chain's prefix is `agreed` by more than one stranger. Raises LinkError or Refused.
+        """
+        own = await self._sort_out_foreign(queued, situation, agreed=agreed)
         free = await self._settle_known(own, situation)
-        candidates = await self._candidates(free, situation)
+        obstacle = situation.money_obstacle()
+        if obstacle is not None or not free:
+            return obstacle
+        candidates, obstacle = await self._candidates(free, situation)
         groups = fill(candidates, situation.parameters.maximum_transaction_size)
-        obstacles = [await self._send(groups, situation)] if groups else []
-        return next((obstacle for obstacle in obstacles if obstacle), None)
+        return await self._send(groups, situation) or obstacle
 
-    async def _fail_foreign(self, queued: Sequence[Job], situation: Situation) -> list[Job]:
-        """The jobs with keys of this chain; others were accepted before a chain was met, and can't be built."""
+    async def _sort_out_foreign(self, queued: Sequence[Job], situation: Situation, *, agreed: bool) -> list[Job]:
+        """The jobs with keys of this chain; others were accepted before a chain was met, and can't be built.
+
+        They fail, unless the prefix is one stranger's word.
+        """
         prefix = situation.identity.prefix
         own = [job for job in queued if all(key_prefix(key) == prefix for key in job.signup.keys)]
         numbers = {job.number for job in own}
         foreign = {job.number: _foreign(prefix) for job in queued if job.number not in numbers}
-        if foreign:
+        if foreign and agreed:
             await self._ledger.fail(foreign)
+        elif foreign:
+            await self._ledger.put_off({job: sentence for job, (_, sentence) in foreign.items()}, RETRY_DELAY)
         return own
 
     async def _settle_known(self, queued: Sequence[Job], situation: Situation) -> list[Job]:
@@ -59,38 +89,77 @@ class Registering:
         ours = {
             job.number: account.id
             for job in queued
-            if (account := found[job.number]) is not None and is_ours(job.signup, account, situation.settings)
+            if (account := found[job.number]) is not None
+            and is_ours(job.signup, account, situation.settings, situation.ids)
         }
-        taken = {number: EXISTS for number, account in found.items() if account is not None and number not in ours}
+        taken = [job for job in queued if found[job.number] is not None and job.number not in ours]
         if ours:
             # What a node reads includes what is pending: it is in a block by the next one at the latest.
             await self._ledger.adopt(ours, situation.head.number + 1)
         if taken:
-            await self._ledger.fail(taken)
+            await self._fail_taken(taken, situation)
         return [job for job in queued if found[job.number] is None]
 
-    async def _candidates(self, jobs: Sequence[Job], situation: Situation) -> Sequence[Candidate]:
-        """What may be sent now: before the fee steps up, under the ceiling, and paid for."""
-        parameters = situation.parameters
-        room = before_fee_step(
-            situation.head.accounts_registered,
-            parameters.accounts_per_fee_scale,
-            parameters.account_fee_scale_bitshifts,
-        )
-        chosen = jobs if room is None else jobs[:room]
+    async def _fail_taken(self, jobs: Sequence[Job], situation: Situation) -> None:
+        """Fail `jobs`, whose names are somebody else's; those wait of which a second node says something else."""
+        try:
+            accounts = await self._confirmed.accounts_elsewhere([job.signup.name for job in jobs])
+        except (LinkError, Refused) as error:
+            await self._ledger.put_off({job.number: str(error) for job in jobs}, RETRY_DELAY)
+            return
+        free = set() if accounts is None else self._not_taken(jobs, accounts, situation)
+        await self._ledger.fail({job.number: EXISTS for job in jobs if job.number not in free})
+        await self._ledger.put_off(dict.fromkeys(free, DISAGREE), RETRY_DELAY)
+
+    def _not_taken(self, jobs: Sequence[Job], accounts: Sequence[Account | None], situation: Situation) -> set[int]:
+        """The numbers of those `jobs` whose name is not somebody else's by `accounts`."""
+        return {
+            job.number
+            for job, account in zip(jobs, accounts, strict=True)
+            if account is None or is_ours(job.signup, account, situation.settings, situation.ids)
+        }
+
+    async def _candidates(self, jobs: Sequence[Job], situation: Situation) -> tuple[Sequence[Candidate], str | None]:
+        """What may be sent now, and why some could not be: before the fee steps up, under the ceiling, and paid for."""
+        chosen = await self._sort_out_dear(await self._priced(jobs, situation), situation)
+        room = _room(situation)
+        chosen = chosen if room is None else chosen[:room]
         if not chosen:
-            return []
-        operations = [
-            situation.terms.operation(job.signup, situation.referrer_id(job.signup.referrer)) for job in chosen
-        ]
-        fees = await self._node.required_fees(operations)
+            return [], None
+        fees = await self._node.required_fees([candidate.operation for candidate in chosen])
+        asked = [_with_fee(candidate, fee) for candidate, fee in zip(chosen, fees, strict=True)]
+        free, dear = split_by_reason(asked, lambda candidate: situation.money_obstacle(candidate.fee))
+        paid = affordable(free, situation.balance)
+        paid = affordable(paid, situation.left - situation.owed, each=situation.payment_cost)
+        if paid:
+            return paid, None
+        return [], next(iter(dear.values()), None) or situation.money_obstacle(free[0].cost) or situation.budget_spent
+
+    async def _priced(self, jobs: Sequence[Job], situation: Situation) -> list[Candidate]:
+        """A candidate for each of `jobs`, at what it costs by the chain's parameters."""
+        referrers = [situation.referrer(job.signup.referrer) for job in jobs]
+        terms, ids = situation.terms, {name: situation.account_id(name) for name in set(referrers)}
+        operations = [terms.operation(job.signup, ids[referrer]) for job, referrer in zip(jobs, referrers, strict=True)]
         sizes = await asyncio.to_thread(sizes_of, operations, situation.identity.prefix)
-        candidates = [
-            Candidate(job, operation, size, fee, fee)
-            for job, operation, size, fee in zip(chosen, operations, sizes, fees, strict=True)
-            if not situation.fee_is_too_high(fee)
+        return [
+            _candidate(job, operation, size, referrer, situation)
+            for job, operation, size, referrer in zip(jobs, operations, sizes, referrers, strict=True)
         ]
-        return affordable(candidates, situation.balance)
+
+    async def _sort_out_dear(self, candidates: Sequence[Candidate], situation: Situation) -> list[Candidate]:
+        """Those of `candidates` that could be paid for alone; the others must not take the places of those behind them.
+
+        A premium name that may never cost so much fails, unless it is a stranger who says what it costs.
+        """
+        free, dear = split_by_reason(candidates, lambda candidate: situation.money_obstacle(candidate.fee))
+        premium = {candidate.job.number for candidate in candidates if not is_cheap(candidate.job.signup.name)}
+        ceiling = situation.ceilings.registration
+        never = {candidate.job.number for candidate in candidates if candidate.fee > ceiling} & premium
+        if failed := {} if situation.stranger else {job: dear[job] for job in never}:
+            await self._ledger.fail({job: (Code.PREMIUM_NAME, sentence) for job, sentence in failed.items()})
+        if put_off := {job: sentence for job, sentence in dear.items() if job not in failed}:
+            await self._ledger.put_off(put_off, RETRY_DELAY)
+        return free
 
     async def _send(self, groups: Sequence[Group], situation: Situation) -> str | None:
         """Send `groups`, and after refusals what can go again at once; the obstacle met, if any."""
@@ -100,16 +169,46 @@ class Registering:
             refused = await self._sender.send(Kind.REGISTRATION, groups, situation, situation.reference)
             again: list[Group] = []
             for transaction, group, refusal in refused:
-                verdict = judge(group, refusal)
+                verdict = self._evidence.proven(group, refusal, judge(group, refusal), own=not situation.stranger)
                 if verdict.known:
                     continue
-                log.warning("transaction=%s refused cause=%s jobs=%d", transaction.id, refusal.cause, len(group))
-                await self._ledger.refuse(transaction, guilty=verdict.guilty, counted=verdict.counted)
+                await self._take_back(transaction, group, refusal, verdict, trusted=not situation.stranger)
                 again += verdict.again
                 obstacle = obstacle or verdict.obstacle
-            groups = again
-        return obstacle
+            groups = again if self._sender.refused_in_a_row < MAX_HALVINGS else []
+        return obstacle or self._evidence.obstacle
+
+    async def _take_back(
+        self, transaction: Transaction, group: Group, refusal: Refusal, verdict: Verdict, *, trusted: bool
+    ) -> None:
+        log.warning("transaction=%s refused cause=%s jobs=%d", transaction.id, refusal.cause, len(group))
+        await self._ledger.refuse(transaction, guilty=verdict.guilty, counted=verdict.counted, trusted=trusted)
+        if hidden := self._evidence.hidden_names(group, refusal):
+            await self._ledger.put_off(dict.fromkeys(hidden, HIDDEN), RETRY_DELAY)
 
     def _observe(self, groups: Sequence[Group]) -> None:
         for group in groups:
             self._metrics.batch_accounts.observe(len(group))
+
+
+def _candidate(job: Job, operation: Operation, size: int, referrer: str, situation: Situation) -> Candidate:
+    """`job` with what it costs by the chain's parameters; the chain counts an operation without its number."""
+    named = situation.named_by_id(referrer) if situation.asserts else {}
+    assertions = tuple(situation.assertion(account_id, name) for name, account_id in named.items())
+    fee = situation.parameters.account_create.required(job.signup.name, size - 1)
+    return Candidate(job, operation, size, fee, fee + sum(each.fee for each in assertions), assertions)
+
+
+def _with_fee(candidate: Candidate, fee: int) -> Candidate:
+    """`candidate` at the `fee` that the node asks."""
+    return replace(candidate, fee=fee, cost=candidate.cost - candidate.fee + fee)
+
+
+def _room(situation: Situation) -> int | None:
+    """How many more accounts go at the present fee; None: any number."""
+    parameters = situation.parameters
+    return before_fee_step(
+        situation.head.accounts_registered,
+        parameters.accounts_per_fee_scale,
+        parameters.account_fee_scale_bitshifts,
+    )

@@ -8,8 +8,8 @@ from chain.errors import LinkError, Refused
 from chain.link import Link
 from chain.node import Head, Node
 from chain.refusals import Cause, Refusal
-from chain.transactions import Reference, sign, with_fee
-from jobs.batch import Candidate
+from chain.transactions import Reference, assert_account_name, sign, with_fee
+from jobs.batch import Candidate, assertions_of, cost_of
 from jobs.ledger import Ledger
 from jobs.metrics import Metrics
 from jobs.model import Draft, Kind, Transaction
@@ -33,6 +33,24 @@ class Sender:
         self._metrics = metrics
         self._sent: dict[int, tuple[int, int]] = {}  # transaction → the connection and head block of its last send
         self._slots = asyncio.Semaphore(IN_FLIGHT)
+        self._epoch = 0  # the connection that the counts below are of
+        self._accepted = 0
+        self._refused_in_a_row = 0
+
+    @property
+    def epoch(self) -> int:
+        """Number of the connection in use."""
+        return self._link.epoch
+
+    @property
+    def accepted(self) -> int:
+        """How many transactions the node has taken on this connection."""
+        return self._accepted if self._epoch == self._link.epoch else 0
+
+    @property
+    def refused_in_a_row(self) -> int:
+        """How many it has refused since it took the last one."""
+        return self._refused_in_a_row if self._epoch == self._link.epoch else 0
 
     async def send(
         self, kind: Kind, groups: Sequence[Group], situation: Situation, reference: Reference
@@ -43,7 +61,7 @@ class Sender:
         and `resend` repeats the same bytes.
         """
         drafts = await asyncio.to_thread(_draft_all, kind, groups, situation, reference)
-        recorded = await self._ledger.record_signed(drafts)
+        recorded = await self._ledger.record_signed(drafts, situation.budget)
         carried = {draft.signature: group for draft, group in zip(drafts, groups, strict=True)}
         refusals = await asyncio.gather(*(self._broadcast(transaction, situation.head) for transaction in recorded))
         return [
@@ -86,6 +104,12 @@ class Sender:
         return None
 
     def _count(self, transaction: Transaction, outcome: str) -> None:
+        if self._epoch != self._link.epoch:
+            self._epoch, self._accepted, self._refused_in_a_row = self._link.epoch, 0, 0
+        if outcome == "accepted":
+            self._accepted, self._refused_in_a_row = self._accepted + 1, 0
+        elif outcome == "refused":
+            self._refused_in_a_row += 1
         self._metrics.transactions_total.labels(kind=transaction.kind, outcome=outcome).inc()
 
 
@@ -95,8 +119,12 @@ def _draft_all(kind: Kind, groups: Sequence[Group], situation: Situation, refere
 
 def _draft(kind: Kind, group: Group, situation: Situation, reference: Reference) -> Draft:
     identity = situation.identity
+    assertions = [
+        assert_account_name(payer=situation.registrar_id, account_id=each.account_id, name=each.name, fee=each.fee)
+        for each in assertions_of(group)
+    ]
     signed = sign(
-        [with_fee(candidate.operation, candidate.fee) for candidate in group],
+        [*assertions, *(with_fee(candidate.operation, candidate.fee) for candidate in group)],
         reference=reference,
         expiration=situation.expiration,
         chain_id=identity.chain_id,
@@ -112,4 +140,5 @@ def _draft(kind: Kind, group: Group, situation: Situation, reference: Reference)
         expiration=situation.expiration,
         jobs=tuple(candidate.job.number for candidate in group),
         fees=tuple(candidate.fee for candidate in group),
+        cost=cost_of(group),
     )

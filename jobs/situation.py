@@ -1,11 +1,14 @@
 """What one drain knows of the chain, and what that lets it do. Pure."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
 from chain.keys import PrivateKey, format_public_key
 from chain.node import Account, Head, Parameters
-from chain.transactions import Reference, account_create, operation_size
+from chain.transactions import Reference, account_create, assert_account_name, operation_size
+from jobs.batch import Assertion
+from jobs.ceilings import Ceilings
 from jobs.config import Settings
 from jobs.terms import Terms
 
@@ -43,8 +46,14 @@ class Situation:
     head: Head
     parameters: Parameters
     accounts: dict[str, Account]  #: those of the names asked for that the chain has
+    ids: Mapping[str, str]  #: the pinned account ids of those that the settings name
     balance: int  #: the registrar's, satoshi
     reference: Reference  #: an irreversible block
+    ceilings: Ceilings
+    budget: int  #: satoshi that may leave the registrar today
+    left: int  #: … and were not signed away yet
+    owed: int  #: … and will be taken by the initial balances of accounts on their way
+    stranger: bool  #: the node is not the operator's own
 
     @property
     def registrar(self) -> Account:
@@ -52,69 +61,137 @@ class Situation:
         return self.accounts[self.settings.registrar]
 
     @property
+    def registrar_id(self) -> str:
+        """Its pinned id."""
+        return self.ids[self.settings.registrar]
+
+    @property
     def terms(self) -> Terms:
         """What every account_create shares."""
-        return Terms(self.settings, {name: account.id for name, account in self.accounts.items()})
+        return Terms(self.settings, self.ids)
 
     @property
     def expiration(self) -> int:
         """When what is signed now expires, by the chain's clock, seconds."""
         return self.head.time + self.settings.transaction_expiration
 
-    def fee_is_too_high(self, fee: int) -> bool:
-        """Whether `fee`, satoshi, is more than `max_account_fee` allows."""
-        ceiling = self.settings.max_account_fee
-        return ceiling is not None and fee > self.identity.satoshi(ceiling)
+    @property
+    def affordable(self) -> int:
+        """Satoshi that may be spent now, by the balance and by the day's budget."""
+        return min(self.balance, self.left)
 
-    def referrer_id(self, asked: str | None) -> str:
-        """The account id to name as referrer: the one asked for, else the default one, else the registrar.
+    @property
+    def asserts(self) -> bool:
+        """Whether transactions must assert whom they name by id, and the chain allows that."""
+        return self.stranger and takes_assertions(self.parameters)
 
-        The chain refuses a referrer that is no member (account_evaluator.cpp), so such a one gives way.
+    @property
+    def payment_cost(self) -> int:
+        """Satoshi that the initial balance of one account takes, with its fees; 0 if none is paid."""
+        return payment_cost(self.settings, self.identity, self.parameters, asserts=self.asserts)
+
+    def assertion(self, account_id: str, name: str) -> Assertion:
+        """That `account_id` bears `name`, with what it costs now."""
+        operation = assert_account_name(payer=self.registrar_id, account_id=account_id, name=name)
+        return Assertion(
+            account_id, name, operation_size(operation, self.identity.prefix), assertion_fee(self.parameters)
+        )
+
+    def named_by_id(self, referrer: str) -> dict[str, str]:
+        """The accounts that a registration with `referrer` names by id, beside the registrar: id by name."""
+        settings = self.settings
+        names = {referrer, *settings.additional_owner_accounts, *settings.additional_active_accounts}
+        names |= {settings.proxy} if settings.proxy is not None else set()
+        return {name: self.account_id(name) for name in sorted(names - {settings.registrar})}
+
+    def account_id(self, name: str) -> str:
+        """The id of an account, the pinned one where there is one."""
+        return self.ids[name] if name in self.ids else self.accounts[name].id
+
+    def referrer(self, asked: str | None) -> str:
+        """The account to name as referrer: the one asked for, else the default one, else the registrar.
+
+        The chain refuses a referrer that is no member (account_evaluator.cpp), so such a one gives way. So does one
+        whose id only a stranger says, where nothing can be asserted.
         """
         for name in (asked, self.settings.default_referrer):
             account = self.accounts.get(name) if name is not None else None
-            if account is not None and self.is_member(account):
-                return account.id
-        return self.registrar.id
+            known = name in self.ids or not self.stranger or self.asserts
+            if account is not None and known and self.is_member(account):
+                return account.name
+        return self.settings.registrar
 
     def is_member(self, account: Account) -> bool:
         """Whether `account` is a lifetime or annual member at the chain's head."""
         return account.lifetime_member or account.member_until > self.head.time
 
     def obstacle(self) -> str | None:
-        """Why no account at all can be registered now, for people; None if nothing is in the way."""
+        """Why nothing at all can be signed now, for people; None if nothing is in the way."""
         if self.settings.nobroadcast:
             return "The configuration says nobroadcast: nothing is sent to the chain."
         if not self.registrar.lifetime_member:
             return f"The registrar {self.settings.registrar} is not a lifetime member."
         if self.identity.public_key not in self.registrar.signing_keys:
             return f"The key does not match the active authority of the registrar {self.settings.registrar}."
-        return self._money_obstacle()
+        return None
 
-    def _money_obstacle(self) -> str | None:
-        fee = price(self.parameters, self.identity.prefix)
-        if self.fee_is_too_high(fee):
-            return f"An account costs {self.identity.readable(fee)} now, more than max_account_fee allows."
+    def money_obstacle(self, cost: int | None = None) -> str | None:
+        """Why no account can be paid for now, if one costs `cost`, satoshi; by default what the cheapest does."""
+        fee = price(self.parameters, self.identity.prefix) if cost is None else cost
+        if fee > self.ceilings.registration:
+            ceiling = self.identity.readable(self.ceilings.registration)
+            return (
+                f"An account costs {self.identity.readable(fee)} now, more than the {ceiling} of max_account_fee allow."
+            )
         if self.balance < fee:
             balance = self.identity.readable(self.balance)
             return f"The registrar's balance of {balance} does not pay for an account."
+        if self.left < fee:
+            return self.budget_spent
         return None
 
+    @property
+    def budget_spent(self) -> str:
+        """That the day's budget is spent, and when it goes on."""
+        budget = self.identity.readable(self.budget)
+        return f"The daily budget of {budget} is spent: it goes on at midnight UTC, or when daily_budget is raised."
 
-def price(parameters: Parameters, prefix: str) -> int:
-    """What an account with a cheap name costs now, satoshi: the shortest, which costs the least."""
+
+def takes_assertions(parameters: Parameters) -> bool:
+    """Whether the chain takes assertions that an account id bears a name (predicate 0)."""
+    return parameters.assertion is not None and parameters.max_predicate_opcode != 0
+
+
+def assertion_fee(parameters: Parameters) -> int:
+    """Satoshi for one assertion; 0 where the chain has none."""
+    return 0 if parameters.assertion is None else parameters.assertion.required()
+
+
+def payment_cost(settings: Settings, identity: Identity, parameters: Parameters, *, asserts: bool) -> int:
+    """Satoshi that the initial balance of one account takes, with its fees; 0 if none is paid."""
+    if settings.payment is None:
+        return 0
+    fees = parameters.transfer.required() + (assertion_fee(parameters) if asserts else 0)
+    return identity.satoshi(settings.payment) + fees
+
+
+def price(parameters: Parameters, prefix: str, name: str = "b") -> int:
+    """What an account costs now, satoshi; by default one with a cheap name, the shortest, which costs the least."""
     key = format_public_key(_ANY_POINT, prefix)
     operation = account_create(
         registrar="1.2.0",
         referrer="1.2.0",
         referrer_percent=0,
-        name="b",
+        name=name,
         owner_key=key,
         active_key=key,
         memo_key=key,
     )
     # The chain counts the operation without the byte that says which one it is.
-    return parameters.account_create.required("b", operation_size(operation, prefix) - 1)
+    return parameters.account_create.required(name, operation_size(operation, prefix) - 1)
+
+
+PREMIUM = "a"  #: the shortest premium name
 
 
 #: The curve's generator: some key must stand where a key stands.

@@ -1,9 +1,9 @@
 """What every account of this faucet shares: registrar, referrer's share, proxy, further authorities."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from chain.node import Account
+from chain.node import Account, Authority
 from chain.packing import Operation
 from chain.transactions import PROXY_TO_SELF, account_create
 from jobs.config import Settings
@@ -44,9 +44,28 @@ def named_accounts(settings: Settings) -> set[str]:
     return names if settings.proxy is None else names | {settings.proxy}
 
 
-def is_ours(signup: Signup, account: Account, settings: Settings) -> bool:
-    """Whether `account` has just the owner and active keys that the faucet gives for `signup`."""
-    owner = {signup.owner_key, *settings.additional_owner_keys}
-    active = {signup.active_key, *settings.additional_active_keys}
-    has_owner = owner == {key for key, _ in account.owner.keys}
-    return has_owner and active == {key for key, _ in account.active.keys}
+def is_ours(signup: Signup, account: Account, settings: Settings, ids: Mapping[str, str]) -> bool:
+    """Whether `account` has just the authorities and the memo key that the faucet gives for `signup`, and no other.
+
+    `ids` are the account ids of the accounts that `settings` name. Whoever else may sign for the account, or with
+    whatever weight, it is not the one that was signed up for.
+    """
+    owner = _authority(signup.owner_key, settings.additional_owner_keys, settings.additional_owner_accounts, ids)
+    active = _authority(signup.active_key, settings.additional_active_keys, settings.additional_active_accounts, ids)
+    found = (_unordered(account.owner), _unordered(account.active), account.memo_key)
+    return found == (owner, active, signup.memo_key)
+
+
+def _authority(
+    key: str, keys: Sequence[str], accounts: Sequence[str], ids: Mapping[str, str]
+) -> tuple[int, frozenset[tuple[str, int]], frozenset[tuple[str, int]], int]:
+    """Threshold, keys, accounts and number of addresses of an authority that each of them satisfies alone."""
+    members = frozenset((ids.get(name, name), 1) for name in accounts)
+    return 1, frozenset((each, 1) for each in (key, *keys)), members, 0
+
+
+def _unordered(
+    authority: Authority,
+) -> tuple[int, frozenset[tuple[str, int]], frozenset[tuple[str, int]], int]:
+    """The same of an account's authority; the chain has its own order."""
+    return authority.threshold, frozenset(authority.keys), frozenset(authority.accounts), authority.addresses

@@ -1,14 +1,17 @@
 """Follows the chain's blocks: what came into one, what was orphaned, what is final, what can never be."""
 
-import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby, pairwise
 
-from chain.errors import BadReply
-from chain.node import Block, Head, Node
+from chain.errors import LinkError, Refused, UnfitNode
+from chain.node import Block, BlockTransaction, Head, Node
+from chain.packing import ACCOUNT_CREATE, ASSERT
+from jobs.blocks import read_all, read_some
 from jobs.config import Settings
+from jobs.confirmation import ConfirmedChain
+from jobs.fitness import REWIND
 from jobs.found import deeds_of, found_all
 from jobs.ledger import Ledger
 from jobs.metrics import Metrics
@@ -17,8 +20,17 @@ from jobs.terms import is_ours
 
 log = logging.getLogger("faucet.tracker")
 
-CHUNK = 50  #: blocks read side by side while catching up
-ACCOUNT_CREATE = 5  #: the operation's number (operations.hpp)
+CHUNK = 50  #: blocks handled at once while catching up
+CLOCK_SLACK = 5  #: seconds that the local clock may be ahead of a chain's
+
+HELD = (
+    "It has expired, and one stranger's node alone says that no block holds it: "
+    "an operator must look for it on the chain, and release it if it is not there."
+)
+FOREIGN = (
+    "has another block {number} than the one that was final already: if the chain was started anew, "
+    "use a new ledger; if an earlier node made blocks up, run: faucet.py refollow"
+)
 
 
 class Tracker:
@@ -32,13 +44,26 @@ class Tracker:
         settings: Settings,
         metrics: Metrics,
         clock: Callable[[], float],
+        confirmed: ConfirmedChain,
+        account_ids: Callable[[], Mapping[str, str]],
+        check_head: Callable[[Head], None],
+        final_before: int = 0,
     ) -> None:
+        """Begin where block `final_before` was final.
+
+        `account_ids` are the pinned ids of configured accounts by name; `check_head` raises UnfitNode.
+        """
         self._node = node
         self._ledger = ledger
         self._settings = settings
         self._metrics = metrics
         self._clock = clock
-        self._registrar_id: str | None = None
+        self._confirmed = confirmed
+        self._account_ids = account_ids
+        self._check_head = check_head
+        self.final = final_before  #: number of the last block that stays, as far as it is confirmed
+        self.obstacle: str | None = None  #: why blocks can't be followed, for people
+        self.unconfirmed: str | None = None  #: why nothing is taken for final, for people
         #: Every block was followed once since the start. Before that the ledger, which may have come from a
         #: backup, may not know what was signed with the registrar's key, so nothing new must be.
         self.caught_up = False
@@ -46,16 +71,32 @@ class Tracker:
     async def follow(self) -> Head:
         """Follow every block up to the head, leave forks, settle what is irreversible; the head.
 
-        Raises LinkError, Refused or FaucetError where node or ledger are away: the next call goes on.
+        Raises LinkError, Refused or FaucetError where node or ledger are away, UnfitNode for a head that can't be: the
+        next call goes on. What only a second node could confirm waits, and `unconfirmed` says why.
         """
-        head = await self._node.head()
-        if await self._leave_fork(head):
-            await self._read_blocks(head)
-        followed = await self._ledger.last_block()
-        if followed is not None:
-            await self._settle(min(head.irreversible, followed[0]))
+        try:
+            head = await self._node.head()
+            self._check_head(head)
+            if await self._leave_fork(head):
+                await self._read_blocks(head)
+            followed = await self._ledger.last_block()
+            self.obstacle = None
+        except (LinkError, Refused) as error:
+            self.obstacle = f"Blocks can't be followed: {error}"
+            raise
         self.caught_up |= (followed[0] if followed else 0) >= head.number
+        if followed is not None:
+            await self._settle_confirmed(head, followed[0])
         return head
+
+    async def _settle_confirmed(self, head: Head, followed: int) -> None:
+        try:
+            final = min(await self._confirmed.irreversible(head), followed)
+            await self._settle(final)
+            self.final, self.unconfirmed = max(self.final, final), None
+        except (LinkError, Refused) as error:
+            self.unconfirmed = f"Nothing is taken for final: {error}"
+            log.warning("%s", self.unconfirmed)
 
     async def _leave_fork(self, head: Head) -> bool:
         """Undo blocks that the chain no longer has; whether there is anything to read."""
@@ -69,6 +110,9 @@ class Tracker:
         return True
 
     async def _orphan(self, number: int) -> None:
+        """Undo block `number` and later ones. Raises UnfitNode where that was final long ago."""
+        if number <= self.final - REWIND:
+            raise UnfitNode(FOREIGN.format(number=number))
         lost = await self._ledger.orphan(number)
         log.warning("block=%d orphaned transactions=%d", number, lost)
 
@@ -79,7 +123,7 @@ class Tracker:
             first = await self._first_block(head) if last is None else last[0] + 1
             if first > head.number:
                 return
-            blocks = await self._fetch(first, min(head.number, first + CHUNK))
+            blocks = await read_some(self._node.block, first, min(head.number, first + CHUNK))
             if not blocks:
                 return
             if last is not None and blocks[0].previous != last[1]:
@@ -93,12 +137,6 @@ class Tracker:
         oldest = await self._ledger.oldest_reference()
         return max(1, head.irreversible if oldest is None else min(oldest, head.irreversible))
 
-    async def _fetch(self, first: int, last: int) -> list[Block]:
-        """The blocks from `first` to `last`, up to the first that is missing."""
-        blocks = await self._fetch_range(range(first, last + 1))
-        present = blocks[: blocks.index(None)] if None in blocks else blocks
-        return [block for block in present if block is not None]
-
     async def _note(self, blocks: Sequence[Block], head: Head) -> bool:
         """Note what `blocks` hold; whether that got any further.
 
@@ -110,10 +148,12 @@ class Tracker:
             ids.append(head.id)
         payments = await self._unknown_payments(blocks[: len(ids)])
         effects = [
-            replace(effects_of(block, block_id), payments=payments.get(block.number, ()))
+            replace(
+                effects_of(block, block_id), payments=payments.get(block.number, ()), seen_by=self._confirmed.seen_by
+            )
             for block, block_id in zip(blocks, ids, strict=False)
         ]
-        registered = await self._ledger.follow(effects, head.irreversible)
+        registered = await self._ledger.follow(effects, self.final if self._confirmed.stranger else head.irreversible)
         self._observe(registered)
         return bool(effects)
 
@@ -122,23 +162,21 @@ class Tracker:
 
         A ledger restored from a backup has jobs that were paid since: paying them again would be for good.
         """
-        paid = [deed for deed in deeds_of(blocks, await self._registrar()) if deed.kind is Kind.FUNDING]
+        paid = [
+            deed
+            for deed in deeds_of(blocks, self._account_ids().get(self._settings.registrar))
+            if deed.kind is Kind.FUNDING
+        ]
         unknown = await self._ledger.unknown(deed.signature for deed in paid)
         lost = [deed for deed in paid if deed.signature in unknown]
         if not lost:
             return {}
+        await self._confirmed.confirm(list({deed.block.number: deed.block for deed in lost}.values()))
         log.warning("payments=%d unknown to the ledger are taken over", len(lost))
         payments: dict[int, tuple[Found, ...]] = {}
         for deed in await found_all(lost, self._node, self._settings):
             payments[deed.block_num] = (*payments.get(deed.block_num, ()), deed)
         return payments
-
-    async def _registrar(self) -> str | None:
-        """The registrar's account id; None as long as the chain has no such account."""
-        if self._registrar_id is None:
-            account = (await self._node.accounts([self._settings.registrar]))[0]
-            self._registrar_id = None if account is None else account.id
-        return self._registrar_id
 
     def _observe(self, registered: Sequence[Job]) -> None:
         now = self._clock() * 1000
@@ -155,7 +193,7 @@ class Tracker:
 
     async def _settle_block(self, number: int, transactions: Sequence[Transaction]) -> None:
         """Check `transactions` against the irreversible block itself, read once: only that proves them."""
-        block = await self._node.block(number)
+        block = await self._confirmed.block(number)
         if block is None:
             return
         results = effects_of(block, "").results
@@ -171,10 +209,13 @@ class Tracker:
         jobs = await self._ledger.adopted(irreversible)
         if not jobs:
             return
-        accounts = await self._node.accounts([job.signup.name for job in jobs])
+        accounts = await self._confirmed.accounts([job.signup.name for job in jobs])
+        ids = self._account_ids()
         await self._ledger.settle_adopted(
             {
-                job.number: account.id if account is not None and is_ours(job.signup, account, self._settings) else None
+                job.number: account.id
+                if account is not None and is_ours(job.signup, account, self._settings, ids)
+                else None
                 for job, account in zip(jobs, accounts, strict=True)
             }
         )
@@ -182,39 +223,48 @@ class Tracker:
     async def _expire(self, irreversible: int) -> None:
         """Give up what expired before `irreversible` and is in no block since the one that it refers to.
 
-        Those blocks are read once more: they can't change any more, whatever forks were followed before.
+        Those blocks are read once more: they can't change any more, whatever forks were followed before. A payment is
+        not given up on the word of one stranger, nor before it has expired by the local clock too.
         """
-        last = await self._node.block(irreversible)
-        overdue = [] if last is None else await self._ledger.overdue(last.time)
+        last = await self._confirmed.block(irreversible)
+        overdue = [] if last is None else await self._ledger.overdue(self._passed(last.time))
+        if last is not None:
+            await self._ledger.free_refused(self._passed(last.time))
+        if not self._confirmed.trusted:
+            await self._hold(overdue)
+            overdue = [transaction for transaction in overdue if transaction.kind is not Kind.FUNDING]
         if not overdue:
             return
         first = min(transaction.reference for transaction in overdue) + 1
         held: set[str] = set()
-        for start in range(first, irreversible + 1, CHUNK):
-            held |= await self._include_missed(range(start, min(irreversible, start + CHUNK - 1) + 1), overdue)
+        async for blocks in read_all(self._confirmed.block, first, irreversible):
+            held |= await self._include_missed(blocks, overdue)
         dead = [transaction for transaction in overdue if transaction.signature not in held]
         for transaction in dead:
             log.warning("transaction=%s expired kind=%s", transaction.id, transaction.kind)
         await self._ledger.expire(dead)
 
-    async def _include_missed(self, numbers: range, overdue: Sequence[Transaction]) -> set[str]:
-        """Note which of `overdue` the irreversible blocks `numbers` hold after all; their signatures.
+    def _passed(self, chain_time: int) -> int:
+        """The time, seconds, that has passed: by the chain, and where a stranger says that, by the local clock too."""
+        return min(chain_time, int(self._clock()) - CLOCK_SLACK) if self._confirmed.stranger else chain_time
 
-        Raises BadReply where the node lacks one of the blocks: nothing can be given up then.
-        """
+    async def _hold(self, overdue: Sequence[Transaction]) -> None:
+        """Let an operator decide about expired payments: only a stranger says that no block holds them."""
+        payments = [transaction for transaction in overdue if transaction.kind is Kind.FUNDING and not transaction.held]
+        if payments:
+            log.error("payments=%d held: only one stranger says that no block holds them", len(payments))
+            await self._ledger.hold(payments, HELD)
+
+    async def _include_missed(self, blocks: Sequence[Block], overdue: Sequence[Transaction]) -> set[str]:
+        """Note which of `overdue` the irreversible `blocks` hold after all; their signatures."""
         sought = {transaction.signature for transaction in overdue}
         held: set[str] = set()
-        for number, block in zip(numbers, await self._fetch_range(numbers), strict=True):
-            if block is None:
-                raise BadReply(f"the node lacks block {number}, which it calls irreversible")
+        for block in blocks:
             effects = effects_of(block, "")
             if found := sought & effects.results.keys():
                 await self._ledger.include(effects)
                 held |= found
         return held
-
-    async def _fetch_range(self, numbers: range) -> list[Block | None]:
-        return await asyncio.gather(*(self._node.block(number) for number in numbers))
 
 
 def effects_of(block: Block, block_id: str) -> BlockEffects:
@@ -223,7 +273,9 @@ def effects_of(block: Block, block_id: str) -> BlockEffects:
         number=block.number,
         id=block_id,
         results={
-            signature: transaction.results for transaction in block.transactions for signature in transaction.signatures
+            signature: _results(transaction)
+            for transaction in block.transactions
+            for signature in transaction.signatures
         },
         accounts=tuple(
             (operation[1]["name"], result)
@@ -232,3 +284,9 @@ def effects_of(block: Block, block_id: str) -> BlockEffects:
             if operation[0] == ACCOUNT_CREATE and result is not None
         ),
     )
+
+
+def _results(transaction: BlockTransaction) -> tuple[str | None, ...]:
+    """The ids that the operations which serve a job made: assertions come before them, and serve none."""
+    operations = zip(transaction.operations, transaction.results, strict=True)
+    return tuple(result for operation, result in operations if operation[0] != ASSERT)

@@ -4,8 +4,9 @@ import asyncio
 import contextlib
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,15 @@ from chain.devchain import ChainParameters, DevChain, DevChainSettings
 from chain.devchain.settings import published_key
 from chain.link import Call, Link
 from chain.node import Node
+from jobs.allowance import Allowances
 from jobs.config import Settings
+from jobs.confirmation import ConfirmedChain, SecondNode
 from jobs.drainer import Drainer
+from jobs.facts import Facts
+from jobs.fitness import Fitness
 from jobs.ledger import Ledger
 from jobs.metrics import Metrics
 from jobs.model import Job, Limits, Signup, State
-from jobs.situation import Identity
 from jobs.tracker import Tracker
 from tests.program import keys_of
 
@@ -49,6 +53,8 @@ class ChainSide:
     node: CountingNode
     tracker: Tracker
     drainer: Drainer
+    confirmed: ConfirmedChain
+    facts: Facts
 
     async def accept(self, *names: str, balance: str | None = None, password: str = "secret") -> list[Job]:
         """Accept a signup for each of `names`."""
@@ -76,10 +82,6 @@ class ChainSide:
         return (await self.ledger.jobs(name=name))[0]
 
 
-async def _take_any(_call: Call, _peer: str) -> None:
-    """Every node is welcome."""
-
-
 @contextlib.asynccontextmanager
 async def chain_side(
     folder: Path, *, parameters: ChainParameters | None = None, settings: dict[str, Any] | None = None
@@ -99,29 +101,45 @@ async def chain_side(
 
 @contextlib.asynccontextmanager
 async def on_dev_chain(
-    chain: DevChain, folder: Path, settings: dict[str, Any] | None = None
+    chain: DevChain,
+    folder: Path,
+    settings: dict[str, Any] | None = None,
+    *,
+    urls: Sequence[str] = (),
+    clock: Callable[[], float] = time.time,
 ) -> AsyncIterator[ChainSide]:
-    """A chain side with the ledger in `folder`."""
-    ledger = await Ledger.open(folder / "faucet.db", clock=time.time)
-    link = Link([chain.url], greet=_take_any, on_block=lambda: None, timeout=5)
-    linking = asyncio.create_task(link.run())
-    await link.wait_connected()
-    node = CountingNode(link.call)
+    """A chain side with the ledger in `folder`, on the nodes at `urls`, or on the dev chain itself."""
+    ledger = await Ledger.open(folder / "faucet.db", clock=clock)
     key = published_key("registrar")
+    urls = tuple(urls or (chain.url,))
     config = Settings(
-        witness_url=(chain.url,),
+        witness_url=urls,
         wif=key.wif(),
         ledger=folder / "faucet.db",
         devchain_data=folder / "unused",
-        **(settings or {}),
+        **{"max_head_age": 10**6, "enable_initial_balance": True, "initial_balance": Decimal(1), **(settings or {})},
     )
-    identity = Identity(chain.chain.chain_id, "TEST", "TEST", 5, key)
-    metrics = Metrics()
-    tracker = Tracker(node=node, ledger=ledger, settings=config, metrics=metrics, clock=time.time)
-    drainer = Drainer(link=link, node=node, ledger=ledger, settings=config, metrics=metrics, identity=lambda: identity)
+    fitness = Fitness(settings=config, ledger=ledger, urls=urls, key=key, clock=clock)
+    link = Link(urls, greet=fitness.validate, on_block=lambda: None, timeout=5)
+    linking = asyncio.create_task(link.run())
+    await link.wait_connected()
+    node = CountingNode(link.call)
+    second = SecondNode(link, urls, is_own=fitness.is_own, validate=fitness.validate_second, timeout=5)
+    confirmed = ConfirmedChain(node, second)
+    metrics, facts = Metrics(), Facts(ledger, clock=clock)
+    tracker = Tracker(
+        node=node, ledger=ledger, settings=config, metrics=metrics, clock=clock, confirmed=confirmed,
+        account_ids=lambda: fitness.ids, check_head=lambda _: None,
+    )  # fmt: skip
+    drainer = Drainer(
+        link=link, node=node, ledger=ledger, settings=config, metrics=metrics, fitness=fitness, confirmed=confirmed,
+        allowances=Allowances(settings=config, ledger=ledger, confirmed=confirmed), standstill=lambda: tracker.obstacle,
+        facts=facts,
+    )  # fmt: skip
     try:
-        yield ChainSide(chain, ledger, link, node, tracker, drainer)
+        yield ChainSide(chain, ledger, link, node, tracker, drainer, confirmed, facts)
     finally:
         linking.cancel()
         await asyncio.gather(linking, return_exceptions=True)
+        await confirmed.close()
         await ledger.close()

@@ -16,6 +16,7 @@ from tests.program import keys_of
 from tests.support import data, run
 
 ERRORS: dict[str, Any] = data("node-errors.json")
+ANY_FEE = {"max_account_fee": Decimal(1000)}
 SMALL = ChainParameters(maximum_transaction_size=2048)
 
 
@@ -81,7 +82,7 @@ def test_nothing_is_signed_beyond_the_fee_step(tmp_path: Path) -> None:
 
     async def scenario() -> None:
         parameters = ChainParameters(accounts_per_fee_scale=10, account_fee_scale_bitshifts=4)
-        async with chain_side(tmp_path, parameters=parameters) as side:
+        async with chain_side(tmp_path, parameters=parameters, settings=ANY_FEE) as side:
             await side.block()
             await side.accept(*(f"step-{number:02}" for number in range(15)))
             await side.drainer.drain()

@@ -6,7 +6,7 @@ import pytest
 
 from jobs.errors import Code
 from jobs.facts import Facts
-from jobs.names import PAGE, fill_names
+from jobs.names import PAGE, NamesCache
 from tests.chainside import chain_side
 from tests.program import keys_of
 from tests.support import run
@@ -24,6 +24,9 @@ def test_cache_is_filled_page_by_page_and_resumed(tmp_path: Path) -> None:
                 side.chain.control.register(f"old-{number:04}", STRANGER)
             await side.block()
             facts = Facts(side.ledger, clock=lambda: 0.0)
+            names = NamesCache(
+                link=side.link, node=side.node, ledger=side.ledger, facts=facts, confirmed=side.confirmed
+            )
             read = side.node.names_page
 
             async def only_one_page(after: str, limit: int) -> list[tuple[str, str]]:
@@ -33,15 +36,15 @@ def test_cache_is_filled_page_by_page_and_resumed(tmp_path: Path) -> None:
 
             side.node.names_page = only_one_page  # type: ignore[method-assign]  # the program stops after a page
             with pytest.raises(ZeroDivisionError):
-                await fill_names(side.link, side.node, side.ledger, facts)
+                await names.fill()
             side.node.names_page = read  # type: ignore[method-assign]
             assert side.node.calls["lookup_accounts"] == 1
-            await fill_names(side.link, side.node, side.ledger, facts)
+            await names.fill()
             assert side.node.calls["lookup_accounts"] == 2
             assert facts.now.names_complete
             for name in ("old-0000", f"old-{PAGE + 49:04}", "committee-account", "witness-account"):
                 assert await side.ledger.availability(name) == (Code.ACCOUNT_EXISTS, None)
-            await fill_names(side.link, side.node, side.ledger, facts)
+            await names.fill()
             assert side.node.calls["lookup_accounts"] == 2
 
     run(scenario())

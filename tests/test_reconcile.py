@@ -26,7 +26,7 @@ FORGET_PAYMENT = """
 
 def reconciler(side: ChainSide) -> Reconciler:
     settings = Settings(witness_url=(side.chain.url,), wif=REGISTRAR_WIF)
-    return Reconciler(node=side.node, ledger=side.ledger, settings=settings)
+    return Reconciler(node=side.node, ledger=side.ledger, confirmed=side.confirmed, settings=settings)
 
 
 async def reconcile(side: ChainSide, first: int | None = None, *, rebuild: bool = False) -> list[Step]:

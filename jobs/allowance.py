@@ -1,0 +1,79 @@
+"""What may be spent now: the ceilings of fees, and what is left of the day's budget."""
+
+from dataclasses import dataclass
+
+from chain.errors import LinkError, Refused
+from chain.node import Parameters
+from jobs.ceilings import ASSERTION, REGISTRATION, TRANSFER, Ceilings, ceilings_of, daily_limit
+from jobs.config import Settings
+from jobs.confirmation import ConfirmedChain
+from jobs.ledger import Ledger
+from jobs.model import State
+from jobs.situation import Identity, payment_cost, price, takes_assertions
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What may be spent; satoshi."""
+
+    ceilings: Ceilings
+    budget: int  #: may leave the registrar today
+    left: int  #: … and was not signed away yet
+    owed: int  #: … and will be taken by the initial balances of accounts on their way
+
+
+class Allowances:
+    """Reads what was spent, and what the budget is a share of."""
+
+    def __init__(self, *, settings: Settings, ledger: Ledger, confirmed: ConfirmedChain) -> None:
+        self._settings = settings
+        self._ledger = ledger
+        self._confirmed = confirmed
+        self._saved = False  # whether an own node's fees were kept since the start
+
+    async def now(self, identity: Identity, parameters: Parameters, *, registrar_id: str, balance: int) -> Allowance:
+        """What may be spent now; `balance` is what the node in use says. Raises LinkError, Refused or FaucetError."""
+        ceilings = ceilings_of(self._settings, await self._lowest_fees(identity, parameters), identity.precision)
+        asserts = self._confirmed.stranger and takes_assertions(parameters)
+        payment = payment_cost(self._settings, identity, parameters, asserts=asserts)
+        fee = min(price(parameters, identity.prefix), ceilings.registration)
+        budget = daily_limit(
+            self._settings.daily_budget,
+            balance=await self._basis(registrar_id, balance),
+            signup_cost=fee + payment,
+            precision=identity.precision,
+        )
+        counts = await self._ledger.counts()
+        owed = (counts[State.BROADCAST] + counts[State.REGISTERED]) * payment
+        return Allowance(ceilings, budget, budget - await self._ledger.spent_today(), owed)
+
+    async def _lowest_fees(self, identity: Identity, parameters: Parameters) -> dict[str, int]:
+        """The lowest fees seen on this chain; a stranger's count only as long as there are no others."""
+        known, fees = await self._ledger.lowest_fees(), _fees(identity, parameters)
+        stranger = self._confirmed.stranger
+        if known.keys() >= fees.keys() and (stranger or (self._saved and all(known[op] <= fees[op] for op in fees))):
+            return known
+        if stranger and self._confirmed.configured:
+            fees = _fees(identity, await self._confirmed.parameters())
+        await self._ledger.save_lowest_fees(fees, agreed=not stranger or self._confirmed.configured)
+        self._saved = not stranger
+        return await self._ledger.lowest_fees()
+
+    async def _basis(self, registrar_id: str, balance: int) -> int:
+        """The balance that today's budget is a share of: the one at the day's beginning, as far as it is confirmed."""
+        known = await self._ledger.opening_balance()
+        if known is not None:
+            return known
+        agreed = not self._confirmed.stranger
+        if self._confirmed.stranger and self._confirmed.configured:
+            try:
+                balance, agreed = await self._confirmed.balance(registrar_id, balance), True
+            except (LinkError, Refused):
+                agreed = False
+        return await self._ledger.open_day(balance, agreed=agreed)
+
+
+def _fees(identity: Identity, parameters: Parameters) -> dict[str, int]:
+    """What each operation costs, satoshi."""
+    fees = {REGISTRATION: price(parameters, identity.prefix), TRANSFER: parameters.transfer.required()}
+    return fees | ({} if parameters.assertion is None else {ASSERTION: parameters.assertion.required()})
