@@ -10,10 +10,14 @@ Refused              the node answered with an error
 """
 
 from chain.refusals import Refusal
+from chain.text import cut
 
 
 class LinkError(Exception):
-    """No use can be made of a node now; the sentence says why."""
+    """No use can be made of a node now; the sentence says why, cut where it repeats what the node said."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(cut(sentence))
 
 
 class NotSent(LinkError):

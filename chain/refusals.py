@@ -8,9 +8,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+import msgspec
+
 from chain.packing import Operation
+from chain.text import cut
 
 ASSERTION = 10  #: data.code of a failed assertion (fc::assert_exception)
+MAX_OPERATION = 16_384  #: bytes of an operation to blame; a refusal outlives the node's reply, and there may be many
 
 
 class Cause(StrEnum):
@@ -31,8 +35,12 @@ class Cause(StrEnum):
     IRRELEVANT_SIGNATURE = "irrelevant_signature"
     DUPLICATE_SIGNATURE = "duplicate_signature"
     ASSERTION_FAILED = "assertion_failed"  #: an account id has another name than the transaction asserts
+    UNKNOWN_METHOD = "unknown_method"
     OTHER = "other"
 
+
+#: data.name, where it is enough. BitShares gives it, and other codes than Peerplays.
+_BY_NAME = {"method_not_found_exception": Cause.UNKNOWN_METHOD}
 
 _BY_CODE = {
     3030001: Cause.MISSING_AUTHORITY,
@@ -55,6 +63,7 @@ _BY_ASSERTION = {
     "fee_paying_account->is_lifetime_member()": Cause.NOT_LIFETIME_MEMBER,
     "op.referrer(d).is_member(d.head_block_time())": Cause.REFERRER_NOT_MEMBER,
     "p.account_id(db).name == p.name": Cause.ASSERTION_FAILED,
+    "itr != _by_name.end(): no method with name": Cause.UNKNOWN_METHOD,
 }
 
 
@@ -64,21 +73,24 @@ class Refusal:
 
     cause: Cause
     code: int  #: data.code, 0 where there is none
-    text: str  #: the assertion or message, for logs and operators
+    text: str  #: the assertion or message, cut, for logs and operators
     operation: Operation | None  #: the guilty one, where the node names it
+    name: str | None = None  #: what the first frame of the stack is about, such as the method that there is not
 
 
 def read_refusal(error: Any) -> Refusal:
     """What the member `error` of a reply means; whatever its shape, this never fails."""
     data = _dict(_dict(error).get("data"))
     frames = [frame for frame in _list(data.get("stack")) if isinstance(frame, dict)]
-    code = data.get("code") if isinstance(data.get("code"), int) else 0
-    text = str(frames[0].get("format", "")) if frames else ""
+    code = _code(data.get("code"))
+    first = frames[0] if frames else {}
+    text = _text(first.get("format"))
     return Refusal(
-        cause=_cause(code or 0, text),
-        code=code or 0,
-        text=text.strip(" :") or str(_dict(error).get("message", "no reason given")),
+        cause=_BY_NAME.get(_text(data.get("name"))) or _cause(code, text),
+        code=code,
+        text=cut(text.strip(" :") or _text(_dict(error).get("message")) or "no reason given"),
         operation=next((operation for frame in frames if (operation := _operation(frame))), None),
+        name=cut(_text(_dict(first.get("data")).get("name"))) or None,
     )
 
 
@@ -91,8 +103,24 @@ def _cause(code: int, text: str) -> Cause:
 def _operation(frame: dict[str, Any]) -> Operation | None:
     """The operation that the frame of `apply_operation` carries with its number."""
     operation = _dict(frame.get("data")).get("op")
-    is_whole = isinstance(operation, list) and len(operation) == 2 and isinstance(operation[1], dict)
-    return operation if is_whole else None
+    if not isinstance(operation, list) or len(operation) != 2 or not isinstance(operation[1], dict):
+        return None
+    return operation if _is_small(operation) else None
+
+
+def _is_small(operation: Operation) -> bool:
+    try:
+        return len(msgspec.json.encode(operation)) <= MAX_OPERATION
+    except RecursionError:
+        return False
+
+
+def _code(value: Any) -> int:
+    return value if isinstance(value, int) and 0 <= value < 2**32 else 0
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _dict(value: Any) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chain.refusals import Cause, read_refusal
+from chain.refusals import MAX_OPERATION, Cause, read_refusal
 from tests.support import data
 
 ERRORS: dict[str, Any] = {case: reply["error"] for case, reply in data("node-errors.json").items() if "error" in reply}
@@ -62,14 +62,14 @@ CAUSES = {
     "unknown op number": Cause.OTHER,
     "bad expiration string": Cause.OTHER,
     "no operations": Cause.OTHER,
-    "unknown method": Cause.OTHER,
+    "unknown method": Cause.UNKNOWN_METHOD,
     "unknown api id": Cause.OTHER,
     "api by name string (network_broadcast)": Cause.OTHER,
     "too few args": Cause.OTHER,
     "wrong arg type": Cause.OTHER,
     "bad object id": Cause.OTHER,
     "no params": Cause.OTHER,
-    "jsonrpc 2.0 error": Cause.OTHER,
+    "jsonrpc 2.0 error": Cause.UNKNOWN_METHOD,
 }
 
 #: The accounts whose registration is to blame; elsewhere the node, or the abbreviated record, names none.
@@ -109,6 +109,40 @@ def test_payer_who_has_too_little() -> None:
     assert read_refusal(error(code=10, stack=[{"format": text}])).cause is Cause.INSUFFICIENT_BALANCE
 
 
+def test_recorded_refusal_of_an_unknown_method_names_it() -> None:
+    assert read_refusal(ERRORS["unknown method"]).name == "no_such_method"
+    assert read_refusal(ERRORS["account exists (still pending)"]).name is None
+
+
+def test_unknown_method_of_a_bitshares_node() -> None:
+    """It numbers its errors otherwise, and has a name for this one."""
+    frame = {"format": "No method with name '${name}'", "data": {"name": "no_such_method", "api": []}}
+    refusal = read_refusal(error(code=22, name="method_not_found_exception", stack=[frame]))
+    assert (refusal.cause, refusal.name) == (Cause.UNKNOWN_METHOD, "no_such_method")
+
+
+def test_what_the_node_says_is_cut() -> None:
+    refusal = read_refusal(error(code=10, stack=[{"format": "\x1b" + "x" * 1_000_000}]))
+    assert refusal.text == "\ufffd" + "x" * 198 + "…"
+    refusal = read_refusal({"message": "y" * 1_000_000, "data": {"stack": [{"data": {"name": "z" * 1_000_000}}]}})
+    assert refusal.text == "y" * 199 + "…"
+    assert refusal.name == "z" * 199 + "…"
+
+
+def nested(depth: int) -> dict[str, Any]:
+    """A dict in a dict in a dict."""
+    inner: dict[str, Any] = {}
+    for _ in range(depth):
+        inner = {"a": inner}
+    return inner
+
+
+@pytest.mark.parametrize("body", [{"memo": "x" * MAX_OPERATION}, nested(20_000)], ids=["long", "nested"])
+def test_an_operation_out_of_reason_is_not_to_blame(body: dict[str, Any]) -> None:
+    refusal = read_refusal(error(code=10, stack=[{"format": "is_valid_name( name ): ", "data": {"op": [5, body]}}]))
+    assert (refusal.cause, refusal.operation) == (Cause.INVALID_NAME, None)
+
+
 def error(**members: Any) -> dict[str, Any]:
     return {"code": 1, "message": "what the node says", "data": members}
 
@@ -122,6 +156,8 @@ def error(**members: Any) -> dict[str, Any]:
         {"code": 1, "message": "no data"},
         {"code": 1, "message": "data is text", "data": "10"},
         error(),
+        error(code=10**30),
+        error(code=-1, stack=[{"format": {"text": "is_valid_name( name ): "}}]),
         error(code="10", stack=[{"format": "is_valid_name( name ): "}]),
         error(code=10),
         error(code=10, stack="is_valid_name( name ): "),
@@ -134,8 +170,9 @@ def error(**members: Any) -> dict[str, Any]:
 )
 def test_odd_error_is_of_another_cause(odd: Any) -> None:
     refusal = read_refusal(odd)
-    assert (refusal.cause, refusal.operation) == (Cause.OTHER, None)
+    assert (refusal.cause, refusal.operation, refusal.name) == (Cause.OTHER, None, None)
     assert refusal.text
+    assert 0 <= refusal.code < 2**32
 
 
 @pytest.mark.parametrize("op", [None, 5, [], [5], [5, None], [5, {}, {}], {"name": "a-1"}])
