@@ -20,6 +20,7 @@ from chain.devchain.apis import NUMBERS, Login
 from chain.devchain.blocks import Chain
 from chain.devchain.calls import invoke
 from chain.devchain.database import Database
+from chain.devchain.errors import NodeError
 from chain.devchain.hub import Hub
 from chain.devchain.settings import ChainParameters, DevChainSettings
 from chain.packing import ACCOUNT_CREATE
@@ -101,8 +102,14 @@ class Client:
         with contextlib.suppress(ConnectionClosed):
             async for frame in self._connection:
                 call = _read_call(frame)
-                await self._send({"id": call.id, "jsonrpc": "2.0", "result": self._result(*call.params)})
+                await self._send({"id": call.id, "jsonrpc": "2.0", **self._answer(*call.params)})
         self._sink.hub.forget(self)
+
+    def _answer(self, api: int | str, method: str, arguments: Raw) -> dict[str, Any]:
+        try:
+            return {"result": self._result(api, method, arguments)}
+        except NodeError as error:
+            return {"error": error.payload}
 
     def _result(self, api: int | str, method: str, arguments: Raw) -> Any:
         if method == "broadcast_transaction":

@@ -1,46 +1,32 @@
 """One persistent websocket to one of several nodes: time-outs, reconnection, failover."""
 
 import asyncio
-import contextlib
-import ipaddress
 import logging
 import math
 import random
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import cycle
 from typing import Any, NoReturn
 
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidURI, WebSocketException
+from msgspec import Raw
+from websockets.exceptions import InvalidURI, WebSocketException
 from websockets.uri import parse_uri
 
-from chain.errors import LinkError, NotSent, OutcomeUnknown, Refused
-from chain.protocol import Session
+from chain.connection import BLOCK_CALLBACK, Connection, Peer, open_socket
+from chain.errors import LinkError, NotSent, Refused
+from chain.text import cut
 
 log = logging.getLogger("faucet.link")
-# Below this, the websocket logs the headers of its handshake, credentials among them.
-socket_log = logging.getLogger("faucet.link.socket")
-socket_log.setLevel(logging.WARNING)
+MAX_TIMEOUTS = 2  #: calls in a row without an answer before a node is left for the next
+STABLE_AFTER = 1.0  #: seconds that a connection must hold for the next delay to be the first one again
+LOG_INTERVAL = 60.0  #: seconds between two log lines about a node that stays away
 
-FRAME_MOST = 32_000_000  #: bytes; a node drops connections that send more (measured)
-BLOCK_CALLBACK = 1  #: the id under which new blocks are announced
-TIMEOUTS_MOST = 2  #: calls in a row without an answer before a node is left for the next
-CLOSE_WITHIN = 1.0  #: seconds that a node has to say goodbye
-STEADY = 1.0  #: seconds that a connection must hold for the next delay to be the first one again
-TELL_EVERY = 60.0  #: seconds between two log lines about a node that stays away
+#: How using a node may fail.
+FAILURES = (OSError, UnicodeError, WebSocketException, LinkError, Refused)
 
-#: A call: API, method and arguments in, the result out. Raises LinkError or Refused.
-Call = Callable[[str, str, list[Any]], Awaitable[Any]]
-
-
-@dataclass(frozen=True, slots=True)
-class Peer:
-    """A node that is connected to."""
-
-    url: str  #: without credentials
-    address: str  #: IP address of the connected socket: a name may lead anywhere
+#: A call: API, method and arguments in, the JSON of the result out. Raises LinkError or Refused.
+Call = Callable[[str, str, list[Any]], Awaitable[Raw]]
 
 
 #: Looks at a node by its call. Raises LinkError to have it left.
@@ -69,88 +55,6 @@ def without_credentials(url: str) -> str:
         raise ValueError(f"the URL of a node is not valid: {error.msg}") from None
     host = f"[{parts.host}]" if ":" in parts.host else parts.host
     return f"{'wss' if parts.secure else 'ws'}://{host}:{parts.port}"
-
-
-def ip_address_of(peername: Sequence[Any]) -> str:
-    """The IP address in the name of a socket's other end, without port and zone.
-
-    An IPv4 address that IPv6 carries (RFC 4291, 2.5.5.2) is given as what it is.
-    """
-    address = ipaddress.ip_address(str(peername[0]).partition("%")[0])
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return str(mapped or address)
-
-
-class _Connection:
-    """One websocket, and the calls on it."""
-
-    def __init__(
-        self,
-        socket: ClientConnection,
-        url: str,
-        *,
-        timeout: float,
-        on_block: Callable[[], None],
-        clock: Callable[[], float],
-    ) -> None:
-        self._socket = socket
-        self._session = Session()
-        self._timeout = timeout
-        self._on_block = on_block
-        self._clock = clock
-        self._left: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.timeouts = 0  # calls in a row without an answer in time
-        self.heard_at = clock()
-        self.peer = Peer(url, _address_of(socket))
-
-    def leave(self, reason: str) -> None:
-        """Have the connection end for `reason`."""
-        if not self._left.done():
-            self._left.set_exception(LinkError(reason))
-
-    async def left(self) -> None:
-        """Wait until the connection has to end; why is raised as LinkError."""
-        await self._left
-
-    async def read(self) -> None:
-        """Take frames until the connection ends; why it ended is raised as LinkError."""
-        try:
-            while True:
-                self._take(await self._socket.recv())
-        except ConnectionClosed as error:
-            raise LinkError(f"the connection was lost: {error}") from error
-        finally:
-            self._session.lose("the connection was lost")
-
-    def _take(self, frame: str | bytes) -> None:
-        self.heard_at = self._clock()
-        if self._session.receive(frame) == BLOCK_CALLBACK:
-            self._on_block()
-
-    async def call(self, api: str, method: str, arguments: list[Any]) -> Any:
-        """The result of a call. Raises LinkError or Refused."""
-        text, answer = self._session.request(api, method, arguments)
-        try:
-            async with asyncio.timeout(self._timeout):
-                # On a closed socket the answer fails too, since `read` loses the session: it says so for both.
-                with contextlib.suppress(ConnectionClosed):
-                    await self._socket.send(text)
-                await asyncio.wait({answer})
-        except TimeoutError:
-            self.timeouts += 1
-            raise OutcomeUnknown(f"no answer to {method} within {self._timeout:g} seconds") from None
-        finally:
-            answer.cancel()
-        self.timeouts = 0
-        return answer.result()
-
-
-def _address_of(socket: ClientConnection) -> str:
-    """The IP address of the node. Raises LinkError where the connection is already lost."""
-    peername = socket.transport.get_extra_info("peername")
-    if not peername:
-        raise LinkError("the connection was lost")
-    return ip_address_of(peername)
 
 
 class Link:
@@ -187,12 +91,12 @@ class Link:
         self._clock = clock
         self._sleep = sleep
         self._jitter = jitter
-        self._connection: _Connection | None = None  # to a node that was greeted and may be used
+        self._connection: Connection | None = None  # to a node that was greeted and may be used
         self._connected = asyncio.Event()
         self._noticed = asyncio.Event()  # a new block was announced
         self._used_since = math.inf  # clock time of the last use; infinite while a node has yet to be greeted
         self._last_url: str | None = None  # of the last node in use, to tell a failover
-        self._told_at: dict[str, float] = {}  # when the log last said that a node stays away
+        self._logged_at: dict[str, float] = {}  # when the log last said that a node stays away
         self.urls = tuple(self._shown.values())  #: all nodes, in the order of their use, without credentials
         self.peer: Peer | None = None  #: the node in use
         self.epoch = 0  #: how many connections there were: one more, and what was sent before is unknown
@@ -213,8 +117,8 @@ class Link:
         """Return as soon as calls can be made."""
         await self._connected.wait()
 
-    async def call(self, api: str, method: str, arguments: list[Any]) -> Any:
-        """The result of a call.
+    async def call(self, api: str, method: str, arguments: list[Any]) -> Raw:
+        """The result of a call, as the node wrote it.
 
         Raises NotSent without a connection, OutcomeUnknown if it is lost or no answer comes in time, Refused
         if the node answers with an error, BadReply if with neither result nor error.
@@ -224,7 +128,7 @@ class Link:
         return await self._connection.call(api, method, arguments)
 
     def leave(self, reason: str) -> None:
-        """Leave the node in use for the next one now; `trouble` says the reason. Nothing happens without one.
+        """Leave the node in use for the next one now; `trouble` says the reason. Nothing happens without a node.
 
         Calls that wait for its answers raise OutcomeUnknown. A single node is connected to again.
         """
@@ -240,9 +144,9 @@ class Link:
             self._used_since = math.inf
             try:
                 await self._use(url)
-            except (OSError, UnicodeError, WebSocketException, LinkError, Refused) as error:
+            except FAILURES as error:
                 self._note_trouble(url, error)
-            if self._clock() - self._used_since >= STEADY:
+            if self._clock() - self._used_since >= STABLE_AFTER:
                 delays = self._delays()
             await self._sleep(next(delays))
 
@@ -251,28 +155,20 @@ class Link:
 
     def _note_trouble(self, url: str, error: Exception) -> None:
         self.trouble = _trouble(self._shown[url], str(error) or type(error).__name__)
-        if self._clock() - self._told_at.get(url, -math.inf) >= TELL_EVERY:
-            self._told_at[url] = self._clock()
+        if self._clock() - self._logged_at.get(url, -math.inf) >= LOG_INTERVAL:
+            self._logged_at[url] = self._clock()
             log.warning("node not in use: %s", self.trouble)
 
     async def _use(self, url: str) -> None:
         """Use the node at `url` until it is lost or unfit; why is raised."""
-        options: dict[str, Any] = {
-            "open_timeout": self._timeout,
-            "close_timeout": CLOSE_WITHIN,
-            "max_size": FRAME_MOST,
-            "compression": None,
-            "proxy": None,
-            "logger": socket_log,
-        }
-        async with connect(url, **options) as socket:
-            connection = _Connection(
+        async with open_socket(url, timeout=self._timeout) as socket:
+            connection = Connection(
                 socket, self._shown[url], timeout=self._timeout, on_block=self._note_block, clock=self._clock
             )
             # If several fail at once, the first knows best: a call only knows that it got lost.
             await _until_one_fails(connection.left(), connection.read(), self._stay(url, connection))
 
-    async def _stay(self, url: str, connection: _Connection) -> None:
+    async def _stay(self, url: str, connection: Connection) -> None:
         await self._greet(connection.call, connection.peer)
         await connection.call("database", "set_block_applied_callback", [BLOCK_CALLBACK])
         self._enter(url, connection)
@@ -281,7 +177,7 @@ class Link:
         finally:
             self._exit()
 
-    def _enter(self, url: str, connection: _Connection) -> None:
+    def _enter(self, url: str, connection: Connection) -> None:
         self.failovers += self._last_url not in (None, url)
         self.epoch += 1
         self.peer = connection.peer
@@ -289,7 +185,7 @@ class Link:
         log.info("node in use: %s connection=%d failovers=%d", self.url, self.epoch, self.failovers)
         self._last_url = url
         self._used_since = self._clock()
-        self._told_at.pop(url, None)
+        self._logged_at.pop(url, None)
         self._connection = connection
         self._connected.set()
         self._on_block()
@@ -302,10 +198,10 @@ class Link:
         self._noticed.set()
         self._on_block()
 
-    async def _watch(self, connection: _Connection) -> None:
+    async def _watch(self, connection: Connection) -> None:
         """Poll where notices fail, and look at the node again now and then. Raises LinkError to leave it."""
         greeted_at = self._clock()
-        while connection.timeouts < TIMEOUTS_MOST:
+        while connection.timeouts < MAX_TIMEOUTS:
             if not await self._wait_notice():
                 self._on_block()
             now = self._clock()
@@ -326,7 +222,7 @@ class Link:
 
 
 def _trouble(shown: str, reason: str) -> str:
-    return f"{shown}: {reason}"
+    return cut(f"{shown}: {reason}")
 
 
 async def _until_one_fails(*endless: Coroutine[Any, Any, None]) -> NoReturn:

@@ -1,25 +1,38 @@
 """The few calls that the faucet makes, with typed answers."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, TypeVar
+from itertools import pairwise, takewhile
 
 import msgspec
 
-from chain.errors import BadReply
+from chain import replies
+from chain.blocks import Block, BlockTransaction, Operations, read_block
+from chain.errors import BadReply, Refused
 from chain.fees import AccountCreateFee, AssertFee, TransferFee
 from chain.link import Call
 from chain.packing import ACCOUNT_CREATE, ASSERT, TRANSFER, Operation
-from chain.transactions import CORE_ASSET, parse_time
+from chain.refusals import Cause
+from chain.replies import decode, read_time
+from chain.transactions import CORE_ASSET
+
+__all__ = [
+    "Account",
+    "Asset",
+    "Authority",
+    "Block",
+    "BlockTransaction",
+    "Head",
+    "Node",
+    "Operations",
+    "Parameters",
+]
 
 LIFETIME = 2**32 - 1  #: when a membership for life ends: the last second that the chain counts (account_object.hpp)
-OBJECT_ID = 1  #: the number of this kind of operation_result; the others are nothing and an amount (base.hpp)
-
-#: Ids as hex digits, of chains and of blocks: signatures and references are made of their bytes.
-_ChainId = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
-_BlockId = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{40}$")]
-
-T = TypeVar("T")
+MAX_BLOCKS = 16_000_000  #: bytes of blocks, as JSON, that are held at once; two are, whatever their size
+BLOCKS_IN_FLIGHT = 16  #: blocks that are read side by side
+UNKNOWN_METHOD = "is_this_api_offered"  #: a method that no API has
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,108 +96,6 @@ class Account:
         return self.member_until == LIFETIME
 
 
-@dataclass(frozen=True, slots=True)
-class BlockTransaction:
-    """A transaction in a block, which does not hold its id."""
-
-    ref_block_num: int  #: the low 16 bits of the block's number that it refers to
-    ref_block_prefix: int
-    expiration: int  #: seconds, chain time
-    signatures: tuple[str, ...]
-    operations: tuple[Operation, ...]
-    results: tuple[str | None, ...]  #: the object id that each operation made, None where it made none
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """A block; its own id is what its successor calls the previous one."""
-
-    number: int
-    previous: str
-    time: int
-    transactions: tuple[BlockTransaction, ...]
-
-
-# What is read of each reply; the chain sends more.
-
-
-class _ChainProperties(msgspec.Struct):
-    chain_id: _ChainId
-
-
-class _Config(msgspec.Struct):
-    prefix: str = msgspec.field(name="GRAPHENE_ADDRESS_PREFIX")
-
-
-class _Dynamic(msgspec.Struct):
-    head_block_number: int
-    head_block_id: _BlockId
-    time: str
-    last_irreversible_block_num: int
-    accounts_registered_this_interval: int
-
-
-class _FeeSchedule(msgspec.Struct):
-    parameters: list[tuple[int, dict[str, Any]]]
-    scale: int
-
-
-class _ChainParameters(msgspec.Struct):
-    current_fees: _FeeSchedule
-    block_interval: int
-    maximum_transaction_size: int
-    accounts_per_fee_scale: int
-    account_fee_scale_bitshifts: int
-    max_predicate_opcode: int | None = None
-
-
-class _Global(msgspec.Struct):
-    parameters: _ChainParameters
-
-
-class _Authority(msgspec.Struct):
-    weight_threshold: int
-    account_auths: list[tuple[str, int]]
-    key_auths: list[tuple[str, int]]
-    address_auths: list[tuple[str, int]]
-
-
-class _Options(msgspec.Struct):
-    memo_key: str
-
-
-class _Account(msgspec.Struct):
-    id: str
-    name: str
-    owner: _Authority
-    active: _Authority
-    options: _Options
-    membership_expiration_date: str
-
-
-class _Named(msgspec.Struct):
-    name: str
-
-
-class _Amount(msgspec.Struct):
-    amount: int
-
-
-class _Transaction(msgspec.Struct):
-    ref_block_num: int
-    ref_block_prefix: int
-    expiration: str
-    signatures: list[str]
-    operations: list[tuple[int, dict[str, Any]]]
-    operation_results: list[tuple[int, Any]]
-
-
-class _Block(msgspec.Struct):
-    previous: _BlockId
-    timestamp: str
-    transactions: list[_Transaction]
-
-
 class Node:
     """Typed calls over a link. Each raises LinkError where no answer comes, Refused where it is an error."""
 
@@ -193,73 +104,86 @@ class Node:
 
     async def chain_id(self) -> str:
         """The chain's id, 64 hex digits."""
-        return _convert(await self._call("database", "get_chain_properties", []), _ChainProperties).chain_id
+        return decode(await self._call("database", "get_chain_properties", []), replies.ChainProperties).chain_id
 
     async def prefix(self) -> str:
         """What public keys begin with on this chain."""
-        return _convert(await self._call("database", "get_config", []), _Config).prefix
+        return decode(await self._call("database", "get_config", []), replies.Config).prefix
 
     async def core_asset(self) -> Asset:
         """The asset that fees are paid in."""
-        return _convert(await self._call("database", "get_objects", [[CORE_ASSET]]), tuple[Asset])[0]
+        (found,) = decode(await self._call("database", "get_objects", [[CORE_ASSET]]), tuple[replies.AssetObject])
+        return Asset(found.symbol, found.precision)
 
     async def head(self) -> Head:
         """The chain's head now."""
-        dynamic = await self._call("database", "get_dynamic_global_properties", [])
-        found = _convert(dynamic, _Dynamic)
+        reply = await self._call("database", "get_dynamic_global_properties", [])
+        found = decode(reply, replies.DynamicProperties)
         return Head(
             number=found.head_block_number,
             id=found.head_block_id,
-            time=_time(found.time),
+            time=read_time(found.time),
             irreversible=found.last_irreversible_block_num,
             accounts_registered=found.accounts_registered_this_interval,
         )
 
     async def parameters(self) -> Parameters:
         """The chain's parameters now; the fees change when the fee scale steps up."""
-        found = _convert(await self._call("database", "get_global_properties", []), _Global).parameters
-        fees = dict(found.current_fees.parameters)
-        scale = {"scale": found.current_fees.scale}
+        reply = await self._call("database", "get_global_properties", [])
+        found = decode(reply, replies.GlobalProperties).parameters
+        account_create, transfer, assertion = _fees(found.current_fees)
         return Parameters(
             block_interval=found.block_interval,
             maximum_transaction_size=found.maximum_transaction_size,
             accounts_per_fee_scale=found.accounts_per_fee_scale,
             account_fee_scale_bitshifts=found.account_fee_scale_bitshifts,
-            account_create=_convert({**fees.get(ACCOUNT_CREATE, {}), **scale}, AccountCreateFee),
-            transfer=_convert({**fees.get(TRANSFER, {}), **scale}, TransferFee),
-            assertion=_convert({**fees[ASSERT], **scale}, AssertFee) if ASSERT in fees else None,
+            account_create=account_create,
+            transfer=transfer,
+            assertion=assertion,
             max_predicate_opcode=found.max_predicate_opcode,
         )
 
     async def accounts(self, names: Sequence[str]) -> list[Account | None]:
         """The accounts of `names`, pending ones included; None for each that the chain does not have."""
-        found = await self._call("database", "lookup_account_names", [list(names)])
-        accounts = _convert(found, list[_Account | None])
-        if len(accounts) != len(names):
-            raise BadReply("the node looked up another number of names")
-        return [None if account is None else _account(account) for account in accounts]
+        reply = await self._call("database", "lookup_account_names", [list(names)])
+        found = decode(reply, list[replies.AccountObject | None])
+        _require(len(found) == len(names), "looked up another number of names")
+        _require(
+            all(each is None or each.name == name for each, name in zip(found, names, strict=True)),
+            "looked up other names",
+        )
+        return [None if each is None else _account(each) for each in found]
 
     async def names(self, account_ids: Sequence[str]) -> list[str]:
         """The names of the accounts `account_ids`."""
-        found = await self._call("database", "get_objects", [list(account_ids)])
-        return [entry.name for entry in _convert(found, list[_Named])]
+        reply = await self._call("database", "get_objects", [list(account_ids)])
+        found = decode(reply, list[replies.NamedObject])
+        _require([each.id for each in found] == list(account_ids), "looked up other accounts")
+        return [each.name for each in found]
 
     async def names_page(self, after: str, limit: int) -> list[tuple[str, str]]:
         """(name, account id) of up to `limit` accounts in the order of names, from `after` on."""
-        return _convert(await self._call("database", "lookup_accounts", [after, limit]), list[tuple[str, str]])
+        reply = await self._call("database", "lookup_accounts", [after, limit])
+        page = decode(reply, list[tuple[replies.AccountName, replies.AccountId]])
+        _require(len(page) <= limit, "listed more names than it was asked for")
+        names = [name for name, _ in page]
+        in_order = all(first < second for first, second in pairwise(names))
+        _require(in_order and (not names or names[0] >= after), "listed names out of order")
+        return page
 
     async def balance(self, account_id: str) -> int:
         """What the account has of the core asset, satoshi, pending transactions included."""
-        found = await self._call("database", "get_account_balances", [account_id, [CORE_ASSET]])
-        return sum(entry.amount for entry in _convert(found, list[_Amount]))
+        reply = await self._call("database", "get_account_balances", [account_id, [CORE_ASSET]])
+        found = decode(reply, list[replies.CoreAmount])
+        _require(len(found) <= 1, "gave more balances than it was asked for")
+        return found[0].amount if found else 0
 
     async def required_fees(self, operations: Sequence[Operation]) -> list[int]:
         """Satoshi that each of `operations` costs as the next one; none of the fee steps between them."""
-        found = await self._call("database", "get_required_fees", [list(operations), CORE_ASSET])
-        fees = [entry.amount for entry in _convert(found, list[_Amount])]
-        if len(fees) != len(operations):
-            raise BadReply("the node gave another number of fees")
-        return fees
+        reply = await self._call("database", "get_required_fees", [list(operations), CORE_ASSET])
+        found = decode(reply, list[replies.CoreAmount])
+        _require(len(found) == len(operations), "gave another number of fees")
+        return [each.amount for each in found]
 
     async def broadcast(self, body: str) -> None:
         """Send a signed transaction, the JSON text `body`; returns when the node has taken it."""
@@ -268,30 +192,66 @@ class Node:
 
     async def block(self, number: int) -> Block | None:
         """The block `number`, None beyond the head."""
-        reply = await self._call("database", "get_block", [number])
-        if reply is None:
-            return None
-        found = _convert(reply, _Block)
-        transactions = tuple(_transaction(transaction) for transaction in found.transactions)
-        return Block(number, found.previous, _time(found.timestamp), transactions)
+        return read_block(number, await self._call("database", "get_block", [number]))
+
+    async def blocks(self, numbers: range) -> list[Block]:
+        """The blocks `numbers`, up to the first that the node lacks or that is one too many to be held at once.
+
+        They are read side by side. Of those that there are, the first two come in any case, so that whoever goes on
+        where the list ends gets to the end.
+        """
+        room, slots = MAX_BLOCKS, asyncio.Semaphore(BLOCKS_IN_FLIGHT)
+
+        async def read(number: int) -> Block | None:
+            nonlocal room
+            async with slots:
+                is_wanted = room > 0 or number in numbers[:2]
+                block = await self.block(number) if is_wanted else None
+                room -= block.size if block else 0
+            return block if room > 0 or number in numbers[:2] else None
+
+        reads = [asyncio.create_task(read(number)) for number in numbers]
+        try:
+            found = await asyncio.gather(*reads)
+        finally:
+            for each in reads:
+                each.cancel()
+        return [block for block in takewhile(bool, found) if block is not None]
+
+    async def serves(self, api: str) -> str | None:
+        """None if the node offers `api`; otherwise why not, in the node's words. Nothing is broadcast."""
+        try:
+            await self._call(api, UNKNOWN_METHOD, [])
+        except Refused as error:
+            refusal = error.refusal
+            # An API that the node does not know is an unknown method, too: of the API that gives out the others.
+            is_offered = refusal.cause is Cause.UNKNOWN_METHOD and refusal.name == UNKNOWN_METHOD
+            return None if is_offered else refusal.text
+        return "answers a method that there is not"
 
 
-def _convert(value: Any, kind: type[T]) -> T:
-    """`value` as `kind`; numbers may come as strings. Raises BadReply."""
-    try:
-        return msgspec.convert(value, kind, strict=False)
-    except msgspec.ValidationError as error:
-        raise BadReply(f"the node's reply has another form: {error}") from error
+def _require(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise BadReply(f"the node {otherwise}")
 
 
-def _time(text: str) -> int:
-    try:
-        return parse_time(text)
-    except ValueError as error:
-        raise BadReply("the node's reply has a time in another form") from error
+def _fees(schedule: replies.FeeSchedule) -> tuple[AccountCreateFee, TransferFee, AssertFee | None]:
+    """Raises BadReply where the schedule lacks account_create or transfer."""
+    fees = dict(schedule.parameters)
+    _require(ACCOUNT_CREATE in fees and TRANSFER in fees, "gave no fees of what the faucet sends")
+    create, transfer = (
+        decode(fees[ACCOUNT_CREATE], replies.AccountCreateFees),
+        decode(fees[TRANSFER], replies.TransferFees),
+    )
+    assertion = decode(fees[ASSERT], replies.AssertFees) if ASSERT in fees else None
+    return (
+        AccountCreateFee(create.basic_fee, create.premium_fee, create.price_per_kbyte, schedule.scale),
+        TransferFee(transfer.fee, transfer.price_per_kbyte, schedule.scale),
+        None if assertion is None else AssertFee(assertion.fee, schedule.scale),
+    )
 
 
-def _account(found: _Account) -> Account:
+def _account(found: replies.AccountObject) -> Account:
     return Account(
         id=found.id,
         name=found.name,
@@ -301,27 +261,14 @@ def _account(found: _Account) -> Account:
         signing_keys=frozenset(
             key for key, weight in found.active.key_auths if weight >= found.active.weight_threshold
         ),
-        member_until=_time(found.membership_expiration_date),
+        member_until=read_time(found.membership_expiration_date),
     )
 
 
-def _authority(found: _Authority) -> Authority:
+def _authority(found: replies.AuthorityObject) -> Authority:
     return Authority(
         threshold=found.weight_threshold,
         keys=tuple(found.key_auths),
         accounts=tuple(found.account_auths),
         addresses=len(found.address_auths),
-    )
-
-
-def _transaction(found: _Transaction) -> BlockTransaction:
-    if len(found.operation_results) != len(found.operations):
-        raise BadReply("the node's block has another number of results than of operations")
-    return BlockTransaction(
-        ref_block_num=found.ref_block_num,
-        ref_block_prefix=found.ref_block_prefix,
-        expiration=_time(found.expiration),
-        signatures=tuple(found.signatures),
-        operations=tuple(list(operation) for operation in found.operations),
-        results=tuple(_convert(value, str) if kind == OBJECT_ID else None for kind, value in found.operation_results),
     )

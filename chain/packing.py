@@ -16,6 +16,7 @@ from chain.keys import POINT_SIZE, base58_decode
 
 TRANSFER = 0  #: numbers of the operations (operations.hpp)
 ACCOUNT_CREATE = 5
+ACCOUNT_UPDATE = 6
 ASSERT = 36
 
 ACCOUNT_NAME_EQ_LIT = 0  #: number of the predicate that an account has a name (assert.hpp)

@@ -5,28 +5,38 @@ from functools import partial
 from typing import Any
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Raw, UnsetType
 
 from chain.errors import BadReply, NotSent, OutcomeUnknown, Refused
 from chain.refusals import read_refusal
 
 LARGEST_ID = 2**32 - 1  #: a node sends larger ones back as strings (measured)
+#: Values in a frame. Decoded, the smallest take a hundred bytes each, so that a frame's bytes do not bound its memory;
+#: of those that a block holds, there is one in fifteen bytes.
+MAX_VALUES = 1_500_000
+#: Bytes of an error that is read. It repeats the transaction that was refused, up to three times: 100 kB of
+#: account_create, as large as transactions are on live chains, are 450 kB of JSON.
+MAX_ERROR = 2_000_000
 
 
 class _Message(msgspec.Struct):
-    """A frame from a node: a reply has an id and a result or an error, a notice its method and parameters."""
+    """A frame from a node: a reply has an id and a result or an error, a notice its method and parameters.
+
+    What is inside stays as it was written: only who knows what it must be decodes it.
+    """
 
     id: int | UnsetType = UNSET
-    result: Any = UNSET
-    error: dict[str, Any] | UnsetType = UNSET
+    result: Raw | UnsetType = UNSET
+    error: Raw | UnsetType = UNSET
     method: str | UnsetType = UNSET
-    params: tuple[int, list[Any]] | UnsetType = UNSET
+    params: tuple[int, list[Raw]] | UnsetType = UNSET
 
 
 _decode = msgspec.json.Decoder(_Message).decode
 _encode = msgspec.json.Encoder().encode
+_decode_error = msgspec.json.Decoder(dict[str, Any]).decode
 
-Answer = asyncio.Future[Any]
+Answer = asyncio.Future[Raw]
 
 
 class Session:
@@ -38,7 +48,7 @@ class Session:
         self._lost = False
 
     def request(self, api: str, method: str, arguments: list[Any]) -> tuple[str, Answer]:
-        """The text to send for a call, and the future of its result.
+        """The text to send for a call, and the future of its result's JSON.
 
         The future raises Refused if the node answers with an error, BadReply if with neither result nor error,
         OutcomeUnknown if the session is lost before. Whoever gives up waiting cancels it. Raises NotSent once
@@ -53,7 +63,7 @@ class Session:
         message = {"id": self._last_id, "method": "call", "params": [api, method, arguments]}
         return _encode(message).decode(), answer
 
-    def receive(self, frame: str | bytes) -> int | None:
+    def receive(self, frame: bytes) -> int | None:
         """Take a frame: the callback id if it is a notice; None if it is a reply, which completes its call.
 
         A reply that nobody waits for any more is passed over. Raises BadReply for what is neither: such a
@@ -83,16 +93,28 @@ class Session:
             answer.exception()
 
 
-def _read(frame: str | bytes) -> _Message:
+def _read(frame: bytes) -> _Message:
+    if len(frame) > MAX_VALUES and sum(map(frame.count, (b",", b"[", b"{"))) > MAX_VALUES:
+        raise BadReply("the node sent more values in a frame than any block holds")
     try:
         return _decode(frame)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadReply(f"the node sent what is no JSON-RPC: {error}") from error
+
+
+def _read_error(raw: Raw) -> dict[str, Any]:
+    size = memoryview(raw).nbytes
+    if size > MAX_ERROR:
+        return {"message": f"an error of {size} bytes"}
+    try:
+        return _decode_error(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadReply(f"the node sent an error in another form: {error}") from error
 
 
 def _complete(answer: Answer, message: _Message) -> None:
     if message.error is not UNSET:
-        answer.set_exception(Refused(read_refusal(message.error)))
+        answer.set_exception(Refused(read_refusal(_read_error(message.error))))
     elif message.result is not UNSET:
         answer.set_result(message.result)
     else:

@@ -2,11 +2,14 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
-from chain.errors import LinkError, NodesDisagree
-from chain.link import Call, Link, Peer, without_credentials
+from chain.connection import Peer
+from chain.errors import BadReply, LinkError, NodesDisagree
+from chain.link import Call, Link, without_credentials
 from chain.node import Account, Block, Head, Node, Parameters
+
+CHUNK = 50  #: blocks read side by side
 
 Validate = Callable[[Call, Peer], Awaitable[None]]
 
@@ -130,6 +133,16 @@ class ConfirmedChain:
         if block is not None and self._second.needed:
             await self.confirm([block])
         return block
+
+    async def blocks(self, first: int, last: int) -> AsyncIterator[list[Block]]:
+        """The blocks from `first` to `last`, as many at once as can be held. Raises the same, BadReply without one."""
+        while first <= last:
+            blocks = await self._node.blocks(range(first, min(last, first + CHUNK - 1) + 1))
+            if not blocks:
+                raise BadReply(f"the node lacks block {first}, which it calls irreversible")
+            await self.confirm(blocks)
+            yield blocks
+            first += len(blocks)
 
     async def confirm(self, blocks: Sequence[Block]) -> None:
         """Return if `blocks`, read from the node in use, count. Raises NodesDisagree, LinkError or Refused."""

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from ipaddress import ip_address
 
+from chain.connection import Peer
 from chain.dial import dial
 from chain.errors import LinkError, Refused, UnfitNode
 from chain.keys import PrivateKey
-from chain.link import Call, Peer, without_credentials
+from chain.link import Call, without_credentials
 from chain.node import Account, Head, Node
 from jobs.claims import CHAIN, Claims, account_claim, first_difference, read_claims
 from jobs.config import Settings

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from chain.link import Peer
+from chain.connection import Peer
 from chain.node import Head, Node
 from jobs.allowance import Allowances
 from jobs.config import Settings

@@ -9,7 +9,6 @@ from enum import StrEnum
 from chain.errors import LinkError, Refused
 from chain.link import Link
 from chain.node import Node
-from jobs.blocks import read_all
 from jobs.claims import account_claim
 from jobs.config import Settings
 from jobs.confirmation import ConfirmedChain
@@ -21,7 +20,6 @@ from jobs.model import Difference, Fate, Found, Kind, Recorded
 log = logging.getLogger("faucet.reconcile")
 
 TRY_AGAIN = 60.0  #: seconds before a comparison that failed is tried again
-CHUNK = 200  #: blocks compared in one step
 
 
 class Disagreement(StrEnum):
@@ -69,9 +67,9 @@ class Reconciler:
         number = await self._ledger.begin_reconciliation(begin)
         differences = recovered = 0
         yield Step(begin - 1, last, differences, recovered)
-        for start in range(begin, last + 1, CHUNK):
-            end = min(last, start + CHUNK - 1)
-            deeds = await self._deeds(start, end)
+        async for blocks in self._confirmed.blocks(begin, last):
+            start, end = blocks[0].number, blocks[-1].number
+            deeds = list(deeds_of(blocks, self._registrar_id))
             if rebuild:
                 recovered += await self._ledger.rebuild(await self._unknown(deeds))
             found = await self._compare(deeds, start, end)
@@ -99,12 +97,6 @@ class Reconciler:
         if account is None:
             raise FaucetError(Code.NOT_FOUND, f"The chain has no account {self._settings.registrar}.")
         return account.id
-
-    async def _deeds(self, first: int, last: int) -> list[Deed]:
-        deeds: list[Deed] = []
-        async for blocks in read_all(self._confirmed.block, first, last):
-            deeds += deeds_of(blocks, self._registrar_id)
-        return deeds
 
     async def _unknown(self, deeds: Sequence[Deed]) -> list[Found]:
         unknown = await self._ledger.unknown(deed.signature for deed in deeds)

@@ -8,7 +8,6 @@ from itertools import groupby, pairwise
 from chain.errors import LinkError, Refused, UnfitNode
 from chain.node import Block, BlockTransaction, Head, Node
 from chain.packing import ACCOUNT_CREATE, ASSERT
-from jobs.blocks import read_all, read_some
 from jobs.config import Settings
 from jobs.confirmation import ConfirmedChain
 from jobs.fitness import REWIND
@@ -123,7 +122,7 @@ class Tracker:
             first = await self._first_block(head) if last is None else last[0] + 1
             if first > head.number:
                 return
-            blocks = await read_some(self._node.block, first, min(head.number, first + CHUNK))
+            blocks = await self._node.blocks(range(first, min(head.number, first + CHUNK) + 1))
             if not blocks:
                 return
             if last is not None and blocks[0].previous != last[1]:
@@ -237,7 +236,7 @@ class Tracker:
             return
         first = min(transaction.reference for transaction in overdue) + 1
         held: set[str] = set()
-        async for blocks in read_all(self._confirmed.block, first, irreversible):
+        async for blocks in self._confirmed.blocks(first, irreversible):
             held |= await self._include_missed(blocks, overdue)
         dead = [transaction for transaction in overdue if transaction.signature not in held]
         for transaction in dead:

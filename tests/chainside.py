@@ -10,6 +10,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from msgspec import Raw
+
 from chain.devchain import ChainParameters, DevChain, DevChainSettings
 from chain.devchain.settings import published_key
 from chain.link import Call, Link
@@ -36,7 +38,7 @@ class CountingNode(Node):
     def __init__(self, call: Call) -> None:
         self.calls: Counter[str] = Counter()
 
-        async def counted(api: str, method: str, arguments: list[Any]) -> Any:
+        async def counted(api: str, method: str, arguments: list[Any]) -> Raw:
             self.calls[method] += 1
             return await call(api, method, arguments)
 

@@ -85,7 +85,7 @@ class DevChainProgram:
 
     async def control(self, method: str, *arguments: Any) -> Any:
         """Steer the chain."""
-        return await self.link.call("devchain", method, list(arguments))
+        return msgspec.json.decode(await self.link.call("devchain", method, list(arguments)))
 
     async def come_back(self, *options: str, script: tuple[str, ...] = FAUCET) -> None:
         """Start its program again, after it ended."""

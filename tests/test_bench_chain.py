@@ -49,6 +49,15 @@ def test_sink_has_each_transaction_once_in_its_blocks(tmp_path: Path) -> None:
     run(scenario(), guard=180)
 
 
+def test_sink_offers_what_serving_needs() -> None:
+    async def scenario() -> None:
+        async with registering.sink() as url, dial([url], timeout=5) as link:
+            node = Node(link.call)
+            assert [await node.serves(api) for api in ("login", "database", "network_broadcast")] == [None] * 3
+
+    run(scenario())
+
+
 @pytest.mark.skipif(shutil.which("wrk") is None, reason="the load is made by wrk, which is missing")
 def test_ledgers_of_all_sizes_are_measured(tmp_path: Path) -> None:
     figures = run(growth.measure(0.0001, tmp_path), guard=180)

@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from itertools import islice
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,9 +18,10 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import CloseCode
 
+from chain.connection import BLOCK_CALLBACK, Peer, ip_address_of
 from chain.dial import dial
 from chain.errors import NotSent, OutcomeUnknown, Refused, UnfitNode
-from chain.link import BLOCK_CALLBACK, STEADY, TELL_EVERY, Call, Link, Peer, backoff, ip_address_of, without_credentials
+from chain.link import LOG_INTERVAL, STABLE_AFTER, Call, Link, backoff, without_credentials
 from chain.node import Node
 from chain.refusals import Cause
 from tests.support import data, run
@@ -202,6 +204,11 @@ async def connected(*nodes: ScriptedNode | str, **options: Any) -> AsyncIterator
         yield link
 
 
+async def result_of(link: Link, method: str, *arguments: Any) -> Any:
+    """The result of a call of the database, as plain values."""
+    return msgspec.json.decode(await link.call("database", method, list(arguments)))
+
+
 async def closed_port() -> str:
     """The URL of a port where nobody listens any more."""
     async with ScriptedNode().serving() as node:
@@ -215,7 +222,7 @@ def test_a_call_brings_its_result() -> None:
     async def scenario() -> None:
         node = ScriptedNode(get_block=sends_recorded("get_block"))
         async with connected(node) as link:
-            assert await link.call("database", "get_block", [63]) == SAMPLES["get_block"]["reply"]["result"]
+            assert await result_of(link, "get_block", 63) == SAMPLES["get_block"]["reply"]["result"]
             assert node.asked[-1] == ["database", "get_block", [63]]
 
     run(scenario())
@@ -232,7 +239,7 @@ def test_calls_are_in_flight_side_by_side_and_answered_in_any_order() -> None:
                     await sends(result=each - waiting[0])(socket, each)
 
         async with connected(ScriptedNode(get_block=answer_the_last_first)) as link:
-            calls = [link.call("database", "get_block", [number]) for number in range(3)]
+            calls = [result_of(link, "get_block", number) for number in range(3)]
             assert await asyncio.gather(*calls) == [0, 1, 2]
 
     run(scenario())
@@ -254,7 +261,7 @@ def test_a_large_reply_is_taken() -> None:
     async def scenario() -> None:
         large = "x" * 2**22
         async with connected(ScriptedNode(get_block=sends(result=large))) as link:
-            assert await link.call("database", "get_block", [63]) == large
+            assert await result_of(link, "get_block", 63) == large
 
     run(scenario())
 
@@ -293,7 +300,7 @@ def test_a_connection_lost_in_the_middle_of_a_call_leaves_its_outcome_unknown() 
             await link.wait_connected()
             assert link.epoch == 2
             assert link.failovers == 0
-            assert await link.call("database", "get_block", [63]) is None
+            assert await result_of(link, "get_block", 63) is None
 
     run(scenario())
 
@@ -350,7 +357,7 @@ def test_a_late_reply_is_passed_over_and_the_connection_kept() -> None:
             await tick(1)
             assert link._connection is not None
             assert link._connection._session._waiting == {}
-            assert await link.call("database", "get_block_header", [63]) == "in time"
+            assert await result_of(link, "get_block_header", 63) == "in time"
             assert link.epoch == 1
 
     run(scenario())
@@ -459,7 +466,7 @@ def test_a_node_in_use_that_stays_fit_is_kept() -> None:
             clock.now += 60.0
             await node.announce_block()
             await node.until(lambda: node.times_asked("get_chain_properties") == 2)
-            assert await link.call("database", "get_block", [63]) is None
+            assert await result_of(link, "get_block", 63) is None
             assert link.epoch == 1
 
     run(scenario())
@@ -618,7 +625,7 @@ def test_the_delay_is_short_again_after_a_connection_that_held() -> None:
             node.script["get_chain_properties"] = sends_recorded("get_chain_properties")
             await link.wait_connected()
             tried = len(naps.delays)
-            clock.now += STEADY
+            clock.now += STABLE_AFTER
             reconnections = len(node.sockets) + 1
             await node.sockets[-1].close()
             await node.until(lambda: len(node.sockets) == reconnections)
@@ -801,7 +808,7 @@ def test_a_node_that_stays_away_is_logged_once_a_minute(caplog: pytest.LogCaptur
         clock, naps = Clock(), Naps(most=6)
 
         async def nap(delay: float) -> None:
-            clock.now += TELL_EVERY / 4
+            clock.now += LOG_INTERVAL / 4
             await naps(delay)
 
         async with running(link_to(await closed_port(), sleep=nap, clock=clock)):

@@ -1,18 +1,23 @@
 """The typed calls, against what a witness node was seen to answer."""
 
+import asyncio
 import copy
 import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from msgspec import Raw
 
+from chain.blocks import MAX_BODY, MAX_NESTING
+from chain.devchain import DevChain, DevChainSettings
+from chain.dial import dial
 from chain.errors import BadReply, Refused
 from chain.fees import AccountCreateFee, AssertFee, TransferFee
-from chain.node import Account, Asset, Authority, Head, Node
-from chain.packing import ACCOUNT_CREATE, ASSERT, TRANSFER
+from chain.node import BLOCKS_IN_FLIGHT, MAX_BLOCKS, UNKNOWN_METHOD, Account, Asset, Authority, Block, Head, Node
+from chain.packing import ACCOUNT_CREATE, ACCOUNT_UPDATE, ASSERT, TRANSFER
 from chain.protocol import Session
-from chain.refusals import Cause
+from chain.refusals import Cause, read_refusal
 from chain.transactions import CORE_ASSET, parse_time, transfer
 from tests.support import data, run
 
@@ -28,12 +33,12 @@ class Recording:
         self.answer = answer
         self.asked: list[Any] = []
 
-    async def __call__(self, api: str, method: str, arguments: list[Any]) -> Any:
+    async def __call__(self, api: str, method: str, arguments: list[Any]) -> Raw:
         session = Session()
         text, answer = session.request(api, method, arguments)
         request = json.loads(text)
         self.asked.append(request["params"])
-        session.receive(json.dumps({"id": request["id"], "jsonrpc": "2.0", **self.answer}))
+        session.receive(json.dumps({"id": request["id"], "jsonrpc": "2.0", **self.answer}).encode())
         return await answer
 
 
@@ -191,10 +196,10 @@ def test_a_transaction_is_broadcast_byte_for_byte() -> None:
     body = '{"signatures":["1f55"],  "operations": []}'
     texts: list[str] = []
 
-    async def call(api: str, method: str, arguments: list[Any]) -> Any:
+    async def call(api: str, method: str, arguments: list[Any]) -> Raw:
         text, answer = Session().request(api, method, arguments)
         texts.append(text)
-        answer.set_result(None)
+        answer.set_result(Raw(b"null"))
         return await answer
 
     run(Node(call).broadcast(body))
@@ -236,22 +241,163 @@ def test_there_is_no_block_beyond_the_head() -> None:
     assert run(Node(recorded("get_block, not there yet")).block(10_000_000)) is None
 
 
+async def offers(node: Node) -> dict[str, str | None]:
+    return {api: await node.serves(api) for api in ("database", "network_broadcast", "block_api")}
+
+
+def test_an_api_is_offered_where_it_does_not_know_a_method_that_there_is_not() -> None:
+    recording = Recording(error=copy.deepcopy(ERRORS["unknown method"]["error"]))
+    recording.answer["error"]["data"]["stack"][0]["data"]["name"] = UNKNOWN_METHOD
+    assert run(Node(recording).serves("network_broadcast")) is None
+    assert recording.asked == [["network_broadcast", UNKNOWN_METHOD, []]]
+
+
+@pytest.mark.parametrize("case", ["unknown method", "unknown api id", "api by name string (network_broadcast)"])
+def test_an_api_is_not_offered_where_anything_else_is_wrong(case: str) -> None:
+    """Of an API that it does not know a node says that there is no such method, by the API's name."""
+    error = ERRORS[case]["error"]
+    assert run(Node(Recording(error=error)).serves("block_api")) == read_refusal(error).text
+
+
+def test_an_api_that_answers_anything_is_not_offered() -> None:
+    assert run(Node(Recording(result=[])).serves("database")) == "answers a method that there is not"
+
+
+def test_the_dev_chain_offers_its_apis() -> None:
+    async def scenario() -> None:
+        chain = DevChain(DevChainSettings(block_interval=0))
+        await chain.start()
+        try:
+            async with dial([chain.url], timeout=5.0) as link:
+                offered = await offers(Node(link.call))
+        finally:
+            await chain.stop()
+        missing = "itr != _by_name.end(): no method with name '${name}'"
+        assert offered == {"database": None, "network_broadcast": None, "block_api": missing}
+
+    run(scenario())
+
+
+def test_operations_that_the_faucet_does_not_know_are_kept_without_their_bodies() -> None:
+    recording = recorded("get_block")
+    transaction = recording.answer["result"]["transactions"][0]
+    transaction["operations"][0] = [1, {"fee": {"amount": 1, "asset_id": "1.3.0"}, "seller": "1.2.3"}]
+    transaction["operation_results"][0] = [1, "1.7.5"]
+    block = run(Node(recording).block(63))
+    assert block is not None
+    assert list(block.transactions[0].operations) == [[1, {}], transaction["operations"][1]]
+    assert block.transactions[0].operations[1:][0] == transaction["operations"][1]
+    assert block.transactions[0].results == ("1.7.5", transaction["operation_results"][1][1])
+
+
+@pytest.mark.parametrize(
+    ("number", "body"),
+    [
+        (TRANSFER, {"from": "1.2.3", "to": "1.2.4", "amount": {"amount": "5", "asset_id": "1.3.1"}, "memo": {}}),
+        (ACCOUNT_UPDATE, {"account": "1.2.3", "active": {"weight_threshold": 1}}),
+        (ASSERT, {"fee_paying_account": "1.2.3", "predicates": [[0, {"account_id": "1.2.4", "name": "alice-1"}]]}),
+    ],
+)
+def test_operations_that_the_faucet_knows_are_kept_whole(number: int, body: dict[str, Any]) -> None:
+    recording = recorded("get_block")
+    operation = [number, {"fee": {"amount": 1, "asset_id": "1.3.0"}, **body, "extensions": []}]
+    recording.answer["result"]["transactions"][0]["operations"][0] = operation
+    block = run(Node(recording).block(63))
+    assert block is not None
+    assert block.transactions[0].operations[0] == operation
+
+
+@pytest.mark.parametrize("memo", ["x" * MAX_BODY, [[0]] * MAX_NESTING])
+def test_of_an_operation_out_of_reason_only_what_tells_whose_it_is_is_kept(memo: Any) -> None:
+    recording = recorded("get_block")
+    body = {"fee": {"amount": 1, "asset_id": "1.3.0"}, **transfer(sender="1.2.3", receiver="1.2.4", amount=5)[1]}
+    recording.answer["result"]["transactions"][0]["operations"][0] = [TRANSFER, {**body, "memo": memo}]
+    block = run(Node(recording).block(63))
+    assert block is not None
+    number, kept = block.transactions[0].operations[0]
+    assert number == TRANSFER
+    assert kept == {member: body[member] for member in ("fee", "from", "to", "amount")}
+
+
+class Chain:
+    """A node that has blocks of some size up to a head."""
+
+    def __init__(self, *sizes: int) -> None:
+        self._sizes = sizes
+        self.asked: list[int] = []
+        self.in_flight = self.most = 0
+
+    async def __call__(self, _api: str, _method: str, arguments: list[int]) -> Raw:
+        (number,) = arguments
+        self.asked.append(number)
+        self.in_flight += 1
+        self.most = max(self.most, self.in_flight)
+        await asyncio.sleep(0)
+        self.in_flight -= 1
+        if number > len(self._sizes):
+            return Raw(b"null")
+        block = {"previous": "00" * 20, "timestamp": "2026-11-23T17:23:26", "transactions": [], "extra": ""}
+        return Raw(json.dumps({**block, "extra": "x" * self._sizes[number - 1]}).encode())
+
+
+def numbers(blocks: list[Block]) -> list[int]:
+    return [block.number for block in blocks]
+
+
+def test_blocks_come_side_by_side_up_to_the_first_that_is_missing() -> None:
+    chain = Chain(*[0] * 40)
+    assert numbers(run(Node(chain).blocks(range(3, 60)))) == list(range(3, 41))
+    assert chain.most == BLOCKS_IN_FLIGHT
+    assert run(Node(chain).blocks(range(41, 60))) == []
+
+
+def test_no_more_blocks_are_held_than_there_is_room_for() -> None:
+    size = MAX_BLOCKS // 4
+    chain = Chain(*[size] * 100)
+    blocks = run(Node(chain).blocks(range(1, 101)))
+    assert numbers(blocks) == [1, 2, 3]
+    assert all(size < block.size < size + 200 for block in blocks)
+    assert max(chain.asked) <= 4 + BLOCKS_IN_FLIGHT
+
+
+def test_two_blocks_come_whatever_their_size() -> None:
+    assert numbers(run(Node(Chain(*[MAX_BLOCKS] * 5)).blocks(range(1, 6)))) == [1, 2]
+
+
+def test_no_other_block_is_read_after_a_failure() -> None:
+    async def scenario() -> None:
+        chain = Chain(*[0] * 100)
+
+        async def lying(api: str, method: str, arguments: list[Any]) -> Raw:
+            return Raw(b"{}") if arguments == [5] else await chain(api, method, arguments)
+
+        with pytest.raises(BadReply):
+            await Node(lying).blocks(range(1, 101))
+        read = len(chain.asked)
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert len(chain.asked) == read
+
+    run(scenario())
+
+
 CALLS: dict[str, Callable[[Node], Awaitable[Any]]] = {
     "chain_id": lambda node: node.chain_id(),
     "prefix": lambda node: node.prefix(),
     "core_asset": lambda node: node.core_asset(),
     "head": lambda node: node.head(),
     "parameters": lambda node: node.parameters(),
-    "accounts": lambda node: node.accounts(["faucet-registrar"]),
+    "accounts": lambda node: node.accounts(["faucet-registrar", "nobody-1"]),
+    "names": lambda node: node.names(["1.2.20"]),
     "names_page": lambda node: node.names_page("", 5),
     "balance": lambda node: node.balance("1.2.20"),
-    "required_fees": lambda node: node.required_fees([transfer(sender="1.2.20", receiver="1.2.6", amount=1)]),
+    "required_fees": lambda node: node.required_fees([transfer(sender="1.2.20", receiver="1.2.6", amount=1)] * 2),
     "block": lambda node: node.block(63),
 }
 
 
 @pytest.mark.parametrize("name", CALLS)
-@pytest.mark.parametrize("result", ["text", 7, True, {}, {"id": 1}, [7], [[]], [{}], [None, None], {"parameters": {}}])
+@pytest.mark.parametrize("result", ["text", 7, True, {}, {"id": 1}, [7], [[]], [{}], [None, {}], {"parameters": {}}])
 def test_a_reply_in_another_form_is_a_bad_reply(name: str, result: Any) -> None:
     async def scenario() -> None:
         with pytest.raises(BadReply):
@@ -260,24 +406,76 @@ def test_a_reply_in_another_form_is_a_bad_reply(name: str, result: Any) -> None:
     run(scenario())
 
 
-@pytest.mark.parametrize(
-    ("sample", "path", "value", "name"),
-    [
-        ("get_chain_properties", ["chain_id"], "no hex digits", "chain_id"),
-        ("get_dynamic_global_properties", ["head_block_id"], "00", "head"),
-        ("get_dynamic_global_properties", ["time"], "today", "head"),
-        ("get_dynamic_global_properties", ["head_block_number"], "many", "head"),
-        ("lookup_account_names", [0, "membership_expiration_date"], "never", "accounts"),
-        ("get_objects 1.3.0 (core asset)", [0], None, "core_asset"),
-        ("get_block", ["previous"], "xyz", "block"),
-        ("get_block", ["transactions", 0, "operations", 0], [5], "block"),
-        ("get_block", ["transactions", 0, "operation_results"], [], "block"),
-        ("get_block", ["transactions", 0, "operation_results", 0], [1, None], "block"),
-    ],
-)
+#: Where a reply is changed, to what, and the call that must not take it.
+WRONG: list[tuple[str, list[Any], Any, str]] = [
+    ("get_chain_properties", ["chain_id"], "no hex digits", "chain_id"),
+    ("get_chain_properties", ["chain_id"], "ab" * 32 + "\n", "chain_id"),
+    ("get_config", ["GRAPHENE_ADDRESS_PREFIX"], "", "prefix"),
+    ("get_config", ["GRAPHENE_ADDRESS_PREFIX"], "P" * 17, "prefix"),
+    ("get_config", ["GRAPHENE_ADDRESS_PREFIX"], "PPY\n", "prefix"),
+    ("get_config", ["GRAPHENE_ADDRESS_PREFIX"], "<b>", "prefix"),
+    ("get_objects 1.3.0 (core asset)", [0], None, "core_asset"),
+    ("get_objects 1.3.0 (core asset)", [0, "id"], "1.3.1", "core_asset"),
+    ("get_objects 1.3.0 (core asset)", [0, "precision"], -1, "core_asset"),
+    ("get_objects 1.3.0 (core asset)", [0, "precision"], 13, "core_asset"),
+    ("get_objects 1.3.0 (core asset)", [0, "symbol"], "pp", "core_asset"),
+    ("get_objects 1.3.0 (core asset)", [0, "symbol"], "P" * 17, "core_asset"),
+    ("get_dynamic_global_properties", ["head_block_id"], "00", "head"),
+    ("get_dynamic_global_properties", ["time"], "today", "head"),
+    ("get_dynamic_global_properties", ["time"], "2026-11-23T17:23:25" + " " * 100, "head"),
+    ("get_dynamic_global_properties", ["head_block_number"], "many", "head"),
+    ("get_dynamic_global_properties", ["head_block_number"], -1, "head"),
+    ("get_dynamic_global_properties", ["head_block_number"], 2**32, "head"),
+    ("get_dynamic_global_properties", ["last_irreversible_block_num"], "-1", "head"),
+    ("get_dynamic_global_properties", ["accounts_registered_this_interval"], 10**4299, "head"),
+    ("get_global_properties", ["parameters", "account_fee_scale_bitshifts"], 256, "parameters"),
+    ("get_global_properties", ["parameters", "block_interval"], -1, "parameters"),
+    ("get_global_properties", ["parameters", "max_predicate_opcode"], "some", "parameters"),
+    ("get_global_properties", ["parameters", "current_fees", "scale"], -1, "parameters"),
+    ("get_global_properties", ["parameters", "current_fees", "parameters", 0, 1, "fee"], -1, "parameters"),
+    ("get_global_properties", ["parameters", "current_fees", "parameters", 0, 1, "fee"], 2**63, "parameters"),
+    ("get_global_properties", ["parameters", "current_fees", "parameters", 4, 1, "basic_fee"], 2**63, "parameters"),
+    ("get_global_properties", ["parameters", "current_fees", "parameters", 5, 1, "fee"], "-1", "parameters"),
+    ("lookup_account_names", [0, "membership_expiration_date"], "never", "accounts"),
+    ("lookup_account_names", [0, "id"], "1.3.20", "accounts"),
+    ("lookup_account_names", [0, "id"], "1.2." + "1" * 16, "accounts"),
+    ("lookup_account_names", [0, "id"], "1.2.٣", "accounts"),
+    ("lookup_account_names", [0, "name"], "somebody-else", "accounts"),
+    ("lookup_account_names", [0, "name"], "a" * 64, "accounts"),
+    ("lookup_account_names", [0, "owner", "weight_threshold"], 2**32, "accounts"),
+    ("lookup_account_names", [0, "owner", "account_auths"], [["alice-1", 1]], "accounts"),
+    ("lookup_account_names", [0, "active", "key_auths"], [["PPY1", 2**16]], "accounts"),
+    ("lookup_account_names", [0, "active", "key_auths"], [["PPY1", 1]] * 2_001, "accounts"),
+    ("lookup_account_names", [0, "active", "address_auths"], 7, "accounts"),
+    ("lookup_account_names", [0, "options", "memo_key"], "a key", "accounts"),
+    ("get_account_balances", [0, "amount"], "-1", "balance"),
+    ("get_account_balances", [0, "amount"], 2**63, "balance"),
+    ("get_account_balances", [0, "asset_id"], "1.3.1", "balance"),
+    ("get_required_fees", [0, "amount"], -1, "required_fees"),
+    ("get_required_fees", [0, "asset_id"], "1.3.1", "required_fees"),
+    ("get_block", ["previous"], "xyz", "block"),
+    ("get_block", ["timestamp"], "today", "block"),
+    ("get_block", ["transactions", 0, "ref_block_num"], 2**16, "block"),
+    ("get_block", ["transactions", 0, "ref_block_prefix"], 2**32, "block"),
+    ("get_block", ["transactions", 0, "expiration"], "soon", "block"),
+    ("get_block", ["transactions", 0, "signatures", 0], "1f", "block"),
+    ("get_block", ["transactions", 0, "operations", 0], [5], "block"),
+    ("get_block", ["transactions", 0, "operations", 0], [5, {}], "block"),
+    ("get_block", ["transactions", 0, "operations", 0, 1, "name"], "Alice", "block"),
+    ("get_block", ["transactions", 0, "operations", 0, 1, "registrar"], "1.3.0", "block"),
+    ("get_block", ["transactions", 0, "operations", 0, 1, "fee", "amount"], -1, "block"),
+    ("get_block", ["transactions", 0, "operations", 0, 1, "owner", "key_auths"], [[]], "block"),
+    ("get_block", ["transactions", 0, "operation_results"], [], "block"),
+    ("get_block", ["transactions", 0, "operation_results", 0], [1, None], "block"),
+    ("get_block", ["transactions", 0, "operation_results", 0], [1, "alice"], "block"),
+]
+
+
+@pytest.mark.parametrize(("sample", "path", "value", "name"), WRONG)
 def test_a_part_in_another_form_is_a_bad_reply(sample: str, path: list[Any], value: Any, name: str) -> None:
     async def scenario() -> None:
-        recording = recorded(sample)
+        recording = recorded_parameters() if name == "parameters" else recorded(sample)
+        await CALLS[name](Node(recording))
         *way, last = path
         part = recording.answer["result"]
         for step in way:
@@ -287,3 +485,58 @@ def test_a_part_in_another_form_is_a_bad_reply(sample: str, path: list[Any], val
             await CALLS[name](Node(recording))
 
     run(scenario())
+
+
+def pages(*page: tuple[str, str]) -> Recording:
+    return Recording(result=list(page))
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        [("b-1", "1.2.7"), ("c-1", "1.2.8"), ("d-1", "1.2.9"), ("e-1", "1.2.10")],
+        [("a-9", "1.2.7")],
+        [("c-1", "1.2.7"), ("b-1", "1.2.8")],
+        [("b-1", "1.2.7"), ("b-1", "1.2.8")],
+        [("B-1", "1.2.7")],
+        [("b" * 64, "1.2.7")],
+        [("b-1", "1.3.7")],
+        [("b-1",)],
+    ],
+    ids=["too long", "before", "descending", "twice", "grammar", "long", "id", "form"],
+)
+def test_a_page_of_names_that_was_not_asked_for_is_a_bad_reply(page: list[Any]) -> None:
+    with pytest.raises(BadReply):
+        run(Node(pages(*page)).names_page("b-1", 3))
+
+
+def test_a_page_of_names_begins_where_it_was_asked_for() -> None:
+    page = [("b-1", "1.2.9"), ("b-10", "1.2.7"), ("b.a", "1.2.8")]
+    assert run(Node(pages(*page)).names_page("b-1", 3)) == page
+    assert run(Node(pages()).names_page("b-1", 3)) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "result"),
+    [
+        ("accounts", [None]),
+        ("accounts", [None, None, None]),
+        ("names", []),
+        ("names", [{"id": "1.2.21", "name": "alice-1"}]),
+        ("names", [{"id": "1.2.20", "name": "alice-1"}] * 2),
+        ("balance", [{"amount": 1, "asset_id": CORE_ASSET}] * 2),
+        ("required_fees", [{"amount": 1, "asset_id": CORE_ASSET}]),
+        ("core_asset", [SAMPLES["get_objects 1.3.0 (core asset)"]["reply"]["result"][0]] * 2),
+    ],
+)
+def test_another_number_of_things_than_was_asked_for_is_a_bad_reply(name: str, result: list[Any]) -> None:
+    async def scenario() -> None:
+        with pytest.raises(BadReply):
+            await CALLS[name](Node(Recording(result=result)))
+
+    run(scenario())
+
+
+def test_names_are_those_of_the_ids() -> None:
+    recording = Recording(result=[{"id": "1.2.20", "name": "alice-1"}, {"id": "1.2.21", "name": "bob-1"}])
+    assert run(Node(recording).names(["1.2.20", "1.2.21"])) == ["alice-1", "bob-1"]

@@ -6,12 +6,13 @@ import gc
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chain.errors import BadReply, NotSent, OutcomeUnknown, Refused
-from chain.protocol import LARGEST_ID, Session
+from chain.protocol import LARGEST_ID, MAX_ERROR, MAX_VALUES, Session
 from chain.refusals import Cause
 from tests.support import data, run
 
@@ -25,8 +26,13 @@ JSON_VALUES = st.recursive(
 )
 
 
-def reply(number: object, **members: object) -> str:
-    return json.dumps({"id": number, "jsonrpc": "2.0", **members})
+def reply(number: object, **members: object) -> bytes:
+    return json.dumps({"id": number, "jsonrpc": "2.0", **members}).encode()
+
+
+def plain(answer: asyncio.Future[msgspec.Raw]) -> Any:
+    """The result that has come, as plain values."""
+    return msgspec.json.decode(answer.result())
 
 
 def test_a_call_is_numbered_from_one_and_names_its_api() -> None:
@@ -56,7 +62,7 @@ def test_a_recorded_reply_completes_its_call(name: str) -> None:
         session = Session()
         _, answer = session.request("database", "any", [])
         assert session.receive(reply(1, result=SAMPLES[name]["reply"]["result"])) is None
-        assert await answer == SAMPLES[name]["reply"]["result"]
+        assert plain(answer) == SAMPLES[name]["reply"]["result"]
 
     run(scenario())
 
@@ -67,7 +73,7 @@ def test_replies_may_come_out_of_order() -> None:
         answers = [session.request("database", "get_block", [number])[1] for number in (1, 2, 3)]
         for number in (3, 1, 2):
             session.receive(reply(number, result=number * 10))
-        assert await asyncio.gather(*answers) == [10, 20, 30]
+        assert [plain(answer) for answer in answers] == [10, 20, 30]
 
     run(scenario())
 
@@ -83,7 +89,7 @@ def test_an_error_refuses_its_call_and_no_other() -> None:
         with pytest.raises(Refused) as caught:
             await refused
         assert caught.value.refusal.cause is Cause.NAME_TAKEN
-        assert await other is None
+        assert plain(other) is None
 
     run(scenario())
 
@@ -97,7 +103,7 @@ def test_a_reply_with_neither_result_nor_error_fails_its_call_alone() -> None:
         session.receive(reply(2, result="two"))
         with pytest.raises(BadReply, match="neither result nor error"):
             await odd
-        assert await other == "two"
+        assert plain(other) == "two"
 
     run(scenario())
 
@@ -123,40 +129,45 @@ def test_a_second_reply_to_a_call_is_passed_over() -> None:
         _, answer = session.request("database", "get_block", [1])
         session.receive(reply(1, result="first"))
         session.receive(reply(1, error={"code": 1}))
-        assert await answer == "first"
+        assert plain(answer) == "first"
 
     run(scenario())
 
 
 def test_a_notice_gives_its_callback() -> None:
-    assert [Session().receive(json.dumps(notice)) for notice in SAMPLES["notices"]] == [7, 99, 7, 7]
+    assert [Session().receive(json.dumps(notice).encode()) for notice in SAMPLES["notices"]] == [7, 99, 7, 7]
 
 
 @pytest.mark.parametrize(
     "frame",
     [
-        "",
-        "no JSON",
-        '{"id": 1, "result": nu',
+        b"",
+        b"no JSON",
+        b'{"id": 1, "result": nu',
         b"\xff\xfe",
-        "[]",
-        "7",
-        "null",
-        "{}",
-        '{"id": null, "result": 1}',
-        '{"id": "1", "result": 1}',
-        '{"id": true, "result": 1}',
-        '{"id": 1.5, "result": 1}',
-        '{"id": 1, "error": "text"}',
-        '{"method": "notice"}',
-        '{"method": "notice", "params": [1]}',
-        '{"method": "notice", "params": ["1", []]}',
-        '{"method": "notice", "params": [1, "block"]}',
-        '{"method": "call", "params": [1, []]}',
-        pytest.param('{"id": 1, "result": ' + "[" * 100_000, id="nested without end"),
+        b"[]",
+        b"7",
+        b"null",
+        b"{}",
+        b'{"id": null, "result": 1}',
+        b'{"id": "1", "result": 1}',
+        b'{"id": true, "result": 1}',
+        b'{"id": 1.5, "result": 1}',
+        b'{"id": 1, "error": "text"}',
+        b'{"id": 1, "error": {"message": "\xff"}}',
+        b'{"id": 1, "error": ' + b'{"a":' * 5_000 + b"1" + b"}" * 5_000 + b"}",
+        b'{"id": 1\xff, "result": 1}',
+        b'{"id": 1' + b"0" * 10_000 + b', "result": 1}',
+        b'{"method": "\xff", "params": [1, []]}',
+        b'{"method": "notice"}',
+        b'{"method": "notice", "params": [1]}',
+        b'{"method": "notice", "params": ["1", []]}',
+        b'{"method": "notice", "params": [1, "block"]}',
+        b'{"method": "call", "params": [1, []]}',
+        pytest.param(b'{"id": 1, "result": ' + b"[" * 100_000, id="nested without end"),
     ],
 )
-def test_what_is_no_json_rpc_is_a_bad_reply_and_completes_nothing(frame: str | bytes) -> None:
+def test_what_is_no_json_rpc_is_a_bad_reply_and_completes_nothing(frame: bytes) -> None:
     async def scenario() -> None:
         session = Session()
         _, answer = session.request("database", "get_block", [1])
@@ -167,9 +178,43 @@ def test_what_is_no_json_rpc_is_a_bad_reply_and_completes_nothing(frame: str | b
     run(scenario())
 
 
-@given(st.text() | st.binary() | JSON_VALUES.map(json.dumps))
+def test_a_frame_of_more_values_than_any_block_holds_is_a_bad_reply() -> None:
+    async def scenario() -> None:
+        session = Session()
+        _, answer = session.request("database", "get_block", [1])
+        session.receive(b'{"id": 1, "result": [' + b"0," * (MAX_VALUES - 10) + b"0]}")
+        assert len(plain(answer)) == MAX_VALUES - 9
+        for values in (b"0,", b"[],", b"{},", b'{"a":[0]},'):
+            with pytest.raises(BadReply, match="more values"):
+                session.receive(b'{"id": 2, "result": [' + values * MAX_VALUES + b"0]}")
+
+    run(scenario())
+
+
+def test_the_text_of_a_large_frame_does_not_count_as_values() -> None:
+    async def scenario() -> None:
+        session = Session()
+        _, answer = session.request("database", "get_block", [1])
+        session.receive(b'{"id": 1, "result": "' + b"x" * 11_000_000 + b'"}')
+        assert len(plain(answer)) == 11_000_000
+
+    run(scenario())
+
+
+def test_an_error_out_of_reason_refuses_its_call_and_is_not_read() -> None:
+    async def scenario() -> None:
+        session = Session()
+        _, refused = session.request("network_broadcast", "broadcast_transaction", [])
+        session.receive(reply(1, error={"message": "x" * MAX_ERROR}))
+        with pytest.raises(Refused, match=f"an error of {MAX_ERROR + 15} bytes"):
+            await refused
+
+    run(scenario())
+
+
+@given(st.text().map(str.encode) | st.binary() | JSON_VALUES.map(lambda value: json.dumps(value).encode()))
 @settings(deadline=None)
-def test_whatever_comes_is_taken_or_is_a_bad_reply(frame: str | bytes) -> None:
+def test_whatever_comes_is_taken_or_is_a_bad_reply(frame: bytes) -> None:
     with contextlib.suppress(BadReply):
         Session().receive(frame)
 
@@ -181,7 +226,7 @@ def test_a_lost_session_leaves_every_outcome_unknown() -> None:
         waiting = [session.request("database", "get_block", [number])[1] for number in (2, 3)]
         session.receive(reply(1, result="in time"))
         session.lose("the cable was cut")
-        assert await answered == "in time"
+        assert plain(answered) == "in time"
         failures = await asyncio.gather(*waiting, return_exceptions=True)
         assert [type(failure) for failure in failures] == [OutcomeUnknown] * 2
         assert [str(failure) for failure in failures] == ["the cable was cut"] * 2

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Self
 
+import msgspec
+
 from chain.errors import LinkError, Refused
 from tests.chaos.schedule import Deed
 from tests.program import Program, keys_of, start_dev_chain
@@ -119,4 +121,4 @@ class Trouble:
         while True:
             await self._chain.link.wait_connected()
             with contextlib.suppress(LinkError):
-                return await self._chain.link.call(api, method, list(arguments))
+                return msgspec.json.decode(await self._chain.link.call(api, method, list(arguments)))

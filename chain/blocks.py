@@ -1,0 +1,185 @@
+"""Blocks as a node sends them, and what is kept of them.
+
+A block may have megabytes, of which dicts would take several times as much: operations that the faucet knows are kept
+as JSON and decoded when they are looked at, and of all others only the number is kept.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, overload
+
+import msgspec
+from msgspec import Raw
+
+from chain.errors import BadReply
+from chain.packing import ACCOUNT_CREATE, ACCOUNT_UPDATE, ASSERT, TRANSFER, Operation
+from chain.replies import (
+    AccountId,
+    AccountName,
+    AuthorityObject,
+    BlockId,
+    ObjectId,
+    Options,
+    Satoshi,
+    Signature,
+    Time,
+    Uint16,
+    Uint32,
+    decode,
+    read_time,
+)
+
+OBJECT_ID = 1  #: the number of this kind of operation_result; the others are nothing and an amount (base.hpp)
+#: Bytes of an operation that is kept whole; of a larger one only what its form below has. Nobody registers or pays by
+#: such an operation, but it may stand in a block.
+MAX_BODY = 65_536
+MAX_NESTING = 500  #: brackets in an operation that is kept whole: more, nested, could not be decoded everywhere
+
+
+class Operations(Sequence[Operation]):
+    """The operations of a transaction, each [number, body], decoded anew whenever it is looked at.
+
+    The body is empty but for account_create, transfer, account_update and assert.
+    """
+
+    __slots__ = ("_parts",)
+
+    def __init__(self, parts: Sequence[tuple[int, bytes]]) -> None:
+        """`parts` are numbers and bodies, as JSON."""
+        self._parts = parts
+
+    def __len__(self) -> int:
+        return len(self._parts)
+
+    @overload
+    def __getitem__(self, index: int) -> Operation: ...
+    @overload
+    def __getitem__(self, index: slice) -> "Operations": ...
+    def __getitem__(self, index: int | slice) -> "Operation | Operations":
+        if isinstance(index, slice):
+            return Operations(self._parts[index])
+        return _operation(*self._parts[index])
+
+    def __iter__(self) -> Iterator[Operation]:
+        return (_operation(*part) for part in self._parts)
+
+
+@dataclass(frozen=True, slots=True)
+class BlockTransaction:
+    """A transaction in a block, which does not hold its id."""
+
+    ref_block_num: int  #: the low 16 bits of the block's number that it refers to
+    ref_block_prefix: int
+    expiration: int  #: seconds, chain time
+    signatures: tuple[str, ...]
+    operations: Operations
+    results: tuple[str | None, ...]  #: the object id that each operation made, None where it made none
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A block; its own id is what its successor calls the previous one."""
+
+    number: int
+    previous: str
+    time: int
+    transactions: tuple[BlockTransaction, ...]
+    size: int = 0  #: bytes of its JSON
+
+
+class _Transaction(msgspec.Struct):
+    ref_block_num: Uint16
+    ref_block_prefix: Uint32
+    expiration: Time
+    signatures: list[Signature]
+    operations: list[tuple[Uint16, Raw]]
+    operation_results: list[tuple[Uint16, Raw]]
+
+
+class _Block(msgspec.Struct):
+    previous: BlockId
+    timestamp: Time
+    transactions: list[_Transaction]
+
+
+class _Amount(msgspec.Struct):
+    amount: Satoshi
+    asset_id: ObjectId
+
+
+class _AccountCreate(msgspec.Struct):
+    fee: _Amount
+    registrar: AccountId
+    referrer: AccountId
+    name: AccountName
+    owner: AuthorityObject
+    active: AuthorityObject
+    options: Options
+
+
+class _Transfer(msgspec.Struct):
+    fee: _Amount
+    sender: AccountId = msgspec.field(name="from")
+    receiver: AccountId = msgspec.field(name="to")
+    amount: _Amount
+
+
+class _AccountUpdate(msgspec.Struct):
+    fee: _Amount
+    account: AccountId
+
+
+class _Assert(msgspec.Struct):
+    fee: _Amount
+    fee_paying_account: AccountId
+
+
+#: The operations whose bodies are kept, and what a body must have.
+_FORMS: Mapping[int, type[msgspec.Struct]] = {
+    ACCOUNT_CREATE: _AccountCreate,
+    TRANSFER: _Transfer,
+    ACCOUNT_UPDATE: _AccountUpdate,
+    ASSERT: _Assert,
+}
+
+
+def read_block(number: int, raw: Raw) -> Block | None:
+    """The block `number` of a reply to get_block, None where the node has none. Raises BadReply."""
+    if memoryview(raw)[:5].tobytes() == b"null":
+        return None
+    found = decode(raw, _Block)
+    transactions = tuple(map(_transaction, found.transactions))
+    return Block(number, found.previous, read_time(found.timestamp), transactions, _size(raw))
+
+
+def _transaction(found: _Transaction) -> BlockTransaction:
+    if len(found.operation_results) != len(found.operations):
+        raise BadReply("the node's block has another number of results than of operations")
+    return BlockTransaction(
+        ref_block_num=found.ref_block_num,
+        ref_block_prefix=found.ref_block_prefix,
+        expiration=read_time(found.expiration),
+        signatures=tuple(found.signatures),
+        operations=Operations([(number, _body(number, raw)) for number, raw in found.operations]),
+        results=tuple(decode(raw, ObjectId) if kind == OBJECT_ID else None for kind, raw in found.operation_results),
+    )
+
+
+def _body(number: int, raw: Raw) -> bytes:
+    """The JSON that is kept of a body. Raises BadReply where it lacks what the operation must have."""
+    form = _FORMS.get(number)
+    if form is None:
+        return b"{}"
+    body, found = bytes(raw), decode(raw, form)
+    if len(body) > MAX_BODY or body.count(b"{") + body.count(b"[") > MAX_NESTING:
+        return msgspec.json.encode(found)
+    decode(body, dict[str, Any])  # what is not read now may be wrong too, and later nobody expects it
+    return body
+
+
+def _operation(number: int, body: bytes) -> Operation:
+    return [number, msgspec.json.decode(body)]
+
+
+def _size(raw: Raw) -> int:
+    return memoryview(raw).nbytes

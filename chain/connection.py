@@ -1,0 +1,142 @@
+"""One websocket to a node, and the calls on it."""
+
+import asyncio
+import contextlib
+import ipaddress
+import logging
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from msgspec import Raw
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+from chain.errors import LinkError, OutcomeUnknown
+from chain.protocol import Session
+
+# Below this, the websocket logs the headers of its handshake, credentials among them.
+socket_log = logging.getLogger("faucet.link.socket")
+socket_log.setLevel(logging.WARNING)
+
+#: Bytes of a frame. A block of 2 MB, the most that nodes pass on to each other, is 10.4 MB of JSON when it is full of
+#: account_create: a lower bound would make real blocks unreadable.
+MAX_FRAME = 12_000_000
+MAX_QUEUE = 1  #: frames received and not yet read; with one more, reading from the network pauses
+MAX_CALLS = 64  #: in flight: more than those who bound their own have together, so that none waits for another
+BLOCK_CALLBACK = 1  #: the id under which new blocks are announced
+CLOSE_TIMEOUT = 1.0  #: seconds that a node has to say goodbye
+
+
+@contextlib.asynccontextmanager
+async def open_socket(url: str, *, timeout: float) -> AsyncIterator[ClientConnection]:  # noqa: ASYNC109  # of opening
+    """A websocket to the node at `url`, opened within `timeout` seconds, until the block ends.
+
+    Raises LinkError, OSError or WebSocketException, or whatever else a URL or an answer makes the websocket raise.
+    """
+    async with connect(
+        url,
+        open_timeout=timeout,
+        close_timeout=CLOSE_TIMEOUT,
+        max_size=MAX_FRAME,
+        max_queue=MAX_QUEUE,
+        compression=None,
+        proxy=None,
+        logger=socket_log,
+    ) as socket:
+        yield socket
+
+
+def ip_address_of(peername: Sequence[Any]) -> str:
+    """The IP address in the name of a socket's other end, without port and zone.
+
+    An IPv4 address that IPv6 carries (RFC 4291, 2.5.5.2) is given as what it is.
+    """
+    address = ipaddress.ip_address(str(peername[0]).partition("%")[0])
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return str(mapped or address)
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """A node that is connected to."""
+
+    url: str  #: without credentials
+    address: str  #: IP address of the connected socket: a name may lead anywhere
+
+
+def _address_of(socket: ClientConnection) -> str:
+    peername = socket.transport.get_extra_info("peername")
+    if not peername:
+        raise LinkError("the connection was lost")
+    return ip_address_of(peername)
+
+
+class Connection:
+    """The calls on one websocket."""
+
+    def __init__(
+        self,
+        socket: ClientConnection,
+        url: str,
+        *,
+        timeout: float,
+        on_block: Callable[[], None],
+        clock: Callable[[], float],
+    ) -> None:
+        """`timeout` is what a call may take, in seconds. Raises LinkError where `socket` is already lost."""
+        self._socket = socket
+        self._session = Session()
+        self._timeout = timeout
+        self._on_block = on_block
+        self._clock = clock
+        self._slots = asyncio.Semaphore(MAX_CALLS)
+        self._left: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.timeouts = 0  #: calls in a row without an answer in time
+        self.heard_at = clock()  #: clock time of the last frame
+        self.peer = Peer(url, _address_of(socket))  #: the node
+
+    def leave(self, reason: str) -> None:
+        """Have the connection end for `reason`."""
+        if not self._left.done():
+            self._left.set_exception(LinkError(reason))
+
+    async def left(self) -> None:
+        """Wait until the connection has to end; why is raised as LinkError."""
+        await self._left
+
+    async def read(self) -> None:
+        """Take frames until the connection ends; why it ended is raised as LinkError."""
+        try:
+            while True:
+                self._take(await self._socket.recv(decode=False))
+        except ConnectionClosed as error:
+            raise LinkError(f"the connection was lost: {error}") from error
+        finally:
+            self._session.lose("the connection was lost")
+
+    def _take(self, frame: bytes) -> None:
+        self.heard_at = self._clock()
+        if self._session.receive(frame) == BLOCK_CALLBACK:
+            self._on_block()
+
+    async def call(self, api: str, method: str, arguments: list[Any]) -> Raw:
+        """The result of a call, as the node wrote it. Raises LinkError or Refused."""
+        async with self._slots:
+            return await self._call(api, method, arguments)
+
+    async def _call(self, api: str, method: str, arguments: list[Any]) -> Raw:
+        text, answer = self._session.request(api, method, arguments)
+        try:
+            async with asyncio.timeout(self._timeout):
+                # On a closed socket the answer fails too, since `read` loses the session: it says so for both.
+                with contextlib.suppress(ConnectionClosed):
+                    await self._socket.send(text)
+                await asyncio.wait({answer})
+        except TimeoutError:
+            self.timeouts += 1
+            raise OutcomeUnknown(f"no answer to {method} within {self._timeout:g} seconds") from None
+        finally:
+            answer.cancel()
+        self.timeouts = 0
+        return answer.result()
