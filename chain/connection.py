@@ -10,11 +10,12 @@ from typing import Any
 
 from msgspec import Raw
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from chain.errors import LinkError, OutcomeUnknown
+from chain.errors import LinkError, OutcomeUnknown, UnfitNode
 from chain.protocol import Session
 
+log = logging.getLogger("faucet.link")
 # Below this, the websocket logs the headers of its handshake, credentials among them.
 socket_log = logging.getLogger("faucet.link.socket")
 socket_log.setLevel(logging.WARNING)
@@ -23,9 +24,30 @@ socket_log.setLevel(logging.WARNING)
 #: account_create: a lower bound would make real blocks unreadable.
 MAX_FRAME = 12_000_000
 MAX_QUEUE = 1  #: frames received and not yet read; with one more, reading from the network pauses
+MAX_UNSENT = 16_000_000  #: bytes of the send buffer: pongs fill it where a node sends pings and reads nothing
 MAX_CALLS = 64  #: in flight: more than those who bound their own have together, so that none waits for another
 BLOCK_CALLBACK = 1  #: the id under which new blocks are announced
 CLOSE_TIMEOUT = 1.0  #: seconds that a node has to say goodbye
+
+
+class _BoundedSocket(ClientConnection):
+    """A websocket whose send buffer is bounded, too."""
+
+    def data_received(self, data: bytes) -> None:
+        """Take what came; what is answered at once, such as a ping, passes by the flow control."""
+        super().data_received(data)
+        if self.transport.get_write_buffer_size() > MAX_UNSENT:
+            self.transport.abort()
+
+
+class _Connect(connect):
+    """Connects to the node that is configured, and to no other."""
+
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        """Refuse a redirect, where the base class follows it: another node is another one's word."""
+        if isinstance(exc, InvalidStatus) and 300 <= exc.response.status_code < 400:
+            return UnfitNode(f"redirects to another address (HTTP {exc.response.status_code}), which is not followed")
+        return exc
 
 
 @contextlib.asynccontextmanager
@@ -34,7 +56,7 @@ async def open_socket(url: str, *, timeout: float) -> AsyncIterator[ClientConnec
 
     Raises LinkError, OSError or WebSocketException, or whatever else a URL or an answer makes the websocket raise.
     """
-    async with connect(
+    socket = await _Connect(
         url,
         open_timeout=timeout,
         close_timeout=CLOSE_TIMEOUT,
@@ -43,8 +65,24 @@ async def open_socket(url: str, *, timeout: float) -> AsyncIterator[ClientConnec
         compression=None,
         proxy=None,
         logger=socket_log,
-    ) as socket:
+        create_connection=_BoundedSocket,
+    )
+    try:
         yield socket
+    finally:
+        await _close(socket)
+
+
+async def _close(socket: ClientConnection) -> None:
+    """Say goodbye, but not for ever: to a node that reads nothing, even that can't be sent."""
+    try:
+        async with asyncio.timeout(CLOSE_TIMEOUT):
+            await socket.close()
+    except TimeoutError:
+        log.info("the node takes no goodbye")
+    finally:
+        socket.transport.abort()
+        await socket.wait_closed()
 
 
 def ip_address_of(peername: Sequence[Any]) -> str:

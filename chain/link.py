@@ -22,7 +22,7 @@ MAX_TIMEOUTS = 2  #: calls in a row without an answer before a node is left for 
 STABLE_AFTER = 1.0  #: seconds that a connection must hold for the next delay to be the first one again
 LOG_INTERVAL = 60.0  #: seconds between two log lines about a node that stays away
 
-#: How using a node may fail.
+#: How using a node may fail; any other exception is a fault of the program's.
 FAILURES = (OSError, UnicodeError, WebSocketException, LinkError, Refused)
 
 #: A call: API, method and arguments in, the JSON of the result out. Raises LinkError or Refused.
@@ -138,13 +138,13 @@ class Link:
             self._exit()
 
     async def run(self) -> None:
-        """Connect, stay connected, reconnect; until cancelled."""
+        """Connect, stay connected, reconnect; only a cancellation ends it."""
         delays = self._delays()
         for url in cycle(self._shown):
             self._used_since = math.inf
             try:
                 await self._use(url)
-            except FAILURES as error:
+            except Exception as error:  # noqa: BLE001  # whatever a node makes the program do, the next one is tried
                 self._note_trouble(url, error)
             if self._clock() - self._used_since >= STABLE_AFTER:
                 delays = self._delays()
@@ -154,10 +154,11 @@ class Link:
         return backoff(0.1, 10.0, self._jitter)
 
     def _note_trouble(self, url: str, error: Exception) -> None:
-        self.trouble = _trouble(self._shown[url], str(error) or type(error).__name__)
+        is_failure = isinstance(error, FAILURES)
+        self.trouble = _trouble(self._shown[url], str(error) if is_failure and str(error) else repr(error))
         if self._clock() - self._logged_at.get(url, -math.inf) >= LOG_INTERVAL:
             self._logged_at[url] = self._clock()
-            log.warning("node not in use: %s", self.trouble)
+            log.warning("node not in use: %s", self.trouble, exc_info=None if is_failure else error)
 
     async def _use(self, url: str) -> None:
         """Use the node at `url` until it is lost or unfit; why is raised."""
@@ -171,8 +172,8 @@ class Link:
     async def _stay(self, url: str, connection: Connection) -> None:
         await self._greet(connection.call, connection.peer)
         await connection.call("database", "set_block_applied_callback", [BLOCK_CALLBACK])
-        self._enter(url, connection)
         try:
+            self._enter(url, connection)
             await self._watch(connection)
         finally:
             self._exit()
