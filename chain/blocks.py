@@ -5,7 +5,7 @@ as JSON and decoded when they are looked at, and of all others only the number i
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, overload
 
 import msgspec
@@ -63,6 +63,18 @@ class Operations(Sequence[Operation]):
     def __iter__(self) -> Iterator[Operation]:
         return (_operation(*part) for part in self._parts)
 
+    def __eq__(self, other: object) -> bool:
+        """By what the JSON says, not by how it is written."""
+        return isinstance(other, Operations) and (self._parts == other._parts or list(self) == list(other))
+
+    def __hash__(self) -> int:
+        return hash(self.numbers)
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """What each operation is, without its body."""
+        return tuple(number for number, _ in self._parts)
+
 
 @dataclass(frozen=True, slots=True)
 class BlockTransaction:
@@ -84,7 +96,7 @@ class Block:
     previous: str
     time: int
     transactions: tuple[BlockTransaction, ...]
-    size: int = 0  #: bytes of its JSON
+    size: int = field(default=0, compare=False)  #: bytes of its JSON, which nodes write in their own ways
 
 
 class _Transaction(msgspec.Struct):

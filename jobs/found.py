@@ -12,6 +12,10 @@ from jobs.config import Settings
 from jobs.model import Found, FoundOperation, Kind
 
 
+#: What transactions of the registrar that serve jobs are made of.
+SERVING = frozenset({ACCOUNT_CREATE, ASSERT, TRANSFER})
+
+
 @dataclass(frozen=True, slots=True)
 class Deed:
     """A transaction of the registrar's, and the block that holds it."""
@@ -56,6 +60,8 @@ def deeds_of(blocks: Sequence[Block], registrar_id: str | None) -> Iterator[Deed
     """The transactions that hold nothing but registrations, or nothing but payments, by the registrar."""
     for block in blocks:
         for transaction in block.transactions:
+            if not SERVING.issuperset(transaction.operations.numbers):
+                continue
             kinds = {_kind(operation, registrar_id) for operation in transaction.operations if operation[0] != ASSERT}
             if len(kinds) == 1 and (kind := kinds.pop()) is not None:
                 yield Deed(kind, block, transaction)

@@ -140,9 +140,7 @@ class Situation:
         fee = price(self.parameters, self.identity.prefix) if cost is None else cost
         if fee > self.ceilings.registration:
             ceiling = self.identity.readable(self.ceilings.registration)
-            return (
-                f"An account costs {self.identity.readable(fee)} now, more than the {ceiling} of max_account_fee allow."
-            )
+            return f"An account costs {self.identity.readable(fee)} now, more than max_account_fee allows ({ceiling})."
         if self.balance < fee:
             balance = self.identity.readable(self.balance)
             return f"The registrar's balance of {balance} does not pay for an account."

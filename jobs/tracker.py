@@ -1,7 +1,7 @@
 """Follows the chain's blocks: what came into one, what was orphaned, what is final, what can never be."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby, pairwise
 
@@ -276,16 +276,20 @@ def effects_of(block: Block, block_id: str) -> BlockEffects:
             for transaction in block.transactions
             for signature in transaction.signatures
         },
-        accounts=tuple(
-            (operation[1]["name"], result)
-            for transaction in block.transactions
-            for operation, result in zip(transaction.operations, transaction.results, strict=True)
-            if operation[0] == ACCOUNT_CREATE and result is not None
-        ),
+        accounts=tuple(account for transaction in block.transactions for account in _accounts(transaction)),
     )
 
 
 def _results(transaction: BlockTransaction) -> tuple[str | None, ...]:
     """The ids that the operations which serve a job made: assertions come before them, and serve none."""
-    operations = zip(transaction.operations, transaction.results, strict=True)
-    return tuple(result for operation, result in operations if operation[0] != ASSERT)
+    pairs = zip(transaction.operations.numbers, transaction.results, strict=True)
+    return tuple(result for number, result in pairs if number != ASSERT)
+
+
+def _accounts(transaction: BlockTransaction) -> Iterator[tuple[str, str]]:
+    """(name, account id) of the accounts that `transaction` registers."""
+    if ACCOUNT_CREATE not in transaction.operations.numbers:
+        return
+    for (number, body), result in zip(transaction.operations, transaction.results, strict=True):
+        if number == ACCOUNT_CREATE and result is not None:
+            yield body["name"], result

@@ -170,7 +170,7 @@ def test_a_fault_in_the_greeting_is_logged_and_the_next_node_is_tried(
         first, second, naps = ScriptedNode(), ScriptedNode(), Naps(most=1)
         at_fault: list[str] = []
 
-        async def greet(call: Call, _peer: str) -> None:
+        async def greet(call: Call, _peer: object) -> None:
             if not at_fault:
                 at_fault.append("the first")
                 raise fault
@@ -207,7 +207,7 @@ def test_a_fault_at_a_new_block_does_not_end_the_link() -> None:
 
 def test_a_node_that_goes_on_about_itself_is_cut_short() -> None:
     async def scenario() -> None:
-        async def goes_on(_call: Call, _peer: str) -> None:
+        async def goes_on(_call: Call, _peer: object) -> None:
             raise UnfitNode("\x1b[31m" + "is unfit " * 1_000)
 
         node, naps = ScriptedNode(), Naps(most=1)
@@ -316,7 +316,7 @@ def test_a_node_that_reads_nothing_can_be_left(caplog: pytest.LogCaptureFixture)
     """Its buffers are full, so that not even a goodbye can be sent."""
     caplog.set_level(logging.INFO)
 
-    async def greet(call: Call, _peer: str) -> None:
+    async def greet(call: Call, _peer: object) -> None:
         await call("database", "x" * 50_000_000, [])
 
     async def scenario() -> None:
