@@ -11,7 +11,6 @@ from chain.transactions import CORE_ASSET, signed_before
 from jobs.config import Settings
 from jobs.model import Found, FoundOperation, Kind
 
-
 #: What transactions of the registrar that serve jobs are made of.
 SERVING = frozenset({ACCOUNT_CREATE, ASSERT, TRANSFER})
 
