@@ -106,7 +106,7 @@ class Alerts:
         clock: Callable[[], float] = time.time,
         failures: Mapping[str, Failure] | None = None,
     ) -> None:
-        self._task_failures = failures or {}
+        self._task_failures = {} if failures is None else failures
         self._settings = settings
         self._ledger = ledger
         self._wake = wake

@@ -36,7 +36,7 @@ class Allowances:
         ceilings = ceilings_of(self._settings, await self._lowest_fees(identity, parameters), identity.precision)
         asserts = self._confirmed.stranger and takes_assertions(parameters)
         payment = payment_cost(self._settings, identity, parameters, asserts=asserts)
-        fee = min(price(parameters, identity.prefix), ceilings.registration)
+        fee = min(price(parameters, identity.prefix, self._settings), ceilings.registration)
         budget = daily_limit(
             self._settings.daily_budget,
             balance=await self._basis(registrar_id, balance),
@@ -49,12 +49,12 @@ class Allowances:
 
     async def _lowest_fees(self, identity: Identity, parameters: Parameters) -> dict[str, int]:
         """The lowest fees seen on this chain; a stranger's count only as long as there are no others."""
-        known, fees = await self._ledger.lowest_fees(), _fees(identity, parameters)
+        known, fees = await self._ledger.lowest_fees(), _fees(identity, parameters, self._settings)
         stranger = self._confirmed.stranger
         if known.keys() >= fees.keys() and (stranger or (self._saved and all(known[op] <= fees[op] for op in fees))):
             return known
         if stranger and self._confirmed.configured:
-            fees = _fees(identity, await self._confirmed.parameters())
+            fees = _fees(identity, await self._confirmed.parameters(), self._settings)
         await self._ledger.save_lowest_fees(fees, agreed=not stranger or self._confirmed.configured)
         self._saved = not stranger
         return await self._ledger.lowest_fees()
@@ -73,7 +73,7 @@ class Allowances:
         return await self._ledger.open_day(balance, agreed=agreed)
 
 
-def _fees(identity: Identity, parameters: Parameters) -> dict[str, int]:
+def _fees(identity: Identity, parameters: Parameters, settings: Settings) -> dict[str, int]:
     """What each operation costs, satoshi."""
-    fees = {REGISTRATION: price(parameters, identity.prefix), TRANSFER: parameters.transfer.required()}
+    fees = {REGISTRATION: price(parameters, identity.prefix, settings), TRANSFER: parameters.transfer.required()}
     return fees | ({} if parameters.assertion is None else {ASSERTION: parameters.assertion.required()})

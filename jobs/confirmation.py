@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 from chain.connection import Peer
-from chain.errors import BadReply, LinkError, NodesDisagree
+from chain.errors import BadReply, LinkError, NodesDisagree, NotSent
 from chain.link import Call, Link, without_credentials
 from chain.node import Account, Block, Head, Node, Parameters
 
@@ -42,8 +42,10 @@ class SecondNode:
 
     @property
     def stranger_url(self) -> str | None:
-        """The node in use, if it is a stranger."""
-        return self._first.url if self.stranger else None
+        """The node in use, if it is a stranger. Raises NotSent where none is in use."""
+        if self._first.peer is None:
+            raise NotSent(f"not connected: {self._first.trouble}")
+        return self._first.peer.url if self.stranger else None
 
     @property
     def configured(self) -> bool:
@@ -83,7 +85,7 @@ class SecondNode:
         """Be connected to another node than the one in use now."""
         first = self._first.peer
         if first is None:
-            raise LinkError(f"not connected: {self._first.trouble}")
+            raise NotSent(f"not connected: {self._first.trouble}")
         if self._beside == first.url and self._task is not None and not self._task.done():
             return
         await self.close()
@@ -107,7 +109,7 @@ class ConfirmedChain:
 
     @property
     def seen_by(self) -> str | None:
-        """The stranger in use, by URL; None of an own node."""
+        """The stranger in use, by URL; None of an own node. Raises NotSent where none is in use."""
         return self._second.stranger_url
 
     @property

@@ -85,16 +85,11 @@ def _assertions(job: Job, situation: Situation) -> tuple[Assertion, ...]:
 
 def _fee_obstacle(candidates: Sequence[Candidate], situation: Situation) -> str | None:
     """That a transfer or an assertion costs more than it may."""
-    readable, ceilings = situation.identity.readable, situation.ceilings
+    readable, ceiling = situation.identity.readable, situation.ceilings.transfer
     fee = max(candidate.fee for candidate in candidates)
-    asserted = max((each.fee for candidate in candidates for each in candidate.assertions), default=0)
-    for what, highest, ceiling in (
-        ("A transfer", fee, ceilings.transfer),
-        ("An assertion", asserted, ceilings.assertion),
-    ):
-        if highest > ceiling:
-            return f"{what} costs {readable(highest)} now, more than max_account_fee allows ({readable(ceiling)})."
-    return None
+    if fee > ceiling:
+        return f"A transfer costs {readable(fee)} now, more than max_account_fee allows ({readable(ceiling)})."
+    return situation.assertion_obstacle()
 
 
 def _money_obstacle(candidates: Sequence[Candidate], paid: Sequence[Candidate], situation: Situation) -> str | None:

@@ -56,11 +56,13 @@ async def _check_chain(settings: Settings, node: Node, key: PrivateKey, now: flo
     if registrar is None:
         yield Finding(ok=False, name="registrar", text=f"the chain has no account {settings.registrar}")
         return
-    async for finding in _check_registrar(registrar, node, identity):
+    async for finding in _check_registrar(settings, registrar, node, identity):
         yield finding
 
 
-async def _check_registrar(registrar: Account, node: Node, identity: Identity) -> AsyncIterator[Finding]:
+async def _check_registrar(
+    settings: Settings, registrar: Account, node: Node, identity: Identity
+) -> AsyncIterator[Finding]:
     yield Finding(ok=True, name="registrar", text=f"{registrar.name} is {registrar.id}")
     member = registrar.lifetime_member
     yield Finding(member, "membership", "for life" if member else f"{registrar.name} is not a lifetime member")
@@ -68,7 +70,7 @@ async def _check_registrar(registrar: Account, node: Node, identity: Identity) -
     signs = public in registrar.signing_keys
     yield Finding(signs, "key", f"{public} {'signs' if signs else 'does not sign'} for {registrar.name}")
     balance = await node.balance(registrar.id)
-    fee = price(await node.parameters(), identity.prefix)
+    fee = price(await node.parameters(), identity.prefix, settings)
     signups = balance // max(1, fee)
     text = f"{identity.readable(balance)} pays for {signups} signups at {identity.readable(fee)}"
     yield Finding(signups > 0, "balance", text)

@@ -121,7 +121,10 @@ class Registering:
 
     async def _candidates(self, jobs: Sequence[Job], situation: Situation) -> tuple[Sequence[Candidate], str | None]:
         """What may be sent now, and why some could not be: before the fee steps up, under the ceiling, and paid for."""
-        chosen = await self._sort_out_dear(await self._priced(jobs, situation), situation)
+        priced = await self._priced(jobs, situation)
+        if any(candidate.assertions for candidate in priced) and (obstacle := situation.assertion_obstacle()):
+            return [], obstacle
+        chosen = await self._sort_out_dear(priced, situation)
         room = _room(situation)
         chosen = chosen if room is None else chosen[:room]
         if not chosen:

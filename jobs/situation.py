@@ -1,6 +1,6 @@
 """What one drain knows of the chain, and what that lets it do. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -137,7 +137,7 @@ class Situation:
 
     def money_obstacle(self, cost: int | None = None) -> str | None:
         """Why no account can be paid for now, if one costs `cost`, satoshi; by default what the cheapest does."""
-        fee = price(self.parameters, self.identity.prefix) if cost is None else cost
+        fee = price(self.parameters, self.identity.prefix, self.settings) if cost is None else cost
         if fee > self.ceilings.registration:
             ceiling = self.identity.readable(self.ceilings.registration)
             return f"An account costs {self.identity.readable(fee)} now, more than max_account_fee allows ({ceiling})."
@@ -147,6 +147,14 @@ class Situation:
         if self.left < fee:
             return self.budget_spent
         return None
+
+    def assertion_obstacle(self) -> str | None:
+        """That an assertion costs more than it may, for people; None where none is needed."""
+        fee, ceiling = assertion_fee(self.parameters), self.ceilings.assertion
+        if not self.asserts or fee <= ceiling:
+            return None
+        readable = self.identity.readable
+        return f"An assertion costs {readable(fee)} now, more than max_account_fee allows ({readable(ceiling)})."
 
     @property
     def budget_spent(self) -> str:
@@ -173,8 +181,11 @@ def payment_cost(settings: Settings, identity: Identity, parameters: Parameters,
     return identity.satoshi(settings.payment) + fees
 
 
-def price(parameters: Parameters, prefix: str, name: str = "b") -> int:
-    """What an account costs now, satoshi; by default one with a cheap name, the shortest, which costs the least."""
+def price(parameters: Parameters, prefix: str, settings: Settings, name: str = "b") -> int:
+    """What an account costs now, satoshi; by default one with a cheap name, the shortest, which costs the least.
+
+    It has the authorities that `settings` add: a chain may ask a fee by size.
+    """
     key = format_public_key(_ANY_POINT, prefix)
     operation = account_create(
         registrar="1.2.0",
@@ -184,9 +195,18 @@ def price(parameters: Parameters, prefix: str, name: str = "b") -> int:
         owner_key=key,
         active_key=key,
         memo_key=key,
+        extra_owner_keys=settings.additional_owner_keys,
+        extra_active_keys=settings.additional_active_keys,
+        extra_owner_accounts=_any_accounts(settings.additional_owner_accounts),
+        extra_active_accounts=_any_accounts(settings.additional_active_accounts),
     )
     # The chain counts the operation without the byte that says which one it is.
     return parameters.account_create.required(name, operation_size(operation, prefix) - 1)
+
+
+def _any_accounts(names: Sequence[str]) -> list[str]:
+    """As many account ids as there are `names`."""
+    return [f"1.2.{number}" for number, _ in enumerate(names)]
 
 
 PREMIUM = "a"  #: the shortest premium name

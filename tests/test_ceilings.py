@@ -1,0 +1,62 @@
+"""Ceilings of fees, and the daily budget."""
+
+from decimal import Decimal
+
+import pytest
+
+from jobs.ceilings import Ceilings, ceilings_of, daily_limit
+from jobs.config import Settings
+from jobs.values import DailyBudget, ValueProblemError, daily_budget
+
+ACCOUNT, TRANSFER, ASSERTION = 514_000, 2_000_000, 100_000
+LOWEST = {"account_create": ACCOUNT, "transfer": TRANSFER, "assert": ASSERTION}
+
+
+def test_configured_ceiling_is_that_of_every_operation() -> None:
+    assert ceilings_of(Settings(max_account_fee=Decimal("7.5")), LOWEST, 5) == Ceilings(750_000, 750_000, 750_000)
+
+
+def test_default_is_twice_the_lowest_fee_seen_of_an_account() -> None:
+    cheap = {**LOWEST, "transfer": 1}
+    assert ceilings_of(Settings(), cheap, 5) == Ceilings(2 * ACCOUNT, 2 * ACCOUNT, 2 * ACCOUNT)
+
+
+def test_default_lets_operations_cost_twice_what_they_always_did() -> None:
+    """On a chain with the fees that Graphene is compiled with, no initial balance could be paid otherwise."""
+    assert ceilings_of(Settings(), LOWEST, 5).transfer == 2 * TRANSFER
+
+
+def test_nothing_may_be_paid_before_a_fee_was_seen() -> None:
+    assert ceilings_of(Settings(), {}, 5) == Ceilings(0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("budget", "limit"),
+    [
+        (DailyBudget(percent=Decimal(25)), 25_000_000_000),
+        (DailyBudget(percent=Decimal("0.01")), 51_400_000),  # a hundred signups
+        (DailyBudget(amount=Decimal("12.5")), 1_250_000),
+        (DailyBudget(amount=Decimal(0)), 0),
+    ],
+)
+def test_daily_limit(budget: DailyBudget, limit: int) -> None:
+    assert daily_limit(budget, balance=10**11, signup_cost=ACCOUNT, precision=5) == limit
+
+
+@pytest.mark.parametrize(
+    ("given", "budget"),
+    [
+        ("25 %", DailyBudget(percent=Decimal(25))),
+        ("2.5%", DailyBudget(percent=Decimal("2.5"))),
+        (100, DailyBudget(amount=Decimal(100))),
+        ("0.5", DailyBudget(amount=Decimal("0.5"))),
+    ],
+)
+def test_budget_of_the_configuration(given: object, budget: DailyBudget) -> None:
+    assert daily_budget(given) == budget
+
+
+@pytest.mark.parametrize("given", ["101 %", "-1 %", "%", "many %", "NaN %", -5, True, "a lot", []])
+def test_budget_that_is_none(given: object) -> None:
+    with pytest.raises(ValueProblemError, match="must be an amount"):
+        daily_budget(given)

@@ -1,0 +1,112 @@
+"""Background tasks: each failure is logged, counted, told, and outlived."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from jobs.metrics import Metrics
+from jobs.model import Failure
+from jobs.tasks import MAX_DELAY, STABLE_AFTER, Tasks
+from tests.support import run
+
+
+class Flaky:
+    """Fails some times, then returns."""
+
+    def __init__(self, failures: int, lasting: Callable[[], None] = lambda: None) -> None:
+        self._left = failures
+        self._lasting = lasting
+        self.runs = 0
+
+    async def run(self) -> None:
+        self.runs += 1
+        self._lasting()
+        if self._left:
+            self._left -= 1
+            raise ZeroDivisionError
+
+
+class Clock:
+    """Goes on by itself when somebody sleeps, and by hand."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.slept: list[float] = []
+
+    def __call__(self) -> float:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+
+
+def counted(metrics: Metrics, name: str) -> float:
+    value: float = metrics.task_failures.labels(task=name)._value.get()  # type: ignore[attr-defined]  # the library's own tests read it so
+    return value
+
+
+def test_task_that_fails_is_started_again_and_told(caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario() -> None:
+        clock, metrics, flaky = Clock(), Metrics(), Flaky(2)
+        tasks = Tasks(metrics, clock=clock, sleep=clock.sleep)
+        await tasks.start("names", flaky.run)
+        assert flaky.runs == 3
+        assert counted(metrics, "names") == 2
+        assert tasks.failures == {"names": Failure(1001.0, "ZeroDivisionError in names: its log says more.")}
+        assert [record.levelname for record in caplog.records] == ["CRITICAL"] * 2
+
+    run(scenario())
+
+
+def test_delays_grow_to_a_bound_and_begin_anew_after_a_task_ran_well() -> None:
+    async def scenario() -> None:
+        clock = Clock()
+
+        def last() -> None:
+            if len(clock.slept) == 8:
+                clock.now += STABLE_AFTER
+
+        tasks = Tasks(Metrics(), clock=clock, sleep=clock.sleep)
+        await tasks.start("tracker", Flaky(10, last).run)
+        assert clock.slept == [1, 2, 4, 8, 16, 32, MAX_DELAY, MAX_DELAY, 1, 2]
+
+    run(scenario())
+
+
+def test_cancelled_task_is_not_started_again() -> None:
+    async def scenario() -> None:
+        started = asyncio.Event()
+
+        async def wait() -> None:
+            started.set()
+            await asyncio.Event().wait()
+
+        tasks = Tasks(Metrics())
+        task = tasks.start("alerts", wait)
+        await started.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert tasks.failures == {}
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("error", [MemoryError, RecursionError, KeyError, ValueError])
+def test_whatever_ends_a_task_is_outlived(error: type[Exception]) -> None:
+    async def scenario() -> None:
+        clock, runs = Clock(), 0
+
+        async def fail_once() -> None:
+            nonlocal runs
+            runs += 1
+            if runs == 1:
+                raise error
+
+        run_it: Callable[[], Awaitable[None]] = fail_once
+        await Tasks(Metrics(), clock=clock, sleep=clock.sleep).start("mailer", run_it)
+        assert runs == 2
+
+    run(scenario())
