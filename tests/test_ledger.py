@@ -16,10 +16,12 @@ from jobs.errors import Code, FaucetError
 from jobs.ledger import Ledger, LedgerError, database, intake
 from jobs.ledger.book import NAME, SETTLE, STANDINGS, IllegalMoveError, check_move
 from jobs.ledger.database import migrations, prepare
-from jobs.ledger.following import ADOPTED, FINISH, INCLUDE, REGISTERED
+from jobs.ledger.following import ADOPTED, EXPIRE, FINISH, INCLUDE, REGISTERED
 from jobs.ledger.intake import _SITUATION
 from jobs.ledger.search import _OF_TRANSACTION, page_query
 from jobs.ledger.signing import LINK, QUEUED, RECORD, RECORD_OPERATIONS, TRANSACTION_SELECT
+from jobs.ledger.spending import RELEASE_SHARES
+from jobs.ledger.steering import _HELD, OWED, WAIVE
 from jobs.model import BlockEffects, Draft, Fate, Job, Kind, Limits, Signup, State, Transaction
 from tests.program import ROOT, keys_of
 from tests.support import run
@@ -685,6 +687,14 @@ COUNTED = (
             REGISTERED,
             ADOPTED,
         ),
+        RELEASE_SHARES,
+        EXPIRE,
+        _HELD,
+        OWED,
+        WAIVE,
+        f"{TRANSACTION_SELECT} WHERE fate = 'live' AND held IS NOT NULL",
+        "UPDATE transactions SET reserved = 0 WHERE fate = 'refused' AND reserved > 0 AND expiration < ?",
+        "SELECT EXISTS (SELECT 1 FROM transactions WHERE fate = 'refused' AND reserved > 0)",
         "DELETE FROM names WHERE block_num >= ?",
         "DELETE FROM addresses WHERE job = ?",
     ],
@@ -700,5 +710,5 @@ def test_no_query_reads_a_whole_table(query: str, *, analysed: bool) -> None:
             connection.executescript("ANALYZE sqlite_schema")
         plan = connection.execute(f"EXPLAIN QUERY PLAN {query}", ["[]"] * query.count("?")).fetchall()
     scans = [step for *_, step in plan if step.startswith("SCAN") and "INDEX" not in step]
-    of_memory = ("request", "json_each", "subquery", "CONSTANT ROW", "known")
+    of_memory = ("request", "json_each", "subquery", "CONSTANT ROW", "known", "last", "superseded")
     assert [step for step in scans if not any(name in step for name in of_memory)] == []

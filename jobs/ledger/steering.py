@@ -28,8 +28,15 @@ _FOLLOWED = """
         SELECT min(number) AS first FROM blocks
         UNION ALL SELECT min(block_num) FROM transactions WHERE fate = 'included')
 """
-_UNPAID = """
-    initial_balance IS NOT NULL AND funding IS NULL AND state IN ('queued', 'broadcast', 'registered')
+# By their state, which SQLite would take for common once somebody had a large ledger analysed.
+OWED = """
+    SELECT count(*) FROM jobs INDEXED BY jobs_by_state
+    WHERE state IN ('queued', 'broadcast', 'registered') AND initial_balance IS NOT NULL AND funding IS NULL
+"""
+WAIVE = """
+    UPDATE jobs INDEXED BY jobs_by_state SET initial_balance = NULL
+    WHERE state IN ('queued', 'broadcast', 'registered') AND initial_balance IS NOT NULL AND funding IS NULL
+    RETURNING number
 """
 
 
@@ -104,7 +111,7 @@ class Steering(Book):
 
     async def owed(self) -> int:
         """How many jobs wait for an initial balance that is not signed."""
-        rows = await self._database.read(f"SELECT count(*) FROM jobs WHERE {_UNPAID}")
+        rows = await self._database.read(OWED)
         return int(rows[0][0])
 
     async def waive(self, *, by: str, reason: str = "") -> int:
@@ -112,7 +119,7 @@ class Steering(Book):
         now = self._now()
 
         def step(connection: Connection) -> tuple[int, list[str]]:
-            rows = connection.execute(f"UPDATE jobs SET initial_balance = NULL WHERE {_UNPAID} RETURNING number")
+            rows = connection.execute(WAIVE)
             jobs = [row["number"] for row in rows.fetchall()]
             self._write_down(connection, by, "waive", "", reason)
             return len(jobs), settle_states(connection, jobs, now)
