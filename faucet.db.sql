@@ -130,7 +130,7 @@ CREATE TABLE names (
 ) WITHOUT ROWID;
 CREATE INDEX names_by_block ON names (block_num) WHERE block_num IS NOT NULL;
 
--- Blocks followed that may still be orphaned, and the last one that may not.
+-- Blocks followed that may still be orphaned, and the last few that may not.
 CREATE TABLE blocks (
     number INTEGER PRIMARY KEY,  -- of the block
     id     TEXT NOT NULL  -- as it was when it was followed: another one means a fork

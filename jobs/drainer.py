@@ -193,8 +193,8 @@ class Drainer:
         """An irreversible block that was followed, for registrations to refer to; None before there is one."""
         if head.irreversible == 0:
             return GENESIS
-        oldest = await self._ledger.oldest_block()
-        return None if oldest is None or oldest[0] > head.irreversible else Reference(*oldest)
+        final = await self._ledger.final_block(head.irreversible)
+        return None if final is None else Reference(*final)
 
     async def _note(self, obstacle: str | None, pause: Pause | None) -> None:
         """Pause with the reason, or end the faucet's own pause when nothing is in the way any more."""

@@ -16,8 +16,6 @@ from jobs.model import Pin
 from jobs.situation import Identity
 from jobs.terms import named_accounts
 
-REWIND = 20  #: final blocks that a node which was killed may come back without
-
 
 class Fitness:
     """Looks at nodes, and keeps what the chain is."""
@@ -102,7 +100,7 @@ class Fitness:
 
     async def _check_number(self, head: Head) -> None:
         oldest = await self._ledger.oldest_block()
-        if oldest is not None and head.number < oldest[0] - REWIND:
+        if oldest is not None and head.number < oldest[0]:
             raise UnfitNode(
                 f"has only {head.number} blocks, but block {oldest[0]} was final already: if the chain was started "
                 "anew, use a new ledger; if an earlier node made blocks up, run: faucet.py refollow"

@@ -10,9 +10,9 @@ from chain.node import Block, BlockTransaction, Head, Node
 from chain.packing import ACCOUNT_CREATE, ASSERT
 from jobs.config import Settings
 from jobs.confirmation import ConfirmedChain
-from jobs.fitness import REWIND
 from jobs.found import deeds_of, found_all
 from jobs.ledger import Ledger
+from jobs.ledger.following import REWIND
 from jobs.metrics import Metrics
 from jobs.model import BlockEffects, Found, Job, Kind, Transaction
 from jobs.terms import is_ours
@@ -119,6 +119,8 @@ class Tracker:
         """Follow the blocks after the last one known, each checked to follow its predecessor."""
         while True:
             last = await self._ledger.last_block()
+            if last is None:
+                self.final = 0  # the first time, or an operator has said that what was final is not
             first = await self._first_block(head) if last is None else last[0] + 1
             if first > head.number:
                 return
@@ -132,9 +134,9 @@ class Tracker:
                 return
 
     async def _first_block(self, head: Head) -> int:
-        """Where to begin: at the last irreversible block, or where a live transaction may already be."""
-        oldest = await self._ledger.oldest_reference()
-        return max(1, head.irreversible if oldest is None else min(oldest, head.irreversible))
+        """Where to begin: a little before the last irreversible block, or where a live transaction may already be."""
+        oldest, begin = await self._ledger.oldest_reference(), head.irreversible - REWIND
+        return max(1, begin if oldest is None else min(oldest, begin))
 
     async def _note(self, blocks: Sequence[Block], head: Head) -> bool:
         """Note what `blocks` hold; whether that got any further.

@@ -2,8 +2,12 @@
 
 from pathlib import Path
 
+import pytest
+
 from chain.devchain import ChainParameters, Do, Fault
+from chain.errors import UnfitNode
 from chain.node import Block
+from jobs.ledger.following import REWIND
 from jobs.model import State
 from tests.chainside import LAG, ChainSide, chain_side
 from tests.support import run
@@ -241,5 +245,29 @@ def test_fork_below_what_was_irreversible_is_followed_all_the_same(tmp_path: Pat
             await side.block(LAG)
             assert (await side.ledger.last_block() or (0, ""))[0] == (await side.node.head()).number
             assert await side.states() == [State.DONE]
+
+    run(scenario())
+
+
+def test_another_chain_of_the_same_id_is_not_followed(tmp_path: Path) -> None:
+    """It was wiped and started anew, and has outgrown the old one: only an operator can say what that means."""
+
+    async def scenario() -> None:
+        async with chain_side(tmp_path) as side:
+            await side.accept("alice-1")
+            await side.block(3 * LAG + REWIND)
+            await side.drainer.drain()
+            await side.block()
+            last = await side.ledger.last_block()
+            assert last is not None
+            side.chain.control.orphan(last[0], keep=False)
+            side.chain.control.produce(last[0] + 5)
+            for _ in range(2):
+                with pytest.raises(UnfitNode, match=r"another block .* use a new ledger; .* faucet\.py refollow"):
+                    await side.tracker.follow()
+                assert "another block" in (side.tracker.obstacle or "")
+            await side.ledger.refollow(by="ann")
+            await side.tracker.follow()
+            assert side.tracker.obstacle is None
 
     run(scenario())

@@ -19,6 +19,8 @@ from jobs.ledger.recovering import take_over_payments
 from jobs.ledger.signing import LINK, TRANSACTION_SELECT, jobs_of, transaction_of, transactions_where
 from jobs.model import BlockEffects, Fate, Job, Kind, Transaction
 
+REWIND = 20  #: final blocks that are remembered: a node that was killed may come back without the last ones
+
 # By name, since SQLite takes each state for as common as the average one, once somebody had a large ledger analysed.
 ADOPTED = f"""
     {JOB_SELECT} WHERE jobs.number IN (
@@ -38,8 +40,15 @@ class Following(Book):
         rows = await self._database.read("SELECT number, id FROM blocks ORDER BY number DESC LIMIT 1")
         return (rows[0]["number"], rows[0]["id"]) if rows else None
 
+    async def final_block(self, irreversible: int) -> tuple[int, str] | None:
+        """Number and id of the last block followed up to `irreversible`; None if none is remembered."""
+        rows = await self._database.read(
+            "SELECT number, id FROM blocks WHERE number <= ? ORDER BY number DESC LIMIT 1", (irreversible,)
+        )
+        return (rows[0]["number"], rows[0]["id"]) if rows else None
+
     async def oldest_block(self) -> tuple[int, str] | None:
-        """Number and id of the oldest block still remembered, the last irreversible one once that was followed."""
+        """Number and id of the oldest block still remembered: REWIND before the last irreversible one, or the first."""
         rows = await self._database.read("SELECT number, id FROM blocks ORDER BY number LIMIT 1")
         return (rows[0]["number"], rows[0]["id"]) if rows else None
 
@@ -56,7 +65,7 @@ class Following(Book):
     async def follow(self, blocks: Sequence[BlockEffects], irreversible: int) -> list[Job]:
         """Note what consecutive blocks hold; the jobs whose account came with them.
 
-        Blocks below `irreversible` are forgotten once they are followed.
+        Blocks more than REWIND below `irreversible` are forgotten once they are followed.
         """
         now = self._now()
 
@@ -266,7 +275,9 @@ def _remember_blocks(connection: Connection, blocks: Sequence[BlockEffects], irr
         [(block.number, block.id) for block in blocks],
     )
     # The last one stays in any case: it says where to go on, and what the next must follow.
-    connection.execute("DELETE FROM blocks WHERE number < min(?, (SELECT max(number) FROM blocks))", (irreversible,))
+    connection.execute(
+        "DELETE FROM blocks WHERE number < min(?, (SELECT max(number) FROM blocks))", (irreversible - REWIND,)
+    )
 
 
 REGISTERED = at_once(
