@@ -5,6 +5,7 @@ import logging
 import math
 import random
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from itertools import cycle
 from typing import Any, NoReturn
@@ -19,6 +20,7 @@ from chain.text import cut
 
 log = logging.getLogger("faucet.link")
 MAX_TIMEOUTS = 2  #: calls in a row without an answer before a node is left for the next
+MAX_REFUSALS = 3  #: … of one method that it refuses
 STABLE_AFTER = 1.0  #: seconds that a connection must hold for the next delay to be the first one again
 LOG_INTERVAL = 60.0  #: seconds between two log lines about a node that stays away
 
@@ -94,6 +96,7 @@ class Link:
         self._connection: Connection | None = None  # to a node that was greeted and may be used
         self._connected = asyncio.Event()
         self._noticed = asyncio.Event()  # a new block was announced
+        self._refused: Counter[str] = Counter()  # refusals in a row by method, on this connection
         self._used_since = math.inf  # clock time of the last use; infinite while a node has yet to be greeted
         self._last_url: str | None = None  # of the last node in use, to tell a failover
         self._logged_at: dict[str, float] = {}  # when the log last said that a node stays away
@@ -125,7 +128,13 @@ class Link:
         """
         if self._connection is None:
             raise NotSent(f"not connected: {self.trouble}")
-        return await self._connection.call(api, method, arguments)
+        try:
+            result = await self._connection.call(api, method, arguments)
+        except Refused as error:
+            self._count_refusal(api, method, error)
+            raise
+        self._refused.pop(method, None)
+        return result
 
     def leave(self, reason: str) -> None:
         """Leave the node in use for the next one now; `trouble` says the reason. Nothing happens without a node.
@@ -136,6 +145,12 @@ class Link:
             self._connection.leave(reason)
             self.trouble = _trouble(self._connection.peer.url, reason)
             self._exit()
+
+    def _count_refusal(self, api: str, method: str, error: Refused) -> None:
+        """Leave a node that refuses to read for another one: it limits an API, or replays."""
+        self._refused[method] += 1
+        if api == "database" and self._refused[method] >= MAX_REFUSALS and len(self._shown) > 1:
+            self.leave(f"refuses {method}: {error}")
 
     async def run(self) -> None:
         """Connect, stay connected, reconnect; only a cancellation ends it."""
@@ -182,6 +197,7 @@ class Link:
         self.failovers += self._last_url not in (None, url)
         self.epoch += 1
         self.peer = connection.peer
+        self._refused.clear()
         self.trouble = None
         log.info("node in use: %s connection=%d failovers=%d", self.url, self.epoch, self.failovers)
         self._last_url = url
