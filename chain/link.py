@@ -133,6 +133,10 @@ class Link:
         except Refused as error:
             self._count_refusal(api, method, error)
             raise
+        except NotSent:
+            # Whoever tries again at once must find the connection gone: that takes a loop iteration.
+            await asyncio.sleep(0)
+            raise
         self._refused.pop(method, None)
         return result
 

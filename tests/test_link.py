@@ -831,3 +831,22 @@ def test_a_node_that_was_away_and_in_use_since_is_logged_when_it_is_lost(caplog:
 
     run(scenario())
     assert [record.levelname for record in caplog.records if record.name == "faucet.link"] == ["WARNING"] * 2
+
+
+def test_call_on_a_connection_that_is_being_lost_lets_the_loop_run() -> None:
+    """Whoever calls again and again would keep the link from noticing that its connection is gone."""
+
+    async def scenario() -> None:
+        async with ScriptedNode().serving() as node:
+            link = link_to(node.url)
+            async with running(link):
+                await link.wait_connected()
+                assert link._connection is not None
+                link._connection._session.lose("the connection was lost")
+                await node.sockets[-1].close()
+                while link.epoch == 1:
+                    await link.wait_connected()
+                    with suppress(NotSent):
+                        await link.call("database", "get_chain_properties", [])
+
+    run(scenario(), guard=20)
