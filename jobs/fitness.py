@@ -111,13 +111,20 @@ class Fitness:
         own = self.is_own(peer)
         if not self._pins:
             await self.load()
-        # An own node knows better than a lone stranger did, but for which chain it is.
-        fixed = {name: pin for name, pin in self._pins.items() if pin.agreed or not own or name == "chain_id"}
+        # What a lone stranger said gives way to an own node, or to two nodes; but not which chain it is.
+        fixed = {name: pin for name, pin in self._pins.items() if pin.agreed or name == "chain_id"}
         _compare(fixed, claims)
-        if any(name not in fixed or (own and not fixed[name].agreed) for name in claims):
-            agreed = own or await self._is_confirmed(claims, peer)
-            await self._ledger.pin(claims, agreed=agreed)
-            await self.load()
+        if self._adds_nothing(claims) and not (own and claims.keys() - fixed.keys()):
+            return
+        agreed = own or await self._is_confirmed(claims, peer)
+        if not agreed:
+            _compare(self._pins, claims)
+        await self._ledger.pin(claims, agreed=agreed)
+        await self.load()
+
+    def _adds_nothing(self, claims: Claims) -> bool:
+        """Whether just these `claims` are pinned already."""
+        return all(name in self._pins and self._pins[name].value == value for name, value in claims.items())
 
     async def _is_confirmed(self, claims: Claims, peer: Peer) -> bool:
         """Whether another configured node says the same; False where none is configured. Raises UnfitNode."""
@@ -126,12 +133,12 @@ class Fitness:
             return False
         try:
             async with dial(others, timeout=self._settings.node_timeout) as link:
-                second = await self._claims(Node(link.call))
+                second, second_url = await self._claims(Node(link.call)), link.url
         except (LinkError, Refused) as error:
             raise UnfitNode(f"is a stranger, and no other node confirms what it says of the chain: {error}") from error
         difference = first_difference(second, claims)
         if difference is not None or not claims.keys() <= second.keys():
-            raise UnfitNode(f"{difference or 'names an account that there is not'}, by {link.url}")
+            raise UnfitNode(f"{difference or 'names an account that there is not'} by {second_url}")
         return True
 
     def _identity(self) -> Identity | None:
