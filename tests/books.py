@@ -4,7 +4,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from chain.node import Node
-from chain.packing import ACCOUNT_CREATE, TRANSFER
+from chain.packing import ACCOUNT_CREATE, ASSERT, TRANSFER
+
+#: Who pays for an operation, by its number.
+PAYERS = {TRANSFER: "from", ACCOUNT_CREATE: "registrar", ASSERT: "fee_paying_account"}
 
 
 @dataclass
@@ -19,8 +22,8 @@ class Books:
     transactions: int = 0
 
 
-async def read_books(node: Node) -> Books:
-    """The books of all blocks so far."""
+async def read_books(node: Node, *, payer: str | None = None) -> Books:
+    """The books of all blocks so far; with `payer`, an account id, of what that account did."""
     books = Books()
     head = await node.head()
     for number in range(1, head.number + 1):
@@ -30,6 +33,8 @@ async def read_books(node: Node) -> Books:
         for transaction in block.transactions:
             books.transactions += 1
             for (kind, body), result in zip(transaction.operations, transaction.results, strict=True):
+                if payer not in (None, body.get(PAYERS[kind])):
+                    continue
                 books.spent += int(body["fee"]["amount"])
                 if kind == ACCOUNT_CREATE:
                     books.registered[body["name"]] += 1
