@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
 from chain.connection import Peer
 from chain.errors import BadReply, LinkError, NodesDisagree, NotSent
@@ -154,6 +154,18 @@ class ConfirmedChain:
         for block in blocks:
             if block != await second.block(block.number):
                 raise NodesDisagree(f"{self._second.name} has another block {block.number} than the node in use")
+
+    async def check_ids(self, made: Mapping[str, str]) -> None:
+        """Return if a block that made the accounts `made`, id by name, may count.
+
+        Raises NodesDisagree where a lone stranger's list of accounts says something else than its block, LinkError or
+        Refused. Where another node can be asked, the block itself was compared.
+        """
+        if self.trusted or not made:
+            return
+        for (name, account_id), account in zip(made.items(), await self._node.accounts(list(made)), strict=True):
+            if account is None or account.id != account_id:
+                raise NodesDisagree(f"the node contradicts itself about the id of the account {name}")
 
     async def accounts(self, names: Sequence[str]) -> list[Account | None]:
         """The accounts of `names`, None for those that the chain does not have. Raises the same."""

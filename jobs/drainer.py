@@ -63,7 +63,7 @@ class Drainer:
         self._registering = Registering(
             node=node, ledger=ledger, sender=self._sender, metrics=metrics, confirmed=confirmed
         )
-        self._funding = Funding(node=node, sender=self._sender, confirmed=confirmed)
+        self._funding = Funding(node=node, ledger=ledger, sender=self._sender, confirmed=confirmed)
         self._woken = asyncio.Event()
         self._stopping = False
 

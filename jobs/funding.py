@@ -1,17 +1,23 @@
 """The funding stage of a drain: new accounts get their initial balance, exactly once."""
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from decimal import Decimal
 
 from chain.errors import LinkError, Refused
-from chain.node import Node
+from chain.node import Account, Node
 from chain.transactions import Reference, transfer
 from jobs.batch import Assertion, Candidate, affordable, cost_of, fill, sizes_of
 from jobs.confirmation import ConfirmedChain
+from jobs.ledger import Ledger
 from jobs.model import Job, Kind, Unfunded
 from jobs.sender import Sender
 from jobs.situation import Situation
+
+log = logging.getLogger("faucet.funding")
+
+UNPROVEN = "This chain takes no assertions: initial balances wait until a second node confirms the accounts."
 
 
 class Funding:
@@ -21,8 +27,9 @@ class Funding:
     transfer can never be in a block any more (the tracker knows) is its job paid by another one.
     """
 
-    def __init__(self, *, node: Node, sender: Sender, confirmed: ConfirmedChain) -> None:
+    def __init__(self, *, node: Node, ledger: Ledger, sender: Sender, confirmed: ConfirmedChain) -> None:
         self._node = node
+        self._ledger = ledger
         self._sender = sender
         self._confirmed = confirmed
 
@@ -35,7 +42,7 @@ class Funding:
             return 0, None
         jobs = await self._payable(unfunded.jobs, situation)
         if not jobs:
-            return 0, "This chain takes no assertions: initial balances wait until a second node confirms the accounts."
+            return 0, None if situation.asserts else UNPROVEN
         candidates = await self._candidates(jobs, situation)
         obstacle = _fee_obstacle(candidates, situation)
         if obstacle is not None:
@@ -50,16 +57,30 @@ class Funding:
         return sum(map(cost_of, groups)), _money_obstacle(candidates, paid, situation)
 
     async def _payable(self, jobs: Sequence[Job], situation: Situation) -> Sequence[Job]:
-        """Those of `jobs` whose account ids are proven: by an own node, by an assertion, or by a second node."""
-        if situation.asserts or not situation.stranger:
+        """Those of `jobs` whose account ids are proven: by an own node; by an assertion or a second node, and the name.
+
+        Where a stranger's block gave an account another id than the account has under its name, the name counts from
+        then on: what is signed asserts it.
+        """
+        if not situation.stranger:
             return jobs
-        if not self._confirmed.trusted:
-            return []
+        accounts = await self._accounts(jobs, asserts=situation.asserts)
+        found = [(job, account.id) for job, account in zip(jobs, accounts, strict=True) if account is not None]
+        moved = {job.number: account_id for job, account_id in found if account_id != job.account_id}
+        if moved and situation.asserts:
+            log.warning("accounts=%d have other ids than a block said", len(moved))
+            await self._ledger.correct_accounts(moved)
+        return [job for job, account_id in found if account_id == job.account_id]
+
+    async def _accounts(self, jobs: Sequence[Job], *, asserts: bool) -> Sequence[Account | None]:
+        """The accounts under the jobs' names; None for each that is not to be paid."""
+        names = [job.signup.name for job in jobs]
+        if asserts:
+            return await self._node.accounts(names)
         try:
-            accounts = await self._confirmed.accounts([job.signup.name for job in jobs])
+            return await self._confirmed.accounts(names) if self._confirmed.trusted else [None] * len(jobs)
         except (LinkError, Refused):
-            return []
-        return [job for job, account in zip(jobs, accounts, strict=True) if account and account.id == job.account_id]
+            return [None] * len(jobs)
 
     async def _candidates(self, jobs: Sequence[Job], situation: Situation) -> list[Candidate]:
         amounts = [situation.identity.satoshi(Decimal(job.initial_balance or 0)) for job in jobs]

@@ -23,8 +23,8 @@ CHUNK = 50  #: blocks handled at once while catching up
 CLOCK_SLACK = 5  #: seconds that the local clock may be ahead of a chain's
 
 HELD = (
-    "It has expired, and one stranger's node alone says that no block holds it: "
-    "an operator must look for it on the chain, and release it if it is not there."
+    "It has expired, and one stranger's node alone says that no block holds it: an operator must look for it "
+    "on the chain. If a block holds it, run: faucet.py refollow; if none does, release it."
 )
 FOREIGN = (
     "has another block {number} than the one that was final already: if the chain was started anew, "
@@ -94,8 +94,9 @@ class Tracker:
             await self._settle(final)
             self.final, self.unconfirmed = max(self.final, final), None
         except (LinkError, Refused) as error:
-            self.unconfirmed = f"Nothing is taken for final: {error}"
-            log.warning("%s", self.unconfirmed)
+            known, self.unconfirmed = self.unconfirmed, f"Nothing is taken for final: {error}"
+            if self.unconfirmed != known:
+                log.warning("%s", self.unconfirmed)
 
     async def _leave_fork(self, head: Head) -> bool:
         """Undo blocks that the chain no longer has; whether there is anything to read."""
@@ -197,6 +198,9 @@ class Tracker:
         block = await self._confirmed.block(number)
         if block is None:
             return
+        signatures = {transaction.signature for transaction in transactions}
+        ours = [entry for entry in block.transactions if signatures & set(entry.signatures)]
+        await self._confirmed.check_ids(dict(account for entry in ours for account in _accounts(entry)))
         results = effects_of(block, "").results
         held = [(entry, results[entry.signature]) for entry in transactions if entry.signature in results]
         if held:

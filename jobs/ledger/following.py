@@ -131,6 +131,15 @@ class Following(Book):
 
         await self._move(step)
 
+    async def correct_accounts(self, accounts: Mapping[int, str]) -> None:
+        """Keep the ids of accounts that a block gave wrongly, job number → account id, where nothing is paid yet."""
+        await self._database.run(
+            lambda connection: connection.executemany(
+                "UPDATE jobs SET account_id = ? WHERE number = ? AND state = 'registered' AND funding IS NULL",
+                [(account_id, job) for job, account_id in accounts.items()],
+            )
+        )
+
     async def hold(self, payments: Sequence[Transaction], reason: str) -> None:
         """Let expired payments wait for an operator, for `reason`: nobody can prove that no block holds them."""
         await self._database.run(
