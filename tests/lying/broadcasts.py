@@ -39,12 +39,14 @@ ERRORS: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class LostBroadcasts(Lie):
-    """Transactions are taken with thanks, and go no further."""
+    """Transactions are taken with thanks, and go no further; only those with such an operation, if `kind` is given."""
 
+    kind: int | None = None
     methods: ClassVar[frozenset[str]] = BROADCASTS
 
-    async def serve(self, _request: Request, _ask: Ask, /) -> Any:
-        return None
+    async def serve(self, request: Request, ask: Ask, /) -> Any:
+        kinds = {kind for kind, _ in request.arguments[-1]["operations"]}
+        return None if self.kind is None or self.kind in kinds else await ask(request)
 
 
 @dataclass(frozen=True)
