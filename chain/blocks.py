@@ -173,8 +173,20 @@ def _transaction(found: _Transaction) -> BlockTransaction:
         expiration=read_time(found.expiration),
         signatures=tuple(found.signatures),
         operations=Operations([(number, _body(number, raw)) for number, raw in found.operations]),
-        results=tuple(decode(raw, ObjectId) if kind == OBJECT_ID else None for kind, raw in found.operation_results),
+        results=tuple(
+            _result(number, *result)
+            for (number, _), result in zip(found.operations, found.operation_results, strict=True)
+        ),
     )
+
+
+def _result(number: int, kind: int, raw: Raw) -> str | None:
+    """The id of the object that operation `number` made, None where it made none. Raises BadReply."""
+    if number != ACCOUNT_CREATE:
+        return decode(raw, ObjectId) if kind == OBJECT_ID else None
+    if kind != OBJECT_ID:
+        raise BadReply("the node's block does not say which account a registration made")
+    return decode(raw, AccountId)
 
 
 def _body(number: int, raw: Raw) -> bytes:

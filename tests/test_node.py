@@ -231,7 +231,11 @@ def test_a_block_comes_with_what_its_operations_made() -> None:
 def test_an_operation_that_makes_no_object_has_no_result() -> None:
     recording = recorded("get_block")
     results = [[0, {}], [2, {"amount": 1, "asset_id": CORE_ASSET}]]
-    recording.answer["result"]["transactions"][0]["operation_results"] = results
+    transaction = recording.answer["result"]["transactions"][0]
+    transaction["operations"] = [
+        [ACCOUNT_UPDATE, {"fee": {"amount": 1, "asset_id": CORE_ASSET}, "account": "1.2.7"}]
+    ] * 2
+    transaction["operation_results"] = results
     block = run(Node(recording).block(63))
     assert block is not None
     assert block.transactions[0].results == (None, None)
@@ -468,6 +472,8 @@ WRONG: list[tuple[str, list[Any], Any, str]] = [
     ("get_block", ["transactions", 0, "operation_results"], [], "block"),
     ("get_block", ["transactions", 0, "operation_results", 0], [1, None], "block"),
     ("get_block", ["transactions", 0, "operation_results", 0], [1, "alice"], "block"),
+    ("get_block", ["transactions", 0, "operation_results", 0], [1, "1.7.5"], "block"),
+    ("get_block", ["transactions", 0, "operation_results", 0], [0, {}], "block"),
 ]
 
 
