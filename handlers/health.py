@@ -1,7 +1,8 @@
 """For machines that watch: is the process alive, is it ready, what does it measure."""
 
 from handlers.base import ApiHandler
-from jobs.budget import runway_days, signups_paid
+from handlers.overview import owed_count
+from jobs.budget import budget_left, runway_days, signups_paid
 from jobs.metrics import Measured
 
 DAY = 86_400  #: seconds
@@ -62,6 +63,9 @@ class MetricsHandler(ApiHandler):
             oldest=0.0 if oldest is None else now - oldest / 1000,
             signups=signups_paid(facts, settings),
             days=runway_days(facts, settings, await ledger.accepted_in(int((now - DAY) * 1000))),
+            left=budget_left(facts, await ledger.spent_today()),
+            held=await ledger.held_count(),
+            owed=await owed_count(parts),
             ready=all(check.ok for check in (await parts.readiness.checks()).values()),
             mails=await ledger.mails_waiting(),
             reconciled=0 if last is None else last.last_block,

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from handlers.base import Parts
 from handlers.charts import DAY, MINUTE, Chart, chart
-from jobs.budget import runway_days, signup_cost, signups_paid
+from jobs.budget import budget_left, runway_days, signup_cost, signups_in_budget, signups_paid
 from jobs.model import ChainFacts, State
+from jobs.notices import held_payments, owed_payments
 
 HOUR = 60  #: minutes in the first chart
 MONTH = 30  #: days in the second
@@ -18,6 +19,7 @@ class Overview:
 
     now: int  #: milliseconds since 1970, UTC
     obstacles: Sequence[str]  #: why nobody can register now, a sentence each
+    notices: Sequence[str]  #: what operators should look at though everybody can, a sentence each
     facts: ChainFacts
     head_age: float | None  #: seconds
     counts: dict[State, int]
@@ -29,6 +31,9 @@ class Overview:
     cost: int | None  #: satoshi that a signup costs now
     signups: int | None  #: that the balance pays for
     days: float | None  #: that it lasts
+    spent: int  #: satoshi, since midnight UTC
+    left: int | None  #: … and what is left of today's budget
+    signups_today: int | None  #: that this still pays for
     a_day: int  #: signups accepted in the last 24 hours
     failures: dict[str, int]  #: in the last 24 hours, by code
     differences: int  #: between ledger and chain
@@ -38,12 +43,13 @@ async def overview(parts: Parts) -> Overview:
     """How it is now. Raises FaucetError `ledger_unavailable`."""
     ledger, settings, facts = parts.ledger, parts.settings, parts.snapshot.facts
     now = int(parts.clock() * 1000)
-    counts, oldest = await ledger.counts(), await ledger.oldest_waiting()
+    counts, oldest, spent = await ledger.counts(), await ledger.oldest_waiting(), await ledger.spent_today()
     waits = sorted(await ledger.waits())
     a_day = await ledger.accepted_in(now - DAY)
     return Overview(
         now=now,
         obstacles=await obstacles(parts),
+        notices=await notices(parts),
         facts=facts,
         head_age=None if facts.head_time is None else now / 1000 - facts.head_time,
         counts={state: counts[state] for state in State},
@@ -55,6 +61,9 @@ async def overview(parts: Parts) -> Overview:
         cost=signup_cost(facts, settings),
         signups=signups_paid(facts, settings),
         days=runway_days(facts, settings, a_day),
+        spent=spent,
+        left=budget_left(facts, spent),
+        signups_today=signups_in_budget(facts, settings, spent),
         a_day=a_day,
         failures=await ledger.failures_since(now - DAY),
         differences=await ledger.difference_count(),
@@ -65,6 +74,21 @@ async def obstacles(parts: Parts) -> list[str]:
     """Why nobody can register now, a sentence each; empty if everybody can."""
     checks = await parts.readiness.checks()
     return [f"{name.capitalize()}: {check.text}" for name, check in checks.items() if not check.ok]
+
+
+async def notices(parts: Parts) -> list[str]:
+    """What operators should look at though everybody can register, a sentence each."""
+    found = (
+        held_payments(await parts.ledger.held_count()),
+        owed_payments(await owed_count(parts)),
+        parts.snapshot.facts.unconfirmed,
+    )
+    return [notice for notice in found if notice is not None]
+
+
+async def owed_count(parts: Parts) -> int:
+    """How many accounts wait for an initial balance though none is configured."""
+    return await parts.ledger.owed() if parts.settings.payment is None else 0
 
 
 def share_within(waits: Sequence[int], share: float) -> float | None:

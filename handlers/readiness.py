@@ -5,8 +5,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from handlers.render import duration, host
-from jobs.budget import signups_paid
+from handlers.render import core_amount, duration, host
+from jobs.budget import BUDGET_SPENT, budget_left, signups_in_budget, signups_paid
 from jobs.config import Settings
 from jobs.errors import FaucetError
 from jobs.ledger import Ledger
@@ -47,7 +47,8 @@ class Readiness:
             "registrar": self._registrar(),
             "key": self._key(),
             "balance": self._balance(),
-            "drain": _moving(self._snapshot.drain),
+            "budget": await self._budget(),
+            "drain": self._drain(),
             "intake": _moving(self._snapshot.intake),
             "queue": await self._queue(),
         }
@@ -100,6 +101,25 @@ class Readiness:
         if signups is None:
             return Check(ok=False, text="was not seen yet")
         return Check(signups >= self._settings.ready_signups, f"pays for {signups} more signups")
+
+    async def _budget(self) -> Check:
+        try:
+            spent = await self._ledger.spent_today()
+        except FaucetError as error:
+            return Check(ok=False, text=error.sentence)
+        facts = self._snapshot.facts
+        signups = signups_in_budget(facts, self._settings, spent)
+        if signups is None:
+            return Check(ok=False, text="was not seen yet")
+        budget = core_amount(facts.budget, facts.precision, facts.symbol)
+        if signups == 0:
+            return Check(ok=False, text=BUDGET_SPENT.format(budget=budget))
+        left = core_amount(budget_left(facts, spent), facts.precision, facts.symbol)
+        return Check(ok=True, text=f"{left} are left of today's budget of {budget}")
+
+    def _drain(self) -> Check:
+        pause, waiting = self._snapshot.drain, self._snapshot.facts.waiting
+        return Check(ok=False, text=waiting) if pause is None and waiting is not None else _moving(pause)
 
     async def _queue(self) -> Check:
         try:

@@ -11,6 +11,7 @@ from jobs.config import Settings
 from jobs.errors import Code, FaucetError
 from jobs.ledger import Ledger
 from jobs.model import Alert, ChainFacts, Failure, Pause
+from jobs.notices import held_payments
 
 log = logging.getLogger("faucet.alerts")
 
@@ -50,7 +51,7 @@ class Look:
     failures: Mapping[str, int]  #: by code, in the last FAILING_SINCE seconds
     oldest: int | None  #: when the oldest queued job was accepted, milliseconds
     differences: int  #: between ledger and chain
-    held: int = 0  #: payments that wait for an operator
+    held: int = 0  #: jobs whose initial balance waits for an operator
     failures_of_tasks: Mapping[str, Failure] = field(default_factory=dict)  #: the last of each task, by its name
 
 
@@ -144,7 +145,7 @@ class Alerts:
             failures=await self._ledger.failures_since(failing),
             oldest=await self._ledger.oldest_waiting(),
             differences=await self._ledger.difference_count(),
-            held=len(await self._ledger.held()),
+            held=await self._ledger.held_count(),
             failures_of_tasks=self._task_failures,
         )
 
@@ -159,7 +160,7 @@ def _conditions(look: Look, settings: Settings) -> Iterator[tuple[str, str | Non
     yield "queue", _queue(look, settings)
     differences = f"Ledger and chain disagree in {look.differences} places." if look.differences else None
     yield "reconcile", differences
-    yield "held", _held(look)
+    yield "held", held_payments(look.held)
     yield "unconfirmed", _unconfirmed(look, settings)
     yield "task", _failed_task(look)
 
@@ -200,12 +201,10 @@ def _queue(look: Look, settings: Settings) -> str | None:
     if look.oldest is None or look.drain is not None:
         return None
     age = look.now - look.oldest / 1000
-    return f"The oldest signup has waited for {age / 60:.0f} minutes." if age > settings.ready_queue_age else None
-
-
-def _held(look: Look) -> str | None:
-    """Operators decide, for only one stranger says that these were not paid."""
-    return f"{look.held} payments have expired, and wait for an operator to release them." if look.held else None
+    if age <= settings.ready_queue_age:
+        return None
+    sentence = f"The oldest signup has waited for {age / 60:.0f} minutes."
+    return sentence if look.facts.waiting is None else f"{sentence} {look.facts.waiting}"
 
 
 def _unconfirmed(look: Look, settings: Settings) -> str | None:

@@ -1,4 +1,4 @@
-"""What a signup costs, how long the registrar's balance lasts, and a full queue. Pure."""
+"""What a signup costs, how far the registrar's balance and the day's budget go, and a full queue. Pure."""
 
 import math
 from decimal import Decimal
@@ -6,14 +6,18 @@ from decimal import Decimal
 from jobs.config import Settings
 from jobs.model import ChainFacts
 
+#: Why nothing is signed any more today.
+BUDGET_SPENT = "The daily budget of {budget} is spent: it goes on at midnight UTC, or when daily_budget is raised."
+
 
 def signup_cost(facts: ChainFacts, settings: Settings) -> int | None:
-    """What one signup costs now, satoshi, its initial balance and that one's fee included; None until it is known."""
+    """What one signup costs now, satoshi, its initial balance and that one's fees included; None until it is known."""
     if facts.fee is None or facts.precision is None:
         return None
     if settings.payment is None:
         return facts.fee
-    return facts.fee + int(settings.payment.scaleb(facts.precision)) + (facts.transfer_fee or 0)
+    payment = int(settings.payment.scaleb(facts.precision))
+    return facts.fee + payment + (facts.transfer_fee or 0) + (facts.assertion_fee or 0)
 
 
 def signups_paid(facts: ChainFacts, settings: Settings) -> int | None:
@@ -22,6 +26,17 @@ def signups_paid(facts: ChainFacts, settings: Settings) -> int | None:
     if facts.balance is None or cost is None:
         return None
     return facts.balance // max(1, cost)
+
+
+def budget_left(facts: ChainFacts, spent: int) -> int | None:
+    """What is left of today's budget, satoshi, after `spent`; None until the budget is known."""
+    return None if facts.budget is None else max(0, facts.budget - spent)
+
+
+def signups_in_budget(facts: ChainFacts, settings: Settings, spent: int) -> int | None:
+    """How many signups today's budget still pays for after `spent`, satoshi; None until that is known."""
+    left, cost = budget_left(facts, spent), signup_cost(facts, settings)
+    return None if left is None or cost is None else left // max(1, cost)
 
 
 def runway_days(facts: ChainFacts, settings: Settings, signups_a_day: float) -> float | None:

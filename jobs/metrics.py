@@ -29,6 +29,9 @@ class Measured:
     oldest: float  #: seconds that the oldest queued job has waited; 0 if none does
     signups: int | None  #: that the balance pays for
     days: float | None  #: that it lasts
+    left: int | None  #: of today's budget, satoshi
+    held: int  #: jobs whose initial balance an operator must release
+    owed: int  #: accounts that wait for an initial balance though none is configured
     ready: bool
     mails: int  #: that wait
     reconciled: int  #: the last block compared
@@ -73,12 +76,18 @@ class Metrics:
         self._connected = _gauge("faucet_chain_connected", "1 if a node is in use", registry)
         self._head_block = _gauge("faucet_chain_head_block", "Number of the head block", registry)
         self._head_age = _gauge("faucet_chain_head_age_seconds", "Age of the head block", registry)
-
+        self._stranger = _gauge("faucet_node_stranger", "1 if the node in use is not an own one", registry)
+        self._unconfirmed = _gauge("faucet_unconfirmed", "1 if nothing is taken for final", registry)
         self._failovers = _gauge("faucet_chain_failovers", "Times that another node was taken", registry)
         self._paused = _gauge("faucet_paused", "1 if intake or drain stands still", registry, "part")
         self._oldest = _gauge("faucet_oldest_job_seconds", "Wait of the oldest queued job", registry)
         self._signups_paid = _gauge("faucet_signups_paid", "Signups that the balance pays for", registry)
         self._runway = _gauge("faucet_runway_days", "Days that the balance lasts at the last day's rate", registry)
+        self._budget = _gauge("faucet_daily_budget", "Core asset that may leave the registrar today", registry)
+        self._left = _gauge("faucet_budget_left", "Core asset that is left of today's budget", registry)
+        self._max_fee = _gauge("faucet_max_fee", "Core asset that an account may cost", registry)
+        self._held = _gauge("faucet_payments_held", "Initial balances that an operator must release", registry)
+        self._owed = _gauge("faucet_payments_owed", "Initial balances owed though none is configured", registry)
         self._ready = _gauge("faucet_ready", "1 if a new user can register now", registry)
         self._alert = _gauge("faucet_alert", "1 while the trouble lasts", registry, "name")
         self._mails = _gauge("faucet_mails_waiting", "Mails that the mail server has not taken", registry)
@@ -101,6 +110,8 @@ class Metrics:
     def _values(self, now: Measured) -> Iterator[tuple[Gauge, float | Decimal | None]]:
         facts = now.facts
         yield self._connected, facts.connected
+        yield self._stranger, facts.stranger
+        yield self._unconfirmed, facts.unconfirmed is not None
         yield self._failovers, facts.failovers
         yield self._balance, _core_asset(facts.balance, facts)
         yield self._fee, _core_asset(facts.fee, facts)
@@ -109,6 +120,11 @@ class Metrics:
         yield self._oldest, now.oldest
         yield self._signups_paid, now.signups
         yield self._runway, now.days
+        yield self._budget, _core_asset(facts.budget, facts)
+        yield self._left, _core_asset(now.left, facts)
+        yield self._max_fee, _core_asset(facts.max_fee, facts)
+        yield self._held, now.held
+        yield self._owed, now.owed
         yield self._ready, now.ready
         yield self._mails, now.mails
         yield self._reconciled, now.reconciled

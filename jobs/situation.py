@@ -8,9 +8,12 @@ from chain.keys import PrivateKey, format_public_key
 from chain.node import Account, Head, Parameters
 from chain.transactions import Reference, account_create, assert_account_name, operation_size
 from jobs.batch import Assertion
+from jobs.budget import BUDGET_SPENT
 from jobs.ceilings import Ceilings
 from jobs.config import Settings
 from jobs.terms import Terms
+
+NOBROADCAST = "The configuration says nobroadcast: nothing is sent to the chain."
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +131,7 @@ class Situation:
     def obstacle(self) -> str | None:
         """Why nothing at all can be signed now, for people; None if nothing is in the way."""
         if self.settings.nobroadcast:
-            return "The configuration says nobroadcast: nothing is sent to the chain."
+            return NOBROADCAST
         if not self.registrar.lifetime_member:
             return f"The registrar {self.settings.registrar} is not a lifetime member."
         if self.identity.public_key not in self.registrar.signing_keys:
@@ -159,8 +162,7 @@ class Situation:
     @property
     def budget_spent(self) -> str:
         """That the day's budget is spent, and when it goes on."""
-        budget = self.identity.readable(self.budget)
-        return f"The daily budget of {budget} is spent: it goes on at midnight UTC, or when daily_budget is raised."
+        return BUDGET_SPENT.format(budget=self.identity.readable(self.budget))
 
 
 def takes_assertions(parameters: Parameters) -> bool:

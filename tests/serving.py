@@ -19,6 +19,7 @@ from jobs.ledger import Ledger
 from jobs.metrics import Metrics
 from jobs.model import BlockEffects, ChainFacts, Draft, Job, Kind, Limits, Signup, Transaction
 from jobs.snapshot import Snapshot
+from jobs.tracker import HELD
 from tests.program import Reply, keys_of
 
 NOW = 1_800_000_000  #: seconds, the time that all tests of the HTTP side take place
@@ -39,6 +40,10 @@ FACTS = ChainFacts(
     irreversible_block=1_000,
     connected=True,
     node="wss://someone:secret@node.example:8090/path",
+    stranger=False,
+    assertion_fee=0,
+    max_fee=10_29882,
+    budget=2_500_00000,
     names_complete=True,
 )
 
@@ -161,6 +166,14 @@ async def pay(ledger: Ledger, job: Job) -> None:
     """Put the initial balance of the registered `job` in a block."""
     transfer = await _sign(ledger, job, Kind.FUNDING)
     await _follow(ledger, 1_500 + job.number, transfer, None)
+
+
+async def hold(ledger: Ledger, job: Job) -> Transaction:
+    """Register `job`, and let an operator decide whether its initial balance was paid."""
+    await register(ledger, job)
+    transfer = await _sign(ledger, job, Kind.FUNDING)
+    await ledger.hold([transfer], HELD)
+    return transfer
 
 
 async def _sign(ledger: Ledger, job: Job, kind: Kind) -> Transaction:

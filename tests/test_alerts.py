@@ -11,7 +11,7 @@ from jobs.alerts import CALM, REMIND_EVERY, Look, Verdict, judge, letters, troub
 from jobs.config import Settings
 from jobs.errors import Code
 from jobs.ledger import Ledger
-from jobs.model import Alert, ChainFacts, Pause
+from jobs.model import Alert, ChainFacts, Failure, Pause
 from tests.serving import FACTS, NOW
 from tests.support import run
 
@@ -37,7 +37,23 @@ def test_nothing_is_wrong() -> None:
         ({"facts": facts(head_time=NOW - 301, connected=False, trouble="refused")}, "node", "5 minutes: refused"),
         ({"failures": {Code.CHAIN_REFUSED: 3, Code.INTERNAL: 2}}, "failures", "3 chain_refused, 2 internal"),
         ({"oldest": int((NOW - 301) * 1000)}, "queue", "5 minutes"),
+        (
+            {"oldest": int((NOW - 301) * 1000), "facts": facts(waiting="No block was followed.")},
+            "queue",
+            "5 minutes. No block was followed.",
+        ),
         ({"differences": 2}, "reconcile", "2 places"),
+        ({"held": 2}, "held", "2 initial balances are held"),
+        (
+            {"facts": facts(unconfirmed="Nothing is taken for final.", unconfirmed_since=(NOW - 301) * 1000)},
+            "unconfirmed",
+            "Nothing is taken for final.",
+        ),
+        (
+            {"failures_of_tasks": {"names": Failure(NOW - 599, "KeyError in names.")}},
+            "task",
+            "KeyError in names.",
+        ),
     ],
 )
 def test_each_trouble_has_its_sentence(change: dict[str, Any], name: str, words: str) -> None:
@@ -54,8 +70,19 @@ def test_each_trouble_has_its_sentence(change: dict[str, Any], name: str, words:
         {"drain": Pause("Upgrade.", "ann", 0), "oldest": 0},
         {"failures": {Code.ACCOUNT_EXISTS: 500}},
         {"oldest": None},
+        {"facts": facts(unconfirmed="Nothing is taken for final.", unconfirmed_since=(NOW - 300) * 1000)},
+        {"failures_of_tasks": {"names": Failure(NOW - 601, "KeyError in names.")}},
     ],
-    ids=["balance just enough", "balance unknown", "no chain yet", "paused by an operator", "wallets' own", "no queue"],
+    ids=[
+        "balance just enough",
+        "balance unknown",
+        "no chain yet",
+        "paused by an operator",
+        "wallets' own",
+        "no queue",
+        "unconfirmed for a moment",
+        "a task that has run since",
+    ],
 )
 def test_no_trouble(change: dict[str, Any]) -> None:
     assert troubles(replace(WELL, **change), SETTINGS) == {}

@@ -12,11 +12,12 @@ import pytest
 
 from handlers.render import core_amount, duration, host, iso_time
 from handlers.steps import steps_of
+from jobs.budget import BUDGET_SPENT
 from jobs.errors import Code
 from jobs.ledger import Ledger
-from jobs.model import Alert, ChainFacts, Difference
+from jobs.model import Alert, ChainFacts, Difference, Draft, Job, Kind
 from tests.program import keys_of
-from tests.serving import CLIENT, FACTS, NOW, Serving, broadcast, pay, register, serving, settle
+from tests.serving import CLIENT, FACTS, NOW, Serving, broadcast, hold, pay, register, serving, settle
 from tests.support import run
 
 GOOD = "New accounts are being registered"
@@ -149,7 +150,8 @@ def test_status_shows_jobs_money_and_chain(tmp_path: Path) -> None:
                 "10,000 TEST pays for 651 signups; each costs 15.34941 TEST, 5.14941 TEST of it the fee",
                 "217 days at 3 signups in the last 24 hours",
                 "1,007 the head block, 2 s old; irreversible up to 1,000",
-                "connected to node.example:8090; 0 failovers",
+                "connected to node.example:8090, the operator's own; 0 failovers",
+                "Today's budget 2,500 TEST left of 2,500 TEST, for 162 signups; spent since midnight UTC: 0 TEST",
                 "Failures of the last 24 hours account_exists 1",
                 "eve-3 failed account_exists",
                 f"bob-2 registered 1.2.{registered.number} 0 s ago",
@@ -166,6 +168,40 @@ def test_status_says_that_the_books_disagree(tmp_path: Path) -> None:
             assert "disagree" not in (await page(served, "/status")).text
             await trouble(served.ledger)
             assert "Ledger and chain disagree in 1 place;" in (await page(served, "/status")).text
+
+    run(scenario())
+
+
+def test_status_says_what_an_operator_must_decide(tmp_path: Path) -> None:
+    """None of it keeps anybody from registering."""
+
+    async def scenario() -> None:
+        async with serving(tmp_path) as served:
+            await hold(served.ledger, await served.accept("alice-1", "10"))
+            await served.see(unconfirmed="Nothing is taken for final: the second node is away.", stranger=True)
+            shown = (await page(served, "/status")).text
+            for part in (
+                "An initial balance is held: it expired, and one stranger's node alone says that no block holds it.",
+                "Nothing is taken for final: the second node is away.",
+                "connected to node.example:8090, a stranger's; 0 failovers",
+            ):
+                assert part in shown
+            assert "switched off" not in shown
+            await served.accept("bob-1", "10")
+            assert "switched off, and an account waits for one" in (await page(served, "/status")).text
+            lines = (await served.fetch("/metrics")).body.splitlines()
+            gauges = ("payments_held", "payments_owed", "node_stranger", "unconfirmed", "ready")
+            assert {f"faucet_{gauge} 1.0" for gauge in gauges} <= set(lines)
+
+    run(scenario())
+
+
+def test_initial_balances_that_are_on_are_not_owed(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path, enable_initial_balance=True, initial_balance=Decimal(10)) as served:
+            await served.accept("alice-1", "10")
+            assert "switched off" not in (await page(served, "/status")).text
+            assert "faucet_payments_owed 0.0" in (await served.fetch("/metrics")).body.splitlines()
 
     run(scenario())
 
@@ -279,6 +315,7 @@ def test_ready(tmp_path: Path) -> None:
                 "registrar": "faucet is a lifetime member",
                 "key": "signs for the registrar",
                 "balance": "pays for 1941 more signups",
+                "budget": "2,500 TEST are left of today's budget of 2,500 TEST",
                 "drain": "open",
                 "intake": "open",
                 "queue": "nobody waits",
@@ -296,6 +333,9 @@ def test_ready(tmp_path: Path) -> None:
         ({"registrar_member": False}, "registrar", "not a lifetime member"),
         ({"key_matches": False}, "key", "does not sign"),
         ({"balance": 9 * 5_14941}, "balance", "pays for 9 more"),
+        ({"budget": None}, "budget", "was not seen yet"),
+        ({"budget": 5_14940}, "budget", "The daily budget of 5.1494 TEST is spent: it goes on at midnight UTC"),
+        ({"waiting": "No irreversible block was followed yet."}, "drain", "No irreversible block was followed yet."),
     ],
 )
 def test_not_ready(tmp_path: Path, change: dict[str, Any], name: str, text: str) -> None:
@@ -321,6 +361,42 @@ def test_not_ready_while_a_signup_waits_too_long(tmp_path: Path) -> None:
             assert reply.body["checks"]["queue"] == {"ok": False, "text": "the oldest signup has waited for 5 min"}
 
     run(scenario())
+
+
+def test_signup_that_was_put_off_is_no_sign_of_a_queue(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        time = float(NOW)
+        async with serving(tmp_path, clock=lambda: time, max_head_age=10_000) as served:
+            first, second = await served.accept("premium"), await served.accept("alice-1")
+            await served.ledger.put_off({first.number: "Its name costs too much."}, 60)
+            time += 301
+            assert (await served.fetch("/readyz")).body["checks"]["queue"]["ok"] is False
+            await served.ledger.put_off({second.number: "Two nodes disagree."}, 60)
+            assert (await served.fetch("/readyz")).body["checks"]["queue"] == {"ok": True, "text": "nobody waits"}
+            assert "Waiting 2 all of them are put off" in (await page(served, "/status")).text
+
+    run(scenario())
+
+
+def test_readiness_shows_what_is_left_of_the_budget(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path) as served:
+            await spend(served.ledger, await served.accept("alice-1"), 2_494_85059)
+            assert (await served.fetch("/readyz")).body["checks"]["budget"] == {
+                "ok": True, "text": "5.14941 TEST are left of today's budget of 2,500 TEST",
+            }  # fmt: skip
+            await spend(served.ledger, await served.accept("bob-1"), 1)
+            check = (await served.fetch("/readyz")).body["checks"]["budget"]
+            assert check == {"ok": False, "text": BUDGET_SPENT.format(budget="2,500 TEST")}
+
+    run(scenario())
+
+
+async def spend(ledger: Ledger, job: Job, cost: int) -> None:
+    """Sign a registration of `job` that takes `cost`, satoshi, of the day's budget."""
+    number = job.number
+    draft = Draft(Kind.REGISTRATION, f"{number:040x}", f"of {number}", "{}", 1, NOW + 60, (number,), (cost,), cost)
+    await ledger.record_signed([draft])
 
 
 def test_ledger_that_is_not_writable_is_noticed_within_a_second(tmp_path: Path) -> None:
@@ -362,6 +438,13 @@ def test_metrics_of_the_chain(tmp_path: Path) -> None:
                 "faucet_oldest_job_seconds 0.0",
                 "faucet_signups_paid 1941.0",
                 "faucet_runway_days 1941.0",
+                "faucet_daily_budget 2500.0",
+                "faucet_budget_left 2500.0",
+                "faucet_max_fee 10.29882",
+                "faucet_payments_held 0.0",
+                "faucet_payments_owed 0.0",
+                "faucet_node_stranger 0.0",
+                "faucet_unconfirmed 0.0",
                 "faucet_ready 0.0",
                 'faucet_alert{name="drain"} 1.0',
                 'faucet_alert{name="balance"} 0.0',

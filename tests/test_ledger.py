@@ -18,6 +18,7 @@ from jobs.ledger.book import NAME, SETTLE, STANDINGS, IllegalMoveError, check_mo
 from jobs.ledger.database import migrations, prepare
 from jobs.ledger.following import ADOPTED, EXPIRE, FINISH, INCLUDE, REGISTERED
 from jobs.ledger.intake import _SITUATION
+from jobs.ledger.reports import HELD_COUNT, HELD_JOBS, OLDEST_WAITING
 from jobs.ledger.search import _OF_TRANSACTION, page_query
 from jobs.ledger.signing import LINK, QUEUED, RECORD, RECORD_OPERATIONS, TRANSACTION_SELECT
 from jobs.ledger.spending import RELEASE_SHARES
@@ -686,6 +687,9 @@ COUNTED = (
             FINISH,
             REGISTERED,
             ADOPTED,
+            OLDEST_WAITING,
+            HELD_JOBS,
+            HELD_COUNT,
         ),
         RELEASE_SHARES,
         EXPIRE,

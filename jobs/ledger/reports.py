@@ -3,6 +3,15 @@
 from jobs.ledger.book import JOB_SELECT, Book, job_of
 from jobs.model import Job, State
 
+#: A job that was put off has its reason, and holds up nobody.
+OLDEST_WAITING = "SELECT created_at FROM jobs WHERE state = 'queued' AND reason IS NULL ORDER BY number LIMIT 1"
+_HELD_OPERATIONS = """
+    FROM transactions JOIN operations ON operations.txn = transactions.number
+    WHERE transactions.fate = 'live' AND transactions.held IS NOT NULL
+"""
+HELD_JOBS = f"{JOB_SELECT} WHERE jobs.number IN (SELECT operations.job {_HELD_OPERATIONS})"
+HELD_COUNT = f"SELECT count(*) {_HELD_OPERATIONS}"
+
 
 class Reports(Book):
     """Reads for people, and the ledger's own health."""
@@ -33,9 +42,19 @@ class Reports(Book):
         return {State(row["state"]): row["jobs"] for row in rows}
 
     async def oldest_waiting(self) -> int | None:
-        """When the oldest queued job was accepted, milliseconds; None if none waits."""
-        rows = await self._database.read("SELECT created_at FROM jobs WHERE state = 'queued' ORDER BY number LIMIT 1")
+        """When the oldest queued job that was not put off was accepted, milliseconds; None if none waits."""
+        rows = await self._database.read(OLDEST_WAITING)
         return int(rows[0]["created_at"]) if rows else None
+
+    async def held_jobs(self, limit: int = 100) -> list[Job]:
+        """The oldest `limit` jobs whose initial balance is held: an operator must release it."""
+        rows = await self._database.read(f"{HELD_JOBS} ORDER BY jobs.number LIMIT ?", (limit,))
+        return [job_of(row) for row in rows]
+
+    async def held_count(self) -> int:
+        """How many jobs' initial balances are held."""
+        rows = await self._database.read(HELD_COUNT)
+        return int(rows[0][0])
 
     async def failures_since(self, since: int) -> dict[str, int]:
         """How many jobs failed since `since`, milliseconds, by code."""
