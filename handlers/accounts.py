@@ -5,7 +5,7 @@ from tornado.httputil import HTTPHeaders
 from handlers.base import ApiHandler, Parts, address_of
 from handlers.jobs import JobApiHandler
 from handlers.render import account_json, job_url, signup_json
-from jobs.budget import room_after
+from jobs.budget import is_premium_too_dear, room_after
 from jobs.errors import Code, FaucetError
 from jobs.model import ENDED, IN_A_BLOCK, Job, Limits, Signup, State
 from jobs.preview import preview
@@ -17,8 +17,9 @@ NO_REFERRER = "faucet"  #: what stands in the referrer's place in the path of wa
 
 def rules_of(parts: Parts) -> SignupRules:
     """What signups must keep to now."""
-    settings = parts.settings
-    return SignupRules(parts.snapshot.facts.prefix, not settings.disable_premium_names, settings.require_fields)
+    settings, facts = parts.settings, parts.snapshot.facts
+    allow_premium = not settings.disable_premium_names and not is_premium_too_dear(facts)
+    return SignupRules(facts.prefix, allow_premium, settings.require_fields)
 
 
 def limits_of(parts: Parts, peer: str, headers: HTTPHeaders) -> Limits:
@@ -107,7 +108,7 @@ class AccountHandler(ApiHandler):
 
     async def _problem(self, name: str) -> tuple[Code | None, State | None]:
         try:
-            check_name(name, allow_premium=not self.parts.settings.disable_premium_names)
+            check_name(name, allow_premium=rules_of(self.parts).allow_premium)
         except FaucetError as error:
             return error.code, None
         return await self.parts.ledger.availability(name)

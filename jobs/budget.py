@@ -28,6 +28,11 @@ def signups_paid(facts: ChainFacts, settings: Settings) -> int | None:
     return facts.balance // max(1, cost)
 
 
+def is_premium_too_dear(facts: ChainFacts) -> bool:
+    """Whether a premium name is known to cost more than the ceiling of fees allows."""
+    return facts.premium_fee is not None and facts.max_fee is not None and facts.premium_fee > facts.max_fee
+
+
 def budget_left(facts: ChainFacts, spent: int) -> int | None:
     """What is left of today's budget, satoshi, after `spent`; None until the budget is known."""
     return None if facts.budget is None else max(0, facts.budget - spent)

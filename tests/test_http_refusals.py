@@ -213,3 +213,26 @@ def test_description_has_every_address_of_the_api() -> None:
 def test_codes_of_the_contract_have_a_status() -> None:
     source = (ROOT / "handlers" / "errors.py").read_text()
     assert [code for code in Code if f"Code.{code.name}:" not in source] == []
+
+
+@pytest.mark.parametrize(
+    ("premium_fee", "max_fee", "refused"),
+    [(200_000_001, 200_000_000, True), (200_000_000, 200_000_000, False), (200_000_001, None, False), (None, 1, False)],
+)
+def test_premium_name_that_may_never_cost_so_much_is_refused_at_once(
+    tmp_path: Path, premium_fee: int | None, max_fee: int | None, *, refused: bool
+) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path, disable_premium_names=False) as api:
+            await api.see(premium_fee=premium_fee, max_fee=max_fee)
+            reply = await post(api, account("alice"))
+            shown = (await api.fetch(f"{API}/alice2")).body["account"]["code"]
+            assert shown is None
+            if refused:
+                assert (reply.status, reply.body["error"]["code"]) == (422, "premium_name")
+                assert (await api.fetch(f"{API}/alice")).body["account"]["code"] == "premium_name"
+            else:
+                assert reply.status == 200
+            assert (await post(api, account("alice-1"))).status == 200
+
+    run(scenario())
