@@ -1,0 +1,52 @@
+"""After a node made blocks up: what it said is forgotten, and the faucet goes on from the node in use."""
+
+from pathlib import Path
+
+from chain.devchain import DevChain, DevChainSettings
+from jobs.model import State
+from tests.chainside import LAG, ChainSide, on_dev_chain
+from tests.lying import lies
+from tests.lying.relay import Relay
+from tests.support import run
+
+MADE_UP = 200  #: the height that the stranger claims
+
+
+async def follow_made_up_blocks(side: ChainSide, relay: Relay) -> None:
+    """Follow a stranger far beyond the true head, and what it calls final."""
+    relay.lie(lies.HigherBlocks(up_to=MADE_UP), lies.Irreversible(LAG))
+    await side.tracker.follow()
+    assert side.tracker.final == MADE_UP - LAG
+    relay.heal()
+
+
+def test_signups_go_on_once_made_up_blocks_are_forgotten(tmp_path: Path) -> None:
+    """In the program that runs, without a restart."""
+
+    async def scenario() -> None:
+        chain = DevChain(DevChainSettings(block_interval=0, faults=True, irreversible_lag=LAG))
+        await chain.start()
+        chain.control.produce(2 * LAG)
+        async with (
+            Relay(chain.url) as relay,
+            on_dev_chain(chain, tmp_path, {"own_nodes": ()}, urls=(relay.url,)) as side,
+        ):
+            await follow_made_up_blocks(side, relay)
+            await side.accept("alice-1")
+            await side.block()
+            assert await side.drainer.drain() == "No irreversible block was followed yet."
+            assert await side.ledger.refollow(by="ann") == LAG + 1
+            await side.block()
+            await side.finish()
+            assert side.tracker.final < MADE_UP - LAG
+            # A fork is left as ever: what the made-up blocks called final does not stand in its way.
+            await side.accept("bob-1")
+            await side.drainer.drain()
+            await side.block()
+            chain.control.orphan(1)
+            await side.block(2)
+            assert (await side.job("bob-1")).state in {State.BROADCAST, State.REGISTERED}
+            await side.finish()
+        await chain.stop()
+
+    run(scenario())
