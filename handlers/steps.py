@@ -1,6 +1,6 @@
 """A signup's way as the job page draws it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jobs.model import Job, State
 
@@ -32,7 +32,10 @@ def steps_of(job: Job) -> list[Step]:
         return [Step(title, text, "done"), Step(_LOST[job.state], job.reason or "", "bad")]
     way = [step for step in _WAY if job.initial_balance is not None or step[0] not in _PAYING]
     reached = [state for state, _, _ in way].index(job.state)
-    return [Step(title, text, _when(state, position, reached)) for position, (state, title, text) in enumerate(way)]
+    steps = [Step(title, text, _when(state, position, reached)) for position, (state, title, text) in enumerate(way)]
+    if job.state is State.QUEUED and job.reason is not None:
+        steps[0] = replace(steps[0], text=f"It was put off, and is tried again: {job.reason}")
+    return steps
 
 
 def _when(state: State, position: int, reached: int) -> str:

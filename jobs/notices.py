@@ -1,5 +1,8 @@
 """What waits for an operator's decision, in sentences. Pure."""
 
+from jobs.config import Settings
+from jobs.errors import Code, FaucetError
+
 
 def held_payments(count: int) -> str | None:
     """That `count` initial balances are held; None for none."""
@@ -18,3 +21,12 @@ def owed_payments(count: int) -> str | None:
         return None
     who = "an account waits" if count == 1 else f"{count:,} accounts wait"
     return f"Initial balances are switched off, and {who} for one: switch them on again, or run: faucet.py waive"
+
+
+def check_waivable(settings: Settings) -> None:
+    """Raise FaucetError `bad_request` while initial balances are switched on: they are on their way then."""
+    if settings.payment is not None:
+        raise FaucetError(
+            Code.BAD_REQUEST,
+            "Initial balances are switched on: what is owed is paid. To waive it, switch them off first.",
+        )

@@ -2,18 +2,22 @@
 
 import csv
 import io
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from handlers.export import COLUMNS, csv_of_jobs
 from jobs.errors import Code
-from jobs.model import Limits, Signup, State
+from jobs.model import BlockEffects, Fate, Limits, Signup, State
+from jobs.tracker import HELD
 from tests.operators import operated
 from tests.program import keys_of
-from tests.serving import CLIENT, broadcast, register
+from tests.serving import CLIENT, broadcast, hold, pay, register
 from tests.support import run
-from tests.test_http_pages import damage
+from tests.test_http_pages import Page, damage
+
+PAYS = {"enable_initial_balance": True, "initial_balance": Decimal(10)}
 
 
 def test_paused_intake_refuses_signups_until_it_is_resumed(tmp_path: Path) -> None:
@@ -186,5 +190,93 @@ def test_export_that_breaks_off_does_not_look_whole(tmp_path: Path, monkeypatch:
             writer.close()
             assert len(rest) < 100 * 200_000
             assert not rest.endswith(b"0\r\n\r\n")
+
+    run(scenario())
+
+
+def test_held_payment_is_listed_and_released_by_an_operator(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with operated(tmp_path, **PAYS) as (served, operator):
+            job = await served.accept("alice-1", "10")
+            transfer = await hold(served.ledger, job)
+            dashboard = (await operator.see("/admin")).body
+            assert "An initial balance is held" in dashboard
+            assert f'<a href="/admin/jobs/{job.id}">alice-1</a>' in dashboard
+            shown = (await operator.see(f"/admin/jobs/{job.id}")).body
+            assert (HELD in Page(shown).text, "Look first whether 1.2.1 has received it" in shown) == (True, True)
+            page = await operator.do(f"/admin/jobs/{job.id}/release", reason="It is in no block.")
+            assert "The initial balance is released: it is paid anew." in page
+            assert ">Release</button>" not in page
+            assert "Release by ann" in page
+            assert (await served.job("alice-1")).state is State.REGISTERED
+            (_, released) = await served.ledger.signed_for(job)
+            assert (released.transaction.id, released.transaction.fate) == (transfer.id, Fate.EXPIRED)
+            entry = (await served.ledger.audit())[0]
+            assert (entry.who, entry.what, entry.target, entry.why) == ("ann", "release", job.id, "It is in no block.")
+
+    run(scenario())
+
+
+def test_payment_that_is_not_held_is_not_released(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with operated(tmp_path, **PAYS) as (served, operator):
+            job = await served.accept("alice-1", "10")
+            await register(served.ledger, job)
+            await pay(served.ledger, job)
+            assert ">Release</button>" not in (await operator.see(f"/admin/jobs/{job.id}")).body
+            assert "is held." in await operator.do(f"/admin/jobs/{job.id}/release")
+            assert (await served.job("alice-1")).state is State.FUNDED
+
+    run(scenario())
+
+
+def test_owed_balances_are_waived_once_they_are_switched_off(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with operated(tmp_path) as (served, operator):
+            assert "/admin/waive" not in (await operator.see("/admin")).body
+            await register(served.ledger, await served.accept("alice-1", "10"))
+            await served.accept("bob-1", "10")
+            assert "Waive them" in (await operator.see("/admin")).body
+            page = await operator.do("/admin/waive", reason="No more gifts.")
+            assert ("Initial balances waived: 2." in page, "Waive them" in page) == (True, False)
+            assert {(await served.job(name)).initial_balance for name in ("alice-1", "bob-1")} == {None}
+            entry = (await served.ledger.audit())[0]
+            assert (entry.who, entry.what, entry.why) == ("ann", "waive", "No more gifts.")
+
+    run(scenario())
+
+
+def test_balances_that_are_being_paid_are_not_waived(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with operated(tmp_path, **PAYS) as (served, operator):
+            await served.accept("alice-1", "10")
+            assert "/admin/waive" not in (await operator.see("/admin")).body
+            page = await operator.do("/admin/waive")
+            assert "switch them off first" in page
+            assert (await served.job("alice-1")).initial_balance == "10"
+
+    run(scenario())
+
+
+def test_page_says_why_a_job_was_put_off(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with operated(tmp_path) as (served, operator):
+            job = await served.accept("alice-1")
+            await served.ledger.put_off({job.number: "Two nodes disagree about who has the name."}, 60)
+            shown = Page((await operator.see(f"/admin/jobs/{job.id}")).body).text
+            assert "Put off Two nodes disagree about who has the name." in shown
+            public = Page((await served.fetch(f"/jobs/{job.id}")).body).text
+            assert "It was put off, and is tried again: Two nodes disagree about who has the name." in public
+
+    run(scenario())
+
+
+def test_audit_names_the_block_that_was_forgotten_first(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with operated(tmp_path) as (served, operator):
+            await served.ledger.follow([BlockEffects(7, "07", {}, ())], 7)
+            assert await served.ledger.refollow(by="ann") == 1
+            page = Page((await operator.see("/admin/audit")).body)
+            assert ("refollow block 7" in page.text, "/admin/jobs/7" in page.links) == (True, False)
 
     run(scenario())

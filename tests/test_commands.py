@@ -1,15 +1,29 @@
 """The command line beside a running server."""
 
 import asyncio
+import contextlib
 import csv
 import json
 import socket
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from jobs.ledger import Ledger
 from tests.program import REGISTRAR_WIF, Faucet, command, dev_chain, faucet, keys_of, on_chain
+from tests.serving import hold
 from tests.support import run
+
+
+@contextlib.asynccontextmanager
+async def ledger_of(folder: Path) -> AsyncIterator[Ledger]:
+    """The ledger of the faucet in `folder`, which has it open too."""
+    ledger = await Ledger.open(folder / "faucet.db")
+    try:
+        yield ledger
+    finally:
+        await ledger.close()
 
 
 def test_check_says_what_is_well(tmp_path: Path) -> None:
@@ -116,6 +130,76 @@ def test_fail_tells_who_signed_up(tmp_path: Path) -> None:
             assert (await command("fail", *where, job_id, "--reason", "No spam, please."))[0] == 0
             job = (await service.fetch(f"/api/v1/jobs/{job_id}")).body["job"]
             assert (job["state"], job["code"], job["reason"]) == ("failed", "rejected", "No spam, please.")
+
+    run(scenario())
+
+
+def test_held_payment_is_found_and_released(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        payment = {"enable_initial_balance": True, "initial_balance": 10}
+        async with faucet(tmp_path, "ws://127.0.0.1:1", **payment) as service, ledger_of(tmp_path) as ledger:
+            where = ("--config", str(service.config))
+            for name in ("held-1", "other-1"):
+                await service.sign_up(name)
+            (job,) = await ledger.jobs(name="held-1")
+            (other,) = await ledger.jobs(name="other-1")
+            await hold(ledger, job)
+            code, output, _ = await command("jobs", *where, "--held", "--json")
+            assert (code, [json.loads(line)["id"] for line in output.splitlines()]) == (0, [job.id])
+            assert (await command("jobs", *where, "--held", "--state", "done"))[0] == 2
+            code, _, errors = await command("release", *where, job.id, other.id)
+            assert (code, errors) == (1, f"No payment of job {other.id} is held.\n")
+            code, output, _ = await command("release", *where, job.id, "--by", "ann", "--reason", "It is in no block.")
+            assert (code, output) == (0, f"{job.id} is paid anew\n")
+            assert (await service.fetch(f"/api/v1/jobs/{job.id}")).body["job"]["state"] == "registered"
+            assert (await command("jobs", *where, "--held", "--json"))[1] == ""
+            entry = (await ledger.audit())[0]
+            assert (entry.who, entry.what, entry.target, entry.why) == ("ann", "release", job.id, "It is in no block.")
+
+    run(scenario())
+
+
+def test_waive_lets_those_be_done_who_wait_for_a_balance_that_is_switched_off(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with dev_chain() as chain:
+            options = {"enable_initial_balance": True, "initial_balance": 10}
+            async with faucet(tmp_path, chain.url, **options) as service:
+                await command("pause", "--config", str(service.config), "drain")
+                job_id = (await service.sign_up("owed-1")).body["job"]["id"]
+                code, _, errors = await command("waive", "--config", str(service.config))
+                assert (code, "switch them off first" in errors) == (1, True)
+            async with faucet(tmp_path, chain.url) as service:
+                where = ("--config", str(service.config))
+                await command("resume", *where, "drain")
+                await service.job(job_id, until="registered")
+                assert (await command("waive", *where))[:2] == (0, "initial balances waived: 1\n")
+                job = await service.job(job_id, until="done")
+                assert job["initial_balance"] is None
+
+    run(scenario())
+
+
+def test_refollow_beside_a_server_that_goes_on_without_a_restart(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with dev_chain() as chain, faucet(tmp_path, chain.url) as service:
+            where = ("--config", str(service.config))
+            await service.job((await service.sign_up("before-1")).body["job"]["id"], until="done")
+            code, output, _ = await command("refollow", *where, "--by", "ann")
+            assert (code, int(output.split()[0]) > 0) == (0, True)
+            assert "without a restart" in output
+            await service.job((await service.sign_up("after-1")).body["job"]["id"], until="done")
+            assert "refollow" in (await command("audit", *where))[1]
+
+    run(scenario())
+
+
+def test_jobs_says_why_one_was_put_off(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with faucet(tmp_path, "ws://127.0.0.1:1") as service, ledger_of(tmp_path) as ledger:
+            await service.sign_up("late-1")
+            (job,) = await ledger.jobs()
+            await ledger.put_off({job.number: "Two nodes disagree."}, 60)
+            assert "Two nodes disagree." in (await command("jobs", "--config", str(service.config)))[1]
 
     run(scenario())
 

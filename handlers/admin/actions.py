@@ -2,6 +2,7 @@
 
 from handlers.admin.base import PATH, AdminForm
 from jobs.errors import Code, FaucetError
+from jobs.notices import check_waivable
 
 REASON_MOST = 200  #: characters
 
@@ -90,3 +91,36 @@ class JobAction(Action):
     def page(self, *path: str) -> str:
         """That of the job."""
         return f"{PATH}/jobs/{path[0]}"
+
+
+class ReleaseAction(Action):
+    """Give up the held initial balance of a job, so that another pays it."""
+
+    route = "admin_release"
+
+    async def do(self, operator: str, *path: str) -> str:
+        """Release the payment of the job that the address names, and with it those of its transaction."""
+        (job_id,) = path
+        released = await self.parts.ledger.release_payments([job_id], by=operator, reason=self.reason(needed=False))
+        others = f", and with it that of {len(released) - 1} others" if len(released) > 1 else ""
+        return f"The initial balance is released{others}: it is paid anew."
+
+    def page(self, *path: str) -> str:
+        """That of the job."""
+        return f"{PATH}/jobs/{path[0]}"
+
+
+class WaiveAction(Action):
+    """Pay no initial balance to those who wait for one, though none is configured."""
+
+    route = "admin_waive"
+
+    async def do(self, operator: str, *_path: str) -> str:
+        """Waive what is owed."""
+        check_waivable(self.parts.settings)
+        waived = await self.parts.ledger.waive(by=operator, reason=self.reason(needed=False))
+        return f"Initial balances waived: {waived:,}."
+
+    def page(self, *_path: str) -> str:
+        """The first one."""
+        return PATH

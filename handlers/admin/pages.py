@@ -3,12 +3,13 @@
 from handlers.admin.base import AdminHandler, AdminPage
 from handlers.admin.login import LoginPage
 from handlers.admin.timeline import WHAT, timeline
-from handlers.overview import overview
+from handlers.overview import overview, owed_count
 from jobs.errors import Code, FaucetError
 from jobs.ledger.steering import deeds
 from jobs.model import ENDED, PARTS, State
 
 DIFFERENCES = 20  #: between ledger and chain, on the dashboard
+HELD = 20  #: jobs whose initial balance is held, on the dashboard
 ENTRIES = 50  #: of the audit, on a page
 ABOUT_ONE = 1000  #: entries of the audit about one job
 
@@ -23,13 +24,18 @@ class Dashboard(LoginPage):
         await snapshot.refresh()
         pauses = {"intake": snapshot.intake, "drain": snapshot.drain}
         ledger, view = self.parts.ledger, await overview(self.parts)
+        alerts = await ledger.alerts()
+        told = {alert.text for alert in alerts}
         self.show(
             "admin/dashboard.html",
             pauses=pauses,
             view=view,
             facts=view.facts,
             obstacles=view.obstacles,
-            alerts=await ledger.alerts(),
+            notices=[notice for notice in view.notices if notice not in told],
+            held=await ledger.held_jobs(HELD),
+            owed=await owed_count(self.parts),
+            alerts=alerts,
             differences=await ledger.differences(DIFFERENCES),
         )
 

@@ -2,7 +2,7 @@
 
 from tornado.web import RequestHandler
 
-from handlers.admin.actions import JobAction, PauseAction, ResumeAction
+from handlers.admin.actions import JobAction, PauseAction, ReleaseAction, ResumeAction, WaiveAction
 from handlers.admin.export import ExportAction
 from handlers.admin.login import Logout
 from handlers.admin.pages import AdminJobPage, AuditPage, Dashboard, JobsPage
@@ -15,6 +15,8 @@ ROUTES: tuple[tuple[str, type[RequestHandler]], ...] = (
     (r"/admin/jobs", JobsPage),
     (r"/admin/jobs/([^/]+)", AdminJobPage),
     (r"/admin/jobs/([^/]+)/(retry|cancel|fail)", JobAction),
+    (r"/admin/jobs/([^/]+)/release", ReleaseAction),
+    (r"/admin/waive", WaiveAction),
     (r"/admin/export", ExportAction),
     (r"/admin/audit", AuditPage),
 )

@@ -2,10 +2,11 @@
 
 import getpass
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 import msgspec
@@ -17,7 +18,8 @@ from handlers.terminal import print_audit, print_jobs
 from jobs.config import Settings
 from jobs.ledger import Ledger
 from jobs.ledger.backup import back_up, forget_old_backups
-from jobs.model import PARTS, State
+from jobs.model import PARTS, Job, State
+from jobs.notices import check_waivable
 
 
 def user() -> str:
@@ -48,11 +50,18 @@ def init(settings: Settings) -> None:
 @click.option("--state", type=click.Choice([state.value for state in State]))
 @click.option("--name", help="Of the account.")
 @click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="The newest so many.")
+@click.option("--held", is_flag=True, help="Those whose initial balance is held, the oldest first.")
 @click.option("--json", "as_json", is_flag=True, help="A line of JSON for each.")
-def jobs(settings: Settings, state: str | None, name: str | None, limit: int, as_json: bool) -> None:
-    """List jobs, the newest first."""
+def jobs(settings: Settings, *, state: str | None, name: str | None, limit: int, held: bool, as_json: bool) -> None:
+    """List jobs, the newest first; the reason of a queued one says why it was put off."""
+    if held and (state or name):
+        raise click.UsageError("--held goes with neither --state nor --name")
     wanted = None if state is None else State(state)
-    found = with_ledger(settings, lambda ledger: ledger.jobs(state=wanted, name=name, limit=limit))
+
+    def find(ledger: Ledger) -> Coroutine[Any, Any, list[Job]]:
+        return ledger.held_jobs(limit) if held else ledger.jobs(state=wanted, name=name, limit=limit)
+
+    found = with_ledger(settings, find)
     if as_json:
         for job in found:
             click.echo(msgspec.json.encode(job_json(job)))
@@ -91,6 +100,38 @@ def fail(settings: Settings, ids: tuple[str, ...], by: str, reason: str) -> None
         raise click.UsageError("--reason is needed: who signed up is told it")
     for job_id in with_ledger(settings, lambda ledger: ledger.fail_by_hand(ids, by=by, reason=reason)):
         click.echo(f"{job_id} is failed")
+
+
+@click.command()
+@configured
+@click.argument("ids", nargs=-1, required=True)
+@steers
+def release(settings: Settings, ids: tuple[str, ...], by: str, reason: str) -> None:
+    """Give up held initial balances of jobs, so that they are paid anew.
+
+    Look on the chain first: one that was paid is paid twice. All jobs of its transaction are released together.
+    """
+    for job_id in with_ledger(settings, lambda ledger: ledger.release_payments(ids, by=by, reason=reason)):
+        click.echo(f"{job_id} is paid anew")
+
+
+@click.command()
+@configured
+@steers
+def waive(settings: Settings, by: str, reason: str) -> None:
+    """Pay no initial balance to those who wait for one, once initial balances are switched off."""
+    check_waivable(settings)
+    waived = with_ledger(settings, lambda ledger: ledger.waive(by=by, reason=reason))
+    click.echo(f"initial balances waived: {waived}")
+
+
+@click.command()
+@configured
+@steers
+def refollow(settings: Settings, by: str, reason: str) -> None:
+    """Forget the blocks that were followed, after a node made some up; a running faucet reads them anew."""
+    blocks = with_ledger(settings, lambda ledger: ledger.refollow(by=by, reason=reason))
+    click.echo(f"{blocks} blocks are forgotten; a running faucet reads them anew, without a restart")
 
 
 def steer_parts(settings: Settings, part: str | None, deed: Callable[..., Awaitable[None]]) -> tuple[str, ...]:
@@ -170,4 +211,4 @@ def backup(settings: Settings, to: Path, keep: int) -> None:
     click.echo(f"{copy} is a whole copy of the ledger")
 
 
-COMMANDS = (init, jobs, retry, cancel, fail, pause, resume, audit, export, backup)
+COMMANDS = (init, jobs, retry, cancel, fail, release, waive, refollow, pause, resume, audit, export, backup)
