@@ -3,6 +3,7 @@
 from tornado.httputil import HTTPHeaders
 
 from handlers.base import ApiHandler, Parts, address_of
+from handlers.errors import error_of_job
 from handlers.jobs import JobApiHandler
 from handlers.render import account_json, job_url, signup_json
 from jobs.budget import is_premium_too_dear, room_after
@@ -86,8 +87,8 @@ class SignupHandler(JobApiHandler):
     async def _in_a_block(self, job: Job, seconds: float) -> Job:
         """The job when its account is in a block, or as it is after `seconds`. Raises FaucetError if it fails."""
         job = await self.hold(job.id, seconds, lambda job: job.state in IN_A_BLOCK | ENDED)
-        if job.code is not None:  # which only a job has that failed or was cancelled
-            raise FaucetError(Code(job.code), job.reason or "The signup failed.")
+        if (error := error_of_job(job)) is not None:
+            raise error
         return job
 
     def _count(self, outcome: str) -> None:

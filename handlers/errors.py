@@ -3,6 +3,7 @@
 from typing import Any
 
 from jobs.errors import Code, FaucetError
+from jobs.model import Job
 
 STATUS = {
     Code.BAD_REQUEST: 400,
@@ -17,10 +18,10 @@ STATUS = {
     Code.INVALID_KEY: 422,
     Code.PRIVATE_KEY_SENT: 422,
     Code.REJECTED: 422,
+    Code.CHAIN_REFUSED: 422,  # no 5xx: proxies rewrite a 502, and libraries repeat it
     Code.UNKNOWN_REFERRER: 422,
     Code.THROTTLED: 429,
     Code.INTERNAL: 500,
-    Code.CHAIN_REFUSED: 502,
     Code.PAUSED: 503,
     Code.OVERLOADED: 503,
     Code.LEDGER_UNAVAILABLE: 503,
@@ -34,6 +35,17 @@ _OF_STATUS = {
     405: FaucetError(Code.METHOD_NOT_ALLOWED, "This address does not take this method."),
 }
 
+#: The field to blame for a job's failure.
+_FIELD = {Code.ACCOUNT_EXISTS: "name", Code.INVALID_NAME: "name", Code.PREMIUM_NAME: "name"}
+
+
+def error_of_job(job: Job) -> FaucetError | None:
+    """The error that ended `job`; None unless it failed or was cancelled."""
+    if job.code is None:
+        return None
+    code = Code(job.code)
+    return FaucetError(code, job.reason or "The signup failed.", field=_FIELD.get(code))
+
 
 def error_of_status(status: int) -> FaucetError | None:
     """The error for a status that Tornado gave; None where only a fault of ours explains it."""
@@ -46,8 +58,12 @@ def error_headers(error: FaucetError) -> dict[str, str]:
 
 
 def error_body(error: FaucetError) -> dict[str, Any]:
-    """The JSON of an error."""
-    body: dict[str, Any] = {"base": [error.sentence], "code": error.code}
+    """The JSON of an error.
+
+    `error` maps to lists of sentences and holds nothing else: wallets in the field show each of its values as a line,
+    or read it as a map of lists. Programs read the members beside it.
+    """
+    body: dict[str, Any] = {"error": {"base": [error.sentence]}, "error_code": error.code}
     if error.field is not None:
-        body["field"] = error.field
-    return {"error": body}
+        body["error_field"] = error.field
+    return body

@@ -98,15 +98,11 @@ _SCHEMAS = {
     "Document": {"type": "object"},
     "Error": _object(
         {
-            "error": _object(
-                {
-                    "base": {"type": "array", "items": _text(), "description": "a sentence for people"},
-                    "code": _text(enum=[code.value for code in Code]),
-                    "field": _text(description="of the request, where one is to blame"),
-                },
-                optional=("field",),
-            )
-        }
+            "error": _object({"base": {"type": "array", "items": _text(), "description": "a sentence for people"}}),
+            "error_code": _text(enum=[code.value for code in Code]),
+            "error_field": _text(description="of the request, where one is to blame"),
+        },
+        optional=("error_field",),
     ),
 }
 

@@ -17,7 +17,7 @@ from chain.keys import looks_private
 from jobs.errors import Code
 from jobs.model import ENDED, IN_A_BLOCK
 from jobs.signup import KEPT_FIELDS, KEY_FIELDS
-from jobs.wallet import SignupFailedError, keys_of
+from jobs.wallet import SignupFailedError, keys_of, sentence_of
 
 COLUMNS = ("name", *KEY_FIELDS, "password", "referrer", *KEPT_FIELDS)
 RESULT_COLUMNS = ("name", "outcome", "account_id", "job", "at")
@@ -262,20 +262,15 @@ def _json(response: HTTPResponse) -> dict[str, Any]:
 
 
 def _comes_too_early(response: HTTPResponse) -> bool:
-    """Whether another time may bring another answer. A faucet's own 502 is final: the chain refused this signup."""
-    return response.code in AGAIN or (response.code in AWAY and "code" not in _error(response))
+    """Whether another time may bring another answer. A faucet with `old_clients` throttles with status 200."""
+    return response.code in AGAIN | AWAY or _json(response).get("error_code") == Code.THROTTLED
 
 
 def _code(response: HTTPResponse) -> str:
     """The code of a refusal; a proxy's has only its status."""
-    return str(_error(response).get("code", f"status_{response.code}"))
+    return str(_json(response).get("error_code", f"status_{response.code}"))
 
 
 def _sentence(response: HTTPResponse) -> str:
     """Why to come again."""
-    return str(_error(response).get("base", [f"The faucet's proxy answers {response.code}."])[0])
-
-
-def _error(response: HTTPResponse) -> dict[str, Any]:
-    error = _json(response).get("error")
-    return error if isinstance(error, dict) else {}
+    return sentence_of(_json(response)) or f"The faucet's proxy answers {response.code}."

@@ -67,7 +67,15 @@ async def _fetch(url: str, body: dict[str, Any] | None = None) -> Any:
         reply = msgspec.json.decode(response.body or b"{}")
     except (OSError, HTTPClientError, msgspec.DecodeError) as error:
         raise SignupFailedError(f"{url} does not answer as a faucet does: {error}") from error
-    if response.code != 200:
-        reason = reply.get("error", {}).get("base", [f"status {response.code}"])[0]
-        raise SignupFailedError(reason)
+    # A faucet with `old_clients` refuses with 200.
+    if response.code != 200 or sentence_of(reply) is not None:
+        raise SignupFailedError(sentence_of(reply) or f"{url} answers with status {response.code}.")
     return reply
+
+
+def sentence_of(reply: Any) -> str | None:
+    """What a reply in JSON says to people about its error; None without one."""
+    match reply:
+        case {"error": {"base": [str(sentence), *_]}}:
+            return sentence
+    return None

@@ -29,7 +29,7 @@ def test_paused_intake_refuses_signups_until_it_is_resumed(tmp_path: Path) -> No
             assert "By ann" in page
             assert (await served.fetch("/readyz")).status == 503
             refused = await served.sign_up("alice-1", headers=CLIENT)
-            assert (refused.status, refused.body["error"]["code"]) == (503, "paused")
+            assert (refused.status, refused.body["error_code"]) == (503, "paused")
             assert "The intake goes on." in await operator.do("/admin/intake/resume", reason="It is up.")
             assert (await served.sign_up("alice-1", headers=CLIENT)).status == 200
             kept = [(entry.who, entry.what, entry.target, entry.why) for entry in await served.ledger.audit()]

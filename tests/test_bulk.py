@@ -212,7 +212,7 @@ TRIED_OUT: Scripted = (200, {}, b'{"dry_run": true}')
 
 
 def refusal(code: str) -> bytes:
-    return msgspec.json.encode({"error": {"base": ["No."], "code": code}})
+    return msgspec.json.encode({"error": {"base": ["No."]}, "error_code": code})
 
 
 @pytest.mark.parametrize(
@@ -222,7 +222,9 @@ def refusal(code: str) -> bytes:
         ([(503, {"Retry-After": "30"}, refusal("overloaded")), TRIED_OUT], "dry_run", [30.0]),
         ([(503, {"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}, b""), TRIED_OUT], "dry_run", [1.0]),
         ([(429, {"Retry-After": "7"}, refusal("throttled"))] * 20 + [TRIED_OUT], "dry_run", [7.0] * 20),
-        ([(502, {}, refusal("chain_refused"))], "chain_refused", []),
+        ([(200, {"Retry-After": "7"}, refusal("throttled")), TRIED_OUT], "dry_run", [7.0]),
+        ([(422, {}, refusal("chain_refused"))], "chain_refused", []),
+        ([(200, {}, refusal("account_exists"))], "account_exists", []),
         ([(500, {}, refusal("internal"))], "internal", []),
         ([(404, {}, b"<html>")], "status_404", []),
         ([(200, {}, b"[]")], "status_200", []),

@@ -98,7 +98,7 @@ def test_pause_and_resume_beside_a_server(tmp_path: Path) -> None:
             where = ("--config", str(service.config), "--by", "ann")
             assert (await command("pause", *where, "intake", "--reason", "Upgrade until noon."))[0] == 0
             refused = await service.sign_up("late-1")
-            assert (refused.status, refused.body["error"]["code"]) == (503, "paused")
+            assert (refused.status, refused.body["error_code"]) == (503, "paused")
             assert "Upgrade until noon." in refused.body["error"]["base"][0]
             assert int(refused.headers["Retry-After"]) > 0
             await command("pause", *where, "drain")

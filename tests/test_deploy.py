@@ -210,7 +210,7 @@ def test_body_that_is_too_large_for_nginx(tmp_path: Path) -> None:
         async with served(tmp_path) as (_, port):
             for size in (20_000, 200_000):
                 reply = await ask(tmp_path, port, "/faucet", method="POST", body="x" * size)
-                assert (reply.code, json.loads(reply.body)["error"]["code"]) == (413, "too_large")
+                assert (reply.code, json.loads(reply.body)["error_code"]) == (413, "too_large")
                 assert reply.headers["Access-Control-Allow-Origin"] == "*"
 
     run(scenario())
@@ -222,7 +222,7 @@ def test_wallets_understand_that_the_faucet_is_down(tmp_path: Path, path: str) -
         async with served(tmp_path) as (service, port):
             await service.stop()
             reply = await ask(tmp_path, port, path, method="POST", body=signup_of("alice-1"))
-            assert (reply.code, json.loads(reply.body)["error"]["code"]) == (503, "overloaded")
+            assert (reply.code, json.loads(reply.body)["error_code"]) == (503, "overloaded")
             assert reply.headers["Access-Control-Allow-Origin"] == "*"
             assert int(reply.headers["Retry-After"]) > 0
             assert reply.headers["X-Request-ID"]

@@ -54,7 +54,7 @@ def test_repeated_signup_is_the_same_job(tmp_path: Path) -> None:
             assert again.body["job"]["id"] == first.body["job"]["id"]
             other = msgspec.json.encode({"account": {"name": "alice-1", **keys_of("alice-1", "other")}})
             refused = await service.fetch("/faucet", method="POST", body=other)
-            assert (refused.status, refused.body["error"]["code"]) == (409, "account_exists")
+            assert (refused.status, refused.body["error_code"]) == (409, "account_exists")
 
     run(scenario())
 

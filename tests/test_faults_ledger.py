@@ -24,7 +24,7 @@ async def refused(scene: Scene, name: str) -> None:
     """Sign up, to be told to come again."""
     reply: Reply = await scene.service.sign_up(name)
     assert (reply.status, reply.headers["Retry-After"]) == (503, "5")
-    assert reply.body["error"]["code"] == "ledger_unavailable"
+    assert reply.body["error_code"] == "ledger_unavailable"
 
 
 def test_shell_that_holds_the_ledger_for_thirty_seconds(tmp_path: Path) -> None:

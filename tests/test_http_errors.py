@@ -74,7 +74,7 @@ def test_largest_body_that_is_taken(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with serving(tmp_path) as served:
             reply = await served.fetch("/faucet", method="POST", body=b"{}" + b" " * (16 * KIB - 2))
-            assert (reply.status, reply.body["error"]["field"]) == (400, "account")
+            assert (reply.status, reply.body["error_field"]) == (400, "account")
 
     run(scenario())
 
@@ -94,7 +94,7 @@ def test_address_that_is_not_unicode(tmp_path: Path, path: str) -> None:
     async def scenario() -> None:
         async with serving(tmp_path) as served:
             reply = await served.fetch(path)
-            assert (reply.status, reply.body["error"]["code"]) == (400, "bad_request")
+            assert (reply.status, reply.body["error_code"]) == (400, "bad_request")
 
     run(scenario())
 
@@ -106,7 +106,7 @@ def test_method_that_is_not_taken(tmp_path: Path, path: str, taken: set[str]) ->
             for method in sorted(METHODS - taken - {"HEAD"}):
                 reply = await served.fetch(path, method=method, allow_nonstandard_methods=True)
                 assert (method, reply.status) == (method, 405)
-                assert reply.body["error"]["code"] == "method_not_allowed"
+                assert reply.body["error_code"] == "method_not_allowed"
                 assert set(reply.headers["Allow"].split(", ")) == taken | {"OPTIONS"}
 
     run(scenario())
@@ -141,7 +141,7 @@ def test_unknown_address_of_the_api(tmp_path: Path, method: str) -> None:
     async def scenario() -> None:
         async with serving(tmp_path) as served:
             reply = await served.fetch("/api/v1/nothing", method=method, allow_nonstandard_methods=True)
-            assert (reply.status, reply.body["error"]["code"]) == (404, "not_found")
+            assert (reply.status, reply.body["error_code"]) == (404, "not_found")
 
     run(scenario())
 
@@ -208,7 +208,7 @@ def test_fault_of_ours_is_found_in_the_log_by_its_incident(tmp_path: Path, caplo
         async with serving(tmp_path) as served:
             await served.ledger.close()  # whatever is asked of it now is a fault that nobody foresaw
             reply = await served.fetch("/api/v1/jobs/none")
-            assert (reply.status, reply.body["error"]["code"]) == (500, "internal")
+            assert (reply.status, reply.body["error_code"]) == (500, "internal")
             assert "Traceback" not in str(reply.body)
             page = await served.fetch("/jobs/none")
             assert (page.status, "Incident" in page.body) == (500, True)

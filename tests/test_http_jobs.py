@@ -189,7 +189,7 @@ def test_job_that_is_not_there(tmp_path: Path, path: str) -> None:
     async def scenario() -> None:
         async with serving(tmp_path) as served:
             reply = await served.fetch(path)
-            assert (reply.status, reply.body["error"]["code"]) == (404, "not_found")
+            assert (reply.status, reply.body["error_code"]) == (404, "not_found")
 
     run(scenario())
 

@@ -65,11 +65,13 @@ def test_refusals_name_code_and_field(
     async def scenario() -> None:
         async with serving(tmp_path) as api:
             reply = await post(api, given)
-            assert (reply.status, reply.body["error"]["code"], reply.body["error"].get("field")) == (
+            assert (reply.status, reply.body["error_code"], reply.body.get("error_field")) == (
                 status,
                 code,
                 field,
             )
+            assert reply.body["error"].keys() == {"base"}
+            assert all(isinstance(sentence, str) for sentence in reply.body["error"]["base"])
             assert reply.headers["Access-Control-Allow-Origin"] == "*"
             assert reply.headers["X-Request-ID"]
             assert await api.ledger.jobs() == []
@@ -86,7 +88,7 @@ def test_what_is_no_signup_is_a_bad_request(tmp_path: Path, body: bytes) -> None
     async def scenario() -> None:
         async with serving(tmp_path) as api:
             reply = await api.fetch(API, method="POST", body=body)
-            assert (reply.status, reply.body["error"]["code"]) == (400, "bad_request")
+            assert (reply.status, reply.body["error_code"]) == (400, "bad_request")
 
     run(scenario())
 
@@ -164,7 +166,7 @@ def test_unavailable_says_when_to_come_again(tmp_path: Path, setting: dict[str, 
             else:
                 await break_ledger(tmp_path / "faucet.db")
             reply = await post(api, account())
-            assert (reply.status, reply.body["error"]["code"]) == (503, code)
+            assert (reply.status, reply.body["error_code"]) == (503, code)
             assert int(reply.headers["Retry-After"]) > 0
 
     run(scenario())

@@ -107,7 +107,7 @@ def test_dry_run_makes_every_check(tmp_path: Path) -> None:
         async with serving(tmp_path) as served:
             await served.ledger.put_names([("test-faucet-1", "1.2.8")], "test-faucet-1")
             reply = await served.sign_up("test-faucet-1")
-            assert (reply.status, reply.body["error"]["code"]) == (409, "account_exists")
+            assert (reply.status, reply.body["error_code"]) == (409, "account_exists")
 
     run(scenario())
 
@@ -155,21 +155,24 @@ def test_wait_that_is_no_time_keeps_nothing(tmp_path: Path, wait: str) -> None:
     async def scenario() -> None:
         async with serving(tmp_path) as served:
             reply = await served.sign_up("alice-1", f"/faucet?wait={wait}")
-            assert (reply.status, reply.body["error"]["code"]) == (400, "bad_request")
+            assert (reply.status, reply.body["error_code"]) == (400, "bad_request")
             assert await served.ledger.jobs() == []
 
     run(scenario())
 
 
-@pytest.mark.parametrize(("code", "status"), [(Code.ACCOUNT_EXISTS, 409), (Code.CHAIN_REFUSED, 502)])
-def test_job_that_fails_meanwhile_is_the_reply(tmp_path: Path, code: Code, status: int) -> None:
+@pytest.mark.parametrize(
+    ("code", "status", "field"), [(Code.ACCOUNT_EXISTS, 409, {"error_field": "name"}), (Code.CHAIN_REFUSED, 422, {})]
+)
+def test_job_that_fails_meanwhile_is_the_reply(tmp_path: Path, code: Code, status: int, field: dict[str, str]) -> None:
     async def scenario() -> None:
         async with serving(tmp_path) as served:
             posting = asyncio.create_task(served.sign_up("alice-1", "/faucet?wait=20"))
             job = await held_job(served, "alice-1")
             await served.ledger.fail({job.number: (code, "It came to nothing.")})
             reply = await posting
-            assert (reply.status, reply.body) == (status, {"error": {"base": ["It came to nothing."], "code": code}})
+            error = {"error": {"base": ["It came to nothing."]}, "error_code": code, **field}
+            assert (reply.status, reply.body) == (status, error)
 
     run(scenario())
 

@@ -61,7 +61,7 @@ def test_paused_intake_refuses_signups_until_it_is_resumed(browser: Browser, sit
     browser.press("Pause intake")
     browser.wait_text("A new node is being set up.")
     refused = site.post("paused-1")
-    assert (refused.status, refused.body["error"]["code"]) == (503, "paused")
+    assert (refused.status, refused.body["error_code"]) == (503, "paused")
     assert int(refused.headers["Retry-After"]) > 0
     for page in ("/", "/status"):
         browser.open(f"{site.url}{page}")

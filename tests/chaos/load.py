@@ -107,7 +107,7 @@ class Load:
 def _note(told: Told, reply: Reply) -> None:
     if reply.status == 200:
         told.jobs.add(reply.body["job"]["id"])
-    elif (reply.status, reply.body["error"]["code"]) == (409, "account_exists"):
+    elif (reply.status, reply.body["error_code"]) == (409, "account_exists"):
         told.exists = True
     else:
         told.surprises.append(f"{reply.status} {reply.body}")
