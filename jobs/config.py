@@ -11,10 +11,8 @@ from typing import Any
 import yaml
 
 from jobs import values
+from jobs.predecessor import CLIENTS, NO_LONGER_NEEDED, REPLY_WAIT
 from jobs.values import DailyBudget, Network, Parser, ValueProblemError
-
-#: Keys of the predecessor that are accepted and mean nothing any more, and why.
-NO_LONGER_NEEDED = {"redis_ip": "the ledger is a file, no Redis is used"}
 
 #: Environment variables that override the file.
 ENVIRONMENT = {"FAUCET_WIF": "wif", "FAUCET_SECRET_KEY": "secret_key", "FAUCET_MAIL_PASS": "mail_pass"}
@@ -99,6 +97,9 @@ class Settings:
     additional_active_keys: tuple[str, ...] = _key(_KEYS, (), "public keys added to every active authority")
     reply_wait: float = _key(values.seconds(0, 600), 0.0, "seconds to hold a reply until the account is in a block")
     reply_wait_max: float = _key(values.seconds(0, 600), 30.0, "seconds that a client may ask to be held")
+    old_clients: bool = _key(
+        values.flag, False, "answer as the predecessor did: refused signups with status 200, and reply_wait is 15"
+    )
     host: str = _key(values.text, "127.0.0.1", "address to serve on")
     port: int = _key(values.whole(0, 65535), 5000, "port to serve on; 0 is any free one")
     workers: int = _key(values.whole(1, 64), 1, "processes that serve HTTP; beside two or more, one owns the chain")
@@ -184,6 +185,8 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
     parsed = {key: _parse(path, key, value, lines.get(key)) for key, value in given.items()}
     # Who registers also refers, unless somebody else is named.
     parsed.setdefault("default_referrer", parsed.get("registrar", DEV_REGISTRAR))
+    if parsed.get("old_clients"):
+        parsed.setdefault("reply_wait", min(REPLY_WAIT, parsed.get("reply_wait_max", REPLY_WAIT)))
     settings = Settings(**{**parsed, **_paths(path, parsed, environ)}, notes=tuple(notes), source=path.absolute())
     problem = _contradiction(settings, given)
     if problem is not None:
@@ -221,6 +224,8 @@ def _read_keys(path: Path, root: yaml.MappingNode) -> tuple[dict[str, Any], dict
         value = _value(path, value_node)
         if value is not None:
             given[key] = value
+    if notes and "old_clients" not in lines:
+        notes.append(f"{path.name}: {CLIENTS}")
     return given, lines, notes
 
 

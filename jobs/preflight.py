@@ -26,7 +26,8 @@ async def preflight(
     settings: Settings, urls: tuple[str, ...], key: PrivateKey, *, clock: Callable[[], float] = time.time
 ) -> AsyncIterator[Finding]:
     """Each check as it is done; those that need a node are left out where none is reached."""
-    yield Finding(ok=True, name="config", text="valid")
+    for text in ("valid", *settings.notes):
+        yield Finding(ok=True, name="config", text=text)
     for url in urls:
         async for finding in _check_node(settings, url, key, clock):
             yield finding

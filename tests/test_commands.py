@@ -38,6 +38,24 @@ def test_check_says_what_is_well(tmp_path: Path) -> None:
     run(scenario())
 
 
+def test_check_names_the_key_that_the_predecessors_file_lacks(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        service = Faucet(tmp_path, on_chain("ws://127.0.0.1:1", redis_ip="10.11.12.51"))
+        _, output, _ = await command("check", "--config", str(service.config))
+        assert len([line for line in output.splitlines() if "old_clients" in line]) == 1
+
+    run(scenario())
+
+
+def test_start_names_the_key_that_the_predecessors_file_lacks(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with faucet(tmp_path, "ws://127.0.0.1:1", redis_ip="10.11.12.51"):
+            pass
+        assert len([line for line in (tmp_path / "log").read_text().splitlines() if "old_clients" in line]) == 1
+
+    run(scenario())
+
+
 @pytest.mark.parametrize(
     ("change", "failing"),
     [

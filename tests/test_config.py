@@ -29,8 +29,31 @@ def test_predecessors_file() -> None:
     assert (settings.registrar, settings.default_referrer, settings.wif) == ("nathan", "nathan", OTHER_WIF)
     assert settings.admins == ("adminA@example.com", "adminB@example.com")
     assert (settings.minIPAge, settings.payment, settings.core_asset) == (300, Decimal(10000), "TEST")
-    assert len(settings.notes) == 1
     assert "redis_ip is no longer needed" in settings.notes[0]
+    assert "old_clients" in settings.notes[1]
+    assert len(settings.notes) == 2
+
+
+@pytest.mark.parametrize("value", ["true", "false"])
+def test_predecessors_file_that_says_which_clients_it_serves(tmp_path: Path, value: str) -> None:
+    text = (DATA / "predecessor-config.yml").read_text()
+    settings = load_text(tmp_path, f"{text}\nold_clients: {value}\n")
+    assert len(settings.notes) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("", 0),
+        ("old_clients: false", 0),
+        ("old_clients: true", 15),
+        ("old_clients: true\nreply_wait: 4", 4),
+        ("old_clients: true\nreply_wait: 0", 0),
+        ("old_clients: true\nreply_wait_max: 10", 10),
+    ],
+)
+def test_replies_to_old_clients_are_held(tmp_path: Path, text: str, seconds: float) -> None:
+    assert load_text(tmp_path, text).reply_wait == seconds
 
 
 def test_every_key_of_the_predecessor_is_known() -> None:
