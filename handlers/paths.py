@@ -1,0 +1,35 @@
+"""What a request's target means, whoever reads it: the entrance, and the application behind it."""
+
+import re
+
+#: Where wallets that know no referrer post.
+PLAIN = ("/api/v1/accounts", "/faucet")
+
+#: The API and its aliases. Only there are slashes forgiven: a proxy in front may guard the other paths by their name.
+_API = re.compile(r"/(?:api(?:/.*)?|faucet|[^/]+/api/v1/accounts)")
+_SIGNUP = re.compile(r"/(?:api/v1/accounts|faucet|[^/]+/api/v1/accounts)")
+_SLASHES = re.compile("/{2,}")
+_ABSOLUTE = re.compile(r"https?://([^/?]*)(.*)", re.IGNORECASE)
+
+
+def split_absolute(target: str) -> tuple[str | None, str]:
+    """The host that `target` names, None where it names none, and the rest, from the path on (RFC 9112, 3.2.2)."""
+    absolute = _ABSOLUTE.fullmatch(target)
+    if absolute is None:
+        return None, target
+    host, rest = absolute[1].rpartition("@")[2], absolute[2]
+    return host, rest if rest.startswith("/") else f"/{rest}"
+
+
+def plain_target(target: str) -> str:
+    """`target`, from the path on, spelled plainly: repeated slashes are one, one at the end is none."""
+    path, mark, query = target.partition("?")
+    spelled = _SLASHES.sub("/", path)
+    if len(spelled) > 1:
+        spelled = spelled.removesuffix("/")
+    return spelled + mark + query if _API.fullmatch(spelled) else target
+
+
+def is_signup(target: str) -> bool:
+    """Whether signups are posted to the plain `target`."""
+    return _SIGNUP.fullmatch(target.partition("?")[0]) is not None

@@ -1,0 +1,50 @@
+"""What clients wish for, read strictly where a misreading would cost somebody something."""
+
+import re
+from collections.abc import Iterable
+
+from jobs.errors import Code, FaucetError
+
+YES = frozenset({"", "1", "true", "yes", "on"})
+
+#: RFC 7240, 2, with the parameters of a preference as if they were preferences themselves.
+_PREFERENCE = re.compile(
+    r"""([!#$%&'*+.^_`|~0-9A-Za-z-]+) (?: \s* = \s* (?: "((?:[^"\\]|\\.)*)" | ([^\s",;]*) ) )?""", re.VERBOSE
+)
+
+
+def is_wished(name: str, values: Iterable[str]) -> bool:
+    """Whether the yes-or-no wish `name` is among the query's arguments, with each of its `values`.
+
+    Raises FaucetError bad_request for a value that is no yes: nobody writes the wish to say no.
+    """
+    wished = False
+    for value in values:
+        if value.strip().lower() not in YES:
+            sentence = f"'{name}' must be 1, true, yes or on; leave it out if you do not want it."
+            raise FaucetError(Code.BAD_REQUEST, sentence, field=name)
+        wished = True
+    return wished
+
+
+def seconds(text: str) -> float:
+    """The `wait` of a query. Raises FaucetError bad_request for what is no time."""
+    try:
+        wait = float(text)
+    except ValueError:
+        wait = -1
+    if not 0 <= wait < float("inf"):
+        raise FaucetError(Code.BAD_REQUEST, "'wait' must be a number of seconds.", field="wait")
+    return wait
+
+
+def preferred_wait(header: str) -> float | None:
+    """The seconds of the first `wait` in a header Prefer (RFC 7240, 4.3).
+
+    None without one, or for one that is no number: what is not understood is ignored.
+    """
+    for name, quoted, word in _PREFERENCE.findall(header):
+        if name.lower() == "wait":
+            value = (quoted or word).strip()
+            return float(value) if value.isdecimal() else None
+    return None

@@ -1,0 +1,63 @@
+"""What a request's target means."""
+
+import pytest
+
+from handlers.paths import is_signup, plain_target, split_absolute
+
+
+@pytest.mark.parametrize(
+    ("target", "plain"),
+    [
+        ("/api/v1/accounts", "/api/v1/accounts"),
+        ("//api/v1/accounts", "/api/v1/accounts"),
+        ("/api//v1///accounts//", "/api/v1/accounts"),
+        ("/faucet/", "/faucet"),
+        ("/faucet/?wait=5", "/faucet?wait=5"),
+        ("/faucet?x=a//b/", "/faucet?x=a//b/"),
+        ("//faucet//api/v1/accounts/", "/faucet/api/v1/accounts"),
+        ("/bob/api/v1/accounts/", "/bob/api/v1/accounts"),
+        ("/api/v1/jobs/1/events/", "/api/v1/jobs/1/events"),
+        ("/api/", "/api"),
+        ("/", "/"),
+        ("//", "//"),
+        ("//metrics", "//metrics"),
+        ("/metrics/", "/metrics/"),
+        ("/admin//jobs", "/admin//jobs"),
+        ("/apis//v1", "/apis//v1"),
+        ("*", "*"),
+    ],
+)
+def test_slashes_are_forgiven_on_the_api_and_its_aliases_only(target: str, plain: str) -> None:
+    """A proxy may guard the other addresses by their name."""
+    assert plain_target(target) == plain
+
+
+@pytest.mark.parametrize(
+    ("target", "host", "rest"),
+    [
+        ("http://faucet.example/api/v1/accounts", "faucet.example", "/api/v1/accounts"),
+        ("HTTPS://faucet.example:8443/faucet?wait=5", "faucet.example:8443", "/faucet?wait=5"),
+        ("http://faucet.example", "faucet.example", "/"),
+        ("http://faucet.example?x=1", "faucet.example", "/?x=1"),
+        ("http://user:word@faucet.example/", "faucet.example", "/"),
+        ("/http://faucet.example/", None, "/http://faucet.example/"),
+        ("/api/v1/accounts", None, "/api/v1/accounts"),
+    ],
+)
+def test_absolute_form(target: str, host: str | None, rest: str) -> None:
+    assert split_absolute(target) == (host, rest)
+
+
+@pytest.mark.parametrize(
+    ("target", "signup"),
+    [
+        ("/api/v1/accounts", True),
+        ("/faucet?wait=1", True),
+        ("/bob/api/v1/accounts", True),
+        ("/api/v1/accounts/bob", False),
+        ("/faucet/x", False),
+        ("/", False),
+    ],
+)
+def test_addresses_of_signups(target: str, signup: bool) -> None:
+    assert is_signup(target) is signup
