@@ -18,7 +18,6 @@ HEADER = 31  #: first byte of a compact signature of a compressed key, recovery 
 
 _UNREAD = ffi.new("secp256k1_pubkey *")  #: the library wants a place for each point that it reads
 _VALUES = {character: value for value, character in enumerate(ALPHABET)}
-_WIF = re.compile(r"\s*(5[HJK][1-9A-HJ-NP-Za-km-z]{49}|[KL][1-9A-HJ-NP-Za-km-z]{51})\s*")
 _PREFIX = re.compile(r"[A-Z]+(?=[1-9A-HJ-NP-Za-km-z]{50}$)")
 
 
@@ -52,11 +51,6 @@ def key_prefix(text: str) -> str:
 def format_public_key(raw: bytes, prefix: str) -> str:
     """`raw`, 33 bytes, as a chain with `prefix` writes it."""
     return prefix + base58_encode(raw + _checksum(raw))
-
-
-def looks_private(text: str) -> bool:
-    """Whether `text` has the form of a private key in wallet import format, whatever its checksum."""
-    return _WIF.fullmatch(text) is not None
 
 
 def base58_decode(text: str) -> bytes:

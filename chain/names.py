@@ -8,6 +8,8 @@ RESERVED_ENDING = "-dividend-distribution"
 
 _FORBIDDEN = re.compile(r"[^a-z0-9.-]")
 _CHEAP = re.compile(r"[0-9./-]")
+#: Instances have 48 bits (object_id.hpp): 15 digits at the most.
+_ACCOUNT_ID = re.compile(r"1\.2\.(?:0|[1-9][0-9]{0,14})")
 _VOWEL = re.compile(r"[aeiouy]")
 
 
@@ -24,6 +26,11 @@ def name_problem(name: str) -> str | None:
     if name.endswith(RESERVED_ENDING):
         return f"The name ends in {RESERVED_ENDING}, which the chain keeps for itself."
     return next((problem for label in name.split(".") if (problem := _label_problem(label))), None)
+
+
+def is_account_id(text: str) -> bool:
+    """Whether `text` is an account's id, the other spelling of its name: 1.2.x."""
+    return _ACCOUNT_ID.fullmatch(text) is not None
 
 
 def is_cheap(name: str) -> bool:

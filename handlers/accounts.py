@@ -1,16 +1,18 @@
 """Signing up, and asking whether a name is free."""
 
+import msgspec
 from tornado.httputil import HTTPHeaders
 
 from handlers.base import ApiHandler, Parts, address_of
-from handlers.errors import error_of_job
+from handlers.errors import error_of_job, refusal_status
 from handlers.jobs import JobApiHandler
 from handlers.render import account_json, job_url, signup_json
+from handlers.wishes import is_wished
 from jobs.budget import is_premium_too_dear, room_after
 from jobs.errors import Code, FaucetError
 from jobs.model import ENDED, IN_A_BLOCK, Job, Limits, Signup, State
 from jobs.preview import preview
-from jobs.signup import SignupRules, check_name, is_test_name, parse_signup
+from jobs.signup import SignupRules, check_name, has_referrer_by_id, is_test_name, parse_signup, spelled_account
 from jobs.terms import named_accounts
 
 NO_REFERRER = "faucet"  #: what stands in the referrer's place in the path of wallets that know none
@@ -36,6 +38,12 @@ def limits_of(parts: Parts, peer: str, headers: HTTPHeaders) -> Limits:
     )
 
 
+def check_encoding(headers: HTTPHeaders) -> None:
+    """Raises FaucetError unsupported_media_type for a compressed body: a small one could become a huge one."""
+    if headers.get("Content-Encoding", "identity").strip().lower() not in ("", "identity"):
+        raise FaucetError(Code.UNSUPPORTED_MEDIA_TYPE, "Please send the signup as it is, without compression.")
+
+
 class SignupHandler(JobApiHandler):
     """POST a signup. The reply is sent only once the job is on disk."""
 
@@ -45,30 +53,57 @@ class SignupHandler(JobApiHandler):
     async def post(self, referrer: str | None = None) -> None:
         """Check, keep, answer."""
         try:
-            wait = self._wait()
-            in_path = None if referrer == NO_REFERRER else referrer
-            signup = parse_signup(bytes(self.body), rules_of(self.parts), in_path)
-            if self._is_dry_run(signup):
+            wait, is_dry_run = self._wait(), self._is_dry_run()
+            signup = await self._signup(referrer)
+            if is_dry_run or is_test_name(signup.name):
                 await self._try_out(signup)
                 return
             job = await self.parts.ledger.accept(signup, self._limits())
         except FaucetError as error:
             self._count(error.code)
-            self.answer_with(error)
+            self._refuse(error)
             return
         self._count("accepted")
         if wait and job.state not in IN_A_BLOCK:
-            job = await self._in_a_block(job, wait)
+            job = await self.hold(job.id, wait, lambda job: job.state in IN_A_BLOCK | ENDED)
+        self._answer(job)
+
+    def _answer(self, job: Job) -> None:
+        if (error := error_of_job(job)) is not None:
+            self._refuse(error)
+            return
         self.set_header("Location", job_url(job.id))
         self.reply(signup_json(job, self.parts.settings.default_referrer))
+
+    def _refuse(self, error: FaucetError) -> None:
+        self.answer_with(error, status=refusal_status(error, old_clients=self.parts.settings.old_clients))
+
+    async def _signup(self, referrer: str | None) -> Signup:
+        """The signup that was posted, its referrer by name. Raises FaucetError."""
+        check_encoding(self.request.headers)
+        signup = parse_signup(bytes(self.body), rules_of(self.parts), await self._referrer_in_path(referrer))
+        if not has_referrer_by_id(signup):
+            return signup
+        name = await self.parts.ledger.account_named(signup.referrer or "")
+        return signup if name is None else msgspec.structs.replace(signup, referrer=name)
 
     def _wait(self) -> float:
         """Seconds to hold the reply. Raises FaucetError bad_request."""
         asked = self.wait_asked()
         return self.parts.settings.reply_wait if asked is None else asked
 
-    def _is_dry_run(self, signup: Signup) -> bool:
-        return is_test_name(signup.name) or self.get_query_argument("dry_run", "") in ("1", "true")
+    def _is_dry_run(self) -> bool:
+        """Raises FaucetError bad_request for a wish that is not understood: it must not become a signup."""
+        spelled = [name for name in self.request.query_arguments if name.lower().replace("-", "_") == "dry_run"]
+        return is_wished("dry_run", [value for name in spelled for value in self.get_query_arguments(name)])
+
+    async def _referrer_in_path(self, wish: str | None) -> str | None:
+        """The account that the path wishes for; None where the chain has none: the address wished, not the person."""
+        spelled = None if wish is None or wish == NO_REFERRER else spelled_account(wish)
+        if spelled is None:
+            return None
+        name = await self.parts.ledger.account_named(spelled)
+        return name if self.parts.snapshot.facts.names_complete else name or spelled
 
     def _limits(self) -> Limits:
         return limits_of(self.parts, self.request.remote_ip or "", self.request.headers)
@@ -83,13 +118,6 @@ class SignupHandler(JobApiHandler):
         self._count("dry_run")
         account = account_json(signup, settings.default_referrer)
         self.reply({"account": account, "dry_run": True, "operation": operation})
-
-    async def _in_a_block(self, job: Job, seconds: float) -> Job:
-        """The job when its account is in a block, or as it is after `seconds`. Raises FaucetError if it fails."""
-        job = await self.hold(job.id, seconds, lambda job: job.state in IN_A_BLOCK | ENDED)
-        if (error := error_of_job(job)) is not None:
-            raise error
-        return job
 
     def _count(self, outcome: str) -> None:
         self.parts.metrics.signups(outcome).inc()

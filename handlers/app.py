@@ -1,10 +1,14 @@
 """Which address is served by what."""
 
+from typing import Any
+
+from tornado.httputil import HTTPServerRequest
+from tornado.routing import Matcher, Rule
 from tornado.web import Application, RequestHandler
 
 from handlers.accounts import AccountHandler, SignupHandler
 from handlers.admin.routes import ROUTES as ADMIN_ROUTES
-from handlers.base import ApiNotFound, Parts
+from handlers.base import READING, ApiNotFound, Parts
 from handlers.entrance import Entrance
 from handlers.health import ChainHandler, HealthHandler, MetricsHandler, ReadyHandler
 from handlers.jobs import JobEventsHandler, JobHandler
@@ -14,7 +18,9 @@ from handlers.templates import STATIC
 
 __all__ = ["Parts", "make_app"]
 
-ROUTES: tuple[tuple[str, type[RequestHandler]], ...] = (
+NO_CORS = {"cors": False}  #: for machines of the operator, not for pages of anybody's
+
+ROUTES: tuple[tuple[str, type[RequestHandler]] | tuple[str, type[RequestHandler], dict[str, Any]], ...] = (
     (r"/api/v1/accounts", SignupHandler),
     (r"/faucet", SignupHandler),
     (r"/([^/]+)/api/v1/accounts", SignupHandler),
@@ -25,8 +31,8 @@ ROUTES: tuple[tuple[str, type[RequestHandler]], ...] = (
     (r"/api/v1/openapi\.json", OpenApiHandler),
     (r"/api(?:/.*)?", ApiNotFound),
     (r"/healthz", HealthHandler),
-    (r"/readyz", ReadyHandler),
-    (r"/metrics", MetricsHandler),
+    (r"/readyz", ReadyHandler, NO_CORS),
+    (r"/metrics", MetricsHandler, NO_CORS),
     (r"/", IndexPage),
     (r"/status", StatusPage),
     (r"/jobs/([^/]+)", JobPage),
@@ -34,11 +40,19 @@ ROUTES: tuple[tuple[str, type[RequestHandler]], ...] = (
 )
 
 
+class NotRead(Matcher):
+    """Matches what is not asked for to be read: no page is meant."""
+
+    def match(self, request: HTTPServerRequest) -> dict[str, Any] | None:
+        """As in the base class."""
+        return None if request.method in READING else {}
+
+
 def make_app(parts: Parts) -> Entrance:
     """What answers every request with `parts`."""
     static = (r"/static/(.*)", StaticFiles, {"path": str(STATIC)})
     application = Application(
-        [*ROUTES, static],
+        [*ROUTES, static, Rule(NotRead(), ApiNotFound)],
         parts=parts,
         default_handler_class=PageNotFound,
         log_function=lambda _: None,  # each handler writes its own line

@@ -1,11 +1,8 @@
 """What every handler shares: request ids, bodies, errors, CORS, headers, metrics, the access log."""
 
 import logging
-import random
-import re
-import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar
@@ -17,27 +14,23 @@ from tornado.web import Application, HTTPError, RequestHandler, stream_request_b
 from handlers.admin.guard import Guard
 from handlers.client import client_key
 from handlers.errors import STATUS, error_body, error_headers, error_of_status
+from handlers.headers import JSON, base_headers, cors_headers, preflight_headers, random_request_id, request_id_of
 from handlers.in_flight import InFlight
 from handlers.readiness import Readiness
 from handlers.templates import Pages
+from handlers.wishes import preferred_wait, seconds
 from jobs.config import Settings
 from jobs.errors import Code, FaucetError
 from jobs.ledger import Ledger
 from jobs.metrics import Metrics
 from jobs.passwords import session_key
-from jobs.signup import BODY_MOST
 from jobs.snapshot import Snapshot
 
 log = logging.getLogger("faucet.http")
 
 KEEP_ALIVE = 15.0  #: seconds without a change after which a stream says that it is still there
-_SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+READING = ("GET", "HEAD")
 encode_json = msgspec.json.Encoder().encode
-
-
-def random_request_id() -> str:
-    """48 random bits in hex, enough to find a request in the log; no secret, so the system need not be asked."""
-    return f"{random.getrandbits(48):012x}"
 
 
 @dataclass(slots=True)
@@ -63,39 +56,10 @@ class Parts:
         self.session_key = session_key(self.settings.secret_key, self.settings.admin_password_hash)
 
 
-def request_id_of(parts: Parts, headers: HTTPHeaders) -> str:
-    """What the request is called: as the client says, if that is sane."""
-    given = headers.get("X-Request-ID", "")
-    return given if _SANE_ID.fullmatch(given) else parts.random_id()
-
-
 def address_of(parts: Parts, peer: str, headers: HTTPHeaders) -> str | None:
     """What the limits of one client count: its address; None of one on this machine."""
     forwarded = headers.get_list("X-Forwarded-For")
     return client_key(peer, forwarded, headers.get("X-Real-IP"), parts.settings.trusted_proxies)
-
-
-def base_headers(request_id: str) -> dict[str, str]:
-    """What every reply carries."""
-    return {"X-Request-ID": request_id, "Server": "faucet", "X-Content-Type-Options": "nosniff"}
-
-
-def api_headers(settings: Settings, origin: str | None) -> dict[str, str]:
-    """What replies in JSON carry besides, so that the pages of `cors_origins` can read them."""
-    return {
-        "Content-Type": "application/json; charset=UTF-8",
-        "Cache-Control": "no-store",
-        **_allow(settings.cors_origins, origin),
-        "Access-Control-Expose-Headers": "Location, Retry-After, X-Request-ID, Preference-Applied",
-    }
-
-
-def _allow(origins: Sequence[str], origin: str | None) -> dict[str, str]:
-    if "*" in origins:
-        return {"Access-Control-Allow-Origin": "*"}
-    if origin is not None and origin in origins:
-        return {"Vary": "Origin", "Access-Control-Allow-Origin": origin}
-    return {"Vary": "Origin"}
 
 
 def tell(parts: Parts, request_id: str, *, method: str, route: str, status: int, seconds: float) -> None:
@@ -110,12 +74,12 @@ class Handler(RequestHandler):
 
     route: ClassVar[str] = "other"
     #: The methods that the address takes, for `Allow`.
-    methods: ClassVar[tuple[str, ...]] = ("GET", "HEAD")
+    methods: ClassVar[tuple[str, ...]] = READING
 
     def __init__(self, application: Application, request: HTTPServerRequest, **options: Any) -> None:
         # Before the base class, which asks for the default headers.
         self.parts: Parts = application.settings["parts"]
-        self.request_id = request_id_of(self.parts, request.headers)
+        self.request_id = request_id_of(request.headers, self.parts.random_id)
         self.body = bytearray()  #: of the request; one byte more than is taken says that it was too large
         super().__init__(application, request, **options)
         self.parts.in_flight.enter(self)
@@ -133,20 +97,9 @@ class Handler(RequestHandler):
         for name, value in headers.items():
             self.set_header(name, value)
 
-    def prepare(self) -> None:
-        """Get ready for the body. Raises FaucetError bad_request or too_large."""
-        length = self.request.headers.get("Content-Length", "0")
-        if not length.isdecimal():
-            raise FaucetError(Code.BAD_REQUEST, "The header Content-Length is not a number.")
-        if int(length) > BODY_MOST and "Expect" in self.request.headers:
-            # RFC 9110, 10.1.1: the client waits for leave to send, and nothing is on its way yet.
-            raise FaucetError(Code.TOO_LARGE, f"The request is larger than {BODY_MOST} bytes.")
-        # Tornado closes the connection on a body above its own limit, and its client sees no reply.
-        self.request.connection.set_max_body_size(sys.maxsize)  # type: ignore[union-attr]  # known of HTTP/1 only
-
     def data_received(self, chunk: bytes) -> None:
-        """Collect the body. What is too much is read and forgotten, so that the client comes to read the reply."""
-        self.body += chunk[: BODY_MOST + 1 - len(self.body)]
+        """Take the body, which the entrance has read."""
+        self.body += chunk
 
     def client_address(self) -> str | None:
         """What the limits of one client count: its address; None of one on this machine."""
@@ -165,17 +118,39 @@ class Handler(RequestHandler):
         """Answer with the error: whatever it was, it has a code and a safe sentence."""
         self.answer_with(self._error(status_code, kwargs.get("exc_info", (None, None, None))[1]))
 
-    def answer_with(self, error: FaucetError) -> None:
-        """Answer with `error`. It is cheaper than to raise it, which lets Tornado begin the reply anew."""
-        self.set_status(STATUS[error.code])
+    def answer_with(self, error: FaucetError, *, status: int | None = None) -> None:
+        """Answer with `error`, with its own status or another.
+
+        It is cheaper than to raise it, which lets Tornado begin the reply anew.
+        """
+        self.set_status(status or STATUS[error.code])
         self._set_headers(error_headers(error))
         if error.code is Code.METHOD_NOT_ALLOWED:
             self.set_header("Allow", ", ".join(self.methods))
-        self.show_error(error)
+        if self.request.method in (*READING, *self.methods):
+            self.show_error(error)
+        else:
+            self._allow_reading()
+            self.reply_error(error)
 
     def show_error(self, error: FaucetError) -> None:
-        """Write the error's body and finish."""
+        """Write the error in the way of this address and finish."""
         raise NotImplementedError
+
+    def reply_error(self, error: FaucetError) -> None:
+        """Finish with the error in JSON."""
+        self._set_headers(JSON)
+        self.finish(encode_json(error_body(error)))
+
+    def options(self, *_path: str) -> None:
+        """Say what the address takes."""
+        self.set_header("Allow", ", ".join(self.methods))
+        self.clear_header("Content-Type")
+        self.set_status(204)
+
+    def _allow_reading(self) -> None:
+        """Let the pages of `cors_origins` read this reply: whoever posts expects JSON, and is no reader of pages."""
+        self._set_headers(cors_headers(self.parts.settings, self.request.headers.get("Origin")))
 
     def on_connection_close(self) -> None:
         """The client has gone: nobody waits for this reply any more."""
@@ -198,23 +173,34 @@ class Handler(RequestHandler):
 
 
 class ApiHandler(Handler):
-    """The base of all that speaks JSON: CORS, OPTIONS, errors as JSON."""
+    """The base of all that speaks JSON: CORS, preflights, errors as JSON."""
 
-    methods: ClassVar[tuple[str, ...]] = ("GET", "HEAD", "OPTIONS")
+    methods: ClassVar[tuple[str, ...]] = (*READING, "OPTIONS")
+
+    def __init__(
+        self, application: Application, request: HTTPServerRequest, *, cors: bool = True, **options: Any
+    ) -> None:
+        """`cors`: the pages of `cors_origins` may read the replies."""
+        self._cors = cors
+        super().__init__(application, request, **options)
 
     def set_default_headers(self) -> None:
         """Let the pages of `cors_origins` read replies, errors included."""
         super().set_default_headers()
-        self._set_headers(api_headers(self.parts.settings, self.request.headers.get("Origin")))
+        self._set_headers(JSON)
+        if self._cors:
+            self._allow_reading()
 
-    def options(self, *_path: str) -> None:
+    def options(self, *path: str) -> None:
         """Answer a browser that asks before it posts."""
-        self.set_header("Access-Control-Allow-Methods", ", ".join(self.methods))
-        self.set_header("Access-Control-Allow-Headers", "Content-Type, Prefer, X-Request-ID")
-        self.set_header("Access-Control-Max-Age", "86400")
-        self.set_header("Allow", ", ".join(self.methods))
-        self.clear_header("Content-Type")
-        self.set_status(204)
+        super().options(*path)
+        if self._cors:
+            self.allow_preflight(self.methods)
+
+    def allow_preflight(self, methods: tuple[str, ...]) -> None:
+        """Say that a page may send `methods`, with the headers that it names."""
+        asked = self.request.headers.get("Access-Control-Request-Headers")
+        self._set_headers(preflight_headers(methods, asked))
 
     def reply(self, body: dict[str, Any]) -> None:
         """Finish with `body`."""
@@ -222,29 +208,30 @@ class ApiHandler(Handler):
 
     def show_error(self, error: FaucetError) -> None:
         """The error as JSON."""
-        self.reply(error_body(error))
+        self.reply_error(error)
 
     def wait_asked(self) -> float | None:
         """Seconds that the client wants the reply held (`wait` in the query, or RFC 7240); None if it does not say.
 
-        Raises FaucetError bad_request for a `wait` in the query that is no number. A header that is not understood
-        is ignored, as the RFC wants it.
+        Raises FaucetError bad_request for a `wait` in the query that is no number.
         """
         most = self.parts.settings.reply_wait_max
         asked = self.get_query_argument("wait", None)
         if asked is not None:
-            return min(_seconds(asked), most)
-        for preference in self.request.headers.get("Prefer", "").replace(";", ",").split(","):
-            name, _, value = preference.partition("=")
-            if name.strip().lower() == "wait" and value.strip().isdecimal():
-                wait = min(float(value), most)
-                self.set_header("Preference-Applied", f"wait={wait:g}")
-                return wait
-        return None
+            return min(seconds(asked), most)
+        preferred = preferred_wait(self.request.headers.get("Prefer", ""))
+        if preferred is None:
+            return None
+        wait = min(preferred, most)
+        self.set_header("Preference-Applied", f"wait={wait:g}")
+        return wait
+
+
+ANY_METHOD = (*READING, "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
 class ApiNotFound(ApiHandler):
-    """Every address under /api that there is not."""
+    """An address that there is not, of the API or asked for what no page gives."""
 
     methods = ("OPTIONS",)
 
@@ -254,12 +241,10 @@ class ApiNotFound(ApiHandler):
 
     head = post = put = patch = delete = get
 
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = -1
-    if not 0 <= seconds < float("inf"):
-        raise FaucetError(Code.BAD_REQUEST, "'wait' must be a number of seconds.", field="wait")
-    return seconds
+    def options(self, *_path: str) -> None:
+        """Let a browser send its request after a preflight, for its page to read that there is nothing."""
+        if "Access-Control-Request-Method" not in self.request.headers:
+            self.get()
+        self.clear_header("Content-Type")
+        self.set_status(204)
+        self.allow_preflight(ANY_METHOD)

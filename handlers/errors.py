@@ -13,6 +13,7 @@ STATUS = {
     Code.ACCOUNT_EXISTS: 409,
     Code.CANCELLED: 409,
     Code.TOO_LARGE: 413,
+    Code.UNSUPPORTED_MEDIA_TYPE: 415,
     Code.INVALID_NAME: 422,
     Code.PREMIUM_NAME: 422,
     Code.INVALID_KEY: 422,
@@ -52,9 +53,18 @@ def error_of_status(status: int) -> FaucetError | None:
     return _OF_STATUS.get(status) or (_OF_STATUS[400] if 400 <= status < 500 else None)
 
 
+def refusal_status(error: FaucetError, *, old_clients: bool) -> int:
+    """The status with which a signup is refused: to old clients a refusal is an answer, and only trouble is none."""
+    status = STATUS[error.code]
+    return 200 if old_clients and 400 <= status < 500 else status
+
+
 def error_headers(error: FaucetError) -> dict[str, str]:
     """What the reply with an error carries besides."""
-    return {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
+    headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
+    if error.code is Code.UNSUPPORTED_MEDIA_TYPE:
+        headers["Accept-Encoding"] = "identity"  # RFC 9110, 12.5.3
+    return headers
 
 
 def error_body(error: FaucetError) -> dict[str, Any]:

@@ -123,7 +123,8 @@ _WAIT = (
 _DRY_RUN = {
     "name": "dry_run",
     "in": "query",
-    "schema": {"enum": ["1"]},
+    "allowEmptyValue": True,
+    "schema": {"enum": ["1", "true", "yes", "on", ""]},
     "description": "make every check, keep nothing, show what would be sent",
 }
 

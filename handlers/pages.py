@@ -43,13 +43,13 @@ class PageHandler(Handler):
 
 
 class PageNotFound(PageHandler):
-    """Every other address."""
+    """Every other address that somebody reads."""
 
     def get(self) -> None:
-        """Raises FaucetError not_found, whatever the method."""
+        """Raises FaucetError not_found."""
         raise FaucetError(Code.NOT_FOUND, "There is nothing at this address.")
 
-    head = post = put = patch = delete = options = get
+    head = get
 
 
 class StaticFiles(StaticFileHandler, PageHandler):

@@ -13,7 +13,7 @@ from typing import Any, TextIO
 import msgspec
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPResponse
 
-from chain.keys import looks_private
+from chain.private_keys import holds_private_key
 from jobs.errors import Code
 from jobs.model import ENDED, IN_A_BLOCK
 from jobs.signup import KEPT_FIELDS, KEY_FIELDS
@@ -64,7 +64,8 @@ class Row:
         if "password" in self.fields and not self.fields.keys().isdisjoint(KEY_FIELDS):
             return KEYS_TWICE
         # The faucet would refuse it too, but then it has travelled.
-        return Code.PRIVATE_KEY_SENT if any(looks_private(value) for value in self._sent.values()) else None
+        exposed = any(holds_private_key(value.encode()) for value in self._sent.values())
+        return Code.PRIVATE_KEY_SENT if exposed else None
 
     def account(self, prefix: str) -> dict[str, str]:
         """What is posted; a password stays here, its keys go."""

@@ -10,6 +10,7 @@ class Code(StrEnum):
     MISSING_FIELD = "missing_field"
     ACCOUNT_EXISTS = "account_exists"
     TOO_LARGE = "too_large"
+    UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"  #: the body is compressed
     INVALID_NAME = "invalid_name"
     PREMIUM_NAME = "premium_name"
     INVALID_KEY = "invalid_key"

@@ -1,13 +1,14 @@
 """From a raw request to a typed signup: every check that needs neither ledger nor chain. Pure."""
 
+import json
 import re
 from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
-from chain.keys import InvalidKeyError, key_prefix, looks_private, parse_public_key
-from chain.names import is_cheap, name_problem
+from chain.keys import InvalidKeyError, key_prefix, parse_public_key
+from chain.names import is_account_id, is_cheap, name_problem
 from jobs.errors import Code, FaucetError
 from jobs.model import Signup
 
@@ -21,6 +22,11 @@ NEEDED_FIELDS = ("name", *KEY_FIELDS)
 KEPT_FIELDS = ("refcode", "email", "real_name")
 TEXT_FIELDS = (*NEEDED_FIELDS, "referrer", *KEPT_FIELDS)
 
+#: What programs write where there is no referrer.
+NO_REFERRER = frozenset({"", "null", "undefined"})
+
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_has_surrogate = re.compile(r"[\ud800-\udfff]").search
 _has_control_character = re.compile(r"[\x00-\x1f\x7f]").search
 _decode = msgspec.json.Decoder().decode
 
@@ -36,22 +42,34 @@ class SignupRules(msgspec.Struct, frozen=True):
 def parse_signup(body: bytes, rules: SignupRules, referrer_in_path: str | None = None) -> Signup:
     """The signup in `body`; a referrer in the path goes before one in the body.
 
-    Raises FaucetError with the codes too_large, bad_request, private_key_sent, missing_field, invalid_name,
-    premium_name, invalid_key and unknown_referrer. No sentence repeats what was sent.
+    Raises FaucetError with the codes too_large, bad_request, missing_field, invalid_name, premium_name, invalid_key
+    and unknown_referrer. No sentence repeats what was sent.
     """
     account = _account(body)
-    _refuse_private_keys(account)
     fields = {name: _text(account, name) for name in TEXT_FIELDS}
-    if referrer_in_path is not None:
-        fields["referrer"] = referrer_in_path
+    fields["referrer"] = referrer_in_path or (None if fields["referrer"] in NO_REFERRER else fields["referrer"])
     _check_present(fields, (*NEEDED_FIELDS, *rules.required_fields))
     name = fields["name"] or ""
     check_name(name, allow_premium=rules.allow_premium)
     owner, active, memo = (fields[field] or "" for field in KEY_FIELDS)
     _check_keys((owner, active, memo), rules.prefix)
-    referrer = _referrer(fields["referrer"])
+    referrer = fields["referrer"]
+    if referrer is not None and spelled_account(referrer) is None:
+        raise FaucetError(Code.UNKNOWN_REFERRER, "Unknown referrer: not an account's name", field="referrer")
     kept = {field: fields[field] or None for field in KEPT_FIELDS}
     return Signup(name=name, owner_key=owner, active_key=active, memo_key=memo, referrer=referrer, **kept)
+
+
+def spelled_account(text: str) -> str | None:
+    """The name or the id of an account that `text` is; None if it is neither, or one of NO_REFERRER."""
+    if text in NO_REFERRER:
+        return None
+    return text if is_account_id(text) or name_problem(text) is None else None
+
+
+def has_referrer_by_id(signup: Signup) -> bool:
+    """Whether `signup` gives its referrer's id, the other spelling of a name."""
+    return signup.referrer is not None and is_account_id(signup.referrer)
 
 
 def check_name(name: str, *, allow_premium: bool) -> None:
@@ -71,13 +89,14 @@ def _account(body: bytes) -> dict[str, Any]:
     """The object `account` of the request."""
     if len(body) > BODY_MOST:
         raise FaucetError(Code.TOO_LARGE, f"The request is larger than {BODY_MOST} bytes.")
-    # Counted before decoding, so that no depth can exhaust the decoder's stack.
-    if body.count(b"{") + body.count(b"[") > NESTING_MOST:
-        _check_nesting(body)
+    text = body.removeprefix(_BYTE_ORDER_MARK)
     try:
-        request = _decode(body)
+        request = _decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise FaucetError(Code.BAD_REQUEST, "The request is not JSON.") from None
+        raise _unreadable(text) from None
+    # Text may hold any number of brackets: counting them only spares the walk.
+    if text.count(b"{") + text.count(b"[") > NESTING_MOST and _is_nested_deeper(request, NESTING_MOST):
+        raise FaucetError(Code.BAD_REQUEST, "The request is nested too deeply.")
     if not isinstance(request, dict):
         raise FaucetError(Code.BAD_REQUEST, "The request must be a JSON object.")
     account = request.get("account")
@@ -86,24 +105,29 @@ def _account(body: bytes) -> dict[str, Any]:
     return account
 
 
-def _check_nesting(body: bytes) -> None:
-    depth = 0
-    for byte in body:
-        depth += (byte in b"{[") - (byte in b"}]")
-        if depth > NESTING_MOST:
-            raise FaucetError(Code.BAD_REQUEST, "The request is nested too deeply.")
+def _is_nested_deeper(value: Any, levels: int) -> bool:
+    """Whether `value` holds objects and arrays on more than so many levels."""
+    level = [value]
+    for _ in range(levels):
+        level = [inner for outer in level if isinstance(outer, dict | list) for inner in _members(outer)]
+    return any(isinstance(inner, dict | list) for inner in level)
 
 
-def _refuse_private_keys(account: dict[str, Any]) -> None:
-    """Look at every text first: a private key must be refused by name, and be seen by nothing after this."""
-    for field, value in account.items():
-        if isinstance(value, str) and looks_private(value):
-            raise FaucetError(
-                Code.PRIVATE_KEY_SENT,
-                "A private key was sent where a public one belongs. It was not kept, but consider it exposed: "
-                "make new keys and sign up with those.",
-                field=field if field in TEXT_FIELDS else None,
-            )
+def _members(value: dict[str, Any] | list[Any]) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value
+
+
+def _unreadable(body: bytes) -> FaucetError:
+    """Why `body` can't be read; half a character, as clients cut emojis, names its field."""
+    try:
+        account = json.loads(body.decode(errors="surrogateescape"))["account"]
+        texts = {field: account.get(field) for field in TEXT_FIELDS}
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
+        texts = {}
+    for field, text in texts.items():
+        if isinstance(text, str) and _has_surrogate(text):
+            return FaucetError(Code.BAD_REQUEST, f"'{field}' has half a character.", field=field)
+    return FaucetError(Code.BAD_REQUEST, "The request is not JSON.")
 
 
 def _text(account: dict[str, Any], field: str) -> str | None:
@@ -113,7 +137,9 @@ def _text(account: dict[str, Any], field: str) -> str | None:
         return None
     if not isinstance(value, str):
         raise FaucetError(Code.BAD_REQUEST, f"'{field}' must be a text.", field=field)
-    if field in KEPT_FIELDS and len(value) > TEXT_MOST:
+    if field not in KEPT_FIELDS:  # it has rules of its own
+        return value
+    if len(value) > TEXT_MOST:
         raise FaucetError(Code.BAD_REQUEST, f"'{field}' is longer than {TEXT_MOST} characters.", field=field)
     if _has_control_character(value):
         raise FaucetError(Code.BAD_REQUEST, f"'{field}' has a control character.", field=field)
@@ -132,11 +158,3 @@ def _check_keys(keys: tuple[str, str, str], prefix: str | None) -> None:
             parse_public_key(key, prefix or key_prefix(keys[0]))
         except InvalidKeyError as error:
             raise FaucetError(Code.INVALID_KEY, f"'{field}' {error}.", field=field) from None
-
-
-def _referrer(name: str | None) -> str | None:
-    if not name:
-        return None
-    if name_problem(name):
-        raise FaucetError(Code.UNKNOWN_REFERRER, "Unknown referrer: not an account's name", field="referrer")
-    return name

@@ -9,11 +9,9 @@ from typing import Any
 
 import msgspec
 from tornado.httpclient import AsyncHTTPClient
-from tornado.httpserver import HTTPServer
-from tornado.netutil import bind_sockets
 
-from handlers.app import Parts, make_app
-from handlers.base import KEEP_ALIVE
+from handlers.base import KEEP_ALIVE, Parts
+from handlers.server import bind, listen
 from jobs.config import Settings
 from jobs.ledger import Ledger
 from jobs.metrics import Metrics
@@ -68,10 +66,11 @@ class Serving:
         body = msgspec.json.decode(response.body) if is_json and response.body else response.body.decode()
         return Reply(response.code, response.headers, body)
 
-    async def sign_up(self, name: str, path: str = "/api/v1/accounts", **options: Any) -> Reply:
+    async def sign_up(
+        self, name: str, path: str = "/api/v1/accounts", *, referrer: str | None = None, **options: Any
+    ) -> Reply:
         """Post a signup of `name` with keys made for it."""
-        body = msgspec.json.encode({"account": {"name": name, **keys_of(name)}})
-        return await self.fetch(path, method="POST", body=body, **options)
+        return await self.fetch(path, method="POST", body=signup_of(name, referrer=referrer), **options)
 
     async def job(self, name: str) -> Job:
         """The newest job of `name`."""
@@ -105,6 +104,11 @@ class Serving:
             writer.close()
 
 
+def signup_of(name: str, **fields: Any) -> bytes:
+    """What a wallet posts to sign `name` up, with keys made for it."""
+    return msgspec.json.encode({"account": {"name": name, **keys_of(name), **fields}})
+
+
 async def turn() -> None:
     """Let everything else that is ready run once."""
     await asyncio.sleep(0)
@@ -131,10 +135,9 @@ async def serving(
     ledger = await Ledger.open(folder / "faucet.db", clock=clock)
     snapshot = Snapshot(ledger)
     parts = Parts(Settings(**settings), ledger, snapshot, Metrics(), clock=clock, keep_alive=keep_alive)
-    server = HTTPServer(make_app(parts))
-    sockets = bind_sockets(0, "127.0.0.1")
-    server.add_sockets(sockets)
-    served = Serving(parts, sockets[0].getsockname()[1])
+    listener = bind("127.0.0.1", 0)
+    server = listen(parts, listener)
+    served = Serving(parts, listener.getsockname()[1])
     try:
         await served.see(facts)
         yield served

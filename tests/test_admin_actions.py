@@ -12,7 +12,7 @@ from jobs.errors import Code
 from jobs.model import BlockEffects, Fate, Limits, Signup, State
 from jobs.tracker import HELD
 from tests.operators import operated
-from tests.program import keys_of
+from tests.program import REGISTRAR_WIF, keys_of
 from tests.serving import CLIENT, broadcast, hold, pay, register
 from tests.support import run
 from tests.test_http_pages import Page, damage
@@ -55,6 +55,17 @@ def test_pause_needs_a_reason_that_can_be_told(tmp_path: Path, reason: str, sent
         async with operated(tmp_path) as (served, operator):
             page = await operator.do("/admin/intake/pause", reason=reason)
             assert (sentence in page, 'role="alert"' in page) == (True, True)
+            assert await served.ledger.pauses() == {}
+
+    run(scenario())
+
+
+def test_reason_that_holds_a_private_key_is_not_kept(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with operated(tmp_path) as (served, operator):
+            reply = await operator.send("/admin/intake/pause", reason=f"the key was {REGISTRAR_WIF}")
+            assert (reply.status, "consider it exposed" in reply.body) == (422, True)
+            assert REGISTRAR_WIF not in reply.body
             assert await served.ledger.pauses() == {}
 
     run(scenario())

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.program import keys_of
+from tests.program import REGISTRAR_WIF, keys_of
 from tests.serving import NOW, Serving, read_reply, serving
 from tests.support import run
 
@@ -35,11 +35,21 @@ def body(name: str, **changes: Any) -> bytes:
         (body("alice-1", memo_key="TEST1"), ("*",)),
         (body("test-faucet-1"), ("*",)),
         (body("throttled-1"), ("*",)),
+        (body("alice-1", referrer="1.2.8"), ("*",)),
+        (body("alice-1", referrer="1.2.9"), ("*",)),
+        (body("alice-1", referrer="undefined"), ("*",)),
+        (body("alice-1", real_name="{[{[{[{[{["), ("*",)),
+        (body("alice-1", real_name=REGISTRAR_WIF), ("https://wallet.example",)),
+        (b"\xef\xbb\xbf" + body("alice-1"), ("*",)),
         (b"[]", ("*",)),
         (b"\xff", ("*",)),
+        (b" " * 20_000, ("*",)),
     ],
 )
-def test_plain_signups_are_answered_as_all_others(tmp_path: Path, signup: bytes, origins: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("old", [False, True])
+def test_plain_signups_are_answered_as_all_others(
+    tmp_path: Path, signup: bytes, origins: tuple[str, ...], old: bool
+) -> None:
     """Status, headers, body, metrics and line in the log."""
 
     async def scenario() -> None:
@@ -47,7 +57,8 @@ def test_plain_signups_are_answered_as_all_others(tmp_path: Path, signup: bytes,
         for number, headers in enumerate((CLIENT, CLIENT | NOT_PLAIN)):
             folder = tmp_path / str(number)
             folder.mkdir()
-            async with serving(folder, cors_origins=list(origins)) as served:
+            async with serving(folder, cors_origins=list(origins), old_clients=old) as served:
+                await served.ledger.put_names([("bob-8", "1.2.8")], "bob-8")
                 if b"throttled" in signup:
                     await served.sign_up("first-1", headers=CLIENT)
                 reply = await served.fetch("/faucet", method="POST", body=signup, headers=headers)

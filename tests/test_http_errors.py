@@ -28,6 +28,7 @@ API_ROUTES = {
     "/metrics": {"GET", "HEAD"},
 }
 PAGES = ("/", "/status", "/jobs/none")
+MACHINES = ("/readyz", "/metrics")
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"}
 
 
@@ -112,7 +113,7 @@ def test_method_that_is_not_taken(tmp_path: Path, path: str, taken: set[str]) ->
     run(scenario())
 
 
-@pytest.mark.parametrize(("path", "taken"), API_ROUTES.items())
+@pytest.mark.parametrize(("path", "taken"), [(path, API_ROUTES[path]) for path in API_ROUTES if path not in MACHINES])
 def test_options(tmp_path: Path, path: str, taken: set[str]) -> None:
     async def scenario() -> None:
         async with serving(tmp_path) as served:
@@ -121,6 +122,48 @@ def test_options(tmp_path: Path, path: str, taken: set[str]) -> None:
             assert set(reply.headers["Access-Control-Allow-Methods"].split(", ")) == taken | {"OPTIONS"}
             assert reply.headers["Access-Control-Allow-Headers"] == "Content-Type, Prefer, X-Request-ID"
             assert int(reply.headers["Access-Control-Max-Age"]) > 0
+
+    run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("asked", "allowed"),
+    [
+        ("authorization, x-wallet-version", "authorization, x-wallet-version"),
+        ("content-type", "content-type"),
+        ("", "Content-Type, Prefer, X-Request-ID"),
+        ("a b, c", "Content-Type, Prefer, X-Request-ID"),
+        ("x\u00e9", "Content-Type, Prefer, X-Request-ID"),
+    ],
+)
+def test_preflight_allows_the_headers_that_it_names(tmp_path: Path, asked: str, allowed: str) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path) as served:
+            headers = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": asked}
+            reply = await served.fetch("/faucet", method="OPTIONS", headers=headers)
+            assert reply.headers["Access-Control-Allow-Headers"] == allowed
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/api/nothing", "/faucet/nothing"])
+def test_preflight_of_an_unknown_address_lets_the_page_read_that_there_is_nothing(tmp_path: Path, path: str) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path) as served:
+            reply = await served.fetch(path, method="OPTIONS", headers={"Access-Control-Request-Method": "POST"})
+            assert (reply.status, reply.headers["Access-Control-Allow-Origin"]) == (204, "*")
+            assert "POST" in reply.headers["Access-Control-Allow-Methods"]
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
+@pytest.mark.parametrize("path", [*MACHINES, *PAGES, "/static/style.css", "/admin"])
+def test_what_is_for_no_page_of_others(tmp_path: Path, path: str, method: str) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path) as served:
+            reply = await served.fetch(path, method=method, headers={"Access-Control-Request-Method": "GET"})
+            assert not [name for name in reply.headers if name.startswith("Access-Control-")]
 
     run(scenario())
 
@@ -136,12 +179,19 @@ def test_head_is_get_without_its_body(tmp_path: Path, path: str) -> None:
     run(scenario())
 
 
-@pytest.mark.parametrize("method", sorted(METHODS - {"HEAD"}))
-def test_unknown_address_of_the_api(tmp_path: Path, method: str) -> None:
+UNKNOWN = [
+    *(("/api/v1/nothing", method) for method in sorted(METHODS | {"OPTIONS"})),
+    *((path, method) for path in ("/nothing", "/faucet/no") for method in sorted(METHODS - {"GET", "HEAD"})),
+]
+
+
+@pytest.mark.parametrize(("path", "method"), UNKNOWN)
+def test_unknown_address_of_the_api_or_of_no_page(tmp_path: Path, path: str, method: str) -> None:
     async def scenario() -> None:
         async with serving(tmp_path) as served:
-            reply = await served.fetch("/api/v1/nothing", method=method, allow_nonstandard_methods=True)
-            assert (reply.status, reply.body["error_code"]) == (404, "not_found")
+            reply = await served.fetch(path, method=method, allow_nonstandard_methods=True)
+            assert (reply.status, reply.headers["Access-Control-Allow-Origin"]) == (404, "*")
+            assert method == "HEAD" or reply.body["error_code"] == "not_found"
 
     run(scenario())
 
@@ -164,6 +214,8 @@ def test_page_that_is_posted_to(tmp_path: Path, path: str) -> None:
         async with serving(tmp_path) as served:
             reply = await served.fetch(path, method="POST", body="x")
             assert (reply.status, reply.headers["Allow"]) == (405, "GET, HEAD")
+            assert reply.body["error_code"] == "method_not_allowed"
+            assert reply.headers["Access-Control-Allow-Origin"] == "*"
 
     run(scenario())
 
@@ -228,7 +280,7 @@ def test_access_log_is_a_line_a_request_without_names_keys_and_addresses(
     with caplog.at_level(logging.INFO, logger="faucet.http"):
         run(scenario())
     (line,) = [record.getMessage() for record in caplog.records if record.name == "faucet.http"]
-    assert re.fullmatch(r"request=abc method=POST route=signup status=422 ms=\d+\.\d", line)
+    assert re.fullmatch(r"request=abc method=POST route=signup status=200 ms=\d+\.\d", line)
     assert not [secret for secret in keys_of("alice-1").values() if secret in caplog.text]
 
 

@@ -1,9 +1,9 @@
 """What is refused, code by code, and what is not: the contract's table over HTTP."""
 
 import asyncio
-import json
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from handlers.openapi import DOCUMENT
 from jobs.budget import room_after
 from jobs.errors import Code
 from tests.program import ROOT, Reply, keys_of
-from tests.serving import Serving, serving
+from tests.serving import CLIENT, FACTS, Serving, serving
 from tests.support import run
 
 API = "/api/v1/accounts"
@@ -117,17 +117,91 @@ def test_old_clients_find_their_sentences(tmp_path: Path) -> None:
     run(scenario())
 
 
-def test_private_key_leaves_no_trace(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def requests_with(secret: str) -> list[tuple[str, dict[str, Any]]]:
+    """Each with a private key in another place."""
+    plain = msgspec.json.encode({"account": account()})
+    hidden = {**account(), "note": [{"deep": f'"{secret}"'}]}
+    return [
+        (API, {"method": "POST", "body": msgspec.json.encode({"account": account(owner_key=secret)})}),
+        (API, {"method": "POST", "body": msgspec.json.encode({"account": hidden})}),
+        (API, {"method": "POST", "body": f"owner_key={secret}"}),
+        (API, {"method": "POST", "body": plain, "headers": {"X-Request-ID": secret[:64]}}),
+        (f"{API}?key={secret}", {"method": "POST", "body": plain}),
+        (f"/{secret}/api/v1/accounts", {"method": "POST", "body": plain}),
+        (f"{API}/{secret}", {}),
+        (f"/status?key={secret}", {}),
+        (f"/nothing/{secret}", {"method": "PUT", "body": ""}),
+        ("/nothing", {"method": "POST", "body": plain, "headers": {"X-Request-ID": secret[:64]}}),
+    ]
+
+
+@pytest.mark.parametrize("secret", [WIF, f"P{WIF}", "d2653ff7cbb2d8ff129ac27ef5781ce68b2558c41a74af1f2ddca635cbeef07d"])
+def test_private_key_leaves_no_trace(tmp_path: Path, caplog: pytest.LogCaptureFixture, secret: str) -> None:
     async def scenario() -> None:
         async with serving(tmp_path) as api:
-            reply = await post(api, account(owner_key=WIF))
-            assert "consider it exposed" in reply.body["error"]["base"][0]
-            assert WIF not in json.dumps(reply.body)
+            for path, options in requests_with(secret):
+                reply = await api.fetch(path, **options)
+                assert (path, reply.status, reply.body["error_code"]) == (path, 422, "private_key_sent")
+                assert "consider it exposed" in reply.body["error"]["base"][0]
+                assert secret not in f"{reply.body}{list(reply.headers.get_all())}"  # type: ignore[attr-defined]  # Tornado's
+            assert await api.ledger.jobs() == []
+            assert secret not in (await api.fetch("/metrics")).body
 
-    with caplog.at_level(0):
+    with caplog.at_level(0, "faucet"):
         run(scenario())
-    assert WIF not in caplog.text
-    assert not [path for path in tmp_path.iterdir() if WIF.encode() in path.read_bytes()]
+    assert secret not in "".join(record.getMessage() for record in caplog.records if record.name.startswith("faucet"))
+    assert not [path for path in tmp_path.iterdir() if secret.encode() in path.read_bytes()]
+
+
+def test_id_of_the_chain_is_no_private_key(tmp_path: Path) -> None:
+    chain_id = "0123456789abcdef" * 4
+
+    async def scenario() -> None:
+        async with serving(tmp_path, facts=replace(FACTS, chain_id=chain_id)) as api:
+            reply = await post(api, account(refcode=chain_id), headers={"X-Request-ID": chain_id})
+            assert (reply.status, reply.headers["X-Request-ID"]) == (200, chain_id)
+
+    run(scenario())
+
+
+@pytest.mark.parametrize(("given", "status", "code", "field"), REFUSED)
+def test_old_clients_are_refused_with_200(
+    tmp_path: Path, given: dict[str, Any], status: int, code: str, field: str | None
+) -> None:
+    """The same body as others get with `status`."""
+
+    async def scenario() -> None:
+        async with serving(tmp_path, old_clients=True) as api:
+            for headers in ({}, {"Prefer": "wait=0"}):
+                reply = await post(api, given, headers=headers)
+                assert status != reply.status == 200
+                assert (reply.body["error_code"], reply.body.get("error_field")) == (code, field)
+                assert "account" not in reply.body
+
+    run(scenario())
+
+
+def test_trouble_is_no_refusal_to_old_clients(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path, old_clients=True) as api:
+            assert (await api.fetch(API)).status == 405
+            assert (await api.fetch("/nothing", method="POST", body="{}")).status == 404
+            assert (await api.fetch("/api/v1/jobs/none")).status == 404
+            await api.ledger.pause("intake", by="operator", reason="maintenance")
+            assert (await post(api, account())).status == 503
+
+    run(scenario())
+
+
+def test_old_clients_that_are_throttled_are_told_when_to_come_again(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path, old_clients=True) as api:
+            replies = [await post(api, account(name), headers=CLIENT) for name in ("one-1", "two-1")]
+            assert [reply.status for reply in replies] == [200, 200]
+            assert replies[1].body["error_code"] == "throttled"
+            assert int(replies[1].headers["Retry-After"]) > 0
+
+    run(scenario())
 
 
 def test_limit_between_two_signups_of_one_address(tmp_path: Path) -> None:
@@ -207,7 +281,7 @@ def test_metrics_have_the_names_of_the_contract(tmp_path: Path) -> None:
 
 
 def test_description_has_every_address_of_the_api() -> None:
-    served_paths = {pattern.replace(r"\.", ".") for pattern, _ in ROUTES if pattern.startswith("/api/v1")}
+    served_paths = {pattern.replace(r"\.", ".") for pattern, *_ in ROUTES if pattern.startswith("/api/v1")}
     described = {re.sub(r"\{\w+\}", "([^/]+)", path) for path in DOCUMENT["paths"]}
     assert described | {"/api/v1/openapi.json"} == served_paths
 

@@ -9,7 +9,7 @@ import pytest
 from jobs.errors import Code
 from jobs.model import Job, State
 from tests.program import keys_of
-from tests.serving import CLIENT, Serving, register, serving, turn
+from tests.serving import CLIENT, Serving, register, serving, signup_of, turn
 from tests.support import run
 
 
@@ -45,6 +45,98 @@ def test_referrer_in_the_path(tmp_path: Path, path: str, referrer: str | None) -
             reply = await served.sign_up("alice-1", path)
             assert (reply.status, reply.body["account"]["referrer"]) == (200, referrer or "faucet")
             assert (await served.job("alice-1")).signup.referrer == referrer
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("path", ["onboarding", "Not-A-Name", "1.2.99", "null", "undefined", "1.2.8x", "%20"])
+def test_referrer_in_the_path_that_the_chain_does_not_know_gives_way(tmp_path: Path, path: str) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path) as served:
+            reply = await served.sign_up("alice-1", f"/{path}/api/v1/accounts")
+            assert (reply.status, reply.body["account"]["referrer"]) == (200, "faucet")
+            assert (await served.job("alice-1")).signup.referrer is None
+
+    run(scenario())
+
+
+def test_referrer_of_the_person_stays_where_that_of_the_path_gives_way(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path) as served:
+            await served.ledger.put_names([("bob", "1.2.8")], "bob")
+            reply = await served.sign_up("alice-1", "/onboarding/api/v1/accounts", referrer="bob")
+            assert reply.body["account"]["referrer"] == "bob"
+
+    run(scenario())
+
+
+@pytest.mark.parametrize(("path", "referrer"), [("/1.2.8/api/v1/accounts", None), ("/faucet", "1.2.8")])
+def test_referrer_by_id_is_as_good_as_by_name(tmp_path: Path, path: str, referrer: str | None) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path) as served:
+            await served.ledger.put_names([("bob", "1.2.8")], "bob")
+            reply = await served.sign_up("alice-1", path, referrer=referrer)
+            assert (reply.status, reply.body["account"]["referrer"]) == (200, "bob")
+            assert (await served.job("alice-1")).signup.referrer == "bob"
+
+    run(scenario())
+
+
+def test_referrer_of_the_person_that_the_chain_does_not_know(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path) as served:
+            reply = await served.sign_up("alice-1", referrer="1.2.99")
+            assert (reply.status, reply.body["error"]["base"]) == (422, ["Unknown referrer: 1.2.99"])
+
+    run(scenario())
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["//api/v1/accounts", "/api/v1/accounts/", "/faucet/", "/faucet/?wait=0", "//faucet//api/v1/accounts/",
+     "http://wallet.example/api/v1/accounts", "HTTP://wallet.example//faucet/"],
+)  # fmt: skip
+def test_address_in_another_spelling(tmp_path: Path, path: str) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path) as served:
+            body = signup_of("alice-1")
+            head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
+            status, _, _ = await served.send(head.encode() + body)
+            assert (status, (await served.job("alice-1")).signup.referrer) == (200, None)
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "GZIP", "identity, gzip"])
+def test_compressed_body_is_refused(tmp_path: Path, encoding: str) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path) as served:
+            reply = await served.sign_up("alice-1", headers={"Content-Encoding": encoding})
+            assert (reply.status, reply.body["error_code"]) == (415, "unsupported_media_type")
+            assert reply.headers["Accept-Encoding"] == "identity"
+            assert (await served.sign_up("alice-1", headers={"Content-Encoding": "identity"})).status == 200
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("query", ["dry_run", "dry_run=", "dry_run=True", "dry_run=YES", "dry_run=on", "Dry-Run=1"])
+def test_wish_to_keep_nothing(tmp_path: Path, query: str) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path) as served:
+            reply = await served.sign_up("alice-1", f"/faucet?{query}")
+            assert (reply.status, reply.body["dry_run"]) == (200, True)
+            assert await served.ledger.jobs() == []
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("query", ["dry_run=0", "dry_run=false", "dry_run=please", "dry_run=1&dry_run=2"])
+def test_wish_that_is_not_understood_is_no_signup(tmp_path: Path, query: str) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path) as served:
+            reply = await served.sign_up("alice-1", f"/faucet?{query}")
+            assert (reply.status, reply.body["error_field"]) == (400, "dry_run")
+            assert await served.ledger.jobs() == []
 
     run(scenario())
 

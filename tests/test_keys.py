@@ -14,7 +14,6 @@ from chain.keys import (
     base58_encode,
     format_public_key,
     is_canonical,
-    looks_private,
     parse_public_key,
     recover,
 )
@@ -66,7 +65,6 @@ def test_every_key_is_read_as_it_was_written(key: PrivateKey) -> None:
     text = format_public_key(key.public, "TEST")
     assert parse_public_key(text, "TEST") == parse_public_key(text, None) == key.public
     assert PrivateKey.from_wif(key.wif()).public == key.public
-    assert looks_private(key.wif())
 
 
 @given(st.text(max_size=60), st.none() | st.just("TEST"))
@@ -75,12 +73,6 @@ def test_any_text_is_a_key_or_refused(text: str, prefix: str | None) -> None:
         parse_public_key(text, prefix)
     with pytest.raises(InvalidKeyError):
         PrivateKey.from_wif(text)
-
-
-@pytest.mark.parametrize("text", [WIF, f" {WIF}\n", WIF[:-1] + "2", PackagePrivateKey(WIF).__format__("WIF")])
-def test_private_keys_are_recognised_whatever_their_checksum(text: str) -> None:
-    assert looks_private(text)
-    assert not looks_private(KEY)
 
 
 def test_the_package_finds_the_same_public_key() -> None:

@@ -12,6 +12,7 @@ from tornado.web import HTTPError, create_signed_value, decode_signed_value
 from handlers.client import is_https
 from handlers.pages import PageHandler
 from jobs.errors import Code, FaucetError
+from jobs.exposure import exposure
 from jobs.signup import BODY_MOST
 
 PATH = "/admin"
@@ -81,12 +82,18 @@ class AdminHandler(PageHandler):
         return True
 
     def is_our_form(self) -> bool:
-        """Whether the body is a form of these pages; if not, the reply is made. Raises FaucetError too_large."""
+        """Whether the body is a form of these pages; if not, the reply is made.
+
+        Raises FaucetError too_large, or private_key_sent: what is written here is kept, but for the password.
+        """
         if len(self.body) > BODY_MOST:
             raise FaucetError(Code.TOO_LARGE, f"The form is larger than {BODY_MOST} bytes.")
         # Tornado does so itself only where it collects the body.
         self.request.body_arguments = parse_qs_bytes(bytes(self.body), keep_blank_values=True)
         self.request.arguments.update(self.request.body_arguments)
+        kept = [value for name, values in self.request.body_arguments.items() if name != "password" for value in values]
+        if (error := exposure("", b" ".join(kept))) is not None:
+            raise error
         try:
             self.check_xsrf_cookie()
         except HTTPError:

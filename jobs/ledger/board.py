@@ -89,6 +89,11 @@ class Board(Book):
         )
         return {row["name"]: row["account_id"] for row in rows}
 
+    async def account_named(self, spelled: str) -> str | None:
+        """The name of the account that is spelled so, by its name or its id; None if the cache has none."""
+        rows = await self._database.read("SELECT name FROM names WHERE name = ?1 OR account_id = ?1", (spelled,))
+        return rows[0]["name"] if rows else None
+
     async def availability(self, name: str) -> tuple[Code | None, State | None]:
         """Why `name` can't be had (account_exists, or None if it can), and the state of its live job."""
         rows = await self._database.read(
