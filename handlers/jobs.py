@@ -1,9 +1,11 @@
 """What became of a signup: once, held until it changes, or as a stream of changes."""
 
 import asyncio
+import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
+from tornado.http1connection import HTTP1Connection
 from tornado.iostream import StreamClosedError
 
 from handlers.base import ApiHandler, encode_json
@@ -72,27 +74,62 @@ class JobEventsHandler(JobApiHandler):
     methods = ("GET", "OPTIONS")
 
     async def get(self, job_id: str) -> None:
-        """Stream until the job has ended, the client has gone, or the program stops."""
+        """Stream until the job has ended, the client has gone, or the program stops.
+
+        Who has the last event of an ended job already gets status 204, which ends an EventSource for good.
+        """
         with self.watching(job_id) as watch, suppress(StreamClosedError):
             job = await self.find(job_id)
-            self.set_header("Content-Type", "text/event-stream; charset=UTF-8")
-            self.set_header("X-Accel-Buffering", "no")  # a proxy must not hold events back
-            told = _event(job)
-            await self._send(told)
+            sent = self.request.headers.get("Last-Event-ID", "")
+            if job.state in ENDED and _id(job) == sent:
+                self.set_status(204)
+                self.clear_header("Content-Type")
+                return
+            self._begin()
+            if _id(job) == sent:
+                await self._write(STILL_HERE)  # for the headers to go
+            sent = await self._send(job, sent)
             while job.state not in ENDED and not watch.ended:
                 if await watch.changed(self.parts.keep_alive):
                     job = await self.find(job_id)
-                    if _event(job) != told:  # a watch may be woken for what was told already
-                        told = _event(job)
-                        await self._send(told)
+                    sent = await self._send(job, sent)
                 elif not watch.ended:
-                    await self._send(": still here\n\n")
+                    await self._write(STILL_HERE)
+        self._end()
 
-    async def _send(self, event: str) -> None:
-        """Raises StreamClosedError if the client has gone."""
-        self.write(event)
+    def _begin(self) -> None:
+        self.set_header("Content-Type", "text/event-stream; charset=UTF-8")
+        self.set_header("X-Accel-Buffering", "no")  # a proxy must not hold events back
+        # Only its end could end the stream to HTTP/1.0, so the connection is not kept, whatever was asked for.
+        self.request.headers.pop("Connection", None)
+
+    async def _send(self, job: Job, sent: str) -> str:
+        """Send the job, unless it is what was `sent` last: a watch may be woken for that. Its event's id.
+
+        Raises StreamClosedError if the client has gone.
+        """
+        event_id = _id(job)
+        if event_id != sent:
+            await self._write(f"id: {event_id}\nevent: job\ndata: {_data(job).decode()}\n\n")
+        return event_id
+
+    async def _write(self, text: str) -> None:
+        self.write(text)
         await self.flush()
 
+    def _end(self) -> None:
+        connection = self.request.connection
+        if self.request.version == "HTTP/1.0" and isinstance(connection, HTTP1Connection):
+            connection.close()
 
-def _event(job: Job) -> str:
-    return f"event: job\ndata: {encode_json({'job': job_json(job)}).decode()}\n\n"
+
+STILL_HERE = ": still here\n\n"
+
+
+def _data(job: Job) -> bytes:
+    return encode_json({"job": job_json(job)})
+
+
+def _id(job: Job) -> str:
+    """What tells an event from any other of its job: the same content is the same event."""
+    return hashlib.blake2b(_data(job), digest_size=8).hexdigest()

@@ -155,6 +155,8 @@ def _read(summary: str, schema: str, *parameters: Schema, codes: Iterable[Code] 
 
 _EVENTS = {"description": "events `job`, each with a Job as its data", "content": {"text/event-stream": {}}}
 
+_OVER = {"description": "the job has ended, and the client has its last event (Last-Event-ID)"}
+
 DOCUMENT = {
     "openapi": "3.1.0",
     "info": {
@@ -167,7 +169,9 @@ DOCUMENT = {
         "/api/v1/accounts/{name}": _read("Whether a name is free", "Availability", _in_path("name")),
         "/api/v1/jobs/{id}": _read("What became of a signup", "Job", _in_path("id"), *_WAIT, codes=_JOB_CODES),
         "/api/v1/jobs/{id}/events": _get(
-            "Its changes, as server-sent events", {"200": _EVENTS, **_errors(_JOB_CODES)}, _in_path("id")
+            "Its changes, as server-sent events",
+            {"200": _EVENTS, "204": _OVER, **_errors(_JOB_CODES)},
+            _in_path("id"),
         ),
         "/api/v1/chain": _read("The chain that accounts are made on", "Chain"),
         "/api/v1/openapi.json": _read("This document", "Document"),

@@ -1,11 +1,18 @@
 """The server that the application is served by."""
 
 import socket
+from http.client import responses
+from typing import Any
 
 from tornado.httpserver import HTTPServer
+from tornado.iostream import IOStream
 
 from handlers.app import make_app
-from handlers.base import Parts
+from handlers.base import Parts, encode_json
+from handlers.connection import ClientStream
+from handlers.entrance import Entrance
+from handlers.errors import STATUS, error_body, error_of_status
+from handlers.headers import JSON, base_headers, cors_headers
 
 BACKLOG = 4096  #: connections that may wait to be taken; Tornado's 128 loses a crowd
 IDLE_WITHIN = 75.0  #: seconds that a connection may stay open without a request
@@ -26,9 +33,40 @@ def url_of(listener: socket.socket) -> str:
     return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
 
 
+class Server(HTTPServer):
+    """Tornado's server, with connections of ours that lead to the entrance."""
+
+    def handle_stream(self, stream: IOStream, address: tuple[Any, ...]) -> None:
+        """As in the base class."""
+        assert isinstance(self.request_callback, Entrance)  # noqa: S101  # `listen` gives no other; for the types
+        ours = ClientStream(
+            stream.socket,
+            unreadable=unreadable(self.request_callback.parts),
+            max_buffer_size=stream.max_buffer_size,
+            read_chunk_size=stream.read_chunk_size,
+        )
+        super().handle_stream(ours, address)
+
+
+def unreadable(parts: Parts) -> bytes:
+    """The reply to a request that is no HTTP, after which the connection closes."""
+    error = error_of_status(400)
+    assert error is not None  # noqa: S101  # it is in the table; for the types
+    status, body = STATUS[error.code], encode_json(error_body(error))
+    headers = {
+        **base_headers(parts.random_id()),
+        **JSON,
+        **cors_headers(parts.settings, None),
+        "Content-Length": str(len(body)),
+        "Connection": "close",
+    }
+    head = [f"HTTP/1.1 {status} {responses[status]}", *(f"{name}: {value}" for name, value in headers.items()), "", ""]
+    return "\r\n".join(head).encode() + body
+
+
 def listen(parts: Parts, listener: socket.socket) -> HTTPServer:
     """A server of the application on `listener`."""
-    server = HTTPServer(
+    server = Server(
         make_app(parts),
         max_body_size=UNREAD_MOST,
         idle_connection_timeout=IDLE_WITHIN,

@@ -140,7 +140,7 @@ def test_stream_says_that_it_is_still_there(tmp_path: Path) -> None:
         async with serving(tmp_path, keep_alive=0.01) as served:
             job = await served.accept("alice-1")
             stream = events(served, job.id)
-            assert (await anext(stream)).startswith("event: job\ndata: ")
+            assert "\nevent: job\ndata: " in await anext(stream)
             assert [await anext(stream), await anext(stream)] == [": still here"] * 2
 
     run(scenario())
@@ -160,7 +160,7 @@ def test_stream_is_not_kept_back_or_stored_on_its_way(tmp_path: Path) -> None:
 
 def test_stream_ends_when_its_client_goes(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async def scenario() -> None:
-        async with serving(tmp_path) as served:
+        async with serving(tmp_path, keep_alive=0.01) as served:
             job = await served.accept("alice-1")
             stream = events(served, job.id)
             await anext(stream)
@@ -218,12 +218,61 @@ def test_availability(tmp_path: Path, name: str, available: bool, code: str | No
     run(scenario())
 
 
-async def events(served: Serving, job_id: str) -> AsyncGenerator[str, None]:
+@pytest.mark.parametrize("version", ["HTTP/1.0", "HTTP/1.1"])
+def test_stream_that_is_over_is_not_begun_again(tmp_path: Path, version: str) -> None:
+    """An EventSource comes back when a stream has ended, unless it is answered 204."""
+
+    async def scenario() -> None:
+        async with serving(tmp_path) as served:
+            job = await served.accept("alice-1")
+            first = await anext(events(served, job.id))
+            await served.ledger.cancel([job.id], by="operator", reason="No.")
+            last = await anext(events(served, job.id))
+            ids = [event.split("\n")[0].removeprefix("id: ") for event in (first, last)]
+            ask = f"GET /api/v1/jobs/{job.id}/events {version}\r\nHost: x\r\nLast-Event-ID: "
+            assert (await served.send(f"{ask}{ids[0]}\r\n\r\n".encode()))[0] == 200
+            status, headers, _ = await served.send(f"{ask}{ids[1]}\r\n\r\n".encode())
+            assert (status, "Content-Type" in headers) == (204, False)
+
+    run(scenario())
+
+
+def test_client_that_comes_back_is_not_sent_what_it_has(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path) as served:
+            job = await served.accept("alice-1")
+            last = (await anext(events(served, job.id))).split("\n")[0].removeprefix("id: ")
+            again = events(served, job.id, f"Last-Event-ID: {last}\r\n")
+            assert await anext(again) == ": still here"
+            await register(served.ledger, job)
+            await told(jobs_of(again), "registered")
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("connection", ["", "Connection: keep-alive\r\n"])
+def test_stream_to_old_http_ends_by_closing(tmp_path: Path, caplog: pytest.LogCaptureFixture, connection: str) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path) as served:
+            job = await served.accept("alice-1")
+            reader, writer = await served.connect()
+            writer.write(f"GET /api/v1/jobs/{job.id}/events HTTP/1.0\r\n{connection}\r\n".encode())
+            head = await reader.readuntil(b"\r\n\r\n")
+            assert b"keep-alive" not in head.lower()
+            await served.ledger.cancel([job.id], by="operator", reason="No.")
+            assert b"cancelled" in await reader.read()
+            writer.close()
+
+    run(scenario())
+    assert [record for record in caplog.records if record.levelname in ("WARNING", "ERROR")] == []
+
+
+async def events(served: Serving, job_id: str, headers: str = "") -> AsyncGenerator[str, None]:
     """The events and comments of the job's stream, as they come."""
     reader, writer = await served.connect()
     try:
         # HTTP/1.0 has no chunks, so that what comes is the stream itself.
-        writer.write(f"GET /api/v1/jobs/{job_id}/events HTTP/1.0\r\nHost: x\r\n\r\n".encode())
+        writer.write(f"GET /api/v1/jobs/{job_id}/events HTTP/1.0\r\nHost: x\r\n{headers}\r\n".encode())
         await reader.readuntil(b"\r\n\r\n")
         while event := await _until_blank(reader):
             yield event
@@ -249,6 +298,6 @@ async def told(stream: AsyncIterator[dict[str, Any]], state: str) -> None:
 async def jobs_of(stream: AsyncIterator[str]) -> AsyncIterator[dict[str, Any]]:
     """The jobs in the events of `stream`."""
     async for event in stream:
-        kind, data = event.split("\n")
-        assert kind == "event: job"
+        number, kind, data = event.split("\n")
+        assert (number[:4], kind) == ("id: ", "event: job")
         yield json.loads(data.removeprefix("data: "))["job"]

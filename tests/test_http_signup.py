@@ -281,10 +281,10 @@ def test_job_that_is_cancelled_meanwhile_is_the_reply(tmp_path: Path) -> None:
 
 
 def test_client_that_goes_away_leaves_nothing_behind(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Neither the watch of its job nor a request that a stop would wait for."""
+    """Neither the watch of its job nor a request that a stop would wait for, once its time is over."""
 
     async def scenario() -> None:
-        async with serving(tmp_path) as served:
+        async with serving(tmp_path, reply_wait_max=0.1) as served:
             _, writer = await served.connect()
             body = msgspec.json.encode({"account": {"name": "alice-1", **keys_of("alice-1")}})
             head = f"POST /faucet?wait=30 HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"

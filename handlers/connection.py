@@ -1,0 +1,57 @@
+"""A client's connection: what Tornado's lacks for old clients.
+
+A client may shut its sending side once it has sent its request, and still read its reply (RFC 9112, 9.6): Tornado
+takes that for its going. One that has really gone is seen as soon as something is written to it. And a request that is
+no HTTP is answered in the words of the API, where Tornado has none.
+"""
+
+import socket
+from typing import TYPE_CHECKING, Any
+
+from tornado.ioloop import IOLoop
+from tornado.iostream import IOStream
+
+if TYPE_CHECKING:
+    from asyncio import Future
+
+#: What Tornado answers to what it can't read (http1connection.py).
+_TORNADOS = b"HTTP/1.1 400 Bad Request\r\n\r\n"
+
+
+class ClientStream(IOStream):
+    """The stream of a connection. What it overrides of the base class is private there; tests hold that it works."""
+
+    def __init__(self, connection: socket.socket, *, unreadable: bytes, **options: Any) -> None:
+        """`unreadable` is the whole reply to what can't be read."""
+        super().__init__(connection, **options)
+        self._unreadable = unreadable
+        self._has_ended = False  # the client has shut its sending side
+
+    def write(self, data: bytes | memoryview) -> "Future[None]":
+        """As in the base class."""
+        return super().write(self._unreadable if data == _TORNADOS else data)
+
+    def read_from_fd(self, buf: bytearray | memoryview) -> int | None:
+        """As in the base class, but for the end, where it says that nothing has come."""
+        count = super().read_from_fd(buf)
+        if count != 0:
+            return count
+        self._has_ended = True
+        return None
+
+    def _try_inline_read(self) -> None:
+        super()._try_inline_read()
+        self._end_if_starved()
+
+    def _handle_events(self, fd: Any, events: int) -> None:
+        super()._handle_events(fd, events)
+        self._end_if_starved()
+        if self._has_ended and self._state is not None and self._state & IOLoop.READ:
+            # The end can be read again and again.
+            self._state &= ~IOLoop.READ
+            self.io_loop.update_handler(self.fileno(), self._state)
+
+    def _end_if_starved(self) -> None:
+        """Close where something is waited for that can't come any more: the rest of a request, or the next one."""
+        if self._has_ended and self.reading() and not self.closed():
+            self.close()
