@@ -100,10 +100,7 @@ class SignupHandler(JobApiHandler):
     async def _referrer_in_path(self, wish: str | None) -> str | None:
         """The account that the path wishes for; None where the chain has none: the address wished, not the person."""
         spelled = None if wish is None or wish == NO_REFERRER else spelled_account(wish)
-        if spelled is None:
-            return None
-        name = await self.parts.ledger.account_named(spelled)
-        return name if self.parts.snapshot.facts.names_complete else name or spelled
+        return None if spelled is None else await self.parts.ledger.account_named(spelled)
 
     def _limits(self) -> Limits:
         return limits_of(self.parts, self.request.remote_ip or "", self.request.headers)

@@ -90,9 +90,20 @@ class Board(Book):
         return {row["name"]: row["account_id"] for row in rows}
 
     async def account_named(self, spelled: str) -> str | None:
-        """The name of the account that is spelled so, by its name or its id; None if the cache has none."""
-        rows = await self._database.read("SELECT name FROM names WHERE name = ?1 OR account_id = ?1", (spelled,))
-        return rows[0]["name"] if rows else None
+        """The name of the account that is spelled so, by its name or its id; None if the chain has none.
+
+        As long as the cache is not complete, an account that it does not have is named as it is spelled.
+        """
+        rows = await self._database.read(
+            """
+            SELECT coalesce(
+                (SELECT name FROM names WHERE name = ?1 OR account_id = ?1),
+                CASE WHEN EXISTS (SELECT 1 FROM facts WHERE name = 'names_complete' AND value = 'true')
+                     THEN NULL ELSE ?1 END) AS name
+            """,
+            (spelled,),
+        )
+        return None if rows[0]["name"] is None else str(rows[0]["name"])
 
     async def availability(self, name: str) -> tuple[Code | None, State | None]:
         """Why `name` can't be had (account_exists, or None if it can), and the state of its live job."""
