@@ -169,13 +169,6 @@ def keys() -> dict[str, Mapping[str, Any]]:
     return {entry.name: entry.metadata for entry in fields_of(Settings) if entry.metadata}
 
 
-def describe() -> list[tuple[str, Any, str]]:
-    """(key, default, description) of every key, for the documentation."""
-    return [
-        (entry.name, entry.default, entry.metadata["description"]) for entry in fields_of(Settings) if entry.metadata
-    ]
-
-
 def load(path: Path, environ: Mapping[str, str]) -> Settings:
     """The settings in the file `path`, overridden by `environ`. Raises ConfigError."""
     given, lines, notes = _read(path)
@@ -300,17 +293,3 @@ def _with_key_of_file(path: Path, settings: Settings, lines: Mapping[str, int]) 
     except ValueProblemError as error:
         raise ConfigError(_where(path, lines.get("wif_file")), f"its key {error}", key="wif_file") from None
     return replace(settings, wif=key)
-
-
-def table() -> str:
-    """The keys as the rows of a Markdown table."""
-    rows = [f"| `{key}` | {_shown(default)} | {description} |" for key, default, description in describe()]
-    return "\n".join(rows)
-
-
-def _shown(default: Any) -> str:
-    if isinstance(default, tuple):
-        return " ".join(f"`{entry}`" for entry in default)
-    if isinstance(default, bool):
-        return f"`{str(default).lower()}`"
-    return "" if default is None else f"`{default}`"

@@ -1,0 +1,27 @@
+"""The configuration's keys as documents show them."""
+
+from dataclasses import fields as fields_of
+from typing import Any
+
+from jobs.config import Settings
+
+
+def describe() -> list[tuple[str, Any, str]]:
+    """(key, default, description) of every key, for the documentation."""
+    return [
+        (entry.name, entry.default, entry.metadata["description"]) for entry in fields_of(Settings) if entry.metadata
+    ]
+
+
+def table() -> str:
+    """The keys as the rows of a Markdown table."""
+    rows = [f"| `{key}` | {_shown(default)} | {description} |" for key, default, description in describe()]
+    return "\n".join(rows)
+
+
+def _shown(default: Any) -> str:
+    if isinstance(default, tuple):
+        return " ".join(f"`{entry}`" for entry in default)
+    if isinstance(default, bool):
+        return f"`{str(default).lower()}`"
+    return "" if default is None else f"`{default}`"
