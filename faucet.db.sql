@@ -2,7 +2,7 @@
 -- sqlite3. Times named …_at are milliseconds since 1970, UTC; chain times are seconds. The views at the end
 -- show them readable. Money is in satoshi of the core asset unless said otherwise.
 
-PRAGMA user_version = 3;
+PRAGMA user_version = 4;
 
 CREATE TABLE transactions (
     number     INTEGER PRIMARY KEY,  -- order of signing
@@ -57,6 +57,7 @@ CREATE TABLE jobs (
     registered_at   INTEGER,              -- when it was first seen in a block
     created_at      INTEGER NOT NULL,  -- when it was accepted
     updated_at      INTEGER NOT NULL,  -- when its state last changed
+    sent_referrer   TEXT,                 -- account that the last signed registration names as its referrer
     CONSTRAINT jobs_state_known CHECK (
         state IN ('queued', 'broadcast', 'registered', 'funding', 'funded', 'done', 'failed', 'cancelled')),
     CONSTRAINT jobs_ended_with_code CHECK ((state IN ('failed', 'cancelled')) = (code IS NOT NULL)),
@@ -125,10 +126,22 @@ CREATE TABLE names (
     name       TEXT PRIMARY KEY,  -- of an account, by anyone
     account_id TEXT NOT NULL,  -- 1.2.x
     block_num  INTEGER,          -- the block that it was first seen in; null: read from the list of accounts
-    listed_by  TEXT              -- the only stranger that ever showed it, by URL; null: an own node or two nodes did;
+    listed_by  TEXT,             -- the only stranger that ever showed it, by URL; null: an own node or two nodes did;
                                  -- empty: nobody that still counts
+    keys       TEXT              -- digests of its owner, active and memo key as a block showed them; null: not known,
+                                 -- changed since, or somebody else may sign for it too
 ) WITHOUT ROWID;
 CREATE INDEX names_by_block ON names (block_num) WHERE block_num IS NOT NULL;
+CREATE INDEX names_by_account ON names (account_id);
+
+-- What dry runs ask of the chain's owner: whom a registration would name as referrer now. Nothing of who asked.
+CREATE TABLE referrer_questions (
+    asked       TEXT PRIMARY KEY,  -- the account's name; empty: of a signup that names none
+    asked_at    INTEGER NOT NULL,  -- when
+    answer      TEXT,              -- JSON: jobs.model.ReferrerAnswer; null: not answered yet
+    answered_at INTEGER            -- when
+) WITHOUT ROWID;
+CREATE INDEX referrer_questions_open ON referrer_questions (asked) WHERE answer IS NULL;
 
 -- Blocks followed that may still be orphaned, and the last few that may not.
 CREATE TABLE blocks (

@@ -117,6 +117,7 @@ class Job(msgspec.Struct, frozen=True):
     created_at: int  #: milliseconds since 1970, UTC
     updated_at: int
     registered_at: int | None = None  #: when its account was first seen in a block
+    sent_referrer: str | None = None  #: name of the referrer in the last registration signed
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +141,7 @@ class Draft:
     jobs: tuple[int, ...]
     fees: tuple[int, ...]  #: satoshi of the core asset, one an operation
     cost: int = 0  #: satoshi that leave the registrar with it: all fees and payments; 0: it counts against no budget
+    referrers: tuple[str, ...] = ()  #: names, one a job, of registrations that were signed here
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +199,16 @@ class BlockEffects:
     #: payments by the registrar that the ledger has no record of: it was restored from a backup
     payments: tuple[Found, ...] = ()
     seen_by: str | None = None  #: the stranger that showed it, by URL; None of an own node
+    keys: tuple[tuple[str, str, str], ...] = ()  #: see jobs.shown_keys.keys_shown
+    changed: tuple[tuple[str, str | None], ...] = ()  #: see jobs.shown_keys.keys_changed
+
+
+class ReferrerAnswer(msgspec.Struct, frozen=True):
+    """Whom a registration would name as its referrer now, and how its fee is reckoned."""
+
+    name: str
+    account_id: str
+    fee: tuple[int, int, int, int]  #: basic, premium, of a kbyte, and their scale: chain.fees.AccountCreateFee
 
 
 @dataclass(frozen=True, slots=True)

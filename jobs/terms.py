@@ -44,6 +44,13 @@ def named_accounts(settings: Settings) -> set[str]:
     return names if settings.proxy is None else names | {settings.proxy}
 
 
+def has_keys_of(signup: Signup, account: Account, settings: Settings, ids: Mapping[str, str]) -> bool:
+    """Whether `account` is the one that was signed up for, made by this faucet or by one that adds nobody to it."""
+    plain = (_authority(signup.owner_key, (), (), ids), _authority(signup.active_key, (), (), ids), signup.memo_key)
+    found = (_unordered(account.owner), _unordered(account.active), account.memo_key)
+    return found == plain or is_ours(signup, account, settings, ids)
+
+
 def is_ours(signup: Signup, account: Account, settings: Settings, ids: Mapping[str, str]) -> bool:
     """Whether `account` has just the authorities and the memo key that the faucet gives for `signup`, and no other.
 

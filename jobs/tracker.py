@@ -15,7 +15,8 @@ from jobs.ledger import Ledger
 from jobs.ledger.following import REWIND
 from jobs.metrics import Metrics
 from jobs.model import BlockEffects, Found, Job, Kind, Transaction
-from jobs.terms import is_ours
+from jobs.shown_keys import keys_changed, keys_shown
+from jobs.terms import has_keys_of
 
 log = logging.getLogger("faucet.tracker")
 
@@ -151,7 +152,11 @@ class Tracker:
         payments = await self._unknown_payments(blocks[: len(ids)])
         effects = [
             replace(
-                effects_of(block, block_id), payments=payments.get(block.number, ()), seen_by=self._confirmed.seen_by
+                effects_of(block, block_id),
+                payments=payments.get(block.number, ()),
+                seen_by=self._confirmed.seen_by,
+                keys=keys_shown(block, self._settings, self._account_ids()),
+                changed=keys_changed(block),
             )
             for block, block_id in zip(blocks, ids, strict=False)
         ]
@@ -219,7 +224,7 @@ class Tracker:
         await self._ledger.settle_adopted(
             {
                 job.number: account.id
-                if account is not None and is_ours(job.signup, account, self._settings, ids)
+                if account is not None and has_keys_of(job.signup, account, self._settings, ids)
                 else None
                 for job, account in zip(jobs, accounts, strict=True)
             }

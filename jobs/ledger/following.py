@@ -15,6 +15,7 @@ from jobs.ledger.book import (
     settle_states,
 )
 from jobs.ledger.database import Connection
+from jobs.ledger.keys import put_keys
 from jobs.ledger.recovering import take_over_payments
 from jobs.ledger.signing import LINK, TRANSACTION_SELECT, jobs_of, transaction_of, transactions_where
 from jobs.model import BlockEffects, Fate, Job, Kind, Transaction
@@ -226,6 +227,7 @@ def _queue_again(connection: Connection, jobs: Sequence[int], now: int) -> list[
 def include_all(connection: Connection, block: BlockEffects, now: int) -> list[int]:
     """Note what `block` holds; the numbers of the jobs that it concerns."""
     put_accounts(connection, block.accounts, block.number, listed_by=block.seen_by)
+    put_keys(connection, block.keys, block.changed)
     ours = transactions_where(connection, "signature IN (SELECT value FROM json_each(?))", (as_list(block.results),))
     _include(connection, [transaction for transaction in ours if transaction.fate is not Fate.IRREVERSIBLE], block, now)
     return jobs_of(ours)

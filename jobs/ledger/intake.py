@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from jobs.errors import Code, FaucetError
-from jobs.ledger.book import NAME_COUNTS, Book, as_list, as_rows, job_of
+from jobs.ledger.book import NAME_COUNTS, Book, as_list, as_rows, job_of, settle_states
 from jobs.ledger.database import Connection, Database, Row
 from jobs.model import Job, Limits, Signup, State
+from jobs.shown_keys import digest_of
 
 #: signups that may wait for their commit: a crowd of twenty thousand is taken whole
 GATHERED_MOST = 20_000
@@ -18,7 +19,7 @@ CROWDED = "Too many signups are waiting, please try again."
 
 _COLUMNS = (
     "number", "id", "name", "owner_key", "active_key", "memo_key", "referrer", "refcode", "email", "real_name",
-    "initial_balance", "created_at", "updated_at",
+    "initial_balance", "created_at", "updated_at", "account_id", "block_num",
 )  # fmt: skip
 
 # What speaks about the whole ledger, in every row, beside the signups of the group about which anything is known: one
@@ -30,8 +31,8 @@ _SITUATION = f"""
            known.*
     FROM (SELECT 1) LEFT JOIN (
         SELECT request.key AS place, jobs.*, registration.id AS transaction_id,
-               EXISTS (SELECT 1 FROM names WHERE name = json_extract(request.value, '$[0]') AND {NAME_COUNTS})
-                   AS on_chain,
+               named.account_id AS named_id, named.keys AS named_keys,
+               coalesce(named.block_num, (SELECT max(number) FROM blocks)) AS named_in,
                json_extract(request.value, '$[2]') IS NULL
                    OR EXISTS (SELECT 1 FROM names WHERE name = json_extract(request.value, '$[2]'))
                    OR NOT EXISTS (SELECT 1 FROM facts WHERE name = 'names_complete' AND value = 'true')
@@ -42,7 +43,8 @@ _SITUATION = f"""
             ON jobs.name = json_extract(request.value, '$[0]') AND jobs.state NOT IN ('failed', 'cancelled')
         LEFT JOIN transactions AS registration ON registration.number = jobs.registration
         LEFT JOIN addresses ON addresses.address = json_extract(request.value, '$[1]')
-        WHERE jobs.number IS NOT NULL OR on_chain OR NOT referrer_known OR last_accepted_at IS NOT NULL
+        LEFT JOIN names AS named ON named.name = json_extract(request.value, '$[0]') AND {NAME_COUNTS}
+        WHERE jobs.number IS NOT NULL OR named_id IS NOT NULL OR NOT referrer_known OR last_accepted_at IS NOT NULL
     ) AS known
 """
 
@@ -63,6 +65,14 @@ class Request:
     signup: Signup
     limits: Limits
     answer: asyncio.Future[Job]
+
+
+@dataclass(frozen=True, slots=True)
+class OnChain:
+    """An account registered for the very signup by another faucet, or by this one before its ledger was lost."""
+
+    account_id: str
+    block_num: int
 
 
 @dataclass(slots=True)
@@ -144,6 +154,8 @@ class Intake(Book):
         group = self._group(connection.execute(_SITUATION, (question,)).fetchall())
         answers = [self._answer(request, place, group) for place, request in enumerate(requests)]
         _insert_jobs(connection, group)
+        if found := [job.number for job in group.jobs.values() if job.account_id is not None]:
+            settle_states(connection, found, group.now)
         return answers
 
     def _group(self, rows: list[Row]) -> Group:
@@ -154,19 +166,20 @@ class Intake(Book):
             known = _decide(request.signup, request.limits, place, group)
         except FaucetError as error:
             return error
-        return known or self._new_job(request, group)
+        return known if isinstance(known, Job) else self._new_job(request, group, known)
 
-    def _new_job(self, request: Request, group: Group) -> Job:
+    def _new_job(self, request: Request, group: Group, found: OnChain | None) -> Job:
+        """A job that waits for a drain, or, where its account is `found` on the chain, for that block to stay."""
         job = Job(
             number=group.about["last_number"] + len(group.jobs) + 1,
             id=self._random_id(),
             signup=request.signup,
-            state=State.QUEUED,
-            account_id=None,
+            state=State.QUEUED if found is None else State.REGISTERED,
+            account_id=None if found is None else found.account_id,
             transaction_id=None,
-            block_num=None,
+            block_num=None if found is None else found.block_num,
             irreversible=False,
-            initial_balance=request.limits.initial_balance,
+            initial_balance=request.limits.initial_balance if found is None else None,
             attempts=0,
             code=None,
             reason=None,
@@ -174,7 +187,7 @@ class Intake(Book):
             updated_at=group.now,
         )
         group.jobs[job.signup.name] = job
-        if request.limits.address is not None:
+        if request.limits.address is not None and found is None:
             group.addresses[request.limits.address] = job
         return job
 
@@ -183,13 +196,23 @@ def _question(asked: list[tuple[Signup, Limits]]) -> str:
     return as_list((signup.name, limits.address, signup.referrer) for signup, limits in asked)
 
 
-def _decide(signup: Signup, limits: Limits, place: int, group: Group) -> Job | None:
-    """The job that `signup` repeats, or None if it is a new one. Raises FaucetError if it is refused."""
+def _decide(signup: Signup, limits: Limits, place: int, group: Group) -> Job | OnChain | None:
+    """The job that `signup` repeats, or its account on the chain, or None if it is a new one.
+
+    Raises FaucetError if it is refused.
+    """
     row = group.known.get(place)
     known = group.jobs.get(signup.name) or (job_of(row) if row is not None and row["number"] is not None else None)
     if known is not None and known.signup.keys == signup.keys:
         return known
-    if known is not None or (row is not None and row["on_chain"]):
+    if (
+        known is None
+        and row is not None
+        and row["named_keys"] == digest_of(signup.keys)
+        and row["named_in"] is not None
+    ):
+        return OnChain(row["named_id"], row["named_in"])
+    if known is not None or (row is not None and row["named_id"] is not None):
         raise FaucetError(Code.ACCOUNT_EXISTS, "Account exists", field="name")
     if row is not None and not row["referrer_known"]:
         raise FaucetError(Code.UNKNOWN_REFERRER, f"Unknown referrer: {signup.referrer}", field="referrer")
@@ -199,6 +222,11 @@ def _decide(signup: Signup, limits: Limits, place: int, group: Group) -> Job | N
         raise FaucetError(Code.OVERLOADED, CROWDED, retry_after=limits.room_after)
     _check_address(limits, None if row is None else row["last_accepted_at"], group)
     return None
+
+
+def _shows_keys(row: Row, signup: Signup) -> bool:
+    """Whether a block showed the account of `signup` with just its keys."""
+    return row["named_keys"] is not None and row["named_in"] is not None and row["named_keys"] == digest_of(signup.keys)
 
 
 def _check_address(limits: Limits, last: int | None, group: Group) -> None:
@@ -226,5 +254,5 @@ def _columns(job: Job) -> tuple[int | str | None, ...]:
     signup = job.signup
     return (
         job.number, job.id, signup.name, *signup.keys, signup.referrer, signup.refcode, signup.email,
-        signup.real_name, job.initial_balance, job.created_at, job.updated_at,
+        signup.real_name, job.initial_balance, job.created_at, job.updated_at, job.account_id, job.block_num,
     )  # fmt: skip

@@ -1,0 +1,80 @@
+"""The keys of accounts as blocks show them: by them a signup is known that another faucet, or a lost ledger, served."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from chain.blocks import Block
+from chain.packing import ACCOUNT_CREATE, ACCOUNT_UPDATE, Operation
+from jobs.config import Settings
+
+DIGEST_SIZE = 10  #: bytes of a key's digest: who finds another key of the same one gains nothing by it
+
+Keys = tuple[str, str, str]  #: owner, active and memo key
+
+
+def digest_of(keys: Keys) -> str:
+    """What the names cache keeps of an account's keys; the memo key's comes last."""
+    return ".".join(map(digest_of_key, keys))
+
+
+def digest_of_key(key: str) -> str:
+    """What the names cache keeps of one key."""
+    return hashlib.blake2b(key.encode(), digest_size=DIGEST_SIZE).hexdigest()
+
+
+def keys_shown(block: Block, settings: Settings, ids: Mapping[str, str]) -> tuple[tuple[str, str, str], ...]:
+    """(name, account id, digest of its keys) of the accounts registered in `block`, by anyone.
+
+    Those that anybody but the holder of these keys may sign for are left out, unless it is whom `settings` add to every
+    account; `ids` are the account ids of those.
+    """
+    shown = []
+    for operation, account_id in _operations(block, ACCOUNT_CREATE):
+        keys = _keys(operation[1], settings, ids)
+        if account_id is not None and keys is not None:
+            shown.append((operation[1]["name"], account_id, digest_of(keys)))
+    return tuple(shown)
+
+
+def keys_changed(block: Block) -> tuple[tuple[str, str | None], ...]:
+    """(account id, digest of its memo key) of the accounts whose keys `block` may have changed.
+
+    None where an authority was set, or it is not known what was: of a large operation little is kept.
+    """
+    return tuple((body["account"], _memo_alone(body)) for (_, body), _ in _operations(block, ACCOUNT_UPDATE))
+
+
+def _memo_alone(body: Mapping[str, Any]) -> str | None:
+    """The digest of the memo key, where an account_update sets no other."""
+    match body:
+        case {"new_options": {"memo_key": str(key)}} if body.get("owner") is None and body.get("active") is None:
+            return digest_of_key(key)
+    return None
+
+
+def _operations(block: Block, kind: int) -> Iterator[tuple[Operation, str | None]]:
+    for transaction in block.transactions:
+        for operation, result in zip(transaction.operations, transaction.results, strict=True):
+            if operation[0] == kind:
+                yield operation, result
+
+
+def _keys(body: Mapping[str, Any], settings: Settings, ids: Mapping[str, str]) -> Keys | None:
+    owner = _own_key(body["owner"], settings.additional_owner_keys, settings.additional_owner_accounts, ids)
+    active = _own_key(body["active"], settings.additional_active_keys, settings.additional_active_accounts, ids)
+    return None if owner is None or active is None else (owner, active, body["options"]["memo_key"])
+
+
+def _own_key(
+    authority: Mapping[str, Any], keys: tuple[str, ...], accounts: tuple[str, ...], ids: Mapping[str, str]
+) -> str | None:
+    """The one key of `authority`, beside `keys` and `accounts` where it has all of those; None without such a one."""
+    found, members = dict(authority["key_auths"]), dict(authority["account_auths"])
+    if authority["weight_threshold"] != 1 or {*found.values(), *members.values()} != {1} or authority["address_auths"]:
+        return None
+    if members.keys() == {ids.get(name, name) for name in accounts} and set(keys) <= found.keys():
+        own = found.keys() - set(keys)
+    else:
+        own = set() if members else set(found)
+    return next(iter(own)) if len(own) == 1 else None
