@@ -1,5 +1,7 @@
 """Signing up, and asking whether a name is free."""
 
+import asyncio
+
 import msgspec
 from tornado.httputil import HTTPHeaders
 
@@ -10,12 +12,14 @@ from handlers.render import account_json, job_url, signup_json
 from handlers.wishes import is_wished
 from jobs.budget import is_premium_too_dear, room_after
 from jobs.errors import Code, FaucetError
-from jobs.model import ENDED, IN_A_BLOCK, Job, Limits, Signup, State
+from jobs.model import ENDED, IN_A_BLOCK, Job, Limits, ReferrerAnswer, Signup, State
 from jobs.preview import preview
 from jobs.signup import SignupRules, check_name, has_referrer_by_id, is_test_name, parse_signup, spelled_account
 from jobs.terms import named_accounts
 
 NO_REFERRER = "faucet"  #: what stands in the referrer's place in the path of wallets that know none
+
+ANSWER_INTERVAL = 0.05  #: seconds between two looks at whether the chain's owner has answered
 
 
 def rules_of(parts: Parts) -> SignupRules:
@@ -109,12 +113,27 @@ class SignupHandler(JobApiHandler):
         """Make every check, keep nothing, show what would be sent. Raises FaucetError."""
         settings = self.parts.settings
         await self.parts.ledger.check(signup, self._limits())
+        answer = await self._referrer_now(signup.referrer or "")
         names = named_accounts(settings) | ({signup.referrer} if signup.referrer else set())
         ids = await self.parts.ledger.account_ids(names)
-        operation = preview(signup, settings, self.parts.snapshot.facts, ids)
+        operation = preview(signup, settings, self.parts.snapshot.facts, ids, answer)
         self._count("dry_run")
         account = account_json(signup, settings.default_referrer)
+        if answer is not None:
+            account["referrer"] = answer.name
         self.reply({"account": account, "dry_run": True, "operation": operation})
+
+    async def _referrer_now(self, asked: str) -> ReferrerAnswer | None:
+        """Whom the drain would name as referrer, by the chain's owner; None if that does not answer in time."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + (self.parts.answer_wait if self.parts.snapshot.facts.connected else 0)
+        answer = await self.parts.ledger.referrer_answer(asked)
+        if answer is None and loop.time() < deadline:
+            await self.parts.ledger.ask_referrer(asked)
+        while answer is None and loop.time() < deadline:
+            await asyncio.sleep(ANSWER_INTERVAL)
+            answer = await self.parts.ledger.referrer_answer(asked)
+        return answer
 
     def _count(self, outcome: str) -> None:
         self.parts.metrics.signups(outcome).inc()

@@ -28,6 +28,7 @@ from jobs.snapshot import Snapshot
 
 log = logging.getLogger("faucet.http")
 
+ANSWER_WAIT = 3.0  #: seconds that a dry run waits for the chain's owner
 KEEP_ALIVE = 15.0  #: seconds without a change after which a stream says that it is still there
 READING = ("GET", "HEAD")
 encode_json = msgspec.json.Encoder().encode
@@ -44,6 +45,7 @@ class Parts:
     clock: Callable[[], float] = time.time
     random_id: Callable[[], str] = random_request_id
     keep_alive: float = KEEP_ALIVE
+    answer_wait: float = ANSWER_WAIT
     in_flight: InFlight = field(default_factory=InFlight)
     pages: Pages = field(default_factory=Pages)
     readiness: Readiness = field(init=False)

@@ -67,6 +67,7 @@ _SCHEMAS = {
                 {
                     "id": _text(),
                     "name": _text(),
+                    "referrer": {**_or_null("string"), "description": "as the chain has it; null until it is sent"},
                     "state": _schema("State"),
                     "account_id": _or_null("string"),
                     "transaction_id": _or_null("string"),

@@ -38,6 +38,7 @@ def job_json(job: Job) -> dict[str, Any]:
     return {
         "id": job.id,
         "name": job.signup.name,
+        "referrer": job.sent_referrer,
         "state": job.state,
         "account_id": job.account_id,
         "transaction_id": job.transaction_id,
@@ -54,8 +55,11 @@ def job_json(job: Job) -> dict[str, Any]:
 
 def signup_json(job: Job, default_referrer: str) -> dict[str, Any]:
     """The answer to a signup."""
+    account = account_json(job.signup, default_referrer)
+    if job.sent_referrer is not None:
+        account["referrer"] = job.sent_referrer
     return {
-        "account": account_json(job.signup, default_referrer),
+        "account": account,
         "job": {"id": job.id, "state": job.state, "url": job_url(job.id)},
     }
 

@@ -40,6 +40,7 @@ class Candidate:
     fee: int  #: satoshi
     cost: int  #: what the registrar must have for it, fees included, satoshi
     assertions: tuple[Assertion, ...] = ()  #: that its transaction must carry
+    referrer: str | None = None  #: name of the account that a registration names
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,12 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from chain.errors import LinkError, NotSent, Refused, UnfitNode
 from chain.link import Link
+from chain.names import is_account_id
 from chain.node import Account, Head, Node
 from chain.transactions import Reference
 from jobs.allowance import Allowances
@@ -19,7 +20,7 @@ from jobs.fitness import Fitness
 from jobs.funding import Funding
 from jobs.ledger import Ledger
 from jobs.metrics import Metrics
-from jobs.model import Job, Pause, Unfunded
+from jobs.model import Job, Pause, ReferrerAnswer, Unfunded
 from jobs.registering import Registering
 from jobs.sender import Sender
 from jobs.situation import Situation
@@ -127,6 +128,17 @@ class Drainer:
             self.wake()
         return None
 
+    async def answer_referrers(self) -> None:
+        """Tell who asks whom a registration would name as its referrer now. Raises as `drain` does."""
+        asked = await self._ledger.referrers_asked()
+        if not asked or self._standstill() is not None:
+            return
+        accounts = await self._accounts((), [name for name in asked if name])
+        if named_accounts(self._settings) - accounts.keys():
+            return
+        situation = await self._look(await self._node.head(), accounts, GENESIS)
+        await self._ledger.answer_referrers({name: _answer(name, situation) for name in asked})
+
     async def _unfunded(self) -> Unfunded:
         """What is to be paid now: nothing while no initial balance is configured, whatever was promised before."""
         if self._settings.payment is None:
@@ -135,21 +147,25 @@ class Drainer:
 
     async def _sign(self, unfunded: Unfunded, queued: list[Job], head: Head, reference: Reference) -> str | None:
         """Pay and register; the obstacle in the way, if any."""
-        accounts = await self._accounts(queued)
+        referrers = {job.signup.referrer for job in queued if job.signup.referrer is not None}
+        accounts = await self._accounts([job.signup.name for job in queued], referrers)
         missing = sorted(named_accounts(self._settings) - accounts.keys())
         if missing:
             return f"The chain has no account {', '.join(missing)}, which the configuration names."
         situation = await self._look(head, accounts, reference)
         return situation.obstacle() or await self._send(unfunded, queued, situation)
 
-    async def _accounts(self, queued: list[Job]) -> dict[str, Account]:
-        """Every account that the drain must know, by name, as far as the chain has it: one look for all."""
-        names = named_accounts(self._settings)
-        names.update(job.signup.name for job in queued)
-        names.update(job.signup.referrer for job in queued if job.signup.referrer is not None)
-        wanted = sorted(names)
+    async def _accounts(self, names: Iterable[str], referrers: Iterable[str]) -> dict[str, Account]:
+        """Every account that is to be known, as far as the chain has it: one look for all.
+
+        By name, and `referrers` as they are spelled: by id, where the name was not known when the signup came.
+        """
+        spelled = {each: await self._ledger.account_named(each) if is_account_id(each) else each for each in referrers}
+        named = {spelling: name for spelling, name in spelled.items() if name is not None and not is_account_id(name)}
+        wanted = sorted({*named_accounts(self._settings), *names, *named.values()})
         found = await self._node.accounts(wanted)
-        return {name: account for name, account in zip(wanted, found, strict=True) if account is not None}
+        accounts = {name: account for name, account in zip(wanted, found, strict=True) if account is not None}
+        return accounts | {spelling: accounts[name] for spelling, name in named.items() if name in accounts}
 
     async def _look(self, head: Head, accounts: dict[str, Account], reference: Reference) -> Situation:
         """The chain as this drain sees it. Raises UnfitNode where the node contradicts what is pinned."""
@@ -204,3 +220,11 @@ class Drainer:
         if obstacle is None and pause is not None:
             log.info("drain resumed")
             await self._ledger.release_drain()
+
+
+def _answer(asked: str, situation: Situation) -> ReferrerAnswer:
+    name = situation.referrer(asked or None)
+    fee = situation.parameters.account_create
+    return ReferrerAnswer(
+        name, situation.account_id(name), (fee.basic_fee, fee.premium_fee, fee.price_per_kbyte, fee.scale)
+    )

@@ -34,6 +34,7 @@ log = logging.getLogger("faucet.owner")
 STOP_WITHIN = 2.0  #: seconds that a step in hand may take when the program stops; what it does is on disk anyway
 FORGET_EVERY = 60.0  #: seconds between two erasures of old client addresses
 LOOK_EVERY = 1.0  #: seconds between two looks at whether the connection still stands
+ANSWER_INTERVAL = 0.2  #: … at what dry runs ask
 RECHECK_INTERVAL = 30.0  #: seconds between two looks at whether the node in use is still fit
 
 
@@ -98,6 +99,7 @@ class ChainOwner:
         self._timers = [
             PeriodicCallback(self._drainer.wake, self._settings.drain_interval * 1000),
             PeriodicCallback(self._note_connection, LOOK_EVERY * 1000),
+            PeriodicCallback(self._answer, ANSWER_INTERVAL * 1000),
             PeriodicCallback(self._forget_addresses, FORGET_EVERY * 1000),
         ]
         for timer in self._timers:
@@ -196,6 +198,13 @@ class ChainOwner:
             await self._facts.change(**self._connection())
         except FaucetError as error:
             log.warning("connection not noted: %s", error)
+
+    async def _answer(self) -> None:
+        """Answer dry runs: they ask by the ledger, as their process may have no node."""
+        try:
+            await self._drainer.answer_referrers()
+        except (LinkError, Refused, FaucetError) as error:
+            log.info("dry runs not answered: %s", error)
 
     def _connection(self) -> dict[str, str | int | bool | None]:
         link = self._link

@@ -199,7 +199,7 @@ def _candidate(job: Job, operation: Operation, size: int, referrer: str, situati
     named = situation.named_by_id(referrer) if situation.asserts else {}
     assertions = tuple(situation.assertion(account_id, name) for name, account_id in named.items())
     fee = situation.parameters.account_create.required(job.signup.name, size - 1)
-    return Candidate(job, operation, size, fee, fee + sum(each.fee for each in assertions), assertions)
+    return Candidate(job, operation, size, fee, fee + sum(each.fee for each in assertions), assertions, referrer)
 
 
 def _with_fee(candidate: Candidate, fee: int) -> Candidate:

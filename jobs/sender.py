@@ -141,4 +141,5 @@ def _draft(kind: Kind, group: Group, situation: Situation, reference: Reference)
         jobs=tuple(candidate.job.number for candidate in group),
         fees=tuple(candidate.fee for candidate in group),
         cost=cost_of(group),
+        referrers=tuple(candidate.referrer for candidate in group if candidate.referrer is not None),
     )

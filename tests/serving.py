@@ -128,13 +128,16 @@ async def serving(
     *,
     clock: Callable[[], float] = lambda: NOW,
     keep_alive: float = KEEP_ALIVE,
+    answer_wait: float = 0,
     facts: ChainFacts = FACTS,
     **settings: Any,
 ) -> AsyncIterator[Serving]:
     """The application that knows `facts` of the chain, until the block ends."""
     ledger = await Ledger.open(folder / "faucet.db", clock=clock)
     snapshot = Snapshot(ledger)
-    parts = Parts(Settings(**settings), ledger, snapshot, Metrics(), clock=clock, keep_alive=keep_alive)
+    # Nobody is there to answer.
+    options: dict[str, Any] = {"clock": clock, "keep_alive": keep_alive, "answer_wait": answer_wait}
+    parts = Parts(Settings(**settings), ledger, snapshot, Metrics(), **options)
     listener = bind("127.0.0.1", 0)
     server = listen(parts, listener)
     served = Serving(parts, listener.getsockname()[1])

@@ -24,6 +24,7 @@ def test_new_job(tmp_path: Path) -> None:
                 "job": {
                     "id": job.id,
                     "name": "alice-1",
+                    "referrer": None,
                     "state": "queued",
                     "account_id": None,
                     "transaction_id": None,

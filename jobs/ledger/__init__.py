@@ -16,6 +16,7 @@ from jobs.ledger.noticing import Noticing
 from jobs.ledger.pins import Pins
 from jobs.ledger.rebuilding import Rebuilding
 from jobs.ledger.recovering import Recovering
+from jobs.ledger.referrers import Referrers
 from jobs.ledger.reports import Reports
 from jobs.ledger.search import Search
 from jobs.ledger.signing import Signing
@@ -37,6 +38,7 @@ class Ledger(
     Following,
     Board,
     Pins,
+    Referrers,
     Reports,
     Activity,
     Search,

@@ -20,7 +20,7 @@ JOB_SELECT = """
 JOB_COLUMNS = (
     "number", "id", "name", "owner_key", "active_key", "memo_key", "referrer", "refcode", "email", "real_name",
     "state", "account_id", "transaction_id", "block_num", "irreversible", "initial_balance", "attempts", "code",
-    "reason", "created_at", "updated_at", "registered_at",
+    "reason", "created_at", "updated_at", "registered_at", "sent_referrer",
 )  # fmt: skip
 
 Columns = Row | Mapping[str, Any]  #: a row, by the names of its columns
@@ -74,6 +74,7 @@ def job_of(row: Columns) -> Job:
         created_at=row["created_at"],
         updated_at=row["updated_at"],
         registered_at=row["registered_at"],
+        sent_referrer=row["sent_referrer"],
     )
 
 

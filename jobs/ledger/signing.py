@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import zip_longest
 
 from jobs.errors import Code
 from jobs.ledger.book import (
@@ -231,8 +232,8 @@ RECORD_OPERATIONS = f"""
 """
 LINK = {
     Kind.REGISTRATION: f"""
-        UPDATE jobs SET registration = linked.txn, attempts = attempts + 1
-        FROM {as_rows(("txn", "job"))} AS linked WHERE jobs.number = linked.job
+        UPDATE jobs SET registration = linked.txn, sent_referrer = linked.referrer, attempts = attempts + 1
+        FROM {as_rows(("txn", "job", "referrer"))} AS linked WHERE jobs.number = linked.job
     """,
     Kind.FUNDING: f"""
         UPDATE jobs SET funding = linked.txn
@@ -268,7 +269,12 @@ def record(connection: Connection, drafts: Sequence[Draft], now: int) -> list[Tr
     )
     connection.execute(RECORD_OPERATIONS, (as_list(operations),))
     for kind, link in LINK.items():
-        linked = [(entry.number, job) for entry in recorded if entry.kind is kind for job in entry.jobs]
+        linked = [
+            (numbers[draft.signature], job, referrer)
+            for draft in drafts
+            if draft.kind is kind
+            for job, referrer in zip_longest(draft.jobs, draft.referrers)
+        ]
         if linked:
             connection.execute(link, (as_list(linked),))
     return recorded
