@@ -106,7 +106,7 @@ CREATE TABLE pins (
 -- The lowest fee of each operation seen on this chain: the default of max_account_fee is made of them.
 CREATE TABLE lowest_fees (
     operation TEXT PRIMARY KEY,  -- account_create (of a cheap name), transfer or assert
-    satoshi   INTEGER NOT NULL,
+    satoshi   INTEGER NOT NULL,  -- the fee
     agreed    INTEGER NOT NULL,  -- 1: an own node or two nodes said so; 0: one stranger alone
     seen_at   INTEGER NOT NULL  -- when
 ) WITHOUT ROWID;
