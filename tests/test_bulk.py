@@ -55,7 +55,8 @@ def test_every_row_has_its_outcome(tmp_path: Path) -> None:
     )
 
     async def scenario() -> None:
-        async with dev_chain() as chain, faucet(tmp_path, chain.url, disable_premium_names=False) as service:
+        premium = {"disable_premium_names": False, "max_account_fee": 10_000}
+        async with dev_chain() as chain, faucet(tmp_path, chain.url, **premium) as service:
             where = ("--config", str(service.config), "--url", service.url)
             file = table(tmp_path, text)
             code, output, errors = await command("bulk", *where, str(file))
