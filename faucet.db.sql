@@ -30,7 +30,7 @@ CREATE INDEX transactions_by_id ON transactions (id);
 CREATE INDEX transactions_live ON transactions (number) WHERE fate = 'live';
 CREATE INDEX transactions_included ON transactions (block_num) WHERE fate = 'included';
 CREATE INDEX transactions_irreversible ON transactions (block_num) WHERE fate = 'irreversible';
-CREATE INDEX transactions_reserved ON transactions (expiration) WHERE fate = 'refused' AND reserved > 0;
+CREATE INDEX transactions_reserved ON transactions (expiration) WHERE fate IN ('refused', 'expired') AND reserved > 0;
 
 CREATE TABLE jobs (
     number          INTEGER PRIMARY KEY,  -- order of acceptance; never shown outside

@@ -1,20 +1,20 @@
 """Follows the chain's blocks: what came into one, what was orphaned, what is final, what can never be."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby, pairwise
 
 from chain.errors import LinkError, Refused, UnfitNode
-from chain.node import Block, BlockTransaction, Head, Node
-from chain.packing import ACCOUNT_CREATE, ASSERT
+from chain.node import Block, Head, Node
 from jobs.config import Settings
 from jobs.confirmation import ConfirmedChain
+from jobs.effects import accounts_of, effects_of
 from jobs.found import deeds_of, found_all
 from jobs.ledger import Ledger
 from jobs.ledger.following import REWIND
 from jobs.metrics import Metrics
-from jobs.model import BlockEffects, Found, Job, Kind, Transaction
+from jobs.model import Found, Job, Kind, Transaction
 from jobs.shown_keys import keys_changed, keys_shown
 from jobs.terms import has_keys_of
 
@@ -195,7 +195,7 @@ class Tracker:
         for number, transactions in groupby(await self._ledger.unsettled(irreversible), lambda found: found.block_num):
             await self._settle_block(number or 0, list(transactions))
         await self._settle_adopted(irreversible)
-        if await self._ledger.live():
+        if await self._ledger.unproven():
             await self._expire(irreversible)
 
     async def _settle_block(self, number: int, transactions: Sequence[Transaction]) -> None:
@@ -205,7 +205,7 @@ class Tracker:
             return
         signatures = {transaction.signature for transaction in transactions}
         ours = [entry for entry in block.transactions if signatures & set(entry.signatures)]
-        await self._confirmed.check_ids(dict(account for entry in ours for account in _accounts(entry)))
+        await self._confirmed.check_ids(dict(account for entry in ours for account in accounts_of(entry)))
         results = effects_of(block, "").results
         held = [(entry, results[entry.signature]) for entry in transactions if entry.signature in results]
         if held:
@@ -234,13 +234,17 @@ class Tracker:
         """Give up what expired before `irreversible` and is in no block since the one that it refers to.
 
         Those blocks are read once more: they can't change any more, whatever forks were followed before. A payment is
-        not given up on the word of one stranger, nor before it has expired by the local clock too.
+        not given up on the word of one stranger, nor before it has expired by the local clock too; a registration is,
+        but goes on counting against the budget. What a stranger refused or denied is looked for in the same way.
         """
         last = await self._confirmed.block(irreversible)
-        overdue = [] if last is None else await self._ledger.overdue(self._passed(last.time))
-        if last is not None:
-            await self._ledger.free_refused(self._passed(last.time))
-        if not self._confirmed.trusted:
+        if last is None:
+            return
+        passed, trusted = self._passed(last.time), self._confirmed.trusted
+        overdue = await self._ledger.overdue(passed)
+        if trusted:
+            overdue += await self._ledger.given_up(passed)
+        else:
             await self._hold(overdue)
             overdue = [transaction for transaction in overdue if transaction.kind is not Kind.FUNDING]
         if not overdue:
@@ -252,7 +256,7 @@ class Tracker:
         dead = [transaction for transaction in overdue if transaction.signature not in held]
         for transaction in dead:
             log.warning("transaction=%s expired kind=%s", transaction.id, transaction.kind)
-        await self._ledger.expire(dead)
+        await self._ledger.expire(dead, proven=trusted)
 
     def _passed(self, chain_time: int) -> int:
         """The time, seconds, that has passed: by the chain, and where a stranger says that, by the local clock too."""
@@ -275,32 +279,3 @@ class Tracker:
                 await self._ledger.include(effects)
                 held |= found
         return held
-
-
-def effects_of(block: Block, block_id: str) -> BlockEffects:
-    """What `block`, whose id is `block_id`, means to the ledger."""
-    return BlockEffects(
-        number=block.number,
-        id=block_id,
-        results={
-            signature: _results(transaction)
-            for transaction in block.transactions
-            for signature in transaction.signatures
-        },
-        accounts=tuple(account for transaction in block.transactions for account in _accounts(transaction)),
-    )
-
-
-def _results(transaction: BlockTransaction) -> tuple[str | None, ...]:
-    """The ids that the operations which serve a job made: assertions come before them, and serve none."""
-    pairs = zip(transaction.operations.numbers, transaction.results, strict=True)
-    return tuple(result for number, result in pairs if number != ASSERT)
-
-
-def _accounts(transaction: BlockTransaction) -> Iterator[tuple[str, str]]:
-    """(name, account id) of the accounts that `transaction` registers."""
-    if ACCOUNT_CREATE not in transaction.operations.numbers:
-        return
-    for (number, body), result in zip(transaction.operations, transaction.results, strict=True):
-        if number == ACCOUNT_CREATE and result is not None:
-            yield body["name"], result

@@ -16,12 +16,13 @@ from jobs.errors import Code, FaucetError
 from jobs.ledger import Ledger, LedgerError, database, intake
 from jobs.ledger.book import NAME, SETTLE, STANDINGS, IllegalMoveError, check_move
 from jobs.ledger.database import migrations, prepare
-from jobs.ledger.following import ADOPTED, EXPIRE, FINISH, INCLUDE, REGISTERED
+from jobs.ledger.expiry import DENY, EXPIRE, GIVEN_UP, UNPROVEN, UNRESERVE
+from jobs.ledger.following import ADOPTED, FINISH, INCLUDE, REGISTERED
 from jobs.ledger.intake import _SITUATION
 from jobs.ledger.reports import HELD_COUNT, HELD_JOBS, OLDEST_WAITING
 from jobs.ledger.search import _OF_TRANSACTION, page_query
 from jobs.ledger.signing import LINK, QUEUED, RECORD, RECORD_OPERATIONS, TRANSACTION_SELECT
-from jobs.ledger.spending import RELEASE_SHARES
+from jobs.ledger.spending import RELEASE_SHARES, RESERVED
 from jobs.ledger.steering import _HELD, OWED, WAIVE
 from jobs.model import BlockEffects, Draft, Fate, Job, Kind, Limits, Signup, State, Transaction
 from tests.program import ROOT, keys_of
@@ -697,8 +698,11 @@ COUNTED = (
         OWED,
         WAIVE,
         f"{TRANSACTION_SELECT} WHERE fate = 'live' AND held IS NOT NULL",
-        "UPDATE transactions SET reserved = 0 WHERE fate = 'refused' AND reserved > 0 AND expiration < ?",
-        "SELECT EXISTS (SELECT 1 FROM transactions WHERE fate = 'refused' AND reserved > 0)",
+        RESERVED,
+        DENY,
+        UNRESERVE,
+        GIVEN_UP,
+        UNPROVEN,
         "DELETE FROM names WHERE block_num >= ?",
         "DELETE FROM addresses WHERE job = ?",
     ],

@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from msgspec import structs
+
 from jobs.ledger import Ledger
 from jobs.ledger.spending import DAY
-from jobs.model import Draft, Job, Kind, Transaction
+from jobs.model import Draft, Job, Kind, State, Transaction
 from tests.support import run
-from tests.test_ledger import FREE, Clock, block, draft, opened, signup
+from tests.test_ledger import FREE, START, Clock, block, draft, opened, signup
 
 COST = 100  #: satoshi of each job in these tests
 
@@ -17,7 +19,7 @@ async def accept(ledger: Ledger, *names: str) -> list[Job]:
     return [await ledger.accept(signup(name), FREE) for name in names]
 
 
-def costly(jobs: Sequence[Job], tag: str, *, expiration: int = 100) -> Draft:
+def costly(jobs: Sequence[Job], tag: str, *, expiration: int = int(START) + 100) -> Draft:
     signed = draft(Kind.REGISTRATION, jobs, tag, expiration=expiration)
     return replace(signed, cost=COST * len(jobs), fees=(COST,) * len(jobs))
 
@@ -79,7 +81,7 @@ def test_what_an_own_node_refused_is_free_again(tmp_path: Path) -> None:
     run(scenario())
 
 
-def test_what_a_stranger_refused_counts_until_it_has_expired(tmp_path: Path) -> None:
+def test_what_a_stranger_refused_counts_until_no_block_can_hold_it(tmp_path: Path) -> None:
     """He may have kept it, and bring it into a block."""
 
     async def scenario() -> None:
@@ -88,10 +90,46 @@ def test_what_a_stranger_refused_counts_until_it_has_expired(tmp_path: Path) -> 
             (transaction,) = await sign(ledger, jobs, "refused")
             await ledger.refuse(transaction, guilty={}, trusted=False)
             assert await ledger.spent_today() == COST
-            await ledger.free_refused(transaction.expiration)
-            assert await ledger.spent_today() == COST
-            await ledger.free_refused(transaction.expiration + 1)
+            assert await ledger.unproven()
+            assert await ledger.given_up(transaction.expiration) == []
+            (given_up,) = await ledger.given_up(transaction.expiration + 1)
+            await ledger.expire([given_up])
             assert await ledger.spent_today() == 0
+            assert not await ledger.unproven()
+
+    run(scenario())
+
+
+def test_what_only_a_stranger_says_has_expired_goes_on_counting(tmp_path: Path) -> None:
+    """Until its jobs' next registration, which excludes it: as far as that costs as much."""
+
+    async def scenario() -> None:
+        async with opened(tmp_path) as ledger:
+            jobs = await accept(ledger, "one-1")
+            (transaction,) = await sign(ledger, jobs, "denied")
+            await ledger.expire([transaction], proven=False)
+            assert (await ledger.jobs())[0].state is State.QUEUED
+            assert await ledger.spent_today() == COST
+            cheaper = replace(costly(jobs, "cheaper"), cost=COST // 2, fees=(COST // 2,))
+            await ledger.record_signed([cheaper])
+            assert await ledger.spent_today() == COST
+
+    run(scenario())
+
+
+def test_payment_does_not_take_the_place_of_a_registration(tmp_path: Path) -> None:
+    """The account is there: whatever a stranger said of it, its registration was in a block."""
+
+    async def scenario() -> None:
+        async with opened(tmp_path) as ledger:
+            (job,) = [await ledger.accept(signup("one-1"), structs.replace(FREE, initial_balance="1"))]
+            (transaction,) = await sign(ledger, [job], "denied")
+            await ledger.expire([transaction], proven=False)
+            await ledger.adopt({job.number: "1.2.50"}, 1)
+            payment = replace(draft(Kind.FUNDING, [job], "payment"), cost=COST, fees=(COST,))
+            assert await ledger.spent_today() == COST
+            assert len(await ledger.record_signed([payment])) == 1
+            assert await ledger.spent_today() == 2 * COST
 
     run(scenario())
 

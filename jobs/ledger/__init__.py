@@ -9,6 +9,7 @@ from jobs.ledger.activity import Activity
 from jobs.ledger.board import Board
 from jobs.ledger.comparing import Comparing
 from jobs.ledger.database import Database, LedgerError
+from jobs.ledger.expiry import Expiry
 from jobs.ledger.following import Following
 from jobs.ledger.intake import Intake
 from jobs.ledger.mailbox import Mailbox
@@ -36,6 +37,7 @@ class Ledger(
     Signing,
     Spending,
     Following,
+    Expiry,
     Board,
     Pins,
     Referrers,

@@ -110,27 +110,10 @@ class Following(Book):
 
         await self._move(step)
 
-    async def overdue(self, irreversible_time: int) -> list[Transaction]:
-        """Live transactions that expired before the last irreversible block's time, seconds: no block takes them."""
-        rows = await self._database.read(
-            f"{TRANSACTION_SELECT} WHERE fate = 'live' AND expiration < ? ORDER BY number", (irreversible_time,)
-        )
-        return [transaction_of(row) for row in rows]
-
     async def include(self, block: BlockEffects) -> None:
         """Note what an irreversible block holds that was missed when it was followed."""
         now = self._now()
         await self._move(lambda connection: settle_states(connection, include_all(connection, block, now), now))
-
-    async def expire(self, dead: Sequence[Transaction]) -> None:
-        """Give up transactions that are in no block and can never be: their jobs wait to be signed anew."""
-        now = self._now()
-
-        def step(connection: Connection) -> list[str]:
-            connection.executemany(EXPIRE, [(Fate.EXPIRED, now, transaction.number) for transaction in dead])
-            return settle_states(connection, jobs_of(dead), now)
-
-        await self._move(step)
 
     async def correct_accounts(self, accounts: Mapping[int, str]) -> None:
         """Keep the ids of accounts that a block gave wrongly, job number → account id, where nothing is paid yet."""
@@ -140,20 +123,6 @@ class Following(Book):
                 [(account_id, job) for job, account_id in accounts.items()],
             )
         )
-
-    async def hold(self, payments: Sequence[Transaction], reason: str) -> None:
-        """Let expired payments wait for an operator, for `reason`: nobody can prove that no block holds them."""
-        await self._database.run(
-            lambda connection: connection.executemany(
-                "UPDATE transactions SET held = ? WHERE number = ? AND fate = 'live'",
-                [(reason, payment.number) for payment in payments],
-            )
-        )
-
-    async def held(self) -> list[Transaction]:
-        """Payments that wait for an operator, oldest first."""
-        rows = await self._database.read(f"{TRANSACTION_SELECT} WHERE fate = 'live' AND held IS NOT NULL")
-        return [transaction_of(row) for row in rows]
 
     async def adopted(self, irreversible: int) -> list[Job]:
         """Jobs whose account was found on the chain by `irreversible`, and not yet confirmed there."""
@@ -185,9 +154,6 @@ def forget_blocks(connection: Connection, number: int, now: int) -> tuple[int, l
     return len(lost), settle_states(connection, jobs_of(lost), now)
 
 
-EXPIRE = """
-    UPDATE transactions SET fate = ?, reserved = 0, held = NULL, updated_at = ? WHERE number = ? AND fate = 'live'
-"""
 FINISH = f"""
     UPDATE jobs SET irreversible = 1, account_id = final.account_id
     FROM {as_rows(("txn", "job", "account_id"))} AS final

@@ -17,7 +17,7 @@ from jobs.ledger.book import (
     settle_states,
 )
 from jobs.ledger.database import Connection, Row
-from jobs.ledger.spending import committed_on, release_shares
+from jobs.ledger.spending import committed_on, release_shares, within
 from jobs.model import Draft, Fate, Job, Kind, Transaction, Unfunded
 
 TRANSACTION_SELECT = """
@@ -77,8 +77,8 @@ class Signing(Book):
 
         def step(connection: Connection) -> tuple[list[Transaction], list[str]]:
             ready = _ready(connection, drafts)
-            release_shares(connection, [job for draft in ready for job in draft.jobs])
-            affordable = ready if budget is None else _within(ready, budget - committed_on(connection, now))
+            release_shares(connection, ready)
+            affordable = ready if budget is None else within(ready, budget - committed_on(connection, now))
             recorded = record(connection, affordable, now)
             return recorded, settle_states(connection, jobs_of(recorded), now)
 
@@ -205,16 +205,6 @@ def _ready(connection: Connection, drafts: Sequence[Draft]) -> list[Draft]:
         ).fetchall()
         ready.update((kind, job) for job in json.loads(rows[0][0]))
     return [draft for draft in drafts if all((draft.kind, job) in ready for job in draft.jobs)]
-
-
-def _within(drafts: Sequence[Draft], left: int) -> list[Draft]:
-    """Those of `drafts` that `left`, satoshi, pays for together; a dear one does not keep out the cheaper behind it."""
-    paid: list[Draft] = []
-    for draft in drafts:
-        if draft.cost <= left:
-            paid.append(draft)
-            left -= draft.cost
-    return paid
 
 
 # The same jobs signed again within one second make the same bytes: one that was refused lives again.

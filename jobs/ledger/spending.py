@@ -1,22 +1,27 @@
 """What leaves the registrar in a day, and what may."""
 
-from jobs.ledger.book import Book, as_list
+from collections.abc import Sequence
+
+from jobs.ledger.book import Book, as_list, as_rows
 from jobs.ledger.database import Connection
+from jobs.model import Draft, Kind
 
 DAY = 86_400_000  #: milliseconds
 
-# A registration refused by a stranger may still come into a block. Its jobs' next one excludes it: a name is registered
-# once. So what it holds of the budget for these jobs is free again.
-RELEASE_SHARES = """
+# A registration given up on a stranger's word may still be in a block. Its jobs' next one excludes it: a name is
+# registered once. So what it holds of the budget for these jobs is free again, as far as the next one takes it over.
+RELEASE_SHARES = f"""
     UPDATE transactions SET reserved = max(0, reserved - superseded.share)
-    FROM (SELECT last.txn, sum(operations.fee) AS share
-          FROM (SELECT max(txn) AS txn, job FROM operations
-                WHERE job IN (SELECT value FROM json_each(?)) GROUP BY job) AS last
+    FROM (SELECT last.txn, sum(min(operations.fee, last.fee)) AS share
+          FROM (SELECT max(operations.txn) AS txn, operations.job, next.fee
+                FROM {as_rows(("job", "fee"))} AS next JOIN operations ON operations.job = next.job
+                GROUP BY operations.job) AS last
           JOIN operations ON operations.txn = last.txn AND operations.job = last.job
           GROUP BY last.txn) AS superseded
-    WHERE transactions.number = superseded.txn AND transactions.fate = 'refused' AND transactions.reserved > 0
+    WHERE transactions.number = superseded.txn AND transactions.fate IN ('refused', 'expired')
+    AND transactions.reserved > 0
 """
-_REFUSED_SHARES = "SELECT EXISTS (SELECT 1 FROM transactions WHERE fate = 'refused' AND reserved > 0)"
+RESERVED = "SELECT EXISTS (SELECT 1 FROM transactions WHERE fate IN ('refused', 'expired') AND reserved > 0)"
 
 
 class Spending(Book):
@@ -40,12 +45,6 @@ class Spending(Book):
         now = self._now()
         return await self._database.run(lambda connection: _open_day(connection, day_of(now), balance, agreed=agreed))
 
-    async def free_refused(self, before: int) -> None:
-        """Free what refused transactions hold that expired before `before`, seconds: no block takes them any more."""
-        await self._database.write(
-            "UPDATE transactions SET reserved = 0 WHERE fate = 'refused' AND reserved > 0 AND expiration < ?", (before,)
-        )
-
 
 def day_of(milliseconds: int) -> int:
     """When the day (UTC) of a moment began, both in milliseconds since 1970."""
@@ -58,10 +57,22 @@ def committed_on(connection: Connection, now: int) -> int:
     return 0 if row is None else int(row["committed"])
 
 
-def release_shares(connection: Connection, jobs: list[int]) -> None:
-    """Free what the last refused transactions of `jobs` hold of the budget for them: they are signed anew."""
-    if connection.execute(_REFUSED_SHARES).fetchone()[0]:
-        connection.execute(RELEASE_SHARES, (as_list(jobs),))
+def release_shares(connection: Connection, drafts: Sequence[Draft]) -> None:
+    """Free what the last transactions of jobs hold of the budget, as far as registrations in `drafts` replace it."""
+    if connection.execute(RESERVED).fetchone()[0]:
+        registrations = [draft for draft in drafts if draft.kind is Kind.REGISTRATION]
+        fees = [pair for draft in registrations for pair in zip(draft.jobs, draft.fees, strict=True)]
+        connection.execute(RELEASE_SHARES, (as_list(fees),))
+
+
+def within(drafts: Sequence[Draft], left: int) -> list[Draft]:
+    """Those of `drafts` that `left`, satoshi, pays for together; a dear one does not keep out the cheaper behind it."""
+    paid: list[Draft] = []
+    for draft in drafts:
+        if draft.cost <= left:
+            paid.append(draft)
+            left -= draft.cost
+    return paid
 
 
 def _open_day(connection: Connection, day: int, balance: int, *, agreed: bool) -> int:

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Sequence
 from jobs.errors import Code, FaucetError
 from jobs.ledger.book import Book, as_list, check_move, settle_states
 from jobs.ledger.database import Connection
-from jobs.ledger.following import EXPIRE, forget_blocks
+from jobs.ledger.expiry import EXPIRE
+from jobs.ledger.following import forget_blocks
 from jobs.model import AuditEntry, Fate, State
 
 _FROM = {

@@ -3,7 +3,7 @@
 ALTER TABLE transactions ADD COLUMN cost INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE transactions ADD COLUMN reserved INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE transactions ADD COLUMN held TEXT;
-CREATE INDEX transactions_reserved ON transactions (expiration) WHERE fate = 'refused' AND reserved > 0;
+CREATE INDEX transactions_reserved ON transactions (expiration) WHERE fate IN ('refused', 'expired') AND reserved > 0;
 
 CREATE TABLE spending (
     day       INTEGER PRIMARY KEY,

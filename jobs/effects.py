@@ -1,0 +1,36 @@
+"""What a block means to the ledger."""
+
+from collections.abc import Iterator
+
+from chain.node import Block, BlockTransaction
+from chain.packing import ACCOUNT_CREATE, ASSERT
+from jobs.model import BlockEffects
+
+
+def effects_of(block: Block, block_id: str) -> BlockEffects:
+    """What `block`, whose id is `block_id`, means to the ledger."""
+    return BlockEffects(
+        number=block.number,
+        id=block_id,
+        results={
+            signature: _results(transaction)
+            for transaction in block.transactions
+            for signature in transaction.signatures
+        },
+        accounts=tuple(account for transaction in block.transactions for account in accounts_of(transaction)),
+    )
+
+
+def _results(transaction: BlockTransaction) -> tuple[str | None, ...]:
+    """The ids that the operations which serve a job made: assertions come before them, and serve none."""
+    pairs = zip(transaction.operations.numbers, transaction.results, strict=True)
+    return tuple(result for number, result in pairs if number != ASSERT)
+
+
+def accounts_of(transaction: BlockTransaction) -> Iterator[tuple[str, str]]:
+    """(name, account id) of the accounts that `transaction` registers."""
+    if ACCOUNT_CREATE not in transaction.operations.numbers:
+        return
+    for (number, body), result in zip(transaction.operations, transaction.results, strict=True):
+        if number == ACCOUNT_CREATE and result is not None:
+            yield body["name"], result
