@@ -1,18 +1,21 @@
 """The operation that fails its whole transaction unless an account has the name that it says."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
+from msgspec import Raw
 
 from chain.devchain import ChainParameters, DevChain, JournalError, read_parameters
 from chain.devchain.blocks import Chain
 from chain.devchain.errors import NodeError
 from chain.devchain.operations import read_operation
 from chain.devchain.settings import published_key
+from chain.link import Call
 from chain.node import Node
 from chain.packing import Operation, pack_operation
 from chain.refusals import read_refusal
@@ -333,11 +336,11 @@ def test_api_shows_and_changes_fee_and_limit() -> None:
     run(scenario())
 
 
-def caller(client: Client) -> Callable[[str, str, list[Any]], Any]:
+def caller(client: Client) -> Call:
     """Calls as a Node makes them, through `client`."""
 
-    async def call(api: str, method: str, arguments: list[Any]) -> Any:
-        return await client.get(api, method, *arguments)
+    async def call(api: str, method: str, arguments: list[Any]) -> Raw:
+        return Raw(msgspec.json.encode(await client.get(api, method, *arguments)))
 
     return call
 
@@ -418,7 +421,7 @@ def test_books_count_the_fee_of_an_assertion_as_spent() -> None:
             chain.push(others)
             dev_chain.produce()
             book = await read_chain(dev_chain.url, REGISTRAR)
-            assert (len(book.registrations), len(book.payments), book.assertion_fees) == (1, 1, 2 * FEE)
+            assert (len(book.registrations), len(book.payments), book.assertions) == (1, 1, [FEE, FEE])
             assert book.spent == before - balance(chain) == before - book.balance
             assert len(book.blocks) == 2
 
