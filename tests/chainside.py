@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -15,7 +15,7 @@ from msgspec import Raw
 from chain.devchain import ChainParameters, DevChain, DevChainSettings
 from chain.devchain.settings import published_key
 from chain.link import Call, Link
-from chain.node import Node
+from chain.node import Head, Node
 from jobs.allowance import Allowances
 from jobs.config import Settings
 from jobs.confirmation import ConfirmedChain, SecondNode
@@ -109,8 +109,15 @@ async def on_dev_chain(
     *,
     urls: Sequence[str] = (),
     clock: Callable[[], float] = time.time,
+    timeout: float = 5,  # noqa: ASYNC109  # of each call
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    wait: bool = True,
 ) -> AsyncIterator[ChainSide]:
-    """A chain side with the ledger in `folder`, on the nodes at `urls`, or on the dev chain itself."""
+    """A chain side with the ledger in `folder`, on the nodes at `urls`, or on the dev chain itself.
+
+    `timeout` is what a call may take, seconds; `sleep` passes the time between two attempts to connect. The block
+    begins once a node is in use, unless not to `wait`.
+    """
     ledger = await Ledger.open(folder / "faucet.db", clock=clock)
     key = published_key("registrar")
     urls = tuple(urls or (chain.url,))
@@ -122,16 +129,22 @@ async def on_dev_chain(
         **{"max_head_age": 10**6, "enable_initial_balance": True, "initial_balance": Decimal(1), **(settings or {})},
     )
     fitness = Fitness(settings=config, ledger=ledger, urls=urls, key=key, clock=clock)
-    link = Link(urls, greet=fitness.validate, on_block=lambda: None, timeout=5)
+    link = Link(urls, greet=fitness.validate, on_block=lambda: None, timeout=timeout, sleep=sleep)
     linking = asyncio.create_task(link.run())
-    await link.wait_connected()
+    if wait:
+        await link.wait_connected()
     node = CountingNode(link.call)
-    second = SecondNode(link, urls, is_own=fitness.is_own, validate=fitness.validate_second, timeout=5)
+    second = SecondNode(link, urls, is_own=fitness.is_own, validate=fitness.validate_second, timeout=timeout)
     confirmed = ConfirmedChain(node, second)
     metrics, facts = Metrics(), Facts(ledger, clock=clock)
+
+    def check_head(head: Head) -> None:
+        if link.peer is not None:
+            fitness.check_time(head, link.peer)
+
     tracker = Tracker(
         node=node, ledger=ledger, settings=config, metrics=metrics, clock=clock, confirmed=confirmed,
-        account_ids=lambda: fitness.ids, check_head=lambda _: None,
+        account_ids=lambda: fitness.ids, check_head=check_head,
     )  # fmt: skip
     drainer = Drainer(
         link=link, node=node, ledger=ledger, settings=config, metrics=metrics, fitness=fitness, confirmed=confirmed,
