@@ -15,16 +15,18 @@ from tests.chaos.run import Outcome, Run
 @click.option("--seed", type=int, default=None, help="Of the schedule; without it, a new one.")
 @click.option("--kills", type=click.IntRange(1), default=200, show_default=True, help="Of the faucet, by SIGKILL.")
 @click.option("--signups", type=click.IntRange(1), default=20_000, show_default=True, help="That clients want.")
-def main(seed: int | None, kills: int, signups: int) -> None:
+@click.option("--lies", is_flag=True, help="Let one of two nodes lie now and then.")
+def main(seed: int | None, kills: int, signups: int, *, lies: bool) -> None:
     """Kill and disturb everything for a while, then compare what clients were told, the ledger and the chain.
 
     The same seed gives the same kills, deeds and signups in the same order. When exactly each hits is up to the
     machine, so a run that found something need not find it again at once.
     """
     seed = secrets.randbelow(10**6) if seed is None else seed
-    click.echo(f"seed {seed}, {kills} kills, {signups} signups")
+    click.echo(f"seed {seed}, {kills} kills, {signups} signups{', lies' if lies else ''}")
     folder = Path(tempfile.mkdtemp(prefix="chaos-"))
-    outcome = asyncio.run(Run(folder, seed=seed, kills=kills, signups=signups, say=click.echo).run())
+    run = Run(folder, seed=seed, kills=kills, signups=signups, lies=lies, say=click.echo)
+    outcome = asyncio.run(run.run())
     report(outcome)
     if outcome.differences:
         click.echo(f"The books differ; ledger, journal and log are in {folder}; seed {seed}")

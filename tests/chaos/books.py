@@ -12,6 +12,7 @@ from typing import Any
 from websockets.asyncio.client import ClientConnection, connect
 
 ACCOUNT_CREATE, TRANSFER, ASSERT = 5, 0, 36  #: numbers of the operations (operations.hpp)
+PROXY_TO_SELF = "1.2.5"
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class Registration:
     name: str
     account_id: str
     keys: dict[str, str]  #: as a signup has them
+    others: frozenset[str]  #: ids of the accounts that it names beside the registrar
     fee: int  #: satoshi
     signature: str  #: of its transaction
 
@@ -41,7 +43,7 @@ class ChainBook:
 
     registrations: list[Registration] = field(default_factory=list)
     payments: list[Payment] = field(default_factory=list)
-    assertion_fees: int = 0  #: satoshi
+    assertions: list[int] = field(default_factory=list)  #: fees, satoshi
     blocks: dict[str, int] = field(default_factory=dict)  #: number of the block, by signature of a transaction
     balance: int = 0  #: satoshi
 
@@ -50,7 +52,7 @@ class ChainBook:
         """Fees and payments together, satoshi."""
         registrations = sum(registration.fee for registration in self.registrations)
         payments = sum(payment.fee + payment.amount for payment in self.payments)
-        return registrations + payments + self.assertion_fees
+        return registrations + payments + sum(self.assertions)
 
 
 @dataclass(frozen=True)
@@ -112,11 +114,12 @@ def _enter(book: ChainBook, transaction: dict[str, Any], block: int, registrar_i
     for (kind, body), (_, result) in operations:
         fee = int(body["fee"]["amount"])
         if kind == ACCOUNT_CREATE and body["registrar"] == registrar_id:
-            book.registrations.append(Registration(body["name"], result, _keys(body), fee, signature))
+            others = _others(body) - {registrar_id}
+            book.registrations.append(Registration(body["name"], result, _keys(body), others, fee, signature))
         elif kind == TRANSFER and body["from"] == registrar_id:
             book.payments.append(Payment(body["to"], int(body["amount"]["amount"]), fee, signature))
         elif kind == ASSERT and body["fee_paying_account"] == registrar_id:
-            book.assertion_fees += fee
+            book.assertions.append(fee)
         else:
             continue
         book.blocks[signature] = block
@@ -128,6 +131,12 @@ def _keys(body: dict[str, Any]) -> dict[str, str]:
         "active_key": _only([key for key, _ in body["active"]["key_auths"]]),
         "memo_key": body["options"]["memo_key"],
     }
+
+
+def _others(body: dict[str, Any]) -> frozenset[str]:
+    """Referrer, proxy, and the accounts in the authorities; no proxy is written as one's own."""
+    members = [account for role in ("owner", "active") for account, _ in body[role]["account_auths"]]
+    return frozenset({body["referrer"], body["options"]["voting_account"], *members} - {PROXY_TO_SELF})
 
 
 def _only(keys: Sequence[str]) -> str:

@@ -15,6 +15,7 @@ from tests.chaos.books import read_balance, read_chain, read_ledger
 from tests.chaos.check import Books, differences
 from tests.chaos.load import ENDED, Load
 from tests.chaos.schedule import Life, deeds, lives, wishes
+from tests.chaos.schedule import lies as told
 from tests.chaos.trouble import Trouble
 from tests.program import Faucet, Program, dev_chain, on_chain
 
@@ -27,6 +28,8 @@ SETTINGS = {
     "node_timeout": 1,
     "transaction_expiration": 15,
 }
+#: Two nodes, both strangers; what the liar says of fees and balances must not use up the day.
+AMONG_STRANGERS = {"own_nodes": [], "daily_budget": 9_000_000}
 ENDED_WITHIN = 240  #: seconds that the jobs have to end once nothing goes wrong any more
 SAY_EVERY = 10  #: lives between two lines of progress
 
@@ -43,17 +46,26 @@ class Run:
     """A faucet and its clients, its chain, and another chain, which it must not mistake for its own."""
 
     def __init__(
-        self, folder: Path, *, seed: int, kills: int, signups: int, say: Callable[[str], None] = lambda _: None
+        self,
+        folder: Path,
+        *,
+        seed: int,
+        kills: int,
+        signups: int,
+        lies: bool = False,
+        say: Callable[[str], None] = lambda _: None,
     ) -> None:
+        """With `lies` one of two nodes, both strangers, lies now and then."""
         self._ledger = folder / "faucet.db"
         self._log = folder / "log"
         self._lives = lives(seed, kills)
         self._deeds = deeds(seed)
+        self._lies = told(seed) if lies else None
         self._signups = signups
         self._say = say
         self._service = Faucet(folder, {})
         self._load = Load(self._service, wishes(seed, signups))
-        self._chain = Trouble(folder / "chain.journal", self._load.upcoming)
+        self._chain = Trouble(folder / "chain.journal", self._load.upcoming, lies=lies)
         self._counts: Counter[str] = Counter()
         self._surprises: list[str] = []  # what no process of ours may do
 
@@ -61,7 +73,8 @@ class Run:
         """Let it all happen."""
         started = time.monotonic()
         async with dev_chain() as foreign, self._chain:
-            settings = on_chain([self._chain.url, foreign.url], **SETTINGS)
+            settings = on_chain([*self._chain.urls, foreign.url], **SETTINGS)
+            settings |= AMONG_STRANGERS if self._lies is not None else {}
             self._service.config.write_text(json.dumps(settings))
             balance = await read_balance(self._chain.url, REGISTRAR)
             try:
@@ -88,14 +101,14 @@ class Run:
         await self._first_life()
         async with asyncio.TaskGroup() as group:
             posting = group.create_task(self._load.run())
-            going_wrong = group.create_task(self._chain.run(self._deeds))
+            going_wrong = [group.create_task(self._chain.run(deeds)) for deeds in (self._deeds, self._lies) if deeds]
             for number, life in enumerate(self._lives, start=1):
                 self._load.release(self._signups // len(self._lives))
                 await self._live(life)
                 if number % SAY_EVERY == 0:
                     self._say(self._progress(number))
             self._chain.enough = True
-            await going_wrong
+            await asyncio.wait(going_wrong)
             await self._last_life(posting)
             posting.cancel()
 
@@ -158,6 +171,8 @@ class Run:
 
     def _count(self, books: Books) -> None:
         self._counts.update({f"chain: {name}": times for name, times in sorted(self._chain.done.items())})
+        if self._lies is not None:
+            self._counts["calls answered by lies"] = self._chain.lied
         self._counts["signups posted"] = len(books.told)
         self._counts["answered 200"] = sum(bool(told.jobs) for told in books.told)
         self._counts["told that the account exists"] = sum(told.exists for told in books.told)

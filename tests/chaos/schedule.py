@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from itertools import cycle, islice
 from typing import Any
 
+from tests.lying.grammar import random_lie
+from tests.lying.lies import MadeUpNames
 from tests.support import data
 
 #: Methods of the ledger and the node before and after which the faucet can die, see tests/killed_faucet.py.
@@ -112,6 +114,19 @@ KINDS: list[tuple[str, Arguments]] = [
     ("fee", lambda rng: (rng.choice((DEAR, A_LITTLE_DEARER)), rng.uniform(0.2, 2))),
     ("take", lambda rng: (tuple(rng.sample(range(20), 2)),)),
 ]
+
+#: Lies that end a signup which is in order, and that nobody can tell from the truth while only the liar is asked: the
+#: list of names decides at acceptance, when no second node is asked. All other lies must be found out.
+LEFT_OUT = (MadeUpNames,)
+
+
+def lies(seed: int) -> Iterator[Deed]:
+    """Without end: one lie after another, beside all other deeds."""
+    rng = _rng(seed, "lies")
+    while True:
+        lie = random_lie(rng, "chaos-*")
+        if not isinstance(lie, LEFT_OUT):
+            yield Deed(rng.uniform(0, 0.4), "lie", (lie, rng.uniform(0.2, 2.5), rng.random() < 0.5))
 
 
 @dataclass(frozen=True)

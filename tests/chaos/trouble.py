@@ -12,20 +12,30 @@ import msgspec
 
 from chain.errors import LinkError, Refused
 from tests.chaos.schedule import Deed
+from tests.lying.lie import Lie
+from tests.lying.relay import Relay
 from tests.program import Program, keys_of, start_dev_chain
 
 LAG = 20  #: blocks that the last irreversible one trails the head by
 BASIC_FEE = 500_000  #: satoshi, when nothing is the matter
+LIES_LAG = 4  #: … where each block takes a second
 OLD = 100_000  #: seconds that a stale head is shown older than it is: more than the faucet bears
 HEAD = "2.1.0"  #: the object that has it; no fault is put on reading it so
 
 
 class Trouble:
-    """A dev chain in a process of its own, and everything that happens to it."""
+    """A dev chain in a process of its own, and everything that happens to it.
 
-    def __init__(self, journal: Path, upcoming: Callable[[int], str]) -> None:
-        options = ("--block-interval", "0.1", "--irreversible-lag", str(LAG), "--faults")
+    With `lies` there is a lying node before it, and its clock does not run ahead of this machine's: what expires by a
+    stranger's blocks must have expired by the local clock too.
+    """
+
+    def __init__(self, journal: Path, upcoming: Callable[[int], str], *, lies: bool = False) -> None:
+        interval, lag = ("1", LIES_LAG) if lies else ("0.1", LAG)
+        options = ("--block-interval", interval, "--irreversible-lag", str(lag), "--faults")
         self._options = (*options, "--data", str(journal))
+        self._lies = lies
+        self._end = contextlib.AsyncExitStack()
         self._upcoming = upcoming  # gives a name that is signed up for soon
         self.enough = False  #: whether to end after the deed in hand
         self.taken: set[str] = set()  #: names that somebody else took, or tried to
@@ -33,15 +43,27 @@ class Trouble:
 
     async def __aenter__(self) -> Self:
         self._chain = await start_dev_chain(*self._options)
+        self._end.push_async_callback(self._chain.stop)
+        self._relay = await self._end.enter_async_context(Relay(self.url)) if self._lies else None
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._chain.stop()
+        await self._end.aclose()
 
     @property
     def url(self) -> str:
         """Where the chain is."""
         return self._chain.url
+
+    @property
+    def urls(self) -> list[str]:
+        """Where the faucet finds it: at the lying node first, where there is one."""
+        return [self.url] if self._relay is None else [self._relay.url, self.url]
+
+    @property
+    def lied(self) -> int:
+        """How many calls a lie answered."""
+        return 0 if self._relay is None else self._relay.lied.total()
 
     async def run(self, deeds: Iterator[Deed]) -> None:
         """Do one after another, until it is enough."""
@@ -54,6 +76,8 @@ class Trouble:
 
     async def heal(self) -> None:
         """Nothing is wrong any more."""
+        if self._relay is not None:
+            self._relay.heal()
         await self._tell("clear_faults")
         await self._tell("stall", False)
         await self._tell("set_head_age", 0)
@@ -111,6 +135,15 @@ class Trouble:
             self.taken.add(name)
             with contextlib.suppress(Refused):  # the faucet was quicker
                 await self._tell("register", name, keys_of("stranger")["owner_key"])
+
+    async def lie(self, lie: Lie, seconds: float, disconnect: bool) -> None:
+        """Lie for a while, on top of other lies; whoever uses the honest node may be made to come."""
+        assert self._relay is not None
+        self._relay.lie(lie)
+        if disconnect:
+            await self.disconnect()
+        await asyncio.sleep(seconds)
+        self._relay.lies = tuple(each for each in self._relay.lies if each is not lie)
 
     async def _tell(self, method: str, *arguments: Any) -> None:
         """Steer the chain."""
