@@ -129,6 +129,17 @@ class ConfirmedChain:
         second = await self._second.node()
         return min(head.irreversible, (await second.head()).irreversible)
 
+    async def check_past(self, number: int, before: str | None) -> None:
+        """Return if block `number` counts, and follows the block `before`, an id; None is any.
+
+        Raises NodesDisagree, LinkError or Refused. An own node is believed.
+        """
+        if not self.stranger or not number:
+            return
+        block = await self.block(number)
+        if block is None or before not in (None, block.previous):
+            raise NodesDisagree(f"block {number} follows another one than it did before")
+
     async def block(self, number: int) -> Block | None:
         """The block `number`; None beyond the head. Raises NodesDisagree, LinkError or Refused."""
         block = await self._node.block(number)

@@ -62,7 +62,7 @@ class Fitness:
         node = Node(call)
         head = await node.head()
         self.check_time(head, peer)
-        await self._check_number(head)
+        await self.check_number(head)
         await self._pin(await self._claims(node), peer)
 
     async def validate_second(self, call: Call, peer: Peer) -> None:
@@ -98,7 +98,8 @@ class Fitness:
             raise UnfitNode(f"has the core asset {claims['symbol']}, the configuration says {configured}")
         return claims
 
-    async def _check_number(self, head: Head) -> None:
+    async def check_number(self, head: Head) -> None:
+        """Raise UnfitNode where the head is far below what was final already. Raises FaucetError without a ledger."""
         oldest = await self._ledger.oldest_block()
         if oldest is not None and head.number < oldest[0]:
             raise UnfitNode(

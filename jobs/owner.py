@@ -145,10 +145,11 @@ class ChainOwner:
             facts=self._facts,
         )
 
-    def _check_head(self, head: Head) -> None:
-        """Raise UnfitNode where the head of the node in use does not fit the clock."""
+    async def _check_head(self, head: Head) -> None:
+        """Raise UnfitNode where the head of the node in use fits neither the clock nor what was final already."""
         if self._link.peer is not None:
             self._fitness.check_time(head, self._link.peer)
+        await self._fitness.check_number(head)
 
     def _standstill(self) -> str | None:
         """Why nothing can be signed before blocks are followed, for people."""

@@ -1,7 +1,7 @@
 """Follows the chain's blocks: what came into one, what was orphaned, what is final, what can never be."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby, pairwise
 
@@ -46,7 +46,7 @@ class Tracker:
         clock: Callable[[], float],
         confirmed: ConfirmedChain,
         account_ids: Callable[[], Mapping[str, str]],
-        check_head: Callable[[Head], None],
+        check_head: Callable[[Head], Awaitable[None]],
         final_before: int = 0,
     ) -> None:
         """Begin where block `final_before` was final.
@@ -76,7 +76,7 @@ class Tracker:
         """
         try:
             head = await self._node.head()
-            self._check_head(head)
+            await self._check_head(head)
             if await self._leave_fork(head):
                 await self._read_blocks(head)
             followed = await self._ledger.last_block()
@@ -92,6 +92,7 @@ class Tracker:
     async def _settle_confirmed(self, head: Head, followed: int) -> None:
         try:
             final = min(await self._confirmed.irreversible(head), followed)
+            await self._confirmed.check_past(final, await self._ledger.block_id(final - 1))
             await self._settle(final)
             self.final, self.unconfirmed = max(self.final, final), None
         except (LinkError, Refused) as error:
@@ -119,6 +120,7 @@ class Tracker:
 
     async def _read_blocks(self, head: Head) -> None:
         """Follow the blocks after the last one known, each checked to follow its predecessor."""
+        chunk = CHUNK
         while True:
             last = await self._ledger.last_block()
             if last is None:
@@ -126,12 +128,14 @@ class Tracker:
             first = await self._first_block(head) if last is None else last[0] + 1
             if first > head.number:
                 return
-            blocks = await self._node.blocks(range(first, min(head.number, first + CHUNK) + 1))
+            blocks = await self._node.blocks(range(first, min(head.number, first + chunk) + 1))
             if not blocks:
                 return
             if last is not None and blocks[0].previous != last[1]:
                 await self._orphan(last[0])
+                chunk = 1  # the fork may go far back: what comes after it is read once, when its beginning is found
                 continue
+            chunk = CHUNK
             if not await self._note(blocks, head):
                 return
 

@@ -138,7 +138,7 @@ async def on_dev_chain(
     confirmed = ConfirmedChain(node, second)
     metrics, facts = Metrics(), Facts(ledger, clock=clock)
 
-    def check_head(head: Head) -> None:
+    async def check_head(head: Head) -> None:
         if link.peer is not None:
             fitness.check_time(head, link.peer)
 
