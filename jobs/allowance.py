@@ -49,12 +49,12 @@ class Allowances:
 
     async def _lowest_fees(self, identity: Identity, parameters: Parameters) -> dict[str, int]:
         """The lowest fees seen on this chain; a stranger's count only as long as there are no others."""
-        known, fees = await self._ledger.lowest_fees(), _fees(identity, parameters, self._settings)
+        known, fees = await self._ledger.lowest_fees(), fees_of(parameters, identity.prefix, self._settings)
         stranger = self._confirmed.stranger
         if known.keys() >= fees.keys() and (stranger or (self._saved and all(known[op] <= fees[op] for op in fees))):
             return known
         if stranger and self._confirmed.configured:
-            fees = _fees(identity, await self._confirmed.parameters(), self._settings)
+            fees = fees_of(await self._confirmed.parameters(), identity.prefix, self._settings)
         await self._ledger.save_lowest_fees(fees, agreed=not stranger or self._confirmed.configured)
         self._saved = not stranger
         return await self._ledger.lowest_fees()
@@ -73,7 +73,7 @@ class Allowances:
         return await self._ledger.open_day(balance, agreed=agreed)
 
 
-def _fees(identity: Identity, parameters: Parameters, settings: Settings) -> dict[str, int]:
-    """What each operation costs, satoshi."""
-    fees = {REGISTRATION: price(parameters, identity.prefix, settings), TRANSFER: parameters.transfer.required()}
+def fees_of(parameters: Parameters, prefix: str, settings: Settings) -> dict[str, int]:
+    """What each operation costs by the chain's parameters, satoshi."""
+    fees = {REGISTRATION: price(parameters, prefix, settings), TRANSFER: parameters.transfer.required()}
     return fees | ({} if parameters.assertion is None else {ASSERTION: parameters.assertion.required()})

@@ -44,13 +44,7 @@ class Fitness:
 
     def is_own(self, peer: Peer | None) -> bool:
         """Whether the node at `peer` is the operator's own. The embedded dev chain always is."""
-        if self._settings.uses_devchain:
-            return True
-        if peer is None:
-            return False
-        address = ip_address(peer.address)
-        address = getattr(address, "ipv4_mapped", None) or address
-        return any(address in network for network in self._settings.own_nodes)
+        return is_own(self._settings, peer)
 
     async def load(self) -> None:
         """Read what is pinned. Raises FaucetError without a ledger."""
@@ -69,7 +63,7 @@ class Fitness:
         """Take a node that only confirms what another says: it pins nothing. Raises the same."""
         node = Node(call)
         self.check_time(await node.head(), peer)
-        _compare(self._pins, await self._claims(node))
+        compare(self._pins, await self._claims(node))
 
     async def account_ids(self, accounts: Mapping[str, Account], peer: Peer) -> dict[str, str]:
         """The pinned ids of the configured accounts among `accounts`, by name; those that are new are pinned first.
@@ -82,14 +76,7 @@ class Fitness:
 
     def check_time(self, head: Head, peer: Peer) -> None:
         """Raise UnfitNode where the head is too old, or a stranger's is ahead of this machine's clock."""
-        age = self._clock() - head.time
-        if age > self._settings.max_head_age:
-            raise UnfitNode(f"is out of sync: its head block is {age:.0f} seconds old")
-        if -age > self._settings.max_head_age and not self.is_own(peer):
-            raise UnfitNode(
-                f"is a stranger whose head block is {-age:.0f} seconds ahead of this machine's clock: "
-                "set the clock, or use another node"
-            )
+        check_time(head, own=self.is_own(peer), now=self._clock(), max_age=self._settings.max_head_age)
 
     async def _claims(self, node: Node) -> dict[str, str]:
         claims = await read_claims(node, sorted(named_accounts(self._settings)))
@@ -101,25 +88,21 @@ class Fitness:
     async def check_number(self, head: Head) -> None:
         """Raise UnfitNode where the head is far below what was final already. Raises FaucetError without a ledger."""
         oldest = await self._ledger.oldest_block()
-        if oldest is not None and head.number < oldest[0]:
-            raise UnfitNode(
-                f"has only {head.number} blocks, but block {oldest[0]} was final already: if the chain was started "
-                "anew, use a new ledger; if an earlier node made blocks up, run: faucet.py refollow"
-            )
+        if oldest is not None:
+            check_number(head, oldest[0])
 
     async def _pin(self, claims: Claims, peer: Peer) -> None:
         """Compare `claims` with what is pinned, and pin what is not. Raises UnfitNode."""
         own = self.is_own(peer)
         if not self._pins:
             await self.load()
-        # What a lone stranger said gives way to an own node, or to two nodes; but not which chain it is.
-        fixed = {name: pin for name, pin in self._pins.items() if pin.agreed or name == "chain_id"}
-        _compare(fixed, claims)
+        fixed = fixed_pins(self._pins)
+        compare(fixed, claims)
         if self._adds_nothing(claims) and not (own and claims.keys() - fixed.keys()):
             return
         agreed = own or await self._is_confirmed(claims, peer)
         if not agreed:
-            _compare(self._pins, claims)
+            compare(self._pins, claims)
         await self._ledger.pin(claims, agreed=agreed)
         await self.load()
 
@@ -151,7 +134,48 @@ class Fitness:
         return Identity(chain_id, prefix, symbol, int(precision), self._key)
 
 
-def _compare(pins: Mapping[str, Pin], claims: Claims) -> None:
+def is_own(settings: Settings, peer: Peer | None) -> bool:
+    """Whether the node at `peer` is the operator's own. The embedded dev chain always is."""
+    if settings.uses_devchain:
+        return True
+    if peer is None:
+        return False
+    address = ip_address(peer.address)
+    address = getattr(address, "ipv4_mapped", None) or address
+    return any(address in network for network in settings.own_nodes)
+
+
+def check_time(head: Head, *, own: bool, now: float, max_age: int) -> None:
+    """Raise UnfitNode where the head is older than `max_age` seconds, or a stranger's is as far ahead of the clock."""
+    age = now - head.time
+    if age > max_age:
+        raise UnfitNode(f"is out of sync: its head block is {age:.0f} seconds old")
+    if -age > max_age and not own:
+        raise UnfitNode(
+            f"is a stranger whose head block is {-age:.0f} seconds ahead of this machine's clock: "
+            "set the clock, or use another node"
+        )
+
+
+def check_number(head: Head, final: int) -> None:
+    """Raise UnfitNode where the head is below block `final`, which the ledger has as final."""
+    if head.number < final:
+        raise UnfitNode(
+            f"has only {head.number} blocks, but block {final} was final already: if the chain was started "
+            "anew, use a new ledger; if an earlier node made blocks up, run: faucet.py refollow"
+        )
+
+
+def fixed_pins(pins: Mapping[str, Pin]) -> dict[str, Pin]:
+    """Those of `pins` that no node may contradict.
+
+    What a lone stranger said gives way to an own node, or to two nodes; but not which chain it is.
+    """
+    return {name: pin for name, pin in pins.items() if pin.agreed or name == "chain_id"}
+
+
+def compare(pins: Mapping[str, Pin], claims: Claims) -> None:
+    """Raise UnfitNode where `claims` contradict `pins`."""
     difference = first_difference({name: pin.value for name, pin in pins.items()}, claims)
     if difference is not None:
         raise UnfitNode(difference)

@@ -1,25 +1,23 @@
-"""Looks at everything that registering needs, before anything runs."""
+"""Looks at everything that registering needs, before anything runs. Broadcasts nothing, writes nothing."""
 
 import time
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import replace
 
 from chain.dial import dial
 from chain.errors import LinkError, Refused
-from chain.keys import PrivateKey, format_public_key
-from chain.node import Account, Node
+from chain.keys import PrivateKey
+from chain.link import without_credentials
+from chain.node import Node
+from jobs.claims import Claims, first_difference
 from jobs.config import Settings
+from jobs.errors import FaucetError
+from jobs.ledger import Ledger, LedgerError, OldLedgerError
 from jobs.mailer import MailError, connected
-from jobs.situation import Identity, price
+from jobs.nodecheck import Books, Finding, NodeCheck
+from jobs.situation import NOBROADCAST
 
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What one check found."""
-
-    ok: bool
-    name: str
-    text: str
+__all__ = ["Finding", "preflight"]
 
 
 async def preflight(
@@ -28,53 +26,77 @@ async def preflight(
     """Each check as it is done; those that need a node are left out where none is reached."""
     for text in ("valid", *settings.notes):
         yield Finding(ok=True, name="config", text=text)
+    if settings.nobroadcast:
+        yield Finding(ok=False, name="broadcast", text=NOBROADCAST)
+    books, finding = await _read_books(settings, clock)
+    if finding is not None:
+        yield finding
+    nodes = _Nodes(settings, key, books, others=len(urls) > 1, now=clock())
     for url in urls:
-        async for finding in _check_node(settings, url, key, clock):
+        async for finding in nodes.check(url):
             yield finding
     yield await _check_mail(settings)
 
 
-async def _check_node(
-    settings: Settings, url: str, key: PrivateKey, clock: Callable[[], float]
-) -> AsyncIterator[Finding]:
+class _Nodes:
+    """Checks one node after the other, and what each says against what the first one said."""
+
+    def __init__(self, settings: Settings, key: PrivateKey, books: Books, *, others: bool, now: float) -> None:
+        self._settings = settings
+        self._key = key
+        self._books = books
+        self._others = others  # whether more than one node is configured
+        self._now = now
+        self._first: tuple[str, Claims] | None = None  # the URL of the first node that was reached, and what it says
+
+    async def check(self, url: str) -> AsyncIterator[Finding]:
+        """What is found of the node at `url`, which each finding names."""
+        shown = without_credentials(url)
+        try:
+            async with dial([url], timeout=self._settings.node_timeout) as link:
+                check = NodeCheck(
+                    Node(link.call), link.peer, self._settings, self._key, self._books,
+                    others=self._others, now=self._now,
+                )  # fmt: skip
+                async for finding in check.run():
+                    yield _of(shown, finding)
+                if (difference := self._compare(shown, check.claims)) is not None:
+                    yield _of(shown, difference)
+        except (LinkError, Refused) as error:
+            yield _of(shown, Finding(ok=False, name="node", text=str(error)))
+
+    def _compare(self, url: str, claims: Claims) -> Finding | None:
+        """Whether the node at `url` says of the chain what the first one said; None of the first itself."""
+        if self._first is None:
+            self._first = (url, claims) if claims else None
+            return None
+        first, said = self._first
+        difference = first_difference(said, claims)
+        text = f"says the same of the chain as {first}" if difference is None else f"{difference}, by {first}"
+        return Finding(ok=difference is None, name="agreement", text=text)
+
+
+def _of(url: str, finding: Finding) -> Finding:
+    return replace(finding, text=f"{url}: {finding.text}")
+
+
+async def _read_books(settings: Settings, clock: Callable[[], float]) -> tuple[Books, Finding | None]:
+    """What the ledger holds of the chain, and what there is to say of the ledger."""
+    if settings.uses_devchain:  # the one that is looked at is another than the one that serves
+        return Books(), None
+    if not settings.ledger.exists():
+        return Books(), Finding(ok=True, name="ledger", text="none yet: what the first node says is kept in it")
     try:
-        async with dial([url], timeout=settings.node_timeout) as link:
-            async for finding in _check_chain(settings, Node(link.call), key, clock()):
-                yield finding
-    except (LinkError, Refused) as error:
-        yield Finding(ok=False, name="node", text=str(error))
-
-
-async def _check_chain(settings: Settings, node: Node, key: PrivateKey, now: float) -> AsyncIterator[Finding]:
-    head, asset = await node.head(), await node.core_asset()
-    identity = Identity(await node.chain_id(), await node.prefix(), asset.symbol, asset.precision, key)
-    age = round(now - head.time)
-    yield Finding(age <= settings.max_head_age, "node", f"block {head.number}, {max(0, age)} seconds old")
-    fits = settings.core_asset in (None, asset.symbol)
-    text = f"{identity.chain_id}, prefix {identity.prefix}, core asset {asset.symbol}"
-    yield Finding(fits, "chain", text if fits else f"{text}; the configuration says {settings.core_asset}")
-    registrar = (await node.accounts([settings.registrar]))[0]
-    if registrar is None:
-        yield Finding(ok=False, name="registrar", text=f"the chain has no account {settings.registrar}")
-        return
-    async for finding in _check_registrar(settings, registrar, node, identity):
-        yield finding
-
-
-async def _check_registrar(
-    settings: Settings, registrar: Account, node: Node, identity: Identity
-) -> AsyncIterator[Finding]:
-    yield Finding(ok=True, name="registrar", text=f"{registrar.name} is {registrar.id}")
-    member = registrar.lifetime_member
-    yield Finding(member, "membership", "for life" if member else f"{registrar.name} is not a lifetime member")
-    public = format_public_key(identity.key.public, identity.prefix)
-    signs = public in registrar.signing_keys
-    yield Finding(signs, "key", f"{public} {'signs' if signs else 'does not sign'} for {registrar.name}")
-    balance = await node.balance(registrar.id)
-    fee = price(await node.parameters(), identity.prefix, settings)
-    signups = balance // max(1, fee)
-    text = f"{identity.readable(balance)} pays for {signups} signups at {identity.readable(fee)}"
-    yield Finding(signups > 0, "balance", text)
+        ledger = await Ledger.open_to_read(settings.ledger, clock=clock)
+    except LedgerError as error:
+        is_old = isinstance(error, OldLedgerError)
+        return Books(), Finding(ok=is_old, name="ledger", text=f"not compared with the nodes: {error}")
+    try:
+        return await Books.read(ledger), None
+    except FaucetError as error:
+        return Books(), Finding(ok=False, name="ledger", text=f"can't be read: {error.__cause__}")
+    finally:
+        await ledger.close()
 
 
 async def _check_mail(settings: Settings) -> Finding:

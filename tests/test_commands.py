@@ -33,7 +33,11 @@ def test_check_says_what_is_well(tmp_path: Path) -> None:
             code, output, _ = await command("check", "--config", str(service.config))
             assert code == 0
             names = [line.split(":")[0].split()[1] for line in output.splitlines()]
-            assert names == ["config", "node", "chain", "registrar", "membership", "key", "balance", "mail"]
+            assert names == [
+                "config", "ledger", "api", "node", "trust", "chain", "accounts",
+                "registrar", "membership", "key", "fee", "balance", "budget", "mail",
+            ]  # fmt: skip
+            assert not list(tmp_path.glob("faucet.db*"))
 
     run(scenario())
 
@@ -65,6 +69,11 @@ def test_start_names_the_key_that_the_predecessors_file_lacks(tmp_path: Path) ->
         ({"core_asset": "OTHER"}, "chain"),
         ({"witness_url": "ws://127.0.0.1:1"}, "node"),
         ({"mail_host": "127.0.0.1:1"}, "mail"),
+        ({"nobroadcast": True}, "broadcast"),
+        ({"proxy": "nobody-1"}, "accounts"),
+        ({"max_account_fee": 5}, "fee"),
+        ({"daily_budget": 5}, "budget"),
+        ({"enable_initial_balance": True, "initial_balance": 20_000_000}, "initial_balance"),
     ],
 )
 def test_check_names_what_is_not(tmp_path: Path, change: dict[str, str], failing: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from jobs.ledger.activity import Activity
 from jobs.ledger.board import Board
 from jobs.ledger.comparing import Comparing
-from jobs.ledger.database import Database, LedgerError
+from jobs.ledger.database import Database, LedgerError, OldLedgerError
 from jobs.ledger.expiry import Expiry
 from jobs.ledger.following import Following
 from jobs.ledger.intake import Intake
@@ -24,7 +24,7 @@ from jobs.ledger.signing import Signing
 from jobs.ledger.spending import Spending
 from jobs.ledger.steering import Steering
 
-__all__ = ["Ledger", "LedgerError"]
+__all__ = ["Ledger", "LedgerError", "OldLedgerError"]
 
 
 def random_job_id() -> str:
@@ -63,6 +63,11 @@ class Ledger(
     ) -> "Ledger":
         """The ledger in the file `path`, made or migrated as needed. Raises LedgerError."""
         return cls(await Database.open(path), clock=clock, random_id=random_id)
+
+    @classmethod
+    async def open_to_read(cls, path: Path, *, clock: Callable[[], float] = time.time) -> "Ledger":
+        """The ledger in the file `path`, for reading only. Raises LedgerError, OldLedgerError for an older one."""
+        return cls(await Database.open_to_read(path), clock=clock, random_id=random_job_id)
 
     async def close(self) -> None:
         """Commit and answer what was handed in, then close. A second call does nothing."""

@@ -33,6 +33,10 @@ class LedgerError(Exception):
     """The file can't serve as the ledger; the sentence says why."""
 
 
+class OldLedgerError(LedgerError):
+    """The ledger is of an earlier version: it is migrated when the faucet starts."""
+
+
 def prepare(connection: sqlite3.Connection, schema: str, migrations: Sequence[str]) -> None:
     """Make an empty file a ledger, or bring an older ledger to the current version.
 
@@ -71,6 +75,20 @@ def _prepare_file(path: Path) -> None:
         raise LedgerError(f"{path.name}: {error}") from error
     if problem is not None:
         raise _damaged(path, problem)
+
+
+def _check_version(path: Path) -> None:
+    """Raise LedgerError unless the file is a ledger of the current version."""
+    current = len(migrations()) + 1
+    try:
+        with contextlib.closing(sqlite3.connect(path, timeout=BUSY_TIMEOUT)) as connection:
+            version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    except sqlite3.Error as error:
+        raise LedgerError(f"{path.name}: {error}") from error
+    if version > current or version == 0:
+        raise LedgerError(f"{path.name} is no ledger of version {current} or earlier")
+    if version < current:
+        raise OldLedgerError(f"the ledger has version {version}, and is migrated when the faucet starts")
 
 
 def _problem(connection: sqlite3.Connection) -> str | None:
@@ -114,6 +132,17 @@ class Database:
         """The ledger at `path`, made or migrated as needed. Raises LedgerError."""
         await asyncio.to_thread(_prepare_file, path)
         return cls(Turn(path.parent), await _connect(path), await _connect(path, "PRAGMA query_only = 1"))
+
+    @classmethod
+    async def open_to_read(cls, path: Path) -> "Database":
+        """The ledger at `path` as it is: neither made nor migrated, and nothing can be written. Raises LedgerError.
+
+        An older one raises OldLedgerError.
+        """
+        await asyncio.to_thread(_check_version, path)
+        # Not SQLite's read-only mode: its last connection would leave files behind, of whoever looks.
+        connection = await _connect(path, "PRAGMA query_only = 1")
+        return cls(Turn(path.parent), connection, connection)
 
     async def close(self) -> None:
         """Finish the transaction in hand, then close. A second call does nothing."""
