@@ -37,6 +37,7 @@ class Tasks:
 
     def start(self, name: str, run: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
         """A task that runs `run` until that returns or the task is cancelled, again after each exception."""
+        self._metrics.task_failures.labels(task=name)  # from 0 on: a counter that begins at 1 has not increased
         return asyncio.create_task(self._keep(name, run), name=name)
 
     def record(self, name: str, error: BaseException) -> None:
