@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from chain.devchain import DevChain, DevChainSettings
+from jobs.ledger.following import REWIND
 from jobs.model import State
 from tests.chainside import LAG, ChainSide, on_dev_chain
 from tests.lying import lies
@@ -35,7 +36,7 @@ def test_signups_go_on_once_made_up_blocks_are_forgotten(tmp_path: Path) -> None
             await side.accept("alice-1")
             await side.block()
             assert await side.drainer.drain() == "No irreversible block was followed yet."
-            assert await side.ledger.refollow(by="ann") == LAG + 1
+            assert await side.ledger.refollow(by="ann") == LAG + 1 + REWIND
             await side.block()
             await side.finish()
             assert side.tracker.final < MADE_UP - LAG

@@ -110,3 +110,17 @@ def test_whatever_ends_a_task_is_outlived(error: type[Exception]) -> None:
         assert runs == 2
 
     run(scenario())
+
+
+def test_task_that_never_failed_is_counted_from_nought() -> None:
+    """Prometheus sees no increase in a counter that comes up with 1."""
+
+    async def scenario() -> None:
+        metrics = Metrics()
+        await Tasks(metrics).start("mailer", Flaky(0).run)
+        shown = [sample for metric in metrics.task_failures.collect() for sample in metric.samples]
+        assert [(each.labels, each.value) for each in shown if each.name.endswith("_total")] == [
+            ({"task": "mailer"}, 0)
+        ]
+
+    run(scenario())
