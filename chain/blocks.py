@@ -6,6 +6,7 @@ as JSON and decoded when they are looked at, and of all others only the number i
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, overload
 
 import msgspec
@@ -19,7 +20,7 @@ from chain.replies import (
     AuthorityObject,
     BlockId,
     ObjectId,
-    Options,
+    PublicKey,
     Satoshi,
     Signature,
     Time,
@@ -30,16 +31,16 @@ from chain.replies import (
 )
 
 OBJECT_ID = 1  #: the number of this kind of operation_result; the others are nothing and an amount (base.hpp)
-#: Bytes of an operation that is kept whole; of a larger one only what its form below has. Nobody registers or pays by
-#: such an operation, but it may stand in a block.
-MAX_BODY = 65_536
-MAX_NESTING = 500  #: brackets in an operation that is kept whole: more, nested, could not be decoded everywhere
+MAX_BODY = 65_536  #: bytes of an operation whose body is kept; nobody registers or pays by a larger one
+MAX_NESTING = 500  #: brackets in such a body: more, nested, could not be decoded everywhere
+OUT_OF_REASON = -1  #: stands for the number of an operation whose body would be kept, were it not too large
 
 
 class Operations(Sequence[Operation]):
     """The operations of a transaction, each [number, body], decoded anew whenever it is looked at.
 
-    The body is empty but for account_create, transfer, account_update and assert.
+    The body is empty but for account_create, transfer, account_update and assert. Where one of these is out of
+    reason, the number is OUT_OF_REASON.
     """
 
     __slots__ = ("_parts",)
@@ -119,14 +120,25 @@ class _Amount(msgspec.Struct):
     asset_id: ObjectId
 
 
+class _Options(msgspec.Struct):
+    memo_key: PublicKey
+    voting_account: AccountId
+    num_witness: Uint16
+    num_committee: Uint16
+    votes: list[Raw]
+    extensions: Raw
+
+
 class _AccountCreate(msgspec.Struct):
     fee: _Amount
     registrar: AccountId
     referrer: AccountId
+    referrer_percent: Uint16
     name: AccountName
     owner: AuthorityObject
     active: AuthorityObject
-    options: Options
+    options: _Options
+    extensions: Raw
 
 
 class _Transfer(msgspec.Struct):
@@ -134,19 +146,23 @@ class _Transfer(msgspec.Struct):
     sender: AccountId = msgspec.field(name="from")
     receiver: AccountId = msgspec.field(name="to")
     amount: _Amount
+    extensions: Raw
 
 
 class _AccountUpdate(msgspec.Struct):
     fee: _Amount
     account: AccountId
+    extensions: Raw
 
 
 class _Assert(msgspec.Struct):
     fee: _Amount
     fee_paying_account: AccountId
+    predicates: list[tuple[Uint16, Raw]]
+    extensions: Raw
 
 
-#: The operations whose bodies are kept, and what a body must have.
+#: The operations whose bodies are kept, and what a body must have for whoever reads it or packs it again.
 _FORMS: Mapping[int, type[msgspec.Struct]] = {
     ACCOUNT_CREATE: _AccountCreate,
     TRANSFER: _Transfer,
@@ -172,7 +188,7 @@ def _transaction(found: _Transaction) -> BlockTransaction:
         ref_block_prefix=found.ref_block_prefix,
         expiration=read_time(found.expiration),
         signatures=tuple(found.signatures),
-        operations=Operations([(number, _body(number, raw)) for number, raw in found.operations]),
+        operations=Operations([_part(number, raw) for number, raw in found.operations]),
         results=tuple(
             _result(number, *result)
             for (number, _), result in zip(found.operations, found.operation_results, strict=True)
@@ -189,16 +205,22 @@ def _result(number: int, kind: int, raw: Raw) -> str | None:
     return decode(raw, AccountId)
 
 
-def _body(number: int, raw: Raw) -> bytes:
-    """The JSON that is kept of a body. Raises BadReply where it lacks what the operation must have."""
+def _part(number: int, raw: Raw) -> tuple[int, bytes]:
+    """The number and the body that are kept. Raises BadReply where the body lacks what the operation must have."""
     form = _FORMS.get(number)
     if form is None:
-        return b"{}"
-    body, found = bytes(raw), decode(raw, form)
+        return _part_without_body(number)
+    body = bytes(raw)
     if len(body) > MAX_BODY or body.count(b"{") + body.count(b"[") > MAX_NESTING:
-        return msgspec.json.encode(found)
-    decode(body, dict[str, Any])  # what is not read now may be wrong too, and later nobody expects it
-    return body
+        return _part_without_body(OUT_OF_REASON)
+    decode(body, form)
+    decode(body, dict[str, Any])  # what the form leaves out may be wrong too, and who looks at it later expects nothing
+    return number, body
+
+
+@cache  # there may be a hundred thousand in a block
+def _part_without_body(number: int) -> tuple[int, bytes]:
+    return number, b"{}"
 
 
 def _operation(number: int, body: bytes) -> Operation:

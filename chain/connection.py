@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import ipaddress
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -83,6 +84,9 @@ async def _close(socket: ClientConnection) -> None:
     finally:
         socket.transport.abort()
         await socket.wait_closed()
+        # What is left of a websocket refers to itself and holds its last frames, megabytes: too much to wait for a
+        # collector that comes seldom. In the next iteration of the loop nobody else refers to it any more.
+        asyncio.get_running_loop().call_soon(gc.collect)
 
 
 def ip_address_of(peername: Sequence[Any]) -> str:
@@ -177,4 +181,7 @@ class Connection:
         finally:
             answer.cancel()
         self.timeouts = 0
-        return answer.result()
+        try:
+            return answer.result()
+        finally:
+            del answer  # its exception refers to this frame: nothing but the collector would free the two

@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 LIFETIME = 2**32 - 1  #: when a membership for life ends: the last second that the chain counts (account_object.hpp)
-MAX_BLOCKS = 16_000_000  #: bytes of blocks, as JSON, that are held at once; two are, whatever their size
+MAX_BLOCKS = 8_000_000  #: bytes of blocks, as JSON, that are held at once; two are, whatever their size
 BLOCKS_IN_FLIGHT = 16  #: blocks that are read side by side
 UNKNOWN_METHOD = "is_this_api_offered"  #: a method that no API has
 
@@ -214,8 +214,8 @@ class Node:
         try:
             found = await asyncio.gather(*reads)
         finally:
-            for each in reads:
-                each.cancel()
+            while reads:  # none is kept: a failure refers to this frame, and nothing else would free the blocks
+                reads.pop().cancel()
         return [block for block in takewhile(bool, found) if block is not None]
 
     async def serves(self, api: str) -> str | None:

@@ -3,8 +3,10 @@
 import asyncio
 import base64
 import contextlib
+import gc
 import hashlib
 import logging
+import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
 from itertools import repeat
 
@@ -14,7 +16,7 @@ from websockets.frames import CloseCode
 
 from chain import connection
 from chain.connection import MAX_CALLS, MAX_FRAME
-from chain.errors import OutcomeUnknown, UnfitNode
+from chain.errors import OutcomeUnknown, Refused, UnfitNode
 from chain.link import Call, Link
 from chain.protocol import MAX_VALUES
 from chain.text import MAX_TEXT
@@ -246,6 +248,27 @@ def test_the_reason_of_a_node_that_closes_is_made_printable() -> None:
 
 
 # Bounds.
+
+
+def test_nothing_is_left_of_a_connection_that_was_lost() -> None:
+    """What is left would hold its last frames, and the collector comes seldom."""
+
+    async def scenario() -> None:
+        node = ScriptedNode(get_block=sends_frame("garbage"), get_block_header=sends(error={"message": "no"}))
+        async with connected(node) as link:
+            left = weakref.ref(link._connection)
+            for method, failure in (("get_block_header", Refused), ("get_block", OutcomeUnknown)):
+                with pytest.raises(failure):
+                    await link.call("database", method, [63])
+            await node.until(lambda: node.times_asked("set_block_applied_callback") == 2)
+            await link.wait_connected()
+            assert left() is None
+
+    gc.disable()
+    try:
+        run(scenario())
+    finally:
+        gc.enable()
 
 
 def test_a_frame_beyond_the_bound_ends_the_connection() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from msgspec import Raw
 
-from chain.blocks import MAX_BODY, MAX_NESTING
+from chain.blocks import MAX_BODY, MAX_NESTING, OUT_OF_REASON
 from chain.devchain import DevChain, DevChainSettings
 from chain.dial import dial
 from chain.errors import BadReply, Refused
@@ -312,15 +312,13 @@ def test_operations_that_the_faucet_knows_are_kept_whole(number: int, body: dict
 
 
 @pytest.mark.parametrize("memo", ["x" * MAX_BODY, [[0]] * MAX_NESTING])
-def test_of_an_operation_out_of_reason_only_what_tells_whose_it_is_is_kept(memo: Any) -> None:
+def test_an_operation_out_of_reason_is_none_that_the_faucet_knows(memo: Any) -> None:
     recording = recorded("get_block")
-    body = {"fee": {"amount": 1, "asset_id": "1.3.0"}, **transfer(sender="1.2.3", receiver="1.2.4", amount=5)[1]}
-    recording.answer["result"]["transactions"][0]["operations"][0] = [TRANSFER, {**body, "memo": memo}]
+    body = {**transfer(sender="1.2.3", receiver="1.2.4", amount=5)[1], "memo": memo}
+    recording.answer["result"]["transactions"][0]["operations"][0] = [TRANSFER, body]
     block = run(Node(recording).block(63))
     assert block is not None
-    number, kept = block.transactions[0].operations[0]
-    assert number == TRANSFER
-    assert kept == {member: body[member] for member in ("fee", "from", "to", "amount")}
+    assert block.transactions[0].operations[0] == [OUT_OF_REASON, {}]
 
 
 class Chain:
@@ -467,6 +465,8 @@ WRONG: list[tuple[str, list[Any], Any, str]] = [
     ("get_block", ["transactions", 0, "operations", 0], [5, {}], "block"),
     ("get_block", ["transactions", 0, "operations", 0, 1, "name"], "Alice", "block"),
     ("get_block", ["transactions", 0, "operations", 0, 1, "registrar"], "1.3.0", "block"),
+    ("get_block", ["transactions", 0, "operations", 0, 1, "options"], {"memo_key": "PPY1"}, "block"),
+    ("get_block", ["transactions", 0, "operations", 0], [TRANSFER, {"from": "1.2.3", "to": "1.2.4"}], "block"),
     ("get_block", ["transactions", 0, "operations", 0, 1, "fee", "amount"], -1, "block"),
     ("get_block", ["transactions", 0, "operations", 0, 1, "owner", "key_auths"], [[]], "block"),
     ("get_block", ["transactions", 0, "operation_results"], [], "block"),

@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec import Struct
 
-HUGE = 10_000_000  #: bytes
+HUGE = 13_000_000  #: bytes; more than a client need take
 
 
 class Do(StrEnum):
@@ -19,7 +19,7 @@ class Do(StrEnum):
     WRONG_ID = "wrong_id"  #: carried out, answered under another number
     WRONG_TYPE = "wrong_type"  #: carried out, answered by a value of another type
     HALF_REPLY = "half_reply"  #: carried out, and the connection is lost within the answer
-    HUGE_REPLY = "huge_reply"  #: carried out, answered by ten million bytes
+    HUGE_REPLY = "huge_reply"  #: carried out, answered by HUGE bytes
     REFUSE = "refuse"  #: not carried out, answered by `error`
     FORGET = "forget"  #: not carried out, answered by null as if it had been
 
