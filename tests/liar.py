@@ -138,6 +138,18 @@ class World:
 
         await self.until(readable)
 
+    async def has_held(self) -> bool:
+        """Whether payments wait for an operator."""
+        return bool(await self.ledger.held())
+
+    async def release(self) -> bool:
+        """Release what is held, as an operator who has found it nowhere; whether all jobs are done."""
+        numbers = {number for payment in await self.ledger.held() for number in payment.jobs}
+        jobs = (await self.jobs()).values()
+        if held := [job.id for job in jobs if job.number in numbers]:
+            await self.ledger.release_payments(held, by="ann", reason="it is in no block")
+        return {job.state for job in jobs} == {State.DONE}
+
     async def checks(self) -> dict[str, str]:
         """The checks of /readyz that fail, with their sentences."""
         snapshot = Snapshot(self.ledger)

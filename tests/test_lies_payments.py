@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from jobs.model import Kind, State
-from tests.liar import PLAIN, World, lied_to
+from tests.liar import PLAIN, lied_to
 from tests.lying import lies
 from tests.lying.lie import Lie
 from tests.support import run
@@ -19,12 +19,6 @@ FALSE_IDS = [
     lies.ShiftedResults(1),
     lies.ShiftedResults(-1),
 ]
-
-
-async def held(world: World) -> list[str]:
-    """The ids of the jobs whose payment is held."""
-    numbers = {number for payment in await world.ledger.held() for number in payment.jobs}
-    return [job.id for job in (await world.jobs()).values() if job.number in numbers]
 
 
 @pytest.mark.parametrize("lie", FALSE_IDS, ids=repr)
@@ -52,19 +46,12 @@ def test_false_id_in_block_and_list_is_refused_by_the_chain(tmp_path: Path) -> N
             await world.told(HELD)
             assert (await world.books()).paid == {}
             world.relay.heal()
-            await world.until(lambda: released_or_done(world))
+            await world.until(world.release)
             await world.books()
             jobs = await world.jobs()
             assert {job.state for job in jobs.values()} == {State.DONE}
 
     run(scenario(), guard=30)
-
-
-async def released_or_done(world: World) -> bool:
-    """Release what is held; whether all is done."""
-    if jobs := await held(world):
-        await world.ledger.release_payments(jobs, by="ann", reason="it is in no block")
-    return {job.state for job in (await world.jobs()).values()} == {State.DONE}
 
 
 @pytest.mark.parametrize("lie", FALSE_IDS, ids=repr)
@@ -91,7 +78,7 @@ def test_hidden_payment_is_not_paid_again_on_one_strangers_word(tmp_path: Path) 
             await world.told(HELD)
             await world.blocks(30)
             assert len((await world.books()).paid) == 2
-            assert len(await held(world)) == 2
+            assert [len(payment.jobs) for payment in await world.ledger.held()] == [2]
             world.relay.heal()
             await world.ledger.refollow(by="ann", reason="the node lied")
             await world.healed()
@@ -109,7 +96,7 @@ def test_operator_releases_a_payment_that_no_block_holds(tmp_path: Path) -> None
             world.relay.heal()
             await world.blocks(20)
             assert (await world.books()).paid == {}
-            await world.ledger.release_payments(await held(world), by="ann", reason="it is in no block")
+            await world.until(world.release)
             await world.healed()
 
     run(scenario(), guard=12)
@@ -157,7 +144,7 @@ def test_payment_that_the_node_sends_on_later_is_not_made_twice(tmp_path: Path) 
             await world.blocks(8)
             await world.relay.replay()
             world.relay.heal()
-            await world.until(lambda: released_or_done(world))
+            await world.until(world.release)
             await world.healed()
 
     run(scenario(), guard=12)
@@ -191,7 +178,7 @@ def test_payments_wait_where_a_node_says_that_nothing_can_be_asserted(tmp_path: 
             live = await world.ledger.live()
             assert [transaction for transaction in live if transaction.kind is Kind.FUNDING] == []
             world.relay.heal()
-            await world.until(lambda: released_or_done(world))
+            await world.until(world.release)
             await world.healed()
 
     run(scenario(), guard=12)
