@@ -7,6 +7,7 @@ from handlers.overview import overview, owed_count
 from jobs.errors import Code, FaucetError
 from jobs.ledger.steering import deeds
 from jobs.model import ENDED, PARTS, State
+from jobs.notices import owed_payments
 
 DIFFERENCES = 20  #: between ledger and chain, on the dashboard
 HELD = 20  #: jobs whose initial balance is held, on the dashboard
@@ -25,16 +26,17 @@ class Dashboard(LoginPage):
         pauses = {"intake": snapshot.intake, "drain": snapshot.drain}
         ledger, view = self.parts.ledger, await overview(self.parts)
         alerts = await ledger.alerts()
-        told = {alert.text for alert in alerts}
+        owed = owed_payments(await owed_count(self.parts))
+        shown = {owed, *(alert.text for alert in alerts)}
         self.show(
             "admin/dashboard.html",
             pauses=pauses,
             view=view,
             facts=view.facts,
             obstacles=view.obstacles,
-            notices=[notice for notice in view.notices if notice not in told],
+            notices=[notice for notice in view.notices if notice not in shown],
             held=await ledger.held_jobs(HELD),
-            owed=await owed_count(self.parts),
+            owed=owed,
             alerts=alerts,
             differences=await ledger.differences(DIFFERENCES),
         )
