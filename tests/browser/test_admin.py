@@ -1,17 +1,13 @@
 """What an operator does, in the browser."""
 
-from typing import Any
-
 import pytest
 
+from jobs.errors import Code
 from tests.browser.chromium import Browser
 from tests.browser.looks import assert_sound
 from tests.browser.operator import log_in
 from tests.browser.site import Site
 from tests.operators import PASSWORD
-from tests.support import data
-
-REFUSAL: dict[str, Any] = data("node-errors.json")["bad name 'Bad-Name1'"]["error"]
 
 
 def test_wrong_password_is_refused(browser: Browser, site: Site) -> None:
@@ -42,9 +38,11 @@ def test_job_is_found(browser: Browser, site: Site, key: str) -> None:
 
 
 def test_failed_job_is_retried_and_done(browser: Browser, site: Site) -> None:
-    site.control("fault", {"on": "broadcast_transaction", "do": "refuse", "times": 1, "error": REFUSAL})
+    site.do(site.ledger.pause("drain", by="ann", reason="Nothing leaves before it fails."))
     job_id = site.sign_up("retry-1")
-    site.job(job_id, until="failed")
+    (job,) = site.do(site.ledger.jobs(name="retry-1"))
+    site.do(site.ledger.fail({job.number: (Code.CHAIN_REFUSED, "The chain will not have it.")}))
+    site.do(site.ledger.resume("drain", by="ann"))
     log_in(browser, site.url)
     browser.open(f"{site.url}/admin/jobs/{job_id}")
     browser.fill("reason", "The node was mended.")
