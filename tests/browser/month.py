@@ -23,7 +23,7 @@ FEE = 514_941  #: satoshi
 
 FACTS = replace(
     OTHER_FACTS, balance=21_403_27000, head_block=HEAD, irreversible_block=HEAD - LAG,
-    registrar_member=True, key_matches=True, node="wss://node.example",
+    registrar_member=True, key_matches=True, node="wss://node.example", budget=5_350_81000,
 )  # fmt: skip
 PEOPLE = ("ada", "alan", "anita", "barbara", "george", "dennis", "edsger", "frances", "grace", "hedy", "ken", "radia")
 NO_LIMITS = Limits(None, 0, 10**9)
@@ -103,7 +103,7 @@ class Month:
         expiration = int(self._clock.now) + 60
         draft = Draft(
             Kind.REGISTRATION, self._random.randbytes(20).hex(), signature, body_of(jobs, block, expiration, signature),
-            block - LAG, expiration, tuple(job.number for job in jobs), (FEE,) * len(jobs),
+            block - LAG, expiration, tuple(job.number for job in jobs), (FEE,) * len(jobs), cost=FEE * len(jobs),
         )  # fmt: skip
         if jobs:
             await self._ledger.record_signed([draft])
