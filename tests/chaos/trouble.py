@@ -48,6 +48,8 @@ class Trouble:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        if self._relay is not None:
+            self._relay.failures.clear()  # a lie can't read what a fault of the true node has garbled: it hangs up
         await self._end.aclose()
 
     @property
