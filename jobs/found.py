@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from chain.errors import BadReply
 from chain.node import Block, BlockTransaction, Node
 from chain.packing import ACCOUNT_CREATE, ASSERT, TRANSFER, Operation
-from chain.transactions import CORE_ASSET, signed_before
+from chain.transactions import CORE_ASSET, Signed, signed_before
 from jobs.config import Settings
 from jobs.model import Found, FoundOperation, Kind
 
@@ -76,16 +77,12 @@ async def found_all(deeds: Sequence[Deed], node: Node, settings: Settings) -> li
 
 
 def found(deed: Deed, known: Known) -> Found:
-    """The deed as it was sent."""
+    """The deed as it was sent. Raises BadReply for one that no chain would have taken."""
     transaction, number = deed.transaction, deed.block.number
-    signed = signed_before(
-        transaction.operations,
-        ref_block_num=transaction.ref_block_num,
-        ref_block_prefix=transaction.ref_block_prefix,
-        expiration=transaction.expiration,
-        prefix=known.prefix,
-        signature=deed.signature,
-    )
+    try:
+        signed = _signed(deed, known.prefix)
+    except Exception as error:  # packing what a node made up may fail in any way
+        raise BadReply(f"block {number} holds a transaction of the registrar that can't be: {error}") from error
     return Found(
         kind=deed.kind,
         id=signed.id,
@@ -97,6 +94,18 @@ def found(deed: Deed, known: Known) -> Found:
         block_num=number,
         time=deed.block.time,
         operations=tuple(_operation(operation, result, known) for operation, result in deed.operations),
+    )
+
+
+def _signed(deed: Deed, prefix: str) -> Signed:
+    transaction = deed.transaction
+    return signed_before(
+        transaction.operations,
+        ref_block_num=transaction.ref_block_num,
+        ref_block_prefix=transaction.ref_block_prefix,
+        expiration=transaction.expiration,
+        prefix=prefix,
+        signature=deed.signature,
     )
 
 

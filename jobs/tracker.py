@@ -10,6 +10,7 @@ from chain.node import Block, Head, Node
 from jobs.config import Settings
 from jobs.confirmation import ConfirmedChain
 from jobs.effects import accounts_of, effects_of
+from jobs.errors import FaucetError
 from jobs.found import deeds_of, found_all
 from jobs.ledger import Ledger
 from jobs.ledger.following import REWIND
@@ -27,6 +28,7 @@ HELD = (
     "It has expired, and one stranger's node alone says that no block holds it: an operator must look for it "
     "on the chain. If a block holds it, run: faucet.py refollow; if none does, release it."
 )
+FAILED = "The faucet failed while it followed blocks: its log says how."
 FOREIGN = (
     "has another block {number} than the one that was final already: if the chain was started anew, "
     "use a new ledger; if an earlier node made blocks up, run: faucet.py refollow"
@@ -83,6 +85,11 @@ class Tracker:
             self.obstacle = None
         except (LinkError, Refused) as error:
             self.obstacle = f"Blocks can't be followed: {error}"
+            raise
+        except FaucetError:
+            raise  # the ledger tells of itself
+        except Exception:
+            self.obstacle = FAILED
             raise
         self.caught_up |= (followed[0] if followed else 0) >= head.number
         if followed is not None:

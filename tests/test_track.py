@@ -5,11 +5,12 @@ from pathlib import Path
 import pytest
 
 from chain.devchain import ChainParameters, Do, Fault
-from chain.errors import UnfitNode
+from chain.errors import BadReply, UnfitNode
 from chain.node import Block
 from jobs.ledger.following import REWIND
 from jobs.model import State
 from tests.chainside import LAG, ChainSide, chain_side
+from tests.devchain import payment, signed
 from tests.support import run
 
 
@@ -267,6 +268,47 @@ def test_another_chain_of_the_same_id_is_not_followed(tmp_path: Path) -> None:
                     await side.tracker.follow()
                 assert "another block" in (side.tracker.obstacle or "")
             await side.ledger.refollow(by="ann")
+            await side.tracker.follow()
+            assert side.tracker.obstacle is None
+
+    run(scenario())
+
+
+async def follow_payment(side: ChainSide) -> None:
+    """Follow a block with a payment that the ledger has no record of."""
+    chain = side.chain.chain
+    await side.block()
+    chain.push(signed(chain, payment(chain, 100)))
+    await side.block()
+
+
+def test_payment_that_can_not_be_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a node made up can't be packed; that says something of the node, and ends nothing."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise ValueError("no key")
+
+    async def scenario() -> None:
+        async with chain_side(tmp_path) as side:
+            with monkeypatch.context() as patched:
+                patched.setattr("jobs.found.signed_before", fail)
+                with pytest.raises(BadReply, match="a transaction of the registrar that can't be: no key"):
+                    await follow_payment(side)
+            assert "that can't be: no key" in (side.tracker.obstacle or "")
+            await side.tracker.follow()
+            assert side.tracker.obstacle is None
+
+    run(scenario())
+
+
+def test_fault_of_the_program_while_following_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario() -> None:
+        async with chain_side(tmp_path) as side:
+            with monkeypatch.context() as patched:
+                patched.setattr("jobs.tracker.deeds_of", lambda *_: 1 // 0)
+                with pytest.raises(ZeroDivisionError):
+                    await follow_payment(side)
+            assert "its log says how" in (side.tracker.obstacle or "")
             await side.tracker.follow()
             assert side.tracker.obstacle is None
 
