@@ -23,7 +23,7 @@ from tests.program import keys_of
 
 EXAMPLES = int(os.environ.get("LIES_EXAMPLES", "0"))
 BY_CHANCE = settings(
-    max_examples=EXAMPLES or 12,
+    max_examples=EXAMPLES or 10,
     derandomize=not EXAMPLES,
     deadline=None,
     database=None,
