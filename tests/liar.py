@@ -138,6 +138,10 @@ class World:
 
         await self.until(readable)
 
+    async def is_obstructed(self) -> bool:
+        """Whether operators read of anything that is in the way."""
+        return bool(await self.sentences())
+
     async def has_held(self) -> bool:
         """Whether payments wait for an operator."""
         return bool(await self.ledger.held())
