@@ -1,6 +1,6 @@
 """A faucet whose node lies: its chain side in the test's own process, and what must be true afterwards.
 
-The dev chain makes 20 blocks a second, each a second younger than the one before, and the faucet's clock is that of
+The dev chain makes 30 blocks a second, each a second younger than the one before, and the faucet's clock is that of
 the chain: what takes minutes elsewhere takes seconds here. Tests look again at each block.
 """
 
@@ -27,7 +27,7 @@ from tests.lying.relay import Relay
 from tests.lying.scene import linked
 from tests.program import keys_of
 
-BLOCK_INTERVAL = 0.05
+BLOCK_INTERVAL = 0.03
 LAG = 6  #: blocks that the last irreversible one trails the head by; more than the slack of the local clock
 BALANCE = 10_000_000 * 10**5  #: satoshi that the registrar begins with
 PLAIN = "1.2.9"  #: somebody else's account, which a liar may own
