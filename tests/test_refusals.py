@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 from chain.refusals import MAX_OPERATION, Cause, read_refusal
 from tests.support import data
 
-ERRORS: dict[str, Any] = {case: reply["error"] for case, reply in data("node-errors.json").items() if "error" in reply}
+
+def recorded(name: str) -> dict[str, Any]:
+    """The errors in a file of tests/data."""
+    return {case: reply["error"] for case, reply in data(name).items() if "error" in reply}
+
+
+ERRORS = recorded("node-errors.json")  #: of Peerplays
+BITSHARES = recorded("node-errors-bitshares.json")
 LONG_NAME = "a" * 60 + "1234"
 
 CAUSES = {
@@ -72,6 +79,52 @@ CAUSES = {
     "jsonrpc 2.0 error": Cause.UNKNOWN_METHOD,
 }
 
+BITSHARES_CAUSES = {
+    "known transaction: pending": Cause.KNOWN,
+    "known transaction: in a block": Cause.KNOWN,
+    "name taken: in a block": Cause.NAME_TAKEN,
+    "name taken: pending": Cause.NAME_TAKEN,
+    "name taken: twice in one transaction": Cause.NAME_TAKEN,
+    "name taken: second of three operations": Cause.NAME_TAKEN,
+    **{case: Cause.INVALID_NAME for case in BITSHARES if case.startswith("bad name")},
+    "missing member: name": Cause.INVALID_NAME,  # read as empty
+    "expired": Cause.EXPIRED,
+    "resent after its own expiration, in a block": Cause.EXPIRED,
+    "expiration too far": Cause.EXPIRATION_TOO_FAR,
+    "unknown reference: wrong prefix": Cause.UNKNOWN_REFERENCE,
+    "unknown reference: block to come": Cause.UNKNOWN_REFERENCE,
+    **{case: Cause.INSUFFICIENT_BALANCE for case in BITSHARES if case.startswith("insufficient balance")},
+    "not lifetime member": Cause.NOT_LIFETIME_MEMBER,
+    "referrer not a member": Cause.REFERRER_NOT_MEMBER,
+    **{case: Cause.FEE_TOO_LOW for case in BITSHARES if case.startswith("fee too low")},
+    **{case: Cause.MISSING_AUTHORITY for case in BITSHARES if case.startswith("missing authority")},
+    "missing member: signatures": Cause.MISSING_AUTHORITY,
+    "referrer id that is none": Cause.MISSING_AUTHORITY,  # the signature was wrong, too
+    "irrelevant signature": Cause.IRRELEVANT_SIGNATURE,
+    "duplicate signature": Cause.DUPLICATE_SIGNATURE,
+    **{case: Cause.INVALID_KEY for case in BITSHARES if case.startswith("invalid key")},
+    "unknown API": Cause.UNKNOWN_METHOD,
+    "unknown method": Cause.UNKNOWN_METHOD,
+    "lookup_accounts limit 1001": Cause.LIMIT_EXCEEDED,
+}
+#: What the faucet never sends or asks, or what says nothing of a signup: halving finds whom it concerns.
+BITSHARES_OTHER = {
+    "signature of zeros",
+    "unknown operation number",
+    "no operations",
+    "registrar id that is none",
+    "referrer id that is none (signed)",
+    "voting account that is none",
+    "account authority that is none",
+    "referrer percent over 100",
+    "authority that can't be met",
+    "transaction larger than maximum_transaction_size 2048",
+    "API number that is none",
+    "too few arguments",
+    "get_account_balances of nobody",
+    "get_objects with an id that is none",
+}
+
 #: The accounts whose registration is to blame; elsewhere the node, or the abbreviated record, names none.
 GUILTY = {
     "account exists (in a block) via broadcast_transaction": "lab-56f7f56afe",
@@ -88,6 +141,48 @@ def test_recorded_refusal_is_understood(case: str) -> None:
     assert refusal.cause is CAUSES[case]
     assert refusal.code == ERRORS[case]["data"]["code"]
     assert refusal.text
+
+
+@pytest.mark.parametrize("case", BITSHARES)
+def test_recorded_refusal_of_bitshares_is_understood(case: str) -> None:
+    refusal = read_refusal(BITSHARES[case])
+    assert refusal.cause is (Cause.OTHER if case in BITSHARES_OTHER else BITSHARES_CAUSES[case])
+    assert refusal.code == BITSHARES[case]["data"]["code"]
+    assert refusal.text
+
+
+def test_every_recorded_refusal_is_expected_to_be_something() -> None:
+    assert set(CAUSES) == set(ERRORS)
+    assert set(BITSHARES_CAUSES) | BITSHARES_OTHER == set(BITSHARES)
+    assert not set(BITSHARES_CAUSES) & BITSHARES_OTHER
+
+
+def test_name_tells_what_one_number_means_on_two_chains() -> None:
+    wrong_key, known = ERRORS["wrong key"], BITSHARES["known transaction: pending"]
+    assert wrong_key["data"]["code"] == known["data"]["code"] == 3030001
+    assert (read_refusal(wrong_key).cause, read_refusal(known).cause) == (Cause.MISSING_AUTHORITY, Cause.KNOWN)
+    assert read_refusal(error(code=3030001, stack=[{"format": "?"}])).cause is Cause.OTHER
+
+
+@pytest.mark.parametrize(
+    ("code", "cause"), [(3030007, Cause.FEE_TOO_LOW), (4010007, Cause.FEE_TOO_LOW), (8, Cause.INVALID_KEY)]
+)
+def test_number_tells_where_there_is_no_name(code: int, cause: Cause) -> None:
+    assert read_refusal(error(code=code)).cause is cause
+    assert read_refusal(error(code=code, name="something_else")).cause is Cause.OTHER
+
+
+@pytest.mark.parametrize(
+    ("case", "name"),
+    [
+        ("name taken: second of three operations", "e6b07fea4-1"),
+        ("insufficient balance: registrar has too little", "e6b07fea4-15"),
+        ("bad name: 'abc-'", None),
+    ],
+)
+def test_recorded_refusal_of_bitshares_names_the_guilty_registration(case: str, name: str | None) -> None:
+    operation = read_refusal(BITSHARES[case]).operation
+    assert (operation and operation[1]["name"]) == name
 
 
 @pytest.mark.parametrize("case", [case for case in ERRORS if case != "transfer more than balance"])
@@ -114,11 +209,8 @@ def test_recorded_refusal_of_an_unknown_method_names_it() -> None:
     assert read_refusal(ERRORS["account exists (still pending)"]).name is None
 
 
-def test_unknown_method_of_a_bitshares_node() -> None:
-    """It numbers its errors otherwise, and has a name for this one."""
-    frame = {"format": "No method with name '${name}'", "data": {"name": "no_such_method", "api": []}}
-    refusal = read_refusal(error(code=22, name="method_not_found_exception", stack=[frame]))
-    assert (refusal.cause, refusal.name) == (Cause.UNKNOWN_METHOD, "no_such_method")
+def test_recorded_refusal_of_bitshares_names_the_unknown_method() -> None:
+    assert read_refusal(BITSHARES["unknown method"]).name == "no_such_method"
 
 
 def test_what_the_node_says_is_cut() -> None:
