@@ -15,7 +15,7 @@ import click
 from rich.console import Console
 from rich.progress import Progress
 
-from chain.devchain import DevChain, DevChainSettings, read_parameters
+from chain.devchain import DevChain, DevChainSettings, Flavour, read_parameters
 from chain.dial import dial
 from chain.errors import LinkError, Refused
 from chain.keys import PrivateKey
@@ -194,8 +194,11 @@ def worker(settings: Settings, listener: int | None) -> None:
 @click.option("--chain-id", help="64 hex digits; else a new one is made.")
 @click.option("--registrar", default="faucet", show_default=True, help="Name of the registrar.")
 @click.option("--registrar-wif", help="Its private key; without it, the published one.")
-@click.option("--symbol", default="TEST", show_default=True, help="Of the core asset.")
-@click.option("--prefix", default="TEST", show_default=True, help="Of public keys.")
+@click.option(
+    "--flavour", type=click.Choice(list(Flavour)), default=Flavour.PEERPLAYS, show_default=True, help="How it behaves."
+)
+@click.option("--symbol", default="", help="Of the core asset; default: the flavour's, TEST or BTS.")
+@click.option("--prefix", default="", help="Of public keys; the same default.")
 @click.option("--faults", is_flag=True, help="Let clients steer the chain and inject faults.")
 @click.option("--parameter", "parameters", multiple=True, metavar="NAME=NUMBER", help="Set a chain parameter.")
 def devchain(

@@ -3,8 +3,6 @@
 import re
 
 LONGEST = 63
-#: Names that end so belong to the accounts that pay out dividends (account.cpp).
-RESERVED_ENDING = "-dividend-distribution"
 
 _FORBIDDEN = re.compile(r"[^a-z0-9.-]")
 _CHEAP = re.compile(r"[0-9./-]")
@@ -13,8 +11,11 @@ _ACCOUNT_ID = re.compile(r"1\.2\.(?:0|[1-9][0-9]{0,14})")
 _VOWEL = re.compile(r"[aeiouy]")
 
 
-def name_problem(name: str) -> str | None:
-    """Which rule `name` breaks, as a sentence that does not repeat it; None if the chain takes it."""
+def name_problem(name: str, reserved_ending: str | None = None) -> str | None:
+    """Which rule `name` breaks, as a sentence that does not repeat it; None if the chain takes it.
+
+    `reserved_ending` is the one that this chain keeps for itself, if it does.
+    """
     if not name:
         return "The name is empty."
     if len(name) > LONGEST:
@@ -23,8 +24,8 @@ def name_problem(name: str) -> str | None:
         return "The name has a capital letter: only a to z, 0 to 9, '-' and '.' are allowed."
     if _FORBIDDEN.search(name):
         return "The name has a character that is not allowed: only a to z, 0 to 9, '-' and '.' are."
-    if name.endswith(RESERVED_ENDING):
-        return f"The name ends in {RESERVED_ENDING}, which the chain keeps for itself."
+    if reserved_ending and name.endswith(reserved_ending):
+        return f"The name ends in {reserved_ending}, which the chain keeps for itself."
     return next((problem for label in name.split(".") if (problem := _label_problem(label))), None)
 
 

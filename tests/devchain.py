@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 
-from chain.devchain import ChainParameters, DevChain, DevChainSettings
+from chain.devchain import ChainParameters, DevChain, DevChainSettings, Flavour
 from chain.devchain.blocks import Chain
 from chain.devchain.errors import NodeError
 from chain.devchain.operations import read_operation
@@ -23,6 +23,7 @@ REGISTRAR, REFERRER, PLAIN = "1.2.7", "1.2.8", "1.2.9"
 REGISTRAR_KEY = published_key("registrar")
 #: Prefix and symbol are those of the chain that tests/data was recorded on.
 SETTINGS = DevChainSettings(block_interval=0, faults=True, symbol="PPY", prefix="PPY")
+BITSHARES = DevChainSettings(block_interval=0, faults=True, flavour=Flavour.BITSHARES)
 SOMEBODY = format_public_key(published_key("somebody").public, SETTINGS.prefix)
 
 
@@ -41,13 +42,14 @@ def new_chain(*, blocks: int = 1, **parameters: Any) -> Chain:
 
 def registration(chain: Chain, name: str, *, fee: int | None = None, **changes: Any) -> Operation:
     """An account_create by the registrar, with the fee that it costs now."""
+    key = format_public_key(published_key("somebody").public, chain.settings.prefix)
     fields: dict[str, Any] = {
         "registrar": REGISTRAR,
         "referrer": REGISTRAR,
         "referrer_percent": 0,
-        "owner_key": SOMEBODY,
-        "active_key": SOMEBODY,
-        "memo_key": SOMEBODY,
+        "owner_key": key,
+        "active_key": key,
+        "memo_key": key,
     }
     return paying(chain, account_create(name=name, **{**fields, **changes}), fee)
 

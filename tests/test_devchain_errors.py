@@ -1,145 +1,44 @@
 """Every error that was recorded on a real node is made by the dev chain, too, in the same shape."""
 
 import re
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from chain.devchain import DevChain
 from chain.devchain.settings import published_key
-from chain.keys import format_public_key
-from chain.packing import Operation
 from chain.refusals import read_refusal
-from chain.transactions import Reference
-from tests.devchain import (
-    PLAIN,
-    REGISTRAR,
-    SETTINGS,
-    frames_of,
-    new_dev_chain,
-    payment,
-    registration,
-    serving,
-    signed,
+from tests.devchain import PLAIN, REGISTRAR, frames_of, payment
+from tests.refused import (
+    NEW,
+    Asked,
+    Case,
+    asked,
+    broadcast,
+    by_plain_account,
+    by_poor_registrar,
+    duplicate_signature,
+    expired,
+    foreign_prefix,
+    known,
+    known_in_a_block,
+    named,
+    new,
+    other_fee,
+    poor_transfer,
+    reply_to,
+    resent_when_expired,
+    taken,
+    taken_while_pending,
+    two_signatures,
+    unknown_operation,
+    unknown_reference,
+    with_memo_key,
+    without,
 )
-from tests.support import data, run
+from tests.support import data
 
 RECORDED: dict[str, Any] = data("node-errors.json")
-TAKEN = "lab-56f7f56afe"
-NEW = "lab-000000000a"
-POOR_KEY = published_key("poor")
-POOR = "poor-registrar"
-BROADCAST = ("network_broadcast", "broadcast_transaction")
-
-Asked = tuple[Any, ...]  #: API, method, arguments
-Case = Callable[[DevChain], Asked]
-
-
-def broadcast(dev_chain: DevChain, *operations: Operation, **changes: Any) -> Asked:
-    return (*BROADCAST, signed(dev_chain.chain, *operations, **changes))
-
-
-def new(dev_chain: DevChain, name: str = NEW, **changes: Any) -> Operation:
-    return registration(dev_chain.chain, name, **changes)
-
-
-def named(name: str) -> Case:
-    return lambda dev_chain: broadcast(dev_chain, new(dev_chain, name))
-
-
-def taken(dev_chain: DevChain) -> Asked:
-    return broadcast(dev_chain, new(dev_chain, TAKEN, memo_key=SETTINGS.genesis["registrar_key"]))
-
-
-def taken_while_pending(dev_chain: DevChain) -> Asked:
-    dev_chain.chain.push(signed(dev_chain.chain, new(dev_chain)))
-    return broadcast(dev_chain, new(dev_chain), expires=59)
-
-
-def expired(dev_chain: DevChain) -> Asked:
-    return broadcast(dev_chain, new(dev_chain), expires=-1)
-
-
-def known(dev_chain: DevChain) -> Asked:
-    asked = broadcast(dev_chain, new(dev_chain))
-    dev_chain.chain.push(asked[2])
-    return asked
-
-
-def known_in_a_block(dev_chain: DevChain) -> Asked:
-    asked = known(dev_chain)
-    dev_chain.produce()
-    return asked
-
-
-def resent_when_expired(dev_chain: DevChain) -> Asked:
-    asked = broadcast(dev_chain, new(dev_chain), expires=1)
-    dev_chain.chain.push(asked[2])
-    dev_chain.control.produce(2)
-    return asked
-
-
-def without(dev_chain: DevChain, *fields: str, **changes: Any) -> Asked:
-    """A transaction that lacks members, or has others."""
-    body = signed(dev_chain.chain, new(dev_chain))
-    return (*BROADCAST, {**{key: value for key, value in body.items() if key not in fields}, **changes})
-
-
-def two_signatures(dev_chain: DevChain) -> Asked:
-    body = signed(dev_chain.chain, new(dev_chain))
-    other = signed(dev_chain.chain, new(dev_chain), key=published_key("stranger"))
-    return (*BROADCAST, {**body, "signatures": body["signatures"] + other["signatures"]})
-
-
-def duplicate_signature(dev_chain: DevChain) -> Asked:
-    body = signed(dev_chain.chain, new(dev_chain))
-    return (*BROADCAST, {**body, "signatures": body["signatures"] * 2})
-
-
-def by_poor_registrar(dev_chain: DevChain) -> Asked:
-    poor = dev_chain.chain.state.ids[POOR]
-    return broadcast(dev_chain, new(dev_chain, registrar=poor), key=POOR_KEY)
-
-
-def poor_transfer(dev_chain: DevChain) -> Asked:
-    poor = dev_chain.chain.state.ids[POOR]
-    return broadcast(dev_chain, payment(dev_chain.chain, 5, sender=poor, receiver=REGISTRAR), key=POOR_KEY)
-
-
-def by_plain_account(dev_chain: DevChain) -> Asked:
-    return broadcast(dev_chain, new(dev_chain, registrar=PLAIN), key=published_key("plain-account1"))
-
-
-def unreadable_key(dev_chain: DevChain) -> Asked:
-    body = signed(dev_chain.chain, new(dev_chain))
-    body["operations"][0][1]["options"]["memo_key"] = "PPY1111"
-    return (*BROADCAST, body)
-
-
-def unknown_operation(dev_chain: DevChain) -> Asked:
-    body = signed(dev_chain.chain, new(dev_chain))
-    body["operations"][0][0] = 200
-    return (*BROADCAST, body)
-
-
-def foreign_prefix(dev_chain: DevChain) -> Asked:
-    body = signed(dev_chain.chain, new(dev_chain, memo_key=format_public_key(POOR_KEY.public, SETTINGS.prefix)))
-    body["operations"][0][1]["options"]["memo_key"] = format_public_key(POOR_KEY.public, "BTS")
-    return (*BROADCAST, body)
-
-
-def unknown_reference(number: int) -> Case:
-    return lambda dev_chain: broadcast(dev_chain, new(dev_chain), reference=Reference(number, "00" * 4 + "77" * 16))
-
-
-def other_fee(name: str, fee: int) -> Case:
-    return lambda dev_chain: broadcast(dev_chain, new(dev_chain, name, fee=fee))
-
-
-def asked(*call: Any) -> Case:
-    return lambda _: call
-
 
 CASES: dict[str, Case] = {
     "account exists (in a block) via broadcast_transaction": taken,
@@ -173,7 +72,7 @@ CASES: dict[str, Case] = {
     "expiration too far": lambda chain: broadcast(chain, new(chain), expires=86_401),
     "tapos wrong prefix": unknown_reference(1),
     "tapos unknown block num": unknown_reference(40_000),
-    "bad public key": unreadable_key,
+    "bad public key": with_memo_key("PPY1111"),
     "unknown registrar id": lambda chain: broadcast(chain, new(chain, registrar="1.2.999999")),
     "unknown op number": unknown_operation,
     "bad expiration string": lambda chain: without(chain, expiration="tomorrow"),
@@ -204,25 +103,6 @@ TAKEN_BY_A_NODE: dict[str, Case] = {
     ),
     "wrong prefix public key": foreign_prefix,
 }
-
-
-def prepared() -> DevChain:
-    """A chain with a name taken, and a registrar who never had anything."""
-    dev_chain = new_dev_chain()
-    dev_chain.chain.push(signed(dev_chain.chain, new(dev_chain, TAKEN)))
-    dev_chain.control.register(POOR, format_public_key(POOR_KEY.public, SETTINGS.prefix))
-    dev_chain.produce()
-    dev_chain.control.set_member(POOR, member=True)
-    return dev_chain
-
-
-def reply_to(case: Case) -> dict[str, Any]:
-    async def scenario() -> dict[str, Any]:
-        dev_chain = prepared()
-        async with serving(dev_chain) as client:
-            return await client.ask(*case(dev_chain))
-
-    return run(scenario())
 
 
 @pytest.mark.parametrize("name", sorted(ALL))

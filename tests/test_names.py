@@ -35,13 +35,18 @@ def test_names_that_the_chain_takes(name: str) -> None:
         ("-a", "begin with a letter"),
         ("a-", "end with a letter or a digit"),
         ("a-.b", "end with a letter or a digit"),
-        ("my-dividend-distribution", "keeps for itself"),
     ],
 )
 def test_each_broken_rule_has_its_sentence(name: str, sentence: str) -> None:
     problem = name_problem(name)
     assert problem is not None
     assert sentence in problem
+
+
+def test_ending_is_refused_where_the_chain_reserves_it() -> None:
+    assert name_problem("my-dividend-distribution") is None
+    assert "keeps for itself" in (name_problem("my-dividend-distribution", "-dividend-distribution") or "")
+    assert name_problem("my-dividend-distribution.x", "-dividend-distribution") is None
 
 
 def test_real_node_agrees() -> None:
@@ -51,6 +56,13 @@ def test_real_node_agrees() -> None:
         if found:
             refused = reply["error"]["data"]["stack"][0]["format"].startswith("is_valid_name")
             assert (name_problem(found.group(1)) is not None) is refused, case
+
+
+def test_real_node_of_bitshares_agrees() -> None:
+    for case, reply in data("node-errors-bitshares.json").items():
+        found = re.fullmatch(r"(?:bad name:|name accepted by BitShares\?) '(.*)'", case)
+        if found and found.group(1) != "xxxxxxxxxxxx":  # recorded shortened: it was too long
+            assert (name_problem(found.group(1)) is not None) is ("error" in reply), case
 
 
 @pytest.mark.parametrize(
@@ -65,4 +77,4 @@ def test_cheap_names(name: str, cheap: bool) -> None:
 def test_what_is_taken_fits_the_grammar(name: str) -> None:
     label = r"[a-z](?:[a-z0-9-]*[a-z0-9])?"
     fits = re.fullmatch(rf"{label}(?:\.{label})*", name) is not None and len(name) <= 63
-    assert (name_problem(name) is None) is (fits and not name.endswith("-dividend-distribution"))
+    assert (name_problem(name) is None) is fits

@@ -13,6 +13,7 @@ from chain.devchain import errors
 from chain.devchain.authority import check_authority
 from chain.devchain.errors import Frame, NodeError
 from chain.devchain.evaluate import Evaluator, Result
+from chain.devchain.operations import check_prefixes
 from chain.devchain.settings import ChainParameters, DevChainSettings
 from chain.devchain.state import State, genesis
 from chain.devchain.transaction import Transaction, read_transaction, restore_transaction, validate_transaction
@@ -30,11 +31,12 @@ class Applied:
 
     transaction: Transaction
     results: list[Result]
+    has_results: bool  #: whether the chain's blocks say what the operations did
 
     @property
     def shown(self) -> dict[str, Any]:
-        """The transaction as the API shows it."""
-        return {**self.transaction.shown, "operation_results": self.results}
+        """The transaction as a block shows it."""
+        return {**self.transaction.shown, "operation_results": self.results if self.has_results else []}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ class Chain:
         self.pending: list[Applied] = []
         self.irreversible = 0  #: number of the last block that stays
         self.staleness = 0  #: seconds that the head is shown older than it is: a fault
+        self._traits = settings.flavour.traits
         self._clock = clock
         self._start = int(clock()) if start is None else start
         self._settled = self.state.mark()  # the state after the last block, before what is pending
@@ -112,7 +115,9 @@ class Chain:
     def push(self, raw: dict[str, Any]) -> Applied:
         """Take a transaction. Raises NodeError just where a node would."""
         transaction, packed = read_transaction(raw, self.settings.prefix)
-        validate_transaction(transaction)
+        if not self._traits.takes_foreign_keys:
+            check_prefixes(raw["operations"], self.settings.prefix)
+        validate_transaction(transaction, self._traits.reserved_ending)
         try:
             self._check_new(transaction)
             self._check_authority(transaction, packed)
@@ -228,15 +233,16 @@ class Chain:
         self.state.put(self.state.transactions, transaction.id, transaction)
         now = self.head_time
         try:
-            return Applied(transaction, [self.evaluator.apply(entry, now) for entry in transaction.operations])
+            results = [self.evaluator.apply(entry, now) for entry in transaction.operations]
         except NodeError:
             self.state.undo(mark)
             raise
+        return Applied(transaction, results, self._traits.has_results)
 
     def _check_new(self, transaction: Transaction) -> None:
         if transaction.id in self.state.transactions:
             text = "trx_idx.indices().get<by_trx_id>().find(trx_id) == trx_idx.indices().get<by_trx_id>().end(): "
-            raise _refused(text)
+            raise _refused(text).about(transaction.id)
         is_small = transaction.size <= self.parameters.maximum_transaction_size
         if self.parameters.enforce_transaction_size and not is_small:
             text = "fc::raw::pack_size( trx ) <= chain_parameters.maximum_transaction_size: "

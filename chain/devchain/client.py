@@ -11,6 +11,7 @@ from websockets.exceptions import ConnectionClosed
 
 from chain.devchain import errors
 from chain.devchain.apis import FIRST_API, NUMBERS, History, Login, NetworkBroadcast
+from chain.devchain.bitshares import as_bitshares
 from chain.devchain.blocks import Chain
 from chain.devchain.calls import Call, invoke, read_call
 from chain.devchain.control import Control
@@ -18,6 +19,7 @@ from chain.devchain.database import Database
 from chain.devchain.errors import Frame, NodeError
 from chain.devchain.faults import HUGE, Do, Fault, Faults
 from chain.devchain.fields import wire_number
+from chain.devchain.flavours import Flavour
 from chain.devchain.hub import Hub
 
 CONTROL = "devchain"  #: the name of the API that steers; it never fails on demand
@@ -34,6 +36,7 @@ class Client:
         self._connection = connection
         self._hub = hub
         self._faults = faults
+        self._settings = chain.settings
         self._later: set[asyncio.Task[None]] = set()
         self._apis: dict[int | str, object] = {
             "login": Login(),
@@ -72,7 +75,7 @@ class Client:
         try:
             api, method, arguments = call.target
         except NodeError as error:
-            await self._send(_refusal(call, error))
+            await self._send(self._refusal(call, error))
             return
         fault = None if api == CONTROL else self._faults.take(method)
         if fault is not None and fault.do is Do.DROP_BEFORE:
@@ -97,11 +100,18 @@ class Client:
         if isinstance(result, asyncio.Future):
             self._start(self._answer_later(call, result))
             return
-        reply = _refusal(call, result) if isinstance(result, NodeError) else {**_reply(call), "result": result}
+        reply = self._refusal(call, result) if isinstance(result, NodeError) else {**_reply(call), "result": result}
         if fault is None:
             await self._send(reply)
         else:
             await self._answer_wrongly(reply, fault)
+
+    def _refusal(self, call: Call, error: NodeError) -> Reply:
+        if self._settings.flavour is Flavour.BITSHARES:
+            return {**_reply(call), "error": as_bitshares(error, self._settings.prefix)}
+        data = {"call.method": call.name, "call.params": call.parameters}
+        frame = Frame("on_message", "websocket_api.cpp", "", data)
+        return {**_reply(call), "error": error.through(frame).payload}
 
     async def _answer_later(self, call: Call, result: asyncio.Future[Any]) -> None:
         await self._send({**_reply(call), "result": await result})
@@ -148,8 +158,3 @@ class Client:
 
 def _reply(call: Call) -> Reply:
     return {"id": wire_number(call.id), "jsonrpc": "2.0"}
-
-
-def _refusal(call: Call, error: NodeError) -> Reply:
-    data = {"call.method": call.name, "call.params": call.parameters}
-    return {**_reply(call), "error": error.through(Frame("on_message", "websocket_api.cpp", "", data)).payload}

@@ -104,7 +104,9 @@ class Database:
 
     def get_account_balances(self, account: str, assets: list[AssetId]) -> list[dict[str, Any]]:
         """What the account id has of each asset; without any, of all that it has."""
-        balance = self._state.balances.get(_checked_id(account))
+        if _checked_id(account) not in self._state.accounts and not self._settings.flavour.traits.knows_nobody:
+            raise errors.assertion("account_ptr: no such account", "get_account_from_string", "database_api.cpp")
+        balance = self._state.balances.get(account)
         wanted = assets or ([] if balance is None else [CORE_ASSET])
         return [
             {"amount": wire_number(balance or 0) if asset == CORE_ASSET else 0, "asset_id": asset} for asset in wanted
@@ -137,7 +139,8 @@ class Database:
 
     def validate_transaction(self, trx: dict[str, Any]) -> dict[str, Any]:
         """The transaction as it would be applied; nothing is kept."""
-        return self._chain.validate(trx).shown
+        entry = self._chain.validate(trx)
+        return {**entry.transaction.shown, "operation_results": entry.results}
 
     def get_transaction_hex(self, trx: dict[str, Any]) -> str:
         """The bytes of the transaction, signatures included."""

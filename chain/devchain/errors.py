@@ -1,4 +1,7 @@
-"""A node's errors, in a node's shape: measured on a running one, kept in tests/data/node-errors.json."""
+"""A node's errors, in a node's shape: measured on a running one, kept in tests/data/node-errors.json.
+
+They are those of Peerplays; chain/devchain/bitshares.py says the same in the words of BitShares.
+"""
 
 from dataclasses import dataclass, field
 from string import Template
@@ -33,23 +36,37 @@ class NodeError(Exception):
 
     def __init__(self, code: int, name: str, what: str, *frames: Frame) -> None:
         super().__init__(what, frames[0].text)
-        self._code = code
-        self._name = name
-        self._what = what
-        self._frames = list(frames)
+        self.code = code
+        self.name = name
+        self.what = what
+        self.frames = list(frames)
+        self.subject = ""  #: what it is about, where only some chains say so
 
     def through(self, *frames: Frame) -> "NodeError":
         """The same error, which went on through the functions of `frames`."""
-        self._frames.extend(frames)
+        self.frames.extend(frames)
         return self
+
+    def about(self, subject: str) -> "NodeError":
+        """The same error, which is about `subject`."""
+        self.subject = subject
+        return self
+
+    @property
+    def sentence(self) -> str:
+        """What went wrong, in words."""
+        return f"{self.what}: {' '.join(frame.sentence for frame in self.frames if frame.text)}"
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The member `data` of the error."""
+        stack = [frame.on_the_wire() for frame in self.frames]
+        return {"code": self.code, "name": self.name, "message": self.what, "stack": stack}
 
     @property
     def payload(self) -> dict[str, Any]:
         """The member `error` of the reply. `code` is always 1; `data.code` tells some errors apart."""
-        sentences = " ".join(frame.sentence for frame in self._frames if frame.text)
-        stack = [frame.on_the_wire() for frame in self._frames]
-        data = {"code": self._code, "name": self._name, "message": self._what, "stack": stack}
-        return {"code": 1, "message": f"{self._what}: {sentences}", "data": data}
+        return {"code": 1, "message": self.sentence, "data": self.data}
 
 
 def assertion(text: str, method: str, file: str, **data: Any) -> NodeError:

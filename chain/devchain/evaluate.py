@@ -83,9 +83,10 @@ class Evaluator:
         self._check_members(body, now)
         self._check_authority(body.owner)
         self._check_authority(body.active)
-        self._account(body.options.voting_account)
+        self._check_proxy(body)
         if body.name in self._state.ids:
-            raise _refused("current_account_itr == acnt_indx.indices().get<by_name>().end(): ", body)
+            taken = _refused("current_account_itr == acnt_indx.indices().get<by_name>().end(): ", body)
+            raise taken.about(body.name)
         account = new_account(
             body.name,
             (shown["owner"], shown["active"], shown["options"]["memo_key"]),
@@ -107,6 +108,12 @@ class Evaluator:
         if self._account(body.referrer)["membership_expiration_date"] < format_time(now):
             text = "op.referrer(d).is_member(d.head_block_time()): The referrer must be either a lifetime or annual"
             raise _refused(f"{text} subscriber.", body)
+
+    def _check_proxy(self, body: AccountCreate) -> None:
+        try:
+            self._account(body.options.voting_account)
+        except NodeError as error:
+            raise error.about("voting_account") from None
 
     def _check_authority(self, authority: Authority) -> None:
         if authority.members > self.parameters.maximum_authority_membership:

@@ -136,14 +136,24 @@ def restore_operation(shown: list[Any], paid_size: int) -> Operation:
     return Operation(msgspec.convert(body, _BODIES[number], strict=False), shown, paid_size)
 
 
-def validate(body: Body) -> None:
+def check_prefixes(operations: list[Any], prefix: str) -> None:
+    """Raises NodeError for a public key in a registration that begins otherwise than with `prefix`."""
+    for number, body in operations:
+        if number == ACCOUNT_CREATE:
+            sides = [key for side in ("owner", "active") for key, _ in body[side]["key_auths"]]
+            for key in (*sides, body["options"]["memo_key"]):
+                if key_prefix(key) != prefix:
+                    raise errors.unreadable_key().about(key)
+
+
+def validate(body: Body, reserved_ending: str | None) -> None:
     """What the chain checks before it looks at its state. Raises NodeError, which names no operation.
 
     Of an assertion that is the fee only: the chain ignores the results of the predicates' own checks (assert.cpp).
     """
     _require(body.fee.amount >= 0, "fee.amount >= 0: ")
     if isinstance(body, AccountCreate):
-        _validate_account_create(body)
+        _validate_account_create(body, reserved_ending)
     elif isinstance(body, Transfer):
         _require(body.sender != body.receiver, "from != to: ", file="transfer.cpp")
         _require(body.amount.amount > 0, "amount.amount > 0: ", file="transfer.cpp")
@@ -153,14 +163,14 @@ def _read_body(raw: Any) -> tuple[int, Body]:
     try:
         number, body = msgspec.convert(raw, tuple[int, dict[str, Any]])
         if number not in _BODIES:
-            raise errors.assertion("w < count(): ", "set_which", "static_variant.hpp")
+            raise errors.assertion("w < count(): ", "set_which", "static_variant.hpp").about(str(number))
         return number, msgspec.convert(body, _BODIES[number], strict=False)
     except msgspec.ValidationError as error:
         raise errors.bad_cast(str(error), "object") from None
 
 
-def _validate_account_create(body: AccountCreate) -> None:
-    _require(name_problem(body.name) is None, "is_valid_name( name ): ")
+def _validate_account_create(body: AccountCreate, reserved_ending: str | None) -> None:
+    _require(name_problem(body.name, reserved_ending) is None, "is_valid_name( name ): ")
     _require(body.referrer_percent <= HUNDRED_PERCENT, "referrer_percent <= GRAPHENE_100_PERCENT: ")
     for side, auth in (("owner", body.owner), ("active", body.active)):
         _require(auth.members != 0, f"{side}.num_auths() != 0: ")
@@ -233,7 +243,7 @@ def _own_key(text: str, prefix: str) -> str:
     try:
         raw = parse_public_key(text, None)
     except InvalidKeyError:
-        raise errors.unreadable_key() from None
+        raise errors.unreadable_key().about(text) from None
     return text if key_prefix(text) == prefix else format_public_key(raw, prefix)
 
 

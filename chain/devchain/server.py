@@ -14,6 +14,7 @@ from chain.devchain.client import Client
 from chain.devchain.control import Control
 from chain.devchain.errors import NodeError
 from chain.devchain.faults import Faults
+from chain.devchain.flavours import Flavour
 from chain.devchain.hub import Hub
 from chain.devchain.interventions import INTERVENTIONS
 from chain.devchain.journal import Journal, JournalError
@@ -160,11 +161,13 @@ class DevChain:
 
 
 def _beginning_of(first: dict[str, Any]) -> dict[str, Any]:
-    """What the first line of the journal says; parameters that came after it was written had their defaults."""
-    parameters = first.get("parameters")
+    """What the first line of the journal says; what came after it was written had its default."""
+    genesis, parameters = first.get("genesis"), first.get("parameters")
+    if isinstance(genesis, dict):
+        genesis = {"flavour": Flavour.PEERPLAYS, **genesis}
     if isinstance(parameters, dict):
         parameters = {**asdict(ChainParameters()), **parameters}
-    return {"genesis": first.get("genesis"), "parameters": parameters}
+    return {"genesis": genesis, "parameters": parameters}
 
 
 def _replay(chain: Chain, entry: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from chain.devchain.flavours import Flavour
 from chain.keys import PrivateKey, format_public_key
 from chain.names import name_problem
 
@@ -13,12 +14,6 @@ REFERRER = "referrer"  #: the second lifetime member
 PLAIN_ACCOUNT = "plain-account1"  #: no member
 
 MAX_PREDICATE_OPCODE = 2  #: account names and asset symbols can be asserted, block ids (number 2) can't
-
-#: The chain's own accounts, in the order of their ids (db_init.cpp).
-SPECIAL = (
-    "committee-account", "witness-account", "relaxed-committee-account", "null-account", "temp-account",
-    "proxy-to-self", "default-dividend-distribution",
-)  # fmt: skip
 
 
 def published_key(role: str) -> PrivateKey:
@@ -68,8 +63,9 @@ class DevChainSettings:
     irreversible_lag: int = 8  #: blocks that the last irreversible one trails the head by
     faults: bool = False  #: whether clients may steer the chain and inject faults
     chain_id: str | None = None  #: 64 hex digits; None makes one
-    symbol: str = "TEST"
-    prefix: str = "TEST"
+    flavour: Flavour = Flavour.PEERPLAYS  #: the chain that it behaves like
+    symbol: str = ""  #: of the core asset; without one, the flavour's
+    prefix: str = ""  #: of public keys; the same
     precision: int = 5
     registrar: str = "faucet"
     registrar_key: PrivateKey = field(default_factory=lambda: published_key("registrar"))
@@ -78,9 +74,13 @@ class DevChainSettings:
 
     def __post_init__(self) -> None:
         """Raises ValueError for what can't be a chain."""
+        for name in ("symbol", "prefix"):
+            object.__setattr__(self, name, getattr(self, name) or self.flavour.traits.symbol)
         if self.block_interval < 0 or self.irreversible_lag < 0:
             raise ValueError("block_interval and irreversible_lag can't be negative")
-        if self.registrar in {*SPECIAL, REFERRER, PLAIN_ACCOUNT} or name_problem(self.registrar):
+        traits = self.flavour.traits
+        taken = {*traits.first_accounts, REFERRER, PLAIN_ACCOUNT}
+        if self.registrar in taken or name_problem(self.registrar, traits.reserved_ending):
             raise ValueError(f"{self.registrar} can't be the name of the dev chain's registrar")
         if self.chain_id is not None and len(bytes.fromhex(self.chain_id)) != 32:
             raise ValueError("a chain id has 64 hex digits")
@@ -89,6 +89,7 @@ class DevChainSettings:
     def genesis(self) -> dict[str, Any]:
         """What the chain begins with: a chain in a file can't go on with anything else."""
         return {
+            "flavour": self.flavour,
             "symbol": self.symbol,
             "prefix": self.prefix,
             "precision": self.precision,

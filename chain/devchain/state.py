@@ -3,7 +3,7 @@
 from bisect import bisect_left
 from typing import TYPE_CHECKING, Any
 
-from chain.devchain.settings import PLAIN_ACCOUNT, REFERRER, SPECIAL, DevChainSettings, published_key
+from chain.devchain.settings import PLAIN_ACCOUNT, REFERRER, DevChainSettings, published_key
 from chain.keys import format_public_key
 from chain.transactions import PROXY_TO_SELF
 
@@ -146,7 +146,7 @@ def genesis(settings: DevChainSettings) -> State:
     state = State()
     state.numbers.update(next_account=0, registered=0, basic_fee=settings.parameters.basic_fee)
     nobody = format_public_key(published_key("nobody").public, settings.prefix)
-    for name in SPECIAL:
+    for name in settings.flavour.traits.first_accounts:
         _add_member(state, name, (authority(), authority(), nobody))
     _add_member(state, settings.registrar, _keys(settings.genesis["registrar_key"]), settings.registrar_balance)
     referrer_key = format_public_key(published_key("referrer").public, settings.prefix)

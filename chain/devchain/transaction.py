@@ -75,14 +75,17 @@ def restore_transaction(stored: dict[str, Any]) -> Transaction:
     return Transaction(stored["id"], operations, shown, parse_time(shown["expiration"]), stored["size"])
 
 
-def validate_transaction(transaction: Transaction) -> None:
-    """What the chain checks before it looks at its state. Raises NodeError, which names no operation."""
+def validate_transaction(transaction: Transaction, reserved_ending: str | None) -> None:
+    """What the chain checks before it looks at its state. Raises NodeError, which names no operation.
+
+    No name may have `reserved_ending`.
+    """
     if not transaction.operations:
         unsigned = {key: value for key, value in transaction.shown.items() if key != "signatures"}
         text = "operations.size() > 0: A transaction must have at least one operation"
         raise errors.assertion(text, "validate", "transaction.cpp", trx=unsigned)
     for operation in transaction.operations:
-        validate(operation.body)
+        validate(operation.body, reserved_ending)
 
 
 def pack_signatures(signatures: Sequence[str]) -> bytes:
