@@ -195,7 +195,11 @@ def worker(settings: Settings, listener: int | None) -> None:
 @click.option("--registrar", default="faucet", show_default=True, help="Name of the registrar.")
 @click.option("--registrar-wif", help="Its private key; without it, the published one.")
 @click.option(
-    "--flavour", type=click.Choice(list(Flavour)), default=Flavour.PEERPLAYS, show_default=True, help="How it behaves."
+    "--flavour",
+    type=click.Choice([*map(str, Flavour)]),
+    default="peerplays",
+    show_default=True,
+    help="Whose nodes it behaves like.",
 )
 @click.option("--symbol", default="", help="Of the core asset; default: the flavour's, TEST or BTS.")
 @click.option("--prefix", default="", help="Of public keys; the same default.")
@@ -208,6 +212,7 @@ def devchain(
     if registrar_wif is not None:
         options["registrar_key"] = PrivateKey.from_wif(registrar_wif)
     options["port"] = settings.devchain_port if port is None else port
+    options["flavour"] = Flavour(options["flavour"])
     try:
         chain = DevChain(DevChainSettings(**options, parameters=read_parameters(parameters)))
     except ValueError as error:

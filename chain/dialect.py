@@ -130,6 +130,9 @@ BITSHARES = Dialect(
 DIALECTS = (GRAPHENE, PEERPLAYS, BITSHARES)
 
 
+RESERVED_ENDINGS = tuple(each for dialect in DIALECTS for each in dialect.reserved_endings)
+
+
 def cause_of(name: str, code: int, text: str) -> Cause:
     """What an error means, by its name, else by its code, else by the text of what failed; OTHER where none tells."""
     for dialect in DIALECTS:

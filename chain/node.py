@@ -9,11 +9,11 @@ import msgspec
 
 from chain import replies
 from chain.blocks import Block, BlockTransaction, Operations, read_block
+from chain.dialect import RESERVED_ENDINGS, Cause
 from chain.errors import BadReply, Refused
 from chain.fees import AccountCreateFee, AssertFee, TransferFee
 from chain.link import Call
 from chain.packing import ACCOUNT_CREATE, ASSERT, TRANSFER, Operation
-from chain.refusals import Cause
 from chain.replies import decode, read_time
 from chain.transactions import CORE_ASSET
 
@@ -31,6 +31,7 @@ __all__ = [
 
 LIFETIME = 2**32 - 1  #: when a membership for life ends: the last second that the chain counts (account_object.hpp)
 MAX_BLOCKS = 8_000_000  #: bytes of blocks, as JSON, that are held at once; two are, whatever their size
+MAX_NAMES = 1000  #: names that are looked up in one call
 BLOCKS_IN_FLIGHT = 16  #: blocks that are read side by side
 UNKNOWN_METHOD = "is_this_api_offered"  #: a method that no API has
 
@@ -110,6 +111,18 @@ class Node:
         """What public keys begin with on this chain."""
         return decode(await self._call("database", "get_config", []), replies.Config).prefix
 
+    async def reserved_ending(self) -> str | None:
+        """The ending that names may not have on this chain; None where there is none.
+
+        It follows from the account that the chain began with for that purpose: nobody can register one with its id.
+        """
+        ids = [each.account_id for each in RESERVED_ENDINGS]
+        reply = decode(await self._call("database", "get_objects", [ids]), list[replies.NamedObject | None])
+        _require(len(reply) == len(ids), "looked up another number of accounts")
+        found = {(account.id, account.name) for account in reply if account is not None}
+        endings = (each.ending for each in RESERVED_ENDINGS if (each.account_id, each.account_name) in found)
+        return next(endings, None)
+
     async def core_asset(self) -> Asset:
         """The asset that fees are paid in."""
         (found,) = decode(await self._call("database", "get_objects", [[CORE_ASSET]]), tuple[replies.AssetObject])
@@ -153,6 +166,21 @@ class Node:
             "looked up other names",
         )
         return [None if each is None else _account(each) for each in found]
+
+    async def account_ids(self, names: Sequence[str]) -> dict[str, str]:
+        """The account ids of those `names` that the chain has, pending ones included."""
+        found: dict[str, str] = {}
+        for start in range(0, len(names), MAX_NAMES):
+            part = list(names[start : start + MAX_NAMES])
+            reply = await self._call("database", "lookup_account_names", [part])
+            accounts = decode(reply, list[replies.NamedObject | None])
+            _require(len(accounts) == len(part), "looked up another number of names")
+            _require(
+                all(each is None or each.name == name for each, name in zip(accounts, part, strict=True)),
+                "looked up other names",
+            )
+            found |= {each.name: each.id for each in accounts if each is not None}
+        return found
 
     async def names(self, account_ids: Sequence[str]) -> list[str]:
         """The names of the accounts `account_ids`."""

@@ -61,7 +61,7 @@ class DynamicProperties(msgspec.Struct):
     head_block_id: BlockId
     time: Time
     last_irreversible_block_num: Uint32
-    accounts_registered_this_interval: Uint32
+    accounts_registered_this_interval: Uint32 = 0
 
 
 class FeeSchedule(msgspec.Struct):
@@ -77,8 +77,8 @@ class ChainParameters(msgspec.Struct):
     current_fees: FeeSchedule
     block_interval: Uint8
     maximum_transaction_size: Uint32
-    accounts_per_fee_scale: Uint16
-    account_fee_scale_bitshifts: Uint8
+    accounts_per_fee_scale: Uint16 = 0
+    account_fee_scale_bitshifts: Uint8 = 0
     max_predicate_opcode: Uint16 | None = None
 
 
@@ -93,14 +93,14 @@ class AccountCreateFees(msgspec.Struct):
 
     basic_fee: Satoshi
     premium_fee: Satoshi
-    price_per_kbyte: Satoshi
+    price_per_kbyte: Satoshi = 0
 
 
 class TransferFees(msgspec.Struct):
     """The entry of transfer in the schedule."""
 
     fee: Satoshi
-    price_per_kbyte: Satoshi
+    price_per_kbyte: Satoshi = 0
 
 
 class AssertFees(msgspec.Struct):

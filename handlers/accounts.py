@@ -25,8 +25,12 @@ ANSWER_INTERVAL = 0.05  #: seconds between two looks at whether the chain's owne
 def rules_of(parts: Parts) -> SignupRules:
     """What signups must keep to now."""
     settings, facts = parts.settings, parts.snapshot.facts
-    allow_premium = not settings.disable_premium_names and not is_premium_too_dear(facts)
-    return SignupRules(facts.prefix, allow_premium, settings.require_fields)
+    return SignupRules(
+        prefix=facts.prefix,
+        allow_premium=not settings.disable_premium_names and not is_premium_too_dear(facts),
+        reserved_ending=facts.reserved_ending,
+        required_fields=settings.require_fields,
+    )
 
 
 def limits_of(parts: Parts, peer: str, headers: HTTPHeaders) -> Limits:
@@ -153,7 +157,7 @@ class AccountHandler(ApiHandler):
 
     async def _problem(self, name: str) -> tuple[Code | None, State | None]:
         try:
-            check_name(name, allow_premium=rules_of(self.parts).allow_premium)
+            check_name(name, rules_of(self.parts))
         except FaucetError as error:
             return error.code, None
         return await self.parts.ledger.availability(name)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from chain.node import Node
 
-#: By the name of a pin: chain_id, prefix, symbol, precision, `account NAME`.
+#: By the name of a pin: chain_id, prefix, symbol, precision, reserved_ending, `account NAME`.
 Claims = Mapping[str, str]
 
 _WHAT = {
@@ -12,8 +12,9 @@ _WHAT = {
     "prefix": "the prefix of public keys",
     "symbol": "the symbol of the core asset",
     "precision": "the precision of the core asset",
+    "reserved_ending": "the ending that names may not have",
 }
-CHAIN = frozenset(_WHAT)  #: the pins that say what the chain itself is
+CHAIN = frozenset({"chain_id", "prefix", "symbol", "precision"})  #: the pins without which nothing can be signed
 
 
 async def read_claims(node: Node, names: Sequence[str]) -> dict[str, str]:
@@ -24,6 +25,7 @@ async def read_claims(node: Node, names: Sequence[str]) -> dict[str, str]:
         "prefix": await node.prefix(),
         "symbol": asset.symbol,
         "precision": str(asset.precision),
+        "reserved_ending": await node.reserved_ending() or "",
     }
     accounts = await node.accounts(names)
     return chain | {
@@ -48,4 +50,4 @@ def _sentence(name: str, value: str, pinned: str) -> str:
     if name == "chain_id":
         return f"is on the chain {value[:8]}…, but the ledger belongs to {pinned[:8]}…"
     what = _WHAT.get(name) or f"the id of the {name}"
-    return f"says that {what} is {value}; on this chain it is {pinned}"
+    return f"says that {what} is {value or 'none'}; on this chain it is {pinned or 'none'}"

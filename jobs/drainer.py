@@ -193,6 +193,7 @@ class Drainer:
             left=allowance.left,
             owed=allowance.owed,
             stranger=not self._fitness.is_own(peer),
+            reserved_ending=self._fitness.reserved_ending,
         )
 
     async def _send(self, unfunded: Unfunded, queued: list[Job], situation: Situation) -> str | None:

@@ -37,6 +37,12 @@ class Fitness:
         return all(name in self._pins and self._pins[name].agreed for name in CHAIN)
 
     @property
+    def reserved_ending(self) -> str | None:
+        """The pinned ending that names may not have; None where there is none, or no node was met."""
+        pin = self._pins.get("reserved_ending")
+        return (pin and pin.value) or None
+
+    @property
     def ids(self) -> dict[str, str]:
         """The pinned ids of accounts, by name."""
         prefix = account_claim("")

@@ -198,6 +198,7 @@ class BlockEffects:
     accounts: tuple[tuple[str, str], ...]  #: (name, account id) registered in it, by anyone
     #: payments by the registrar that the ledger has no record of: it was restored from a backup
     payments: tuple[Found, ...] = ()
+    provisional: frozenset[str] = frozenset()  #: signatures of those whose ids were looked up by name
     seen_by: str | None = None  #: the stranger that showed it, by URL; None of an own node
     keys: tuple[tuple[str, str, str], ...] = ()  #: see jobs.shown_keys.keys_shown
     changed: tuple[tuple[str, str | None], ...] = ()  #: see jobs.shown_keys.keys_changed
@@ -219,6 +220,7 @@ class ChainFacts:
     prefix: str | None = None  #: of public keys, such as PPY
     symbol: str | None = None  #: of the core asset
     precision: int | None = None  #: decimals of the core asset
+    reserved_ending: str | None = None  #: that names may not have; None: there is none, or no node was met
     registrar_id: str | None = None
     balance: int | None = None  #: the registrar's, satoshi
     fee: int | None = None  #: of a cheap name of usual length now, satoshi

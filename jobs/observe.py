@@ -33,6 +33,7 @@ async def observe(
         "prefix": identity.prefix,
         "symbol": identity.symbol,
         "precision": identity.precision,
+        "reserved_ending": fitness.reserved_ending,
         "head_block": head.number,
         "head_time": head.time,
         "registrar_id": registrar_id,

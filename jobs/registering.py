@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from chain.errors import LinkError, Refused
 from chain.keys import key_prefix
-from chain.names import is_cheap
+from chain.names import is_cheap, name_problem
 from chain.node import Account, Node
 from chain.packing import Operation
 from chain.refusals import Refusal
@@ -32,8 +32,13 @@ DISAGREE = "Two nodes disagree about who has the name."
 HIDDEN = "The node refuses the name as taken, and shows no account of that name."
 
 
-def _foreign(prefix: str) -> Reason:
-    return (Code.INVALID_KEY, f"The keys must begin with {prefix}, this chain's prefix.")
+def _impossible(job: Job, situation: Situation) -> Reason | None:
+    """Why this chain can't have the account: its keys or its name are of another one."""
+    prefix = situation.identity.prefix
+    if any(key_prefix(key) != prefix for key in job.signup.keys):
+        return (Code.INVALID_KEY, f"The keys must begin with {prefix}, this chain's prefix.")
+    problem = name_problem(job.signup.name, situation.reserved_ending)
+    return None if problem is None else (Code.INVALID_NAME, problem)
 
 
 class Registering:
@@ -59,7 +64,7 @@ class Registering:
 
         The chain's prefix is `agreed` by more than one stranger. Raises LinkError or Refused.
         """
-        own = await self._sort_out_foreign(queued, situation, agreed=agreed)
+        own = await self._sort_out_impossible(queued, situation, agreed=agreed)
         free = await self._settle_known(own, situation)
         obstacle = situation.money_obstacle()
         if obstacle is not None or not free:
@@ -68,20 +73,17 @@ class Registering:
         groups = fill(candidates, situation.parameters.maximum_transaction_size)
         return await self._send(groups, situation) or obstacle
 
-    async def _sort_out_foreign(self, queued: Sequence[Job], situation: Situation, *, agreed: bool) -> list[Job]:
-        """The jobs with keys of this chain; others were accepted before a chain was met, and can't be built.
+    async def _sort_out_impossible(self, queued: Sequence[Job], situation: Situation, *, agreed: bool) -> list[Job]:
+        """The jobs with keys and a name of this chain; others were accepted before a chain was met.
 
-        They fail, unless the prefix is one stranger's word.
+        They fail, unless it is one stranger's word what this chain's are.
         """
-        prefix = situation.identity.prefix
-        own = [job for job in queued if all(key_prefix(key) == prefix for key in job.signup.keys)]
-        numbers = {job.number for job in own}
-        foreign = {job.number: _foreign(prefix) for job in queued if job.number not in numbers}
-        if foreign and agreed:
-            await self._ledger.fail(foreign)
-        elif foreign:
-            await self._ledger.put_off({job: sentence for job, (_, sentence) in foreign.items()}, RETRY_DELAY)
-        return own
+        reasons = {job.number: reason for job in queued if (reason := _impossible(job, situation)) is not None}
+        if reasons and agreed:
+            await self._ledger.fail(reasons)
+        elif reasons:
+            await self._ledger.put_off({job: sentence for job, (_, sentence) in reasons.items()}, RETRY_DELAY)
+        return [job for job in queued if job.number not in reasons]
 
     async def _settle_known(self, queued: Sequence[Job], situation: Situation) -> list[Job]:
         """The jobs whose name the chain does not have; of the others, those with their own keys are ours."""

@@ -36,6 +36,7 @@ class SignupRules(msgspec.Struct, frozen=True):
 
     prefix: str | None  #: of public keys; None while no node was ever met: then all three must agree
     allow_premium: bool
+    reserved_ending: str | None = None  #: that names may not have; None while no node was met, too
     required_fields: tuple[str, ...] = ()
 
 
@@ -50,7 +51,7 @@ def parse_signup(body: bytes, rules: SignupRules, referrer_in_path: str | None =
     fields["referrer"] = referrer_in_path or (None if fields["referrer"] in NO_REFERRER else fields["referrer"])
     _check_present(fields, (*NEEDED_FIELDS, *rules.required_fields))
     name = fields["name"] or ""
-    check_name(name, allow_premium=rules.allow_premium)
+    check_name(name, rules)
     owner, active, memo = (fields[field] or "" for field in KEY_FIELDS)
     _check_keys((owner, active, memo), rules.prefix)
     referrer = fields["referrer"]
@@ -72,11 +73,11 @@ def has_referrer_by_id(signup: Signup) -> bool:
     return signup.referrer is not None and is_account_id(signup.referrer)
 
 
-def check_name(name: str, *, allow_premium: bool) -> None:
+def check_name(name: str, rules: SignupRules) -> None:
     """Raises FaucetError invalid_name or premium_name unless `name` may be registered."""
-    if problem := name_problem(name):
+    if problem := name_problem(name, rules.reserved_ending):
         raise FaucetError(Code.INVALID_NAME, problem, field="name")
-    if not allow_premium and not is_cheap(name):
+    if not rules.allow_premium and not is_cheap(name):
         raise FaucetError(Code.PREMIUM_NAME, "Only cheap names allowed!", field="name")
 
 

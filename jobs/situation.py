@@ -57,6 +57,7 @@ class Situation:
     left: int  #: … and were not signed away yet
     owed: int  #: … and will be taken by the initial balances of accounts on their way
     stranger: bool  #: the node is not the operator's own
+    reserved_ending: str | None = None  #: that names may not have here
 
     @property
     def registrar(self) -> Account:

@@ -26,6 +26,7 @@ from jobs.ledger import Ledger
 from jobs.metrics import Metrics
 from jobs.model import Job, Limits, Signup, State
 from jobs.tracker import Tracker
+from tests.flavours import flavour
 from tests.program import keys_of
 
 REGISTRAR = "1.2.7"
@@ -90,7 +91,11 @@ async def chain_side(
 ) -> AsyncIterator[ChainSide]:
     """A chain side on a dev chain that makes blocks only on demand."""
     options = DevChainSettings(
-        block_interval=0, faults=True, irreversible_lag=LAG, parameters=parameters or ChainParameters()
+        block_interval=0,
+        faults=True,
+        flavour=flavour(),
+        irreversible_lag=LAG,
+        parameters=parameters or ChainParameters(),
     )
     chain = DevChain(options)
     await chain.start()

@@ -3,14 +3,31 @@
 import re
 import signal
 from collections import Counter
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Iterator
 
 import pytest
+
+from chain.devchain import Flavour
+from tests.flavours import BOTH, EVERY, flavoured
 
 # A shell lets what it runs in the background ignore SIGINT, and so would every program that a test starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _REASON = re.compile(r"(?:Skipped: )?(.+) is not installed")
+
+
+@pytest.fixture(params=BOTH)
+def both_flavours(request: pytest.FixtureRequest) -> Iterator[Flavour]:
+    """Run on a dev chain of each flavour; the one of this run."""
+    with flavoured(request.param):
+        yield request.param
+
+
+@pytest.fixture(params=EVERY)
+def every_flavour(request: pytest.FixtureRequest) -> Iterator[Flavour]:
+    """The same in a long run; else on the first."""
+    with flavoured(request.param):
+        yield request.param
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -19,9 +19,10 @@ from chain.keys import format_public_key
 from chain.link import Link
 from chain.node import Node
 from chain.wallet import derive_key
+from tests.flavours import flavour, prefix
 
 ROOT = Path(__file__).parents[1]
-PREFIX = "TEST"
+PREFIX = "TEST"  #: of the embedded chain, and of others where no test says otherwise
 REGISTRAR_WIF = published_key("registrar").wif()
 
 #: What is run: a file, and arguments that go before the command's.
@@ -90,6 +91,7 @@ class DevChainProgram:
     async def come_back(self, *options: str, script: tuple[str, ...] = FAUCET) -> None:
         """Start its program again, after it ended."""
         port = self.url.rsplit(":", 1)[1]
+        options = ("--flavour", flavour(), *options)
         self.program = await Program.start(*script[1:], "devchain", "--port", port, *options, script=script[0])
 
     async def stop(self) -> None:
@@ -106,6 +108,7 @@ async def _no_greeting(_call: object, _peer: object) -> None:
 
 async def start_dev_chain(*options: str, port: int = 0, script: tuple[str, ...] = FAUCET) -> DevChainProgram:
     """A dev chain with `options`, connected to."""
+    options = ("--flavour", flavour(), *options)
     program = await Program.start(*script[1:], "devchain", "--port", str(port), *options, script=script[0])
     url = program.lines[0].removeprefix("dev chain on ")
     link = Link([url], greet=_no_greeting, on_block=lambda: None)
@@ -208,7 +211,7 @@ async def wait_ready(service: Faucet, *, ready: bool = True) -> None:
 def keys_of(name: str, password: str = "secret") -> dict[str, str]:
     """The three public keys that a wallet would make for `name`."""
     return {
-        f"{role}_key": format_public_key(derive_key(name, role, password).public, PREFIX)
+        f"{role}_key": format_public_key(derive_key(name, role, password).public, prefix())
         for role in ("owner", "active", "memo")
     }
 

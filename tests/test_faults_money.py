@@ -5,8 +5,8 @@ from pathlib import Path
 
 from chain.devchain.settings import published_key
 from chain.keys import format_public_key
+from tests.flavours import prefix
 from tests.healing import FORGET, healing
-from tests.program import PREFIX
 from tests.support import run
 
 
@@ -35,7 +35,7 @@ def test_registrars_key_is_changed(tmp_path: Path) -> None:
         async with healing(tmp_path) as scene:
             await scene.chain.control("fault", FORGET)
             await scene.broadcast("before-1")
-            await scene.chain.control("set_key", "faucet", format_public_key(key.public, PREFIX))
+            await scene.chain.control("set_key", "faucet", format_public_key(key.public, prefix()))
             await scene.chain.control("stall", False)
             await scene.sign_up("after-1")
             await scene.told("drain", "The key does not match the active authority of the registrar faucet.")

@@ -14,7 +14,7 @@ from chain.errors import LinkError, Refused
 from tests.chaos.schedule import Deed
 from tests.lying.lie import Lie
 from tests.lying.relay import Relay
-from tests.program import Program, keys_of, start_dev_chain
+from tests.program import keys_of, start_dev_chain
 
 LAG = 20  #: blocks that the last irreversible one trails the head by
 BASIC_FEE = 500_000  #: satoshi, when nothing is the matter
@@ -104,10 +104,9 @@ class Trouble:
 
     async def kill_node(self, seconds: float, lost: int) -> None:
         """Kill the node; it comes back later, without its pending transactions and perhaps without its last blocks."""
-        port = self.url.rsplit(":", 1)[1]
         await self._chain.program.stop(signal.SIGKILL)
         await asyncio.sleep(seconds)
-        self._chain.program = await Program.start("devchain", "--port", port, *self._options)
+        await self._chain.come_back(*self._options)
         if lost:
             await self.orphan(lost, keep=False, reverse=False)
 

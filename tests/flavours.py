@@ -1,0 +1,41 @@
+"""Which flavour the dev chains of a test have, and what the keys of its signups begin with.
+
+`both_flavours` (conftest.py) runs a test on each. `every_flavour` does so where FLAVOURS=all is in the environment;
+elsewhere the first is enough, since what differs is tested by others.
+"""
+
+import contextlib
+import os
+from collections.abc import Iterator
+
+from chain.devchain import Flavour
+
+BOTH = tuple(Flavour)
+EVERY = BOTH if os.environ.get("FLAVOURS") == "all" else BOTH[:1]
+
+_flavours = [Flavour.PEERPLAYS]  # the last one counts
+
+
+def flavour() -> Flavour:
+    """The flavour now."""
+    return _flavours[-1]
+
+
+def prefix() -> str:
+    """What public keys begin with on such a chain."""
+    return flavour().traits.symbol
+
+
+def has_results() -> bool:
+    """Whether the chain's blocks say what their operations made."""
+    return flavour().traits.has_results
+
+
+@contextlib.contextmanager
+def flavoured(chosen: Flavour) -> Iterator[None]:
+    """Dev chains that are started in the block have this flavour."""
+    _flavours.append(chosen)
+    try:
+        yield
+    finally:
+        _flavours.pop()
