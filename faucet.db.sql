@@ -58,6 +58,7 @@ CREATE TABLE jobs (
     created_at      INTEGER NOT NULL,  -- when it was accepted
     updated_at      INTEGER NOT NULL,  -- when its state last changed
     sent_referrer   TEXT,                 -- account that the last signed registration names as its referrer
+    provisional     INTEGER NOT NULL DEFAULT 0,  -- 1: account_id was looked up by name while its block could be orphaned
     CONSTRAINT jobs_state_known CHECK (
         state IN ('queued', 'broadcast', 'registered', 'funding', 'funded', 'done', 'failed', 'cancelled')),
     CONSTRAINT jobs_ended_with_code CHECK ((state IN ('failed', 'cancelled')) = (code IS NOT NULL)),
@@ -97,7 +98,8 @@ END;
 
 -- What the chain is, as it was at first contact: a node that says otherwise is not used.
 CREATE TABLE pins (
-    name      TEXT PRIMARY KEY,  -- chain_id, prefix, symbol, precision, or 'account NAME': the id of a configured one
+    name      TEXT PRIMARY KEY,  -- chain_id, prefix, symbol, precision, reserved_ending, or 'account NAME': the id
+                             -- of a configured one
     value     TEXT    NOT NULL,  -- as text
     agreed    INTEGER NOT NULL,  -- 1: an own node or two nodes said so; 0: one stranger alone
     pinned_at INTEGER NOT NULL  -- when

@@ -86,7 +86,14 @@ class BlockTransaction:
     expiration: int  #: seconds, chain time
     signatures: tuple[str, ...]
     operations: Operations
-    results: tuple[str | None, ...]  #: the object id that each operation made, None where it made none
+    #: The object id that each operation made, None where it made none; no results at all where the chain keeps none.
+    results: tuple[str | None, ...] | None
+    are_looked_up: bool = False  #: the block had no results: they were found by the accounts' names
+
+    @property
+    def made(self) -> tuple[str | None, ...]:
+        """The results, as far as they are known."""
+        return (None,) * len(self.operations) if self.results is None else self.results
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +113,7 @@ class _Transaction(msgspec.Struct):
     expiration: Time
     signatures: list[Signature]
     operations: list[tuple[Uint16, Raw]]
-    operation_results: list[tuple[Uint16, Raw]]
+    operation_results: list[tuple[Uint16, Raw]] = []  # BitShares empties it
 
 
 class _Block(msgspec.Struct):
@@ -181,19 +188,23 @@ def read_block(number: int, raw: Raw) -> Block | None:
 
 
 def _transaction(found: _Transaction) -> BlockTransaction:
-    if len(found.operation_results) != len(found.operations):
-        raise BadReply("the node's block has another number of results than of operations")
     return BlockTransaction(
         ref_block_num=found.ref_block_num,
         ref_block_prefix=found.ref_block_prefix,
         expiration=read_time(found.expiration),
         signatures=tuple(found.signatures),
         operations=Operations([_part(number, raw) for number, raw in found.operations]),
-        results=tuple(
-            _result(number, *result)
-            for (number, _), result in zip(found.operations, found.operation_results, strict=True)
-        ),
+        results=_results(found),
     )
+
+
+def _results(found: _Transaction) -> tuple[str | None, ...] | None:
+    if not found.operation_results:
+        return None
+    if len(found.operation_results) != len(found.operations):
+        raise BadReply("the node's block has another number of results than of operations")
+    pairs = zip(found.operations, found.operation_results, strict=True)
+    return tuple(_result(number, *result) for (number, _), result in pairs)
 
 
 def _result(number: int, kind: int, raw: Raw) -> str | None:

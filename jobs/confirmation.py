@@ -188,6 +188,13 @@ class ConfirmedChain:
                     raise NodesDisagree(f"{self._second.name} shows the account {name} otherwise than the node in use")
         return accounts
 
+    async def account_ids(self, names: Sequence[str]) -> dict[str, str]:
+        """The account ids of those `names` that the chain has. Raises the same."""
+        ids = await self._node.account_ids(names)
+        if self._second.needed and ids != await (await self._second.node()).account_ids(names):
+            raise NodesDisagree(f"{self._second.name} shows other account ids than the node in use")
+        return ids
+
     async def accounts_elsewhere(self, names: Sequence[str]) -> list[Account | None] | None:
         """The accounts of `names` as a second node shows them; None where none is to be asked. Raises the same."""
         if not self._second.needed:

@@ -18,12 +18,18 @@ def effects_of(block: Block, block_id: str) -> BlockEffects:
             for signature in transaction.signatures
         },
         accounts=tuple(account for transaction in block.transactions for account in accounts_of(transaction)),
+        provisional=frozenset(
+            signature
+            for transaction in block.transactions
+            if transaction.are_looked_up
+            for signature in transaction.signatures
+        ),
     )
 
 
 def _results(transaction: BlockTransaction) -> tuple[str | None, ...]:
     """The ids that the operations which serve a job made: assertions come before them, and serve none."""
-    pairs = zip(transaction.operations.numbers, transaction.results, strict=True)
+    pairs = zip(transaction.operations.numbers, transaction.made, strict=True)
     return tuple(result for number, result in pairs if number != ASSERT)
 
 
@@ -31,6 +37,6 @@ def accounts_of(transaction: BlockTransaction) -> Iterator[tuple[str, str]]:
     """(name, account id) of the accounts that `transaction` registers."""
     if ACCOUNT_CREATE not in transaction.operations.numbers:
         return
-    for (number, body), result in zip(transaction.operations, transaction.results, strict=True):
+    for (number, body), result in zip(transaction.operations, transaction.made, strict=True):
         if number == ACCOUNT_CREATE and result is not None:
             yield body["name"], result

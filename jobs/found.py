@@ -1,7 +1,7 @@
 """What a registrar's transactions in a block say of themselves, for a ledger that has no record of them."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -10,6 +10,7 @@ from chain.node import Block, BlockTransaction, Node
 from chain.packing import ACCOUNT_CREATE, ASSERT, TRANSFER, Operation
 from chain.transactions import CORE_ASSET, Signed, signed_before
 from jobs.config import Settings
+from jobs.looked_up import fill_in
 from jobs.model import Found, FoundOperation, Kind
 
 #: What transactions of the registrar that serve jobs are made of.
@@ -37,13 +38,17 @@ class Deed:
     @property
     def operations(self) -> list[tuple[Operation, str | None]]:
         """Those that serve an account, each with the id that it made: assertions serve none."""
-        operations = zip(self.transaction.operations, self.transaction.results, strict=True)
+        operations = zip(self.transaction.operations, self.transaction.made, strict=True)
         return [(operation, result) for operation, result in operations if operation[0] != ASSERT]
 
     @property
     def accounts(self) -> dict[str, str | None]:
         """The account ids that it registered, by name."""
         return {body["name"]: result for (number, body), result in self.operations if number == ACCOUNT_CREATE}
+
+    def with_ids(self, ids: Mapping[str, str]) -> "Deed":
+        """The same, with the ids of its accounts by name where its block does not say them. Raises BadReply."""
+        return replace(self, transaction=fill_in(self.transaction, ids))
 
 
 @dataclass(frozen=True, slots=True)

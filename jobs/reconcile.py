@@ -15,6 +15,7 @@ from jobs.confirmation import ConfirmedChain
 from jobs.errors import Code, FaucetError
 from jobs.found import Deed, deeds_of, found_all
 from jobs.ledger import Ledger
+from jobs.looked_up import names_without_ids
 from jobs.model import Difference, Fate, Found, Kind, Recorded
 
 log = logging.getLogger("faucet.reconcile")
@@ -69,13 +70,19 @@ class Reconciler:
         yield Step(begin - 1, last, differences, recovered)
         async for blocks in self._confirmed.blocks(begin, last):
             start, end = blocks[0].number, blocks[-1].number
-            deeds = list(deeds_of(blocks, self._registrar_id))
+            deeds = await self._with_ids(list(deeds_of(blocks, self._registrar_id)))
             if rebuild:
                 recovered += await self._ledger.rebuild(await self._unknown(deeds))
             found = await self._compare(deeds, start, end)
             await self._put(number, start, end, deeds, found)
             differences += len(found)
             yield Step(end, last, differences, recovered)
+
+    async def _with_ids(self, deeds: Sequence[Deed]) -> list[Deed]:
+        """`deeds` with the ids of the accounts that they registered, looked up where the blocks do not say them."""
+        names = names_without_ids([deed.transaction for deed in deeds])
+        ids = await self._confirmed.account_ids(names) if names else {}
+        return [deed.with_ids(ids) for deed in deeds]
 
     async def _first(self) -> int:
         """After the last comparison; before any, where the ledger's first transaction may be."""

@@ -55,7 +55,7 @@ def _memo_alone(body: Mapping[str, Any]) -> str | None:
 
 def _operations(block: Block, kind: int) -> Iterator[tuple[Operation, str | None]]:
     for transaction in block.transactions:
-        for operation, result in zip(transaction.operations, transaction.results, strict=True):
+        for operation, result in zip(transaction.operations, transaction.made, strict=True):
             if operation[0] == kind:
                 yield operation, result
 

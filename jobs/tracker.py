@@ -14,6 +14,7 @@ from jobs.errors import FaucetError
 from jobs.found import deeds_of, found_all
 from jobs.ledger import Ledger
 from jobs.ledger.following import REWIND
+from jobs.looked_up import with_ids
 from jobs.metrics import Metrics
 from jobs.model import Found, Job, Kind, Transaction
 from jobs.shown_keys import keys_changed, keys_shown
@@ -161,6 +162,7 @@ class Tracker:
         if blocks[-1].number == head.number:
             ids.append(head.id)
         payments = await self._unknown_payments(blocks[: len(ids)])
+        blocks = await with_ids(blocks[: len(ids)], self._node.account_ids)
         effects = [
             replace(
                 effects_of(block, block_id),
@@ -169,7 +171,7 @@ class Tracker:
                 keys=keys_shown(block, self._settings, self._account_ids()),
                 changed=keys_changed(block),
             )
-            for block, block_id in zip(blocks, ids, strict=False)
+            for block, block_id in zip(blocks, ids, strict=True)
         ]
         registered = await self._ledger.follow(effects, self.final if self._confirmed.stranger else head.irreversible)
         self._observe(registered)
@@ -210,13 +212,17 @@ class Tracker:
             await self._expire(irreversible)
 
     async def _settle_block(self, number: int, transactions: Sequence[Transaction]) -> None:
-        """Check `transactions` against the irreversible block itself, read once: only that proves them."""
+        """Check `transactions` against the irreversible block itself, read once: only that proves them.
+
+        Accounts whose ids it does not say are looked up once more: now they can't change.
+        """
         block = await self._confirmed.block(number)
         if block is None:
             return
         signatures = {transaction.signature for transaction in transactions}
-        ours = [entry for entry in block.transactions if signatures & set(entry.signatures)]
-        await self._confirmed.check_ids(dict(account for entry in ours for account in accounts_of(entry)))
+        ours = tuple(entry for entry in block.transactions if signatures & set(entry.signatures))
+        (block,) = await with_ids([replace(block, transactions=ours)], self._confirmed.account_ids)
+        await self._confirmed.check_ids(dict(account for entry in block.transactions for account in accounts_of(entry)))
         results = effects_of(block, "").results
         held = [(entry, results[entry.signature]) for entry in transactions if entry.signature in results]
         if held:
@@ -285,8 +291,9 @@ class Tracker:
         sought = {transaction.signature for transaction in overdue}
         held: set[str] = set()
         for block in blocks:
-            effects = effects_of(block, "")
-            if found := sought & effects.results.keys():
-                await self._ledger.include(effects)
+            found = sought & {signature for entry in block.transactions for signature in entry.signatures}
+            if found:
+                (block_with_ids,) = await with_ids([block], self._confirmed.account_ids)
+                await self._ledger.include(effects_of(block_with_ids, ""))
                 held |= found
         return held

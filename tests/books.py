@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from chain.node import Node
 from chain.packing import ACCOUNT_CREATE, ASSERT, TRANSFER
+from jobs.looked_up import with_ids
 
 #: Who pays for an operation, by its number.
 PAYERS = {TRANSFER: "from", ACCOUNT_CREATE: "registrar", ASSERT: "fee_paying_account"}
@@ -30,9 +31,10 @@ async def read_books(node: Node, *, payer: str | None = None) -> Books:
         block = await node.block(number)
         if block is None:
             raise AssertionError(f"block {number} is missing below the head {head.number}")
+        (block,) = await with_ids([block], node.account_ids)
         for transaction in block.transactions:
             books.transactions += 1
-            for (kind, body), result in zip(transaction.operations, transaction.results, strict=True):
+            for (kind, body), result in zip(transaction.operations, transaction.made, strict=True):
                 if payer not in (None, body.get(PAYERS[kind])):
                     continue
                 books.spent += int(body["fee"]["amount"])

@@ -100,7 +100,7 @@ def test_made_up_transactions_look_like_signed_ones() -> None:
             assert even is not None
             assert odd is not None
             transfer, created = even.transactions
-            assert [result for entry in (transfer, created) for result in entry.results] == [None, "1.2.99"]
+            assert [result for entry in (transfer, created) for result in entry.made] == [None, "1.2.99"]
             assert transfer.operations[0][1]["to"] == PLAIN
             assert created.operations[0][1]["name"] == "eve-1"
             assert len(bytes.fromhex(transfer.signatures[0])) == 65

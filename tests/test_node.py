@@ -6,6 +6,7 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import msgspec
 import pytest
 from msgspec import Raw
 
@@ -14,7 +15,18 @@ from chain.devchain import DevChain, DevChainSettings
 from chain.dial import dial
 from chain.errors import BadReply, Refused
 from chain.fees import AccountCreateFee, AssertFee, TransferFee
-from chain.node import BLOCKS_IN_FLIGHT, MAX_BLOCKS, UNKNOWN_METHOD, Account, Asset, Authority, Block, Head, Node
+from chain.node import (
+    BLOCKS_IN_FLIGHT,
+    MAX_BLOCKS,
+    MAX_NAMES,
+    UNKNOWN_METHOD,
+    Account,
+    Asset,
+    Authority,
+    Block,
+    Head,
+    Node,
+)
 from chain.packing import ACCOUNT_CREATE, ACCOUNT_UPDATE, ASSERT, TRANSFER
 from chain.protocol import Session
 from chain.refusals import Cause, read_refusal
@@ -225,7 +237,7 @@ def test_a_block_comes_with_what_its_operations_made() -> None:
     assert block.time == parse_time("2026-11-23T17:23:26")
     assert [transaction.signatures for transaction in block.transactions] == [tuple(sample["signatures"])]
     assert list(block.transactions[0].operations) == sample["operations"]
-    assert list(block.transactions[0].results) == [made for _, made in sample["operation_results"]]
+    assert list(block.transactions[0].made) == [made for _, made in sample["operation_results"]]
 
 
 def test_an_operation_that_makes_no_object_has_no_result() -> None:
@@ -239,6 +251,43 @@ def test_an_operation_that_makes_no_object_has_no_result() -> None:
     block = run(Node(recording).block(63))
     assert block is not None
     assert block.transactions[0].results == (None, None)
+
+
+@pytest.mark.parametrize("results", [[], None])
+def test_a_chain_that_keeps_no_results(results: list[Any] | None) -> None:
+    """BitShares empties the list; a chain may leave it out."""
+    recording = recorded("get_block")
+    transaction = recording.answer["result"]["transactions"][0]
+    transaction["operation_results"] = results
+    if results is None:
+        del transaction["operation_results"]
+    block = run(Node(recording).block(63))
+    assert block is not None
+    assert block.transactions[0].results is None
+    assert block.transactions[0].made == (None, None)
+
+
+def test_account_ids_of_many_names_are_looked_up_part_by_part() -> None:
+    account = SAMPLES["lookup_account_names"]["reply"]["result"][0]
+
+    async def call(_api: str, _method: str, arguments: list[Any]) -> Raw:
+        asked.append(len(arguments[0]))
+        found = [{"id": account["id"], "name": name} if name != "nobody" else None for name in arguments[0]]
+        return Raw(msgspec.json.encode(found))
+
+    asked: list[int] = []
+    names = [*(f"name-{number}" for number in range(MAX_NAMES)), "nobody", "last"]
+    ids = run(Node(call).account_ids(names))
+    assert asked == [MAX_NAMES, 2]
+    assert ids == {name: account["id"] for name in names if name != "nobody"}
+
+
+@pytest.mark.parametrize(
+    "reply", [[], [None, None], [{"id": "1.2.5", "name": "other"}], [{"id": "1.3.0", "name": "a"}]]
+)
+def test_account_ids_of_other_names_are_a_bad_reply(reply: list[Any]) -> None:
+    with pytest.raises(BadReply):
+        run(Node(Recording(result=reply)).account_ids(["a"]))
 
 
 def test_there_is_no_block_beyond_the_head() -> None:
@@ -469,7 +518,7 @@ WRONG: list[tuple[str, list[Any], Any, str]] = [
     ("get_block", ["transactions", 0, "operations", 0], [TRANSFER, {"from": "1.2.3", "to": "1.2.4"}], "block"),
     ("get_block", ["transactions", 0, "operations", 0, 1, "fee", "amount"], -1, "block"),
     ("get_block", ["transactions", 0, "operations", 0, 1, "owner", "key_auths"], [[]], "block"),
-    ("get_block", ["transactions", 0, "operation_results"], [], "block"),
+    ("get_block", ["transactions", 0, "operation_results"], [[0, {}]], "block"),
     ("get_block", ["transactions", 0, "operation_results", 0], [1, None], "block"),
     ("get_block", ["transactions", 0, "operation_results", 0], [1, "alice"], "block"),
     ("get_block", ["transactions", 0, "operation_results", 0], [1, "1.7.5"], "block"),

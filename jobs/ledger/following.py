@@ -155,7 +155,7 @@ def forget_blocks(connection: Connection, number: int, now: int) -> tuple[int, l
 
 
 FINISH = f"""
-    UPDATE jobs SET irreversible = 1, account_id = final.account_id
+    UPDATE jobs SET irreversible = 1, account_id = final.account_id, provisional = 0
     FROM {as_rows(("txn", "job", "account_id"))} AS final
     WHERE jobs.number = final.job AND jobs.registration = final.txn
 """
@@ -208,8 +208,9 @@ _NOT_REPLACED = """
 
 
 INCLUDE = f"""
-    UPDATE jobs SET registration = included.txn, account_id = included.account_id, block_num = included.block_num
-    FROM {as_rows(("txn", "job", "account_id", "block_num"))} AS included
+    UPDATE jobs SET registration = included.txn, account_id = included.account_id, block_num = included.block_num,
+                    provisional = included.provisional
+    FROM {as_rows(("txn", "job", "account_id", "block_num", "provisional"))} AS included
     WHERE jobs.number = included.job AND {_NOT_REPLACED}
 """
 
@@ -228,7 +229,7 @@ def _include(connection: Connection, ours: Sequence[Transaction], block: BlockEf
         for job in transaction.jobs
     ]
     registered = [
-        (transaction.number, job, account_id, block.number)
+        (transaction.number, job, account_id, block.number, int(transaction.signature in block.provisional))
         for transaction in ours
         if transaction.kind is Kind.REGISTRATION
         for job, account_id in zip(transaction.jobs, block.results[transaction.signature], strict=True)

@@ -39,7 +39,8 @@ _UNFUNDED = at_once(
     f"""
     SELECT due.*, last.number AS last_number, last.id AS last_id
     FROM ({JOB_SELECT} WHERE jobs.state = 'registered' AND jobs.initial_balance IS NOT NULL
-          AND jobs.funding IS NULL AND (jobs.registration IS NOT NULL OR jobs.irreversible)
+          AND jobs.funding IS NULL
+          AND (jobs.irreversible OR (jobs.registration IS NOT NULL AND NOT jobs.provisional))
           ORDER BY jobs.number LIMIT ?) AS due
     CROSS JOIN (SELECT number, id FROM blocks ORDER BY number DESC LIMIT 1) AS last
     ORDER BY due.number
@@ -61,7 +62,8 @@ class Signing(Book):
         """The oldest `limit` jobs whose account is in a block and whose initial balance is not signed.
 
         The last block comes with them, read at once: on another fork their accounts have other ids, and what
-        refers to this block can't be.
+        refers to this block can't be. An id that was only looked up is not known to be of this fork, so such an account
+        must be irreversible first.
         """
         rows = rows_of(await self._database.read(_UNFUNDED, (limit,)))
         last = (rows[0]["last_number"], rows[0]["last_id"]) if rows else None
@@ -189,7 +191,7 @@ def fail_jobs(connection: Connection, reasons: Mapping[int, Reason], now: int) -
 
 _READY = {
     Kind.REGISTRATION: "state = 'queued'",
-    Kind.FUNDING: "state = 'registered' AND funding IS NULL",
+    Kind.FUNDING: "state = 'registered' AND funding IS NULL AND (irreversible OR NOT provisional)",
 }
 
 
