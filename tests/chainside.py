@@ -26,7 +26,7 @@ from jobs.ledger import Ledger
 from jobs.metrics import Metrics
 from jobs.model import Job, Limits, Signup, State
 from jobs.tracker import Tracker
-from tests.flavours import flavour
+from tests.flavours import flavour, has_results
 from tests.program import keys_of
 
 REGISTRAR = "1.2.7"
@@ -69,6 +69,11 @@ class ChainSide:
         """Make blocks, and follow them."""
         self.chain.control.produce(blocks)
         await self.tracker.follow()
+
+    async def payable(self) -> None:
+        """Return when the accounts that are in a block may be paid: at once, or when their block is irreversible."""
+        if not has_results():
+            await self.block(LAG)
 
     async def finish(self) -> None:
         """Drain and follow until every job is done."""

@@ -1,7 +1,7 @@
 """Which flavour the dev chains of a test have, and what the keys of its signups begin with.
 
-`both_flavours` (conftest.py) runs a test on each. `every_flavour` does so where FLAVOURS=all is in the environment;
-elsewhere the first is enough, since what differs is tested by others.
+`both_flavours` (conftest.py) runs a test on each. `every_flavour` does so where FLAVOURS=all is in the environment, for
+a long run; else tests/test_bitshares.py has the most telling of these tests on the other one, too.
 """
 
 import contextlib

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.books import read_books
+from tests.flavours import has_results
 from tests.program import FAUCET, DevChainProgram, Faucet, dev_chain, keys_of, on_chain, wait_ready
 
 REGISTRAR = "1.2.7"
@@ -43,6 +44,12 @@ class Scene:
         """Return when every job is in one of `states`."""
         for job_id in self.jobs.values():
             await self.service.job(job_id, until=states)
+
+    async def payable(self, lag: int) -> None:
+        """Return when the accounts in a block may be paid: where `lag` blocks later that one is irreversible."""
+        if not has_results():
+            await self.reach("registered")
+            await self.chain.control("produce", lag)
 
     async def told(self, check: str, words: str) -> None:
         """Return when operators read `words` at this check of /readyz, which fails."""

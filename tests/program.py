@@ -29,7 +29,8 @@ REGISTRAR_WIF = published_key("registrar").wif()
 FAUCET = ("faucet.py",)
 
 #: A quick chain: ten blocks a second, irreversible after four.
-QUICK = ("--block-interval", "0.1", "--irreversible-lag", "4", "--faults")
+QUICK_LAG = 4
+QUICK = ("--block-interval", "0.1", "--irreversible-lag", str(QUICK_LAG), "--faults")
 #: A quick faucet: it drains often, and nothing waits for an address.
 HASTY = {"drain_interval": 0.1, "transaction_expiration": 10, "max_head_age": 1000, "node_timeout": 2}
 

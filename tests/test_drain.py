@@ -15,6 +15,8 @@ from tests.chainside import LAG, REGISTRAR, ChainSide, chain_side
 from tests.program import keys_of
 from tests.support import data, run
 
+pytestmark = pytest.mark.usefixtures("both_flavours")
+
 ERRORS: dict[str, Any] = data("node-errors.json")
 ANY_FEE = {"max_account_fee": Decimal(1000)}
 SMALL = ChainParameters(maximum_transaction_size=2048)
@@ -336,6 +338,7 @@ def test_fates_of_transactions_end_as_they_must(tmp_path: Path) -> None:
             await side.accept("alice-1", balance="1.5")
             await side.drainer.drain()
             await side.block()
+            await side.payable()
             await side.drainer.drain()
             assert await side.states() == [State.FUNDING]
             await side.block()
@@ -372,8 +375,7 @@ def test_fork_amid_a_drain_pays_nobody_else(tmp_path: Path) -> None:
             side.node.accounts = look_after_a_fork  # type: ignore[method-assign]  # what happens between two calls
             await side.drainer.drain()
             await side.block(60 + 2 * LAG)
-            await side.drainer.drain()
-            await side.block(1 + LAG)
+            await side.finish()
             accounts = await side.node.accounts(["first-1", "second-1"])
             assert [await side.node.balance(account.id) for account in accounts if account] == [200_000, 300_000]
             assert await side.states() == [State.DONE] * 2

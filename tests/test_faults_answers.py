@@ -7,6 +7,8 @@ import pytest
 from tests.healing import healing
 from tests.support import run
 
+pytestmark = pytest.mark.usefixtures("every_flavour")
+
 PATIENCE = 0.4  #: seconds that the faucet waits for an answer
 LATE = 0.6  #: seconds after which a late one comes
 

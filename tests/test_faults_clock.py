@@ -4,8 +4,12 @@ import os
 import signal
 from pathlib import Path
 
+import pytest
+
 from tests.healing import CLOCKED, healing
 from tests.support import run
+
+pytestmark = pytest.mark.usefixtures("every_flavour")
 
 RIGHT = (CLOCKED, "0")
 HOUR_AHEAD, HOUR_BACK = signal.SIGUSR1, signal.SIGUSR2

@@ -11,6 +11,8 @@ from tests.healing import CLOCKED, Scene, healing
 from tests.program import QUICK
 from tests.support import run
 
+pytestmark = pytest.mark.usefixtures("every_flavour")
+
 SMALL = ("--parameter", "maximum_transaction_size=2048")  # a dozen accounts
 OLD = 3600  #: seconds, more than max_head_age
 

@@ -3,11 +3,15 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from chain.devchain.settings import published_key
 from chain.keys import format_public_key
 from tests.flavours import prefix
 from tests.healing import FORGET, healing
 from tests.support import run
+
+pytestmark = pytest.mark.usefixtures("every_flavour")
 
 
 def test_registrar_out_of_funds_and_refilled(tmp_path: Path) -> None:

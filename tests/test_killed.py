@@ -10,6 +10,8 @@ from tests.books import read_books
 from tests.program import Faucet, dev_chain, on_chain
 from tests.support import run
 
+pytestmark = pytest.mark.usefixtures("every_flavour")
+
 NAMES = [f"kill-{number}" for number in range(4)]
 PAYMENT = 1_250_000  #: satoshi
 

@@ -15,6 +15,8 @@ from tests.chainside import LAG, ChainSide, chain_side, on_dev_chain
 from tests.program import REGISTRAR_WIF, keys_of
 from tests.support import run
 
+pytestmark = pytest.mark.usefixtures("both_flavours")
+
 BALANCE = "2.5"
 NAMES = ("alice-1", "bob-1")
 FORGET_PAYMENT = """

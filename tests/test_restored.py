@@ -4,12 +4,16 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from chain.devchain.settings import published_key
 from chain.transactions import Reference, sign, transfer, with_fee
 from jobs.model import State
 from tests.books import read_books
 from tests.chainside import LAG, REGISTRAR, ChainSide, chain_side, on_dev_chain
 from tests.support import run
+
+pytestmark = pytest.mark.usefixtures("both_flavours")
 
 BALANCE = "2.5"
 
@@ -89,6 +93,7 @@ def test_payment_that_a_fork_takes_back_is_made_again(tmp_path: Path) -> None:
         async with chain_side(tmp_path) as side:
             await register(side, "alice-1")
             backup = back_up(tmp_path, "registered")
+            await side.payable()
             await side.drainer.drain()
             await side.block()
             async with on_dev_chain(side.chain, backup) as restored:

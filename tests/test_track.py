@@ -11,7 +11,11 @@ from jobs.ledger.following import REWIND
 from jobs.model import State
 from tests.chainside import LAG, ChainSide, chain_side
 from tests.devchain import payment, signed
+from tests.flavours import has_results
+from tests.program import keys_of
 from tests.support import run
+
+pytestmark = pytest.mark.usefixtures("both_flavours")
 
 
 async def balances(side: ChainSide, *names: str) -> list[int]:
@@ -203,6 +207,9 @@ def test_funding_dies_with_the_block_of_its_account(tmp_path: Path) -> None:
             await side.drainer.drain()
             await side.block()
             await side.drainer.drain()
+            if not has_results():  # the account's own block is irreversible before anything is paid
+                assert await side.ledger.live() == []
+                return
             (transfer,) = await side.ledger.live()
             job = await side.job("alice-1")
             assert transfer.reference >= (job.block_num or 0)
@@ -219,7 +226,7 @@ def test_names_of_orphaned_blocks_are_free_again(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with chain_side(tmp_path) as side:
             await side.block()
-            side.chain.control.register("stranger-1", "TEST6yeGpHH3yX2bAWQJ2EL9W7KMdbfSGtTTcPq1eorkJ4CNiMKiKd")
+            side.chain.control.register("stranger-1", keys_of("stranger")["owner_key"])
             await side.block()
             assert (await side.ledger.availability("stranger-1"))[0] is not None
             side.chain.control.orphan(1, keep=False)

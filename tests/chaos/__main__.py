@@ -8,7 +8,9 @@ from pathlib import Path
 
 import click
 
+from chain.devchain import Flavour
 from tests.chaos.run import Outcome, Run
+from tests.flavours import flavoured
 
 
 @click.command()
@@ -16,17 +18,19 @@ from tests.chaos.run import Outcome, Run
 @click.option("--kills", type=click.IntRange(1), default=200, show_default=True, help="Of the faucet, by SIGKILL.")
 @click.option("--signups", type=click.IntRange(1), default=20_000, show_default=True, help="That clients want.")
 @click.option("--lies", is_flag=True, help="Let one of two nodes lie now and then.")
-def main(seed: int | None, kills: int, signups: int, *, lies: bool) -> None:
+@click.option("--flavour", type=click.Choice([*map(str, Flavour)]), default="peerplays", show_default=True)
+def main(seed: int | None, kills: int, signups: int, *, lies: bool, flavour: str) -> None:
     """Kill and disturb everything for a while, then compare what clients were told, the ledger and the chain.
 
     The same seed gives the same kills, deeds and signups in the same order. When exactly each hits is up to the
     machine, so a run that found something need not find it again at once.
     """
     seed = secrets.randbelow(10**6) if seed is None else seed
-    click.echo(f"seed {seed}, {kills} kills, {signups} signups{', lies' if lies else ''}")
+    click.echo(f"seed {seed}, {kills} kills, {signups} signups, {flavour}{', lies' if lies else ''}")
     folder = Path(tempfile.mkdtemp(prefix="chaos-"))
     run = Run(folder, seed=seed, kills=kills, signups=signups, lies=lies, say=click.echo)
-    outcome = asyncio.run(run.run())
+    with flavoured(Flavour(flavour)):
+        outcome = asyncio.run(run.run())
     report(outcome)
     if outcome.differences:
         click.echo(f"The books differ; ledger, journal and log are in {folder}; seed {seed}")

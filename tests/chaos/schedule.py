@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from itertools import cycle, islice
 from typing import Any
 
+from chain.devchain import Flavour
+from tests.flavours import flavour
 from tests.lying.grammar import random_lie
 from tests.lying.lies import MadeUpNames
 from tests.support import data
@@ -15,7 +17,7 @@ from tests.support import data
 METHODS = (
     "_commit", "queued", "unfunded", "record_signed", "refuse", "adopt", "fail", "live",
     "follow", "orphan", "settle", "release", "expire", "settle_adopted", "put_facts",
-    "head", "accounts", "parameters", "balance", "required_fees", "broadcast", "block",
+    "head", "accounts", "account_ids", "parameters", "balance", "required_fees", "broadcast", "block",
 )  # fmt: skip
 STEPS = tuple(f"{when}:{method}" for method in METHODS for when in ("before", "after"))
 
@@ -31,6 +33,10 @@ FAULTS = (
 REFUSALS = (
     "expired", "tapos wrong prefix", "wrong key", "insufficient balance for fee", "fee too low (0)",
     "unknown op number",
+)  # fmt: skip
+BITSHARES_REFUSALS = (
+    "expired", "unknown reference: wrong prefix", "missing authority: wrong key", "fee too low: nothing",
+    "insufficient balance: registrar has too little", "unknown operation number", "known transaction: pending",
 )  # fmt: skip
 
 DEAR, A_LITTLE_DEARER = 50_000_000, 650_000  #: basic fees, satoshi: above the faucet's ceiling, and below it
@@ -93,7 +99,10 @@ def _lost_broadcast(rng: random.Random) -> tuple[Any, ...]:
 
 
 def _refusal(rng: random.Random) -> tuple[Any, ...]:
-    error = data("node-errors.json")[rng.choice(REFUSALS)]["error"]
+    name, cases = ("node-errors.json", REFUSALS)
+    if flavour() is Flavour.BITSHARES:
+        name, cases = ("node-errors-bitshares.json", BITSHARES_REFUSALS)
+    error = data(name)[rng.choice(cases)]["error"]
     return ({"on": "broadcast_transaction", "do": "refuse", "times": rng.randint(1, 3), "error": error},)
 
 
