@@ -83,7 +83,7 @@ async def read_chain(url: str, registrar_id: str) -> ChainBook:
             if block is None:
                 return book
             for transaction in block["transactions"]:
-                _enter(book, transaction, number, registrar_id)
+                _enter(book, transaction, await node.ids_in(transaction), number, registrar_id)
     raise AssertionError("a chain has an end")
 
 
@@ -107,11 +107,19 @@ class _Node:
         (core,) = await self.ask("get_account_balances", account_id, ["1.3.0"])
         return int(core["amount"])
 
+    async def ids_in(self, transaction: dict[str, Any]) -> list[Any]:
+        """What each operation made; of accounts that a block does not say, the ids that their names have now."""
+        if transaction["operation_results"]:
+            return [result for _, result in transaction["operation_results"]]
+        operations = transaction["operations"]
+        names = [body["name"] if kind == ACCOUNT_CREATE else "" for kind, body in operations]
+        found = await self.ask("lookup_account_names", names)
+        return [account and account["id"] for account in found]
 
-def _enter(book: ChainBook, transaction: dict[str, Any], block: int, registrar_id: str) -> None:
+
+def _enter(book: ChainBook, transaction: dict[str, Any], ids: list[Any], block: int, registrar_id: str) -> None:
     (signature,) = transaction["signatures"]
-    operations = zip(transaction["operations"], transaction["operation_results"], strict=True)
-    for (kind, body), (_, result) in operations:
+    for (kind, body), result in zip(transaction["operations"], ids, strict=True):
         fee = int(body["fee"]["amount"])
         if kind == ACCOUNT_CREATE and body["registrar"] == registrar_id:
             others = _others(body) - {registrar_id}

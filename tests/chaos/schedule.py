@@ -2,7 +2,7 @@
 
 import random
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import cycle, islice
 from typing import Any
@@ -30,14 +30,22 @@ FAULTS = (
     "drop_before", "drop_after", "hang", "late", "garbage", "wrong_id", "wrong_type", "half_reply", "huge_reply",
 )  # fmt: skip
 #: Refusals as a real node words them, of tests/data: none that would be a reason to end a signup.
-REFUSALS = (
-    "expired", "tapos wrong prefix", "wrong key", "insufficient balance for fee", "fee too low (0)",
-    "unknown op number",
-)  # fmt: skip
-BITSHARES_REFUSALS = (
-    "expired", "unknown reference: wrong prefix", "missing authority: wrong key", "fee too low: nothing",
-    "insufficient balance: registrar has too little", "unknown operation number", "known transaction: pending",
-)  # fmt: skip
+REFUSALS: dict[Flavour, tuple[str, Sequence[str]]] = {
+    Flavour.PEERPLAYS: (
+        "node-errors.json",
+        (
+            "expired", "tapos wrong prefix", "wrong key", "insufficient balance for fee", "fee too low (0)",
+            "unknown op number",
+        ),
+    ),
+    Flavour.BITSHARES: (
+        "node-errors-bitshares.json",
+        (
+            "expired", "unknown reference: wrong prefix", "missing authority: wrong key", "fee too low: nothing",
+            "insufficient balance: registrar has too little", "unknown operation number",
+        ),
+    ),
+}  # fmt: skip
 
 DEAR, A_LITTLE_DEARER = 50_000_000, 650_000  #: basic fees, satoshi: above the faucet's ceiling, and below it
 
@@ -99,9 +107,7 @@ def _lost_broadcast(rng: random.Random) -> tuple[Any, ...]:
 
 
 def _refusal(rng: random.Random) -> tuple[Any, ...]:
-    name, cases = ("node-errors.json", REFUSALS)
-    if flavour() is Flavour.BITSHARES:
-        name, cases = ("node-errors-bitshares.json", BITSHARES_REFUSALS)
+    name, cases = REFUSALS[flavour()]
     error = data(name)[rng.choice(cases)]["error"]
     return ({"on": "broadcast_transaction", "do": "refuse", "times": rng.randint(1, 3), "error": error},)
 

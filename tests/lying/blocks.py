@@ -40,7 +40,7 @@ class ResultIds(BlockLie):
 
     def transactions(self, _number: int, block: dict[str, Any], /) -> Iterator[dict[str, Any]]:
         for transaction in block["transactions"]:
-            pairs = zip(transaction["operations"], transaction["operation_results"], strict=False)
+            pairs = zip(transaction["operations"], _results_of(transaction), strict=False)
             yield {**transaction, "operation_results": [self._result(*pair) for pair in pairs]}
 
     def _result(self, operation: Operation, result: list[Any]) -> list[Any]:
@@ -58,7 +58,7 @@ class RotatedResults(BlockLie):
         ids = [result[1] for result in _results(block) if result[0] == OBJECT_ID]
         following = iter(ids[1:] + ids[:1])
         for transaction in block["transactions"]:
-            results = transaction["operation_results"]
+            results = _results_of(transaction)
             rotated = [[OBJECT_ID, next(following)] if result[0] == OBJECT_ID else result for result in results]
             yield {**transaction, "operation_results": rotated}
 
@@ -73,7 +73,7 @@ class ShiftedResults(BlockLie):
         for transaction in block["transactions"]:
             yield {
                 **transaction,
-                "operation_results": [self._result(*entry) for entry in transaction["operation_results"]],
+                "operation_results": [self._result(*entry) for entry in _results_of(transaction)],
             }
 
     def _result(self, kind: int, value: Any) -> list[Any]:
@@ -212,4 +212,9 @@ def _made_up(number: int, block: dict[str, Any], operation: Operation, result: l
 
 def _results(block: dict[str, Any]) -> Iterator[list[Any]]:
     for transaction in block["transactions"]:
-        yield from transaction["operation_results"]
+        yield from _results_of(transaction)
+
+
+def _results_of(transaction: dict[str, Any]) -> list[list[Any]]:
+    """Its results; none where the chain keeps none."""
+    return transaction.get("operation_results") or []
