@@ -3,6 +3,7 @@
 import asyncio
 import logging
 
+from chain.dialect import Cause
 from chain.errors import LinkError, Refused
 from chain.link import Link
 from chain.node import Node
@@ -13,7 +14,9 @@ from jobs.ledger import Ledger
 
 log = logging.getLogger("faucet.names")
 
-PAGE = 1000  #: names a call gives at the most (database_api.cpp)
+PAGE = 1000  #: names a call gives at the most, where the node is not configured for fewer (database_api.cpp)
+SMALLER = 10  #: how many times fewer are asked for when it is
+MIN_PAGE = 2  #: a page begins with the last name of the one before
 MAX_NAMES = 50_000_000  #: names that are read of one list: a node could make up more without end
 RETRY_DELAY = 3.0  #: seconds before a page is asked for again after a failure
 CHECK_INTERVAL = 5.0  #: seconds between two looks at whether another node is in use
@@ -31,6 +34,7 @@ class NamesCache:
         self._ledger = ledger
         self._facts = facts
         self._confirmed = confirmed
+        self._page = PAGE
         self._read = 0
 
     async def run(self) -> None:
@@ -58,7 +62,7 @@ class NamesCache:
             return
         anew = before is not None or not self._facts.now.names_complete
         log.info("names of another node count: list_again=%s", anew)
-        self._read = 0
+        self._read, self._page = 0, PAGE
         await self._ledger.take_names_from(stranger, anew=anew)
         if anew:
             await self._facts.update(names_complete=False)
@@ -66,11 +70,22 @@ class NamesCache:
     async def _read_page(self) -> bool:
         """Read one page after the last name known; whether it was the last one."""
         source, cursor = self._confirmed.seen_by, await self._ledger.names_cursor()
-        page = await self._node.names_page(cursor, PAGE)
+        page = await self._ask(cursor)
         if page:
             await self._ledger.put_names(page, cursor=page[-1][0], listed_by=source)
         self._read += len(page)
         log.info("names read up to %s", page[-1][0] if page else cursor)
         if self._read > MAX_NAMES:
             log.error("the node lists more than %d names: the rest is not read", MAX_NAMES)
-        return len(page) < PAGE or self._read > MAX_NAMES
+        return len(page) < self._page or self._read > MAX_NAMES
+
+    async def _ask(self, cursor: str) -> list[tuple[str, str]]:
+        """The names from `cursor` on: fewer at once where the node does not give so many."""
+        while True:
+            try:
+                return await self._node.names_page(cursor, self._page)
+            except Refused as error:
+                if error.refusal.cause is not Cause.LIMIT_EXCEEDED or self._page == MIN_PAGE:
+                    raise
+                self._page = max(MIN_PAGE, self._page // SMALLER)
+                log.info("the node lists fewer names at once: %d are asked for", self._page)

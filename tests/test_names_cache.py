@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from chain.devchain import database
 from jobs.errors import Code
 from jobs.facts import Facts
 from jobs.names import PAGE, NamesCache
@@ -46,6 +47,30 @@ def test_cache_is_filled_page_by_page_and_resumed(tmp_path: Path) -> None:
                 assert await side.ledger.availability(name) == (Code.ACCOUNT_EXISTS, None)
             await names.fill()
             assert side.node.calls["lookup_accounts"] == 2
+
+    run(scenario())
+
+
+@pytest.mark.usefixtures("both_flavours")
+@pytest.mark.parametrize(("limit", "page"), [(150, 100), (3, 2)])
+def test_node_that_lists_fewer_names_at_once_is_asked_for_fewer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int, page: int
+) -> None:
+    monkeypatch.setattr(database, "LOOKUP_MOST", limit)
+
+    async def scenario() -> None:
+        async with chain_side(tmp_path) as side:
+            side.chain.control.set_balance("referrer", 10**12)
+            names = [f"old-{number:04}" for number in range(page + 5)]
+            for name in names:
+                side.chain.control.register(name, keys_of("stranger")["owner_key"])
+            side.chain.control.produce()
+            facts = Facts(side.ledger, clock=lambda: 0.0)
+            await NamesCache(
+                link=side.link, node=side.node, ledger=side.ledger, facts=facts, confirmed=side.confirmed
+            ).fill()
+            assert facts.now.names_complete
+            assert set(await side.ledger.account_ids(names)) == set(names)
 
     run(scenario())
 
