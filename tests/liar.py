@@ -22,6 +22,7 @@ from jobs.model import Job, Limits, Signup, State
 from jobs.owner import ChainOwner
 from jobs.snapshot import Snapshot
 from tests.books import Books, read_books
+from tests.flavours import flavour
 from tests.healing import PAYMENT, REGISTRAR
 from tests.lying.relay import Relay
 from tests.lying.scene import linked
@@ -226,7 +227,11 @@ async def lied_to(
     unless the node is not `fit` at first.
     """
     options = DevChainSettings(
-        block_interval=BLOCK_INTERVAL, faults=True, irreversible_lag=LAG, parameters=parameters or ChainParameters()
+        block_interval=BLOCK_INTERVAL,
+        faults=True,
+        flavour=flavour(),
+        irreversible_lag=LAG,
+        parameters=parameters or ChainParameters(),
     )
     chain = WatchedChain(options)
     await chain.start()
