@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import count
+from typing import Any
 
 from jobs.model import BlockEffects, Draft, Kind
 
@@ -61,12 +62,23 @@ class Block:
     held: dict[str, tuple[str | None, ...]] = field(default_factory=dict)  #: results by signature
     accounts: dict[str, tuple[str, Keys]] = field(default_factory=dict)  #: id and keys by name
     paid: list[Operation] = field(default_factory=list)
+    has_results: bool = True  #: it says what it made; else that is looked up, and found wrongly while it can change
 
     @property
     def effects(self) -> BlockEffects:
         """What the tracker would tell the ledger of it."""
-        accounts = tuple((name, account_id) for name, (account_id, _) in self.accounts.items())
-        return BlockEffects(self.number, self.id, dict(self.held), accounts)
+        accounts = tuple((name, self.seen(account_id)) for name, (account_id, _) in self.accounts.items())
+        provisional = frozenset() if self.has_results else frozenset(self.held)
+        return BlockEffects(self.number, self.id, self.seen_results, accounts, provisional=provisional)
+
+    @property
+    def seen_results(self) -> dict[str, tuple[str | None, ...]]:
+        """Results by signature, as they are known before it is irreversible."""
+        return {signature: tuple(map(self.seen, results)) for signature, results in self.held.items()}
+
+    def seen(self, account_id: str | None) -> Any:
+        """The id of a new account, as it is known before the block is irreversible."""
+        return account_id if self.has_results or account_id is None else f"{account_id}000"
 
 
 class ModelChain:
@@ -101,9 +113,11 @@ class ModelChain:
         """The blocks up to `last`, by the signatures that they hold."""
         return {signature: block for block in self.blocks[:last] for signature in block.held}
 
-    def produce(self, wanted: Iterable[Sendable] = (), stranger: str | None = None) -> None:
+    def produce(
+        self, wanted: Iterable[Sendable] = (), stranger: str | None = None, *, has_results: bool = True
+    ) -> None:
         """Make a block of those `wanted` that are valid; `stranger` is a name that somebody else takes first."""
-        block = Block(self.head + 1, f"block {next(self._made)}")
+        block = Block(self.head + 1, f"block {next(self._made)}", has_results=has_results)
         self.blocks.append(block)
         if stranger is not None and stranger not in self.accounts:
             block.accounts[stranger] = (self._next_id(), STRANGERS_KEYS)

@@ -22,6 +22,7 @@ class ModelJob:
     found: tuple[str, int] | None = None  #: account id and block of an account found on the chain
     final: bool = False  #: its account stays
     account_id: str | None = None  #: in a block that was followed
+    provisional: bool = False  #: it may be another's: it was looked up
 
 
 class ModelLedger:
@@ -64,8 +65,12 @@ class ModelLedger:
         return [job for job in self.jobs.values() if self.state(job) in states]
 
     def unfunded(self) -> list[ModelJob]:
-        """The jobs whose initial balance is to be signed: an account that was only found must be final first."""
-        return [job for job in self.standing(State.REGISTERED) if job.pays and (job.registration or job.final)]
+        """The jobs whose initial balance is to be signed: an account that was only found must be final first.
+
+        So must be one whose id was looked up.
+        """
+        registered = [job for job in self.standing(State.REGISTERED) if job.pays]
+        return [job for job in registered if job.final or (job.registration and not job.provisional)]
 
     def live_job(self, name: str) -> ModelJob | None:
         """The job of `name` that has not ended without an account."""
@@ -127,13 +132,14 @@ class ModelLedger:
     def include(self, block: Block) -> None:
         """Take over what `block` holds."""
         for name, (account_id, _) in block.accounts.items():
-            self.names.setdefault(name, (account_id, block.number))
+            self.names.setdefault(name, (block.seen(account_id), block.number))
         for signature in block.held.keys() & self.signed.keys() - self.final:
             self.included[signature] = block
-            for operation, result in zip(self.signed[signature].operations, block.held[signature], strict=True):
+            results = block.seen_results[signature]
+            for operation, result in zip(self.signed[signature].operations, results, strict=True):
                 job = self.jobs[operation.job]
                 if not self._is_replaced(job):
-                    self._link(self.signed[signature], job, result)
+                    self._link(self.signed[signature], job, result, provisional=not block.has_results)
 
     def orphan(self, number: int) -> None:
         """Block `number` and later ones are gone."""
@@ -156,7 +162,7 @@ class ModelLedger:
         self.final.add(signature)
         for job, result in zip(self._jobs(self.signed[signature]), results, strict=True):
             if job.registration == signature:
-                job.account_id, job.final = result, True
+                job.account_id, job.final, job.provisional = result, True, False
 
     def _jobs(self, transaction: Sendable) -> list[ModelJob]:
         return [self.jobs[operation.job] for operation in transaction.operations]
@@ -165,14 +171,17 @@ class ModelLedger:
         job = self.jobs[operation.job]
         if operation.account_id is None:
             return self.state(job) is State.QUEUED
-        return self.state(job) is State.REGISTERED
+        return self.state(job) is State.REGISTERED and (job.final or not job.provisional)
 
     def _is_replaced(self, job: ModelJob) -> bool:
         """Whether the job has ended and another has its name."""
         return self.has_ended(job) and self.live_job(job.name) is not None
 
-    def _link(self, transaction: Sendable, job: ModelJob, account_id: str | None = None) -> None:
+    def _link(
+        self, transaction: Sendable, job: ModelJob, account_id: str | None = None, *, provisional: bool = False
+    ) -> None:
         if transaction.kind is Kind.FUNDING:
             job.funding = transaction.signature
             return
         job.registration, job.account_id, job.found, job.ended = transaction.signature, account_id, None, None
+        job.provisional = provisional

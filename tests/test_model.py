@@ -63,7 +63,7 @@ MOVES = st.sampled_from(
             (3, move("send", which, yes_or_no)),
             (4, move("refuse", which, st.sets(which, max_size=2), yes_or_no, yes_or_no)),
             (3, move("drain", few)),
-            (4, move("block", st.sets(which, max_size=2), yes_or_no)),
+            (4, move("block", st.sets(which, max_size=2), yes_or_no, yes_or_no)),
             (1, move("stranger", names)),
             (2, move("empty_blocks", some)),
             (3, move("fork", few)),
@@ -240,10 +240,10 @@ class LedgerMachine(RuleBasedStateMachine):
 
     # What the chain does.
 
-    def block(self, left_out: set[int], turned: bool) -> None:
-        """A block of most that was sent; the order decides on the ids."""
+    def block(self, left_out: set[int], turned: bool, has_results: bool) -> None:
+        """A block of most that was sent; the order decides on the ids, which it says or not."""
         sent = [each for position, each in enumerate(self.chain.sent.values()) if position not in left_out]
-        self.chain.produce(reversed(sent) if turned else sent)
+        self.chain.produce(reversed(sent) if turned else sent, has_results=has_results)
 
     def stranger(self, name: str) -> None:
         """A block in which somebody else takes a name."""

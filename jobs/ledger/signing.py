@@ -224,7 +224,8 @@ RECORD_OPERATIONS = f"""
 """
 LINK = {
     Kind.REGISTRATION: f"""
-        UPDATE jobs SET registration = linked.txn, sent_referrer = linked.referrer, attempts = attempts + 1
+        UPDATE jobs SET registration = linked.txn, provisional = 0, sent_referrer = linked.referrer,
+                        attempts = attempts + 1
         FROM {as_rows(("txn", "job", "referrer"))} AS linked WHERE jobs.number = linked.job
     """,
     Kind.FUNDING: f"""
