@@ -2,11 +2,15 @@
 
 from pathlib import Path
 
+import pytest
+
 from chain.devchain import Flavour
 from chain.node import Node
 from jobs.errors import Code
 from jobs.model import State
 from tests.chainside import chain_side
+from tests.lying import lies
+from tests.lying.relay import Relay
 from tests.program import dev_chain, faucet, wait_ready
 from tests.support import run
 
@@ -73,5 +77,25 @@ def test_reserved_name_that_was_queued_before_a_node_was_met(both_flavours: Flav
             assert job.state is (State.FAILED if refused else State.REGISTERED)
             assert job.code == (Code.INVALID_NAME if refused else None)
             assert (await side.job("alice-1")).state is State.REGISTERED
+
+    run(scenario())
+
+
+@pytest.mark.usefixtures("both_flavours")
+def test_block_in_a_form_that_no_chain_has_is_said(tmp_path: Path) -> None:
+    """On the page and at /readyz, for as long as it lasts; signups are accepted, and registered afterwards."""
+    sentence = "Blocks can't be followed: the node's reply has another form"
+
+    async def scenario() -> None:
+        async with dev_chain() as chain, Relay(chain.url) as relay, faucet(tmp_path, relay.url) as service:
+            await wait_ready(service)
+            relay.lie(lies.WrongValue("get_block", ("transactions", 0, "operations"), "word"))
+            job = (await service.sign_up("alice-1")).body["job"]["id"]
+            while sentence not in (await service.fetch("/readyz")).body["checks"]["drain"]["text"]:
+                """Asking is the waiting."""
+            assert sentence.replace("'", "&#39;") in (await service.fetch("/status")).body.decode()
+            relay.heal()
+            await service.job(job, until="done")
+            await wait_ready(service)
 
     run(scenario())

@@ -290,6 +290,20 @@ def test_account_ids_of_other_names_are_a_bad_reply(reply: list[Any]) -> None:
         run(Node(Recording(result=reply)).account_ids(["a"]))
 
 
+def test_parameters_that_a_chain_need_not_have() -> None:
+    """A chain without fee scaling or fees by size; another has parameters that are not looked at."""
+    recording = recorded_parameters()
+    parameters = recording.answer["result"]["parameters"]
+    for name in ("accounts_per_fee_scale", "account_fee_scale_bitshifts", "max_predicate_opcode"):
+        del parameters[name]
+    parameters["extensions"] = {"updatable_htlc_options": {"max_timeout_secs": 1}}
+    fees = dict(parameters["current_fees"]["parameters"])
+    del fees[ACCOUNT_CREATE]["price_per_kbyte"], fees[TRANSFER]["price_per_kbyte"]
+    found = run(Node(recording).parameters())
+    assert (found.accounts_per_fee_scale, found.account_fee_scale_bitshifts, found.max_predicate_opcode) == (0, 0, None)
+    assert (found.account_create.price_per_kbyte, found.transfer.price_per_kbyte) == (0, 0)
+
+
 def test_there_is_no_block_beyond_the_head() -> None:
     assert run(Node(recorded("get_block, not there yet")).block(10_000_000)) is None
 
