@@ -34,6 +34,7 @@ MAX_BLOCKS = 8_000_000  #: bytes of blocks, as JSON, that are held at once; two 
 MAX_NAMES = 1000  #: names that are looked up in one call
 BLOCKS_IN_FLIGHT = 16  #: blocks that are read side by side
 UNKNOWN_METHOD = "is_this_api_offered"  #: a method that no API has
+_Named = replies.AccountObject | replies.NamedObject
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +121,7 @@ class Node:
         reply = decode(await self._call("database", "get_objects", [ids]), list[replies.NamedObject | None])
         _require(len(reply) == len(ids), "looked up another number of accounts")
         found = {(account.id, account.name) for account in reply if account is not None}
-        endings = (each.ending for each in RESERVED_ENDINGS if (each.account_id, each.account_name) in found)
-        return next(endings, None)
+        return next((each.ending for each in RESERVED_ENDINGS if (each.account_id, each.account_name) in found), None)
 
     async def core_asset(self) -> Asset:
         """The asset that fees are paid in."""
@@ -160,11 +160,7 @@ class Node:
         """The accounts of `names`, pending ones included; None for each that the chain does not have."""
         reply = await self._call("database", "lookup_account_names", [list(names)])
         found = decode(reply, list[replies.AccountObject | None])
-        _require(len(found) == len(names), "looked up another number of names")
-        _require(
-            all(each is None or each.name == name for each, name in zip(found, names, strict=True)),
-            "looked up other names",
-        )
+        _require_named(found, names)
         return [None if each is None else _account(each) for each in found]
 
     async def account_ids(self, names: Sequence[str]) -> dict[str, str]:
@@ -174,11 +170,7 @@ class Node:
             part = list(names[start : start + MAX_NAMES])
             reply = await self._call("database", "lookup_account_names", [part])
             accounts = decode(reply, list[replies.NamedObject | None])
-            _require(len(accounts) == len(part), "looked up another number of names")
-            _require(
-                all(each is None or each.name == name for each, name in zip(accounts, part, strict=True)),
-                "looked up other names",
-            )
+            _require_named(accounts, part)
             found |= {each.name: each.id for each in accounts if each is not None}
         return found
 
@@ -261,6 +253,12 @@ class Node:
 def _require(holds: bool, otherwise: str) -> None:
     if not holds:
         raise BadReply(f"the node {otherwise}")
+
+
+def _require_named(accounts: Sequence[_Named | None], names: Sequence[str]) -> None:
+    _require(len(accounts) == len(names), "looked up another number of names")
+    pairs = zip(accounts, names, strict=True)
+    _require(all(each is None or each.name == name for each, name in pairs), "looked up other names")
 
 
 def _fees(schedule: replies.FeeSchedule) -> tuple[AccountCreateFee, TransferFee, AssertFee | None]:

@@ -12,8 +12,8 @@ from tests.liar import PLAIN, World, lied_to
 from tests.lying import lies
 from tests.lying.lie import Lie
 from tests.support import run
-from tests.test_lies_payments import HELD, held
 
+HELD = "one stranger's node alone says that no block holds it"
 FALSE_IDS = [lies.AccountId("alice-*", PLAIN), lies.SwappedIds("alice-1", "alice-2")]
 
 
@@ -38,6 +38,12 @@ def test_false_id_under_a_name_is_refused_by_the_chain(tmp_path: Path, lie: Lie)
             await world.healed()
 
     run(scenario(), guard=60)
+
+
+async def held(world: World) -> list[str]:
+    """The ids of the jobs whose payment is held."""
+    numbers = {number for payment in await world.ledger.held() for number in payment.jobs}
+    return [job.id for job in (await world.jobs()).values() if job.number in numbers]
 
 
 async def released_or_done(world: World) -> bool:

@@ -61,9 +61,8 @@ class Signing(Book):
     async def unfunded(self, limit: int) -> Unfunded:
         """The oldest `limit` jobs whose account is in a block and whose initial balance is not signed.
 
-        The last block comes with them, read at once: on another fork their accounts have other ids, and what
-        refers to this block can't be. An id that was only looked up is not known to be of this fork, so such an account
-        must be irreversible first.
+        The last block comes with them, read at once: on another fork their accounts have other ids, and what refers to
+        this block can't be. A provisional id is not known to be of this fork: its account must be irreversible first.
         """
         rows = rows_of(await self._database.read(_UNFUNDED, (limit,)))
         last = (rows[0]["last_number"], rows[0]["last_id"]) if rows else None
