@@ -165,7 +165,12 @@ class Drainer:
         wanted = sorted({*named_accounts(self._settings), *names, *named.values()})
         found = await self._node.accounts(wanted)
         accounts = {name: account for name, account in zip(wanted, found, strict=True) if account is not None}
-        return accounts | {spelling: accounts[name] for spelling, name in named.items() if name in accounts}
+        return accounts | {
+            spelling: accounts[name]
+            for spelling, name in named.items()
+            # An id in the cache may be of another fork.
+            if name in accounts and spelling in (name, accounts[name].id)
+        }
 
     async def _look(self, head: Head, accounts: dict[str, Account], reference: Reference) -> Situation:
         """The chain as this drain sees it. Raises UnfitNode where the node contradicts what is pinned."""

@@ -11,7 +11,7 @@ from chain.errors import BadReply
 from chain.node import Block
 from jobs.effects import effects_of
 from jobs.looked_up import with_ids
-from jobs.model import State
+from jobs.model import Limits, Signup, State
 from tests.books import read_books
 from tests.chainside import LAG, ChainSide, chain_side
 from tests.flavours import flavoured
@@ -166,6 +166,34 @@ def test_names_that_others_register_are_taken(tmp_path: Path) -> None:
             await side.block()
             assert (await side.ledger.availability("stranger-1"))[0] is not None
             assert await side.ledger.account_ids(["stranger-1"]) == {"stranger-1": account_id}
+
+    run(scenario())
+
+
+def test_referrer_by_an_id_of_another_fork_is_nobody(tmp_path: Path) -> None:
+    """A cached id of others is not looked up again, so whoever is named by it must still have it."""
+
+    async def scenario() -> None:
+        async with chain_side(tmp_path) as side:
+            await side.block(LAG + 2)
+            look_up = side.node.account_ids
+
+            async def look_up_elsewhere(names: Sequence[str]) -> dict[str, str]:
+                return dict.fromkeys(names, "1.2.4711")
+
+            side.node.account_ids = look_up_elsewhere  # type: ignore[method-assign]
+            side.chain.control.register("member-1", keys_of("member-1")["owner_key"])
+            await side.block()
+            side.chain.control.set_member("member-1", member=True)
+            side.node.account_ids = look_up  # type: ignore[method-assign]
+            (member,) = await side.node.accounts(["member-1"])
+            assert member is not None
+            limits = Limits(address=None, interval=0, queue=10)
+            for name, referrer in (("alice-1", "1.2.4711"), ("bob-1", "member-1")):
+                await side.ledger.accept(Signup(name, **keys_of(name), referrer=referrer), limits)
+            await side.drainer.drain()
+            sent = [(await side.job(name)).sent_referrer for name in ("alice-1", "bob-1")]
+            assert sent == ["faucet", "member-1"]
 
     run(scenario())
 
