@@ -305,7 +305,7 @@ def test_premium_name_that_may_never_cost_so_much_is_refused_at_once(
             shown = (await api.fetch(f"{API}/alice2")).body["account"]["code"]
             assert shown is None
             if refused:
-                assert (reply.status, reply.body["error"]["code"]) == (422, "premium_name")
+                assert (reply.status, reply.body["error_code"]) == (422, "premium_name")
                 assert (await api.fetch(f"{API}/alice")).body["account"]["code"] == "premium_name"
             else:
                 assert reply.status == 200
