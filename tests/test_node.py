@@ -245,7 +245,7 @@ def test_an_operation_that_makes_no_object_has_no_result() -> None:
     results = [[0, {}], [2, {"amount": 1, "asset_id": CORE_ASSET}]]
     transaction = recording.answer["result"]["transactions"][0]
     transaction["operations"] = [
-        [ACCOUNT_UPDATE, {"fee": {"amount": 1, "asset_id": CORE_ASSET}, "account": "1.2.7"}]
+        [ACCOUNT_UPDATE, {"fee": {"amount": 1, "asset_id": CORE_ASSET}, "account": "1.2.7", "extensions": {}}]
     ] * 2
     transaction["operation_results"] = results
     block = run(Node(recording).block(63))
