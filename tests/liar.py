@@ -233,6 +233,7 @@ async def lied_to(
         irreversible_lag=LAG,
         parameters=parameters or ChainParameters(),
     )
+    asyncio.get_running_loop().set_debug(False)
     chain = WatchedChain(options)
     await chain.start()
     try:

@@ -19,7 +19,6 @@ from tests.support import run
 #: Another chain, and what is said of the node that is on it.
 OTHER_CHAINS = [
     (lies.Precision(10), "says that the precision of the core asset is 10; on this chain it is 5"),
-    (lies.Precision(0), "says that the precision of the core asset is 0; on this chain it is 5"),
     (lies.Symbol("CORE"), "says that the symbol of the core asset is CORE; on this chain it is TEST"),
     (lies.Prefix("BTS"), "says that the prefix of public keys is BTS; on this chain it is TEST"),
     (lies.ChainId("ab" * 32), "is on the chain abababab…, but the ledger belongs to"),
@@ -78,7 +77,7 @@ def test_node_that_becomes_another_chain_is_left(tmp_path: Path, lie: Lie, sente
     run(scenario(), guard=20)
 
 
-@pytest.mark.parametrize("lie", [lie for lie, _ in OTHER_CHAINS], ids=lambda value: repr(value)[:20])
+@pytest.mark.parametrize("lie", [lies.Precision(0), lies.ChainId("ab" * 32)], ids=repr)
 def test_nodes_that_disagree_about_the_chain_at_first_contact_are_not_used(tmp_path: Path, lie: Lie) -> None:
     """Nothing is pinned yet, so it can't be told which of them lies."""
 
@@ -111,7 +110,7 @@ def test_id_of_a_configured_account_that_changes(tmp_path: Path, settings: dict[
     run(scenario(), guard=20)
 
 
-@pytest.mark.parametrize("settings", NAMED, ids=lambda value: next(iter(value)))
+@pytest.mark.parametrize("settings", NAMED[::3], ids=lambda value: next(iter(value)))
 def test_id_of_a_configured_account_that_is_wrong_at_first_contact(tmp_path: Path, settings: dict[str, Any]) -> None:
     async def scenario() -> None:
         async with lied_to(tmp_path, HELPERS_LIE, prepare=with_helper, honest=True, fit=False, **settings) as world:
@@ -124,7 +123,7 @@ def test_id_of_a_configured_account_that_is_wrong_at_first_contact(tmp_path: Pat
     run(scenario(), guard=20)
 
 
-@pytest.mark.parametrize("settings", NAMED, ids=lambda value: next(iter(value)))
+@pytest.mark.parametrize("settings", NAMED[::3], ids=lambda value: next(iter(value)))
 def test_lone_strangers_lie_at_first_contact_is_refused_by_the_chain(tmp_path: Path, settings: dict[str, Any]) -> None:
     """There is nobody to ask: the registration asserts whom it names, so that the chain itself refuses it."""
 
