@@ -144,7 +144,7 @@ class Tracker:
                 chunk = 1  # the fork may go far back: what comes after it is read once, when its beginning is found
                 continue
             chunk = CHUNK
-            if not await self._note(blocks, head):
+            if not await self._note(blocks, head, continues=last is not None):
                 return
 
     async def _first_block(self, head: Head) -> int:
@@ -152,7 +152,7 @@ class Tracker:
         oldest, begin = await self._ledger.oldest_reference(), head.irreversible - REWIND
         return max(1, begin if oldest is None else min(oldest, begin))
 
-    async def _note(self, blocks: Sequence[Block], head: Head) -> bool:
+    async def _note(self, blocks: Sequence[Block], head: Head, *, continues: bool) -> bool:
         """Note what `blocks` hold; whether that got any further.
 
         A block carries its predecessor's id, not its own: the last one is left for the next round unless it
@@ -173,8 +173,8 @@ class Tracker:
             )
             for block, block_id in zip(blocks, ids, strict=True)
         ]
-        registered = await self._ledger.follow(effects, self.final if self._confirmed.stranger else head.irreversible)
-        self._observe(registered)
+        final = self.final if self._confirmed.stranger else head.irreversible
+        self._observe(await self._ledger.follow(effects, final, continues=continues))
         return bool(effects)
 
     async def _unknown_payments(self, blocks: Sequence[Block]) -> dict[int, tuple[Found, ...]]:

@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
+from chain.blocks import Block
 from chain.devchain import DevChain, DevChainSettings
 from jobs.ledger.following import REWIND
 from jobs.model import State
-from tests.chainside import LAG, ChainSide, on_dev_chain
+from tests.chainside import LAG, ChainSide, chain_side, on_dev_chain
 from tests.lying import lies
 from tests.lying.relay import Relay
 from tests.support import run
@@ -49,5 +50,28 @@ def test_signups_go_on_once_made_up_blocks_are_forgotten(tmp_path: Path) -> None
             assert (await side.job("bob-1")).state in {State.BROADCAST, State.REGISTERED}
             await side.finish()
         await chain.stop()
+
+    run(scenario())
+
+
+def test_blocks_that_are_read_while_others_are_forgotten_are_read_again(tmp_path: Path) -> None:
+    """The faucet begins where it should, not where it was in the middle of."""
+
+    async def scenario() -> None:
+        async with chain_side(tmp_path) as side:
+            await side.block(3)
+            read = side.node.blocks
+
+            async def forget_meanwhile(numbers: range) -> list[Block]:
+                side.node.blocks = read  # type: ignore[method-assign]
+                await side.ledger.refollow(by="ann")
+                return await read(numbers)
+
+            side.node.blocks = forget_meanwhile  # type: ignore[method-assign]  # what happens between two steps
+            await side.block(2)
+            oldest, last = await side.ledger.oldest_block(), await side.ledger.last_block()
+            assert oldest is not None
+            assert last is not None
+            assert (oldest[0], last[0]) == (1, side.chain.chain.head_number)
 
     run(scenario())

@@ -63,14 +63,17 @@ class Following(Book):
         rows = await self._database.read("SELECT id FROM blocks WHERE number = ?", (number,))
         return rows[0]["id"] if rows else None
 
-    async def follow(self, blocks: Sequence[BlockEffects], irreversible: int) -> list[Job]:
+    async def follow(self, blocks: Sequence[BlockEffects], irreversible: int, *, continues: bool = False) -> list[Job]:
         """Note what consecutive blocks hold; the jobs whose account came with them.
 
-        Blocks more than REWIND below `irreversible` are forgotten once they are followed.
+        Blocks more than REWIND below `irreversible` are forgotten once they are followed. Nothing is noted where the
+        blocks should have continued those remembered, and an operator had these forgotten meanwhile.
         """
         now = self._now()
 
         def step(connection: Connection) -> tuple[list[Job], list[str]]:
+            if continues and connection.execute("SELECT NOT EXISTS (SELECT 1 FROM blocks)").fetchone()[0]:
+                return [], []
             jobs: list[int] = []
             for block in blocks:
                 jobs += take_over_payments(connection, block.payments, now)
