@@ -45,8 +45,10 @@ class LostBroadcasts(Lie):
     methods: ClassVar[frozenset[str]] = BROADCASTS
 
     async def serve(self, request: Request, ask: Ask, /) -> Any:
+        if self.kind is None:
+            return None
         kinds = {kind for kind, _ in request.arguments[-1]["operations"]}
-        return None if self.kind is None or self.kind in kinds else await ask(request)
+        return None if self.kind in kinds else await ask(request)
 
 
 @dataclass(frozen=True)
