@@ -157,6 +157,8 @@ class Registering:
         A premium name that may never cost so much fails, unless it is a stranger who says what it costs.
         """
         free, dear = split_by_reason(candidates, lambda candidate: situation.money_obstacle(candidate.fee))
+        if not dear:
+            return free
         premium = {candidate.job.number for candidate in candidates if not is_cheap(candidate.job.signup.name)}
         ceiling = situation.ceilings.registration
         never = {candidate.job.number for candidate in candidates if candidate.fee > ceiling} & premium
@@ -205,7 +207,9 @@ def _candidate(job: Job, operation: Operation, size: int, referrer: str, situati
 
 
 def _with_fee(candidate: Candidate, fee: int) -> Candidate:
-    """`candidate` at the `fee` that the node asks."""
+    """`candidate` at the `fee` that the node asks, which mostly is what the parameters say."""
+    if fee == candidate.fee:
+        return candidate
     return replace(candidate, fee=fee, cost=candidate.cost - candidate.fee + fee)
 
 
