@@ -1,7 +1,6 @@
 """What one stranger says is read from a second node too, where it would end the faucet's care for something."""
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
 from chain.connection import Peer
@@ -213,5 +212,4 @@ class ConfirmedChain:
 
     async def close(self) -> None:
         """End the connection to the second node."""
-        with contextlib.suppress(LinkError):
-            await self._second.close()
+        await self._second.close()

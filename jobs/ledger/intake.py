@@ -224,11 +224,6 @@ def _decide(signup: Signup, limits: Limits, place: int, group: Group) -> Job | O
     return None
 
 
-def _shows_keys(row: Row, signup: Signup) -> bool:
-    """Whether a block showed the account of `signup` with just its keys."""
-    return row["named_keys"] is not None and row["named_in"] is not None and row["named_keys"] == digest_of(signup.keys)
-
-
 def _check_address(limits: Limits, last: int | None, group: Group) -> None:
     if limits.address is None:
         return
