@@ -9,7 +9,6 @@ from chain.keys import format_public_key
 from chain.packing import Operation
 from chain.transactions import Reference
 from tests.devchain import PLAIN, REGISTRAR, SETTINGS, new_dev_chain, payment, registration, serving, signed
-from tests.support import run
 
 TAKEN = "lab-56f7f56afe"
 NEW = "lab-000000000a"
@@ -144,12 +143,8 @@ def prepared(settings: DevChainSettings) -> DevChain:
     return dev_chain
 
 
-def reply_to(case: Case, settings: DevChainSettings = SETTINGS) -> dict[str, Any]:
+async def reply_to(case: Case, settings: DevChainSettings = SETTINGS) -> dict[str, Any]:
     """What a chain with `settings` answers."""
-
-    async def scenario() -> dict[str, Any]:
-        dev_chain = prepared(settings)
-        async with serving(dev_chain) as client:
-            return await client.ask(*case(dev_chain))
-
-    return run(scenario())
+    dev_chain = prepared(settings)
+    async with serving(dev_chain) as client:
+        return await client.ask(*case(dev_chain))

@@ -13,7 +13,6 @@ from jobs.errors import Code
 from jobs.ledger import Ledger
 from jobs.model import Alert, ChainFacts, Failure, Pause
 from tests.serving import FACTS, NOW
-from tests.support import run
 
 SETTINGS = Settings(balance_mailthreshold=Decimal(100), runway_mail_days=7, failures_mail=5, admins=("ops@x.org",))
 WELL = Look(now=NOW, facts=FACTS, drain=None, accepted=10, failures={}, oldest=int((NOW - 5) * 1000), differences=0)
@@ -141,18 +140,15 @@ def test_a_reminder_has_the_newest_sentence() -> None:
     assert "3 places" in body
 
 
-def test_restart_neither_forgets_nor_repeats(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        verdict = judge(at(0, differences=1), [], SETTINGS)
-        ledger = await Ledger.open(tmp_path / "faucet.db")
-        await ledger.put_alerts(verdict.alerts, ended=[], mails=[("subject", "body")])
-        await ledger.close()
-        again = await Ledger.open(tmp_path / "faucet.db")
-        known = await again.alerts()
-        assert judge(at(60, differences=1), known, SETTINGS).begun == ()
-        assert [mail.subject for mail in await again.due_mails()] == ["subject"]
-        await again.put_alerts([], ended=["reconcile"], mails=[])
-        assert await again.alerts() == []
-        await again.close()
-
-    run(scenario())
+async def test_restart_neither_forgets_nor_repeats(tmp_path: Path) -> None:
+    verdict = judge(at(0, differences=1), [], SETTINGS)
+    ledger = await Ledger.open(tmp_path / "faucet.db")
+    await ledger.put_alerts(verdict.alerts, ended=[], mails=[("subject", "body")])
+    await ledger.close()
+    again = await Ledger.open(tmp_path / "faucet.db")
+    known = await again.alerts()
+    assert judge(at(60, differences=1), known, SETTINGS).begun == ()
+    assert [mail.subject for mail in await again.due_mails()] == ["subject"]
+    await again.put_alerts([], ended=["reconcile"], mails=[])
+    assert await again.alerts() == []
+    await again.close()

@@ -16,7 +16,6 @@ from bench.report import write_report
 from jobs.ledger import Ledger
 from jobs.model import State
 from tests.program import dev_chain
-from tests.support import run
 
 SMALL = 0.01
 needs_wrk = pytest.mark.skipif(shutil.which("wrk") is None, reason="the load is made by wrk, which is missing")
@@ -28,8 +27,8 @@ def met(figures: Sequence[Figure], *parts: str) -> dict[str, bool | None]:
 
 
 @needs_wrk
-def test_accepting_counts_what_is_on_disk(tmp_path: Path) -> None:
-    figures = run(accepting.measure(SMALL, tmp_path), guard=180)
+async def test_accepting_counts_what_is_on_disk(tmp_path: Path) -> None:
+    figures = await accepting.measure(SMALL, tmp_path)
     counted = met(figures, "other than 200", "not in the ledger", "calls to the node")
     assert len(counted) == 4
     assert set(counted.values()) == {True}
@@ -37,8 +36,8 @@ def test_accepting_counts_what_is_on_disk(tmp_path: Path) -> None:
 
 
 @needs_wrk
-def test_profile_sees_what_a_busy_faucet_does(tmp_path: Path) -> None:
-    figures = run(profile.measure(SMALL, tmp_path), guard=180)
+async def test_profile_sees_what_a_busy_faucet_does(tmp_path: Path) -> None:
+    figures = await profile.measure(SMALL, tmp_path)
     # Where a process may not look at another, there is nothing to show.
     assert {round(sum(figure.value for figure in figures))} <= {0, 100}
 
@@ -58,54 +57,48 @@ def test_time_is_that_of_the_first_that_fits() -> None:
 
 
 @needs_wrk
-def test_signups_of_the_load_are_distinct_jobs(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        keys = write_keys(tmp_path / "keys", 300)
-        async with dev_chain() as chain, faucet(tmp_path / "one", chain.url) as service:
-            await pause_drain(service)
-            taken = await load(service.url + PATH, keys, "some", seconds=1)
-            assert taken.others == 0
-            assert taken.answered > 100
-            ledger = await Ledger.open(ledger_of(service))
-            waiting = (await ledger.counts())[State.QUEUED]
-            await ledger.close()
-            # Of the signups in flight when the load ended, some are jobs without an answer.
-            assert taken.answered <= waiting <= taken.answered + 64
-
-    run(scenario())
+async def test_signups_of_the_load_are_distinct_jobs(tmp_path: Path) -> None:
+    keys = write_keys(tmp_path / "keys", 300)
+    async with dev_chain() as chain, faucet(tmp_path / "one", chain.url) as service:
+        await pause_drain(service)
+        taken = await load(service.url + PATH, keys, "some", seconds=1)
+        assert taken.others == 0
+        assert taken.answered > 100
+        ledger = await Ledger.open(ledger_of(service))
+        waiting = (await ledger.counts())[State.QUEUED]
+        await ledger.close()
+        # Of the signups in flight when the load ended, some are jobs without an answer.
+        assert taken.answered <= waiting <= taken.answered + 64
 
 
-def test_signups_at_once_are_all_answered_and_registered(tmp_path: Path) -> None:
-    figures = run(simultaneous.measure(SMALL, tmp_path), guard=180)
+async def test_signups_at_once_are_all_answered_and_registered(tmp_path: Path) -> None:
+    figures = await simultaneous.measure(SMALL, tmp_path)
     counted = met(figures, "answered 200", "other answers", "on the chain")
     assert len(counted) == 6
     assert set(counted.values()) == {True}
 
 
 @needs_wrk
-def test_overload_is_refused_with_a_time_to_come_back(tmp_path: Path) -> None:
-    figures = run(overload.measure(SMALL, tmp_path), guard=180)
+async def test_overload_is_refused_with_a_time_to_come_back(tmp_path: Path) -> None:
+    figures = await overload.measure(SMALL, tmp_path)
     counted = met(figures, "Retry-After", "queue full: ")
     assert len(counted) == 3
     assert set(counted.values()) == {True}
 
 
 @needs_wrk
-def test_idle_and_steady_cost_are_measured(tmp_path: Path) -> None:
-    figures = run(idle.measure(SMALL, tmp_path), guard=120)
+async def test_idle_and_steady_cost_are_measured(tmp_path: Path) -> None:
+    figures = await idle.measure(SMALL, tmp_path)
     assert len(figures) == 6
     assert all(figure.value > 0 for figure in figures if figure.unit == "MB")
 
 
-def test_workers_count_for_what_the_server_takes(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with dev_chain() as chain, faucet(tmp_path / "two", chain.url, workers=2) as service:
-            # Supervisor, two of HTTP, the chain's owner: each has its own interpreter.
-            assert resident_memory(service.pid) > 4 * 15
-            assert memory(service.pid) < resident_memory(service.pid) <= peak_memory(service.pid)
-            assert cpu_seconds(service.pid) > 0
-
-    run(scenario())
+async def test_workers_count_for_what_the_server_takes(tmp_path: Path) -> None:
+    async with dev_chain() as chain, faucet(tmp_path / "two", chain.url, workers=2) as service:
+        # Supervisor, two of HTTP, the chain's owner: each has its own interpreter.
+        assert resident_memory(service.pid) > 4 * 15
+        assert memory(service.pid) < resident_memory(service.pid) <= peak_memory(service.pid)
+        assert cpu_seconds(service.pid) > 0
 
 
 def test_summary_of_the_load_is_read() -> None:

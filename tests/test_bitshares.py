@@ -1,7 +1,7 @@
 """The most telling tests of the program, on a chain like BitShares; FLAVOURS=all runs all of them there."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -16,7 +16,7 @@ from tests import test_faults_money as money
 from tests import test_killed as killed
 from tests.flavours import flavoured
 
-Scenario = Callable[[Path], None]
+Scenario = Callable[[Path], Awaitable[None]]
 
 WHOLE: list[Scenario] = [
     end_to_end.test_signup_becomes_an_account_with_its_keys,
@@ -47,12 +47,12 @@ PARTS: dict[str, Scenario] = {
 
 
 @pytest.mark.parametrize("scenario", WHOLE, ids=lambda scenario: scenario.__name__)
-def test_whole_scenario(tmp_path: Path, scenario: Scenario) -> None:
+async def test_whole_scenario(tmp_path: Path, scenario: Scenario) -> None:
     with flavoured(Flavour.BITSHARES):
-        scenario(tmp_path)
+        await scenario(tmp_path)
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_part_of_a_scenario(tmp_path: Path, part: str) -> None:
+async def test_part_of_a_scenario(tmp_path: Path, part: str) -> None:
     with flavoured(Flavour.BITSHARES):
-        PARTS[part](tmp_path)
+        await PARTS[part](tmp_path)

@@ -21,7 +21,6 @@ from tests.books import read_books
 from tests.documents import free_port
 from tests.program import PREFIX, REGISTRAR_WIF, Program, command, dev_chain, faucet, keys_of
 from tests.serving import register, serving, turn
-from tests.support import run
 
 
 def table(folder: Path, text: str) -> Path:
@@ -38,7 +37,7 @@ def outcomes(file: Path) -> dict[str, list[str]]:
         return found
 
 
-def test_every_row_has_its_outcome(tmp_path: Path) -> None:
+async def test_every_row_has_its_outcome(tmp_path: Path) -> None:
     keys = keys_of("dora-1")
     text = (
         "name,password,owner_key,active_key,memo_key,email\n"
@@ -54,71 +53,62 @@ def test_every_row_has_its_outcome(tmp_path: Path) -> None:
         "test-faucet-1,secret,,,,\n"
     )
 
-    async def scenario() -> None:
-        premium = {"disable_premium_names": False, "max_account_fee": 10_000}
-        async with dev_chain() as chain, faucet(tmp_path, chain.url, **premium) as service:
-            where = ("--config", str(service.config), "--url", service.url)
-            file = table(tmp_path, text)
-            code, output, errors = await command("bulk", *where, str(file))
-            assert code == 1
-            assert outcomes(file) == {
-                "alice-1": ["registered"], "Bob": ["invalid_name"], "line 4": ["no_name"], "dora-1": ["registered"],
-                "faucet": ["account_exists"], "eve-1": ["missing_field"], "line 8": ["too_many_cells"],
-                "line 9": ["keys_twice"], "line 10": ["private_key_sent"], "test-faucet-1": ["dry_run"],
-            }  # fmt: skip
-            assert {"2 registered", "1 invalid_name", "1 no_name"} <= {line.strip() for line in output.splitlines()}
-            assert {"Bob invalid_name", "line 4 no_name"} <= set(errors.splitlines())
-            found = await chain.node.accounts(["alice-1"])
-            assert found[0] is not None
-            assert found[0].owner.keys == ((keys_of("alice-1")["owner_key"], 1),)
-            said = output + errors + file.with_name("people.csv.results.csv").read_text()
-            assert not [word for word in ("secret", REGISTRAR_WIF, *keys.values()) if word in said]
-
-    run(scenario())
+    premium = {"disable_premium_names": False, "max_account_fee": 10_000}
+    async with dev_chain() as chain, faucet(tmp_path, chain.url, **premium) as service:
+        where = ("--config", str(service.config), "--url", service.url)
+        file = table(tmp_path, text)
+        code, output, errors = await command("bulk", *where, str(file))
+        assert code == 1
+        assert outcomes(file) == {
+            "alice-1": ["registered"], "Bob": ["invalid_name"], "line 4": ["no_name"], "dora-1": ["registered"],
+            "faucet": ["account_exists"], "eve-1": ["missing_field"], "line 8": ["too_many_cells"],
+            "line 9": ["keys_twice"], "line 10": ["private_key_sent"], "test-faucet-1": ["dry_run"],
+        }  # fmt: skip
+        assert {"2 registered", "1 invalid_name", "1 no_name"} <= {line.strip() for line in output.splitlines()}
+        assert {"Bob invalid_name", "line 4 no_name"} <= set(errors.splitlines())
+        found = await chain.node.accounts(["alice-1"])
+        assert found[0] is not None
+        assert found[0].owner.keys == ((keys_of("alice-1")["owner_key"], 1),)
+        said = output + errors + file.with_name("people.csv.results.csv").read_text()
+        assert not [word for word in ("secret", REGISTRAR_WIF, *keys.values()) if word in said]
 
 
-def test_interrupted_run_goes_on_where_it_was(tmp_path: Path) -> None:
+async def test_interrupted_run_goes_on_where_it_was(tmp_path: Path) -> None:
     names = [f"row-{number}" for number in range(60)]
 
-    async def scenario() -> None:
-        async with dev_chain() as chain, faucet(tmp_path, chain.url) as service:
-            file = table(tmp_path, "name;password\n" + "".join(f"{name};secret\n" for name in names))
-            where = ("--config", str(service.config), "--url", service.url, "--concurrency", "4", str(file))
-            await chain.control("stall", True)
-            first = await Program.start("bulk", *where, lines=0, log=tmp_path / "bulk.log")
-            results = file.with_name("people.csv.results.csv")
-            while not results.exists() or results.read_text().count("registered") < 10:
-                await chain.control("produce", 1)
-            assert await first.stop(signal.SIGINT) != 0
-            await chain.control("stall", False)
-            done = len(outcomes(file))
-            assert done < len(names)
-            code, output, _ = await command("bulk", *where)
-            assert (code, f"{done} registered before" in output) == (0, True)
-            assert outcomes(file) == {name: ["registered"] for name in names}
-            books = await read_books(chain.node)
-            assert [books.registered[name] for name in names] == [1] * len(names)
-
-    run(scenario())
+    async with dev_chain() as chain, faucet(tmp_path, chain.url) as service:
+        file = table(tmp_path, "name;password\n" + "".join(f"{name};secret\n" for name in names))
+        where = ("--config", str(service.config), "--url", service.url, "--concurrency", "4", str(file))
+        await chain.control("stall", True)
+        first = await Program.start("bulk", *where, lines=0, log=tmp_path / "bulk.log")
+        results = file.with_name("people.csv.results.csv")
+        while not results.exists() or results.read_text().count("registered") < 10:
+            await chain.control("produce", 1)
+        assert await first.stop(signal.SIGINT) != 0
+        await chain.control("stall", False)
+        done = len(outcomes(file))
+        assert done < len(names)
+        code, output, _ = await command("bulk", *where)
+        assert (code, f"{done} registered before" in output) == (0, True)
+        assert outcomes(file) == {name: ["registered"] for name in names}
+        books = await read_books(chain.node)
+        assert [books.registered[name] for name in names] == [1] * len(names)
 
 
-def test_faucet_that_is_killed_and_comes_back(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with dev_chain() as chain, faucet(tmp_path, chain.url) as service:
-            file = table(tmp_path, "name,password\n" + "".join(f"row-{n},secret\n" for n in range(30)))
-            port = service.url.rpartition(":")[2]
-            where = ("--config", str(service.config), "--url", service.url)
-            running = asyncio.create_task(command("bulk", *where, "--concurrency", "2", str(file)))
-            results = file.with_name("people.csv.results.csv")
-            while not results.exists() or results.read_text().count("registered") < 5:
-                await service.fetch("/healthz")
-            await service.stop(signal.SIGKILL)
-            await service.start("--port", port)
-            code, _, errors = await running
-            assert (code, "waiting: The faucet does not answer." in errors) == (0, True)
-            assert outcomes(file) == {f"row-{n}": ["registered"] for n in range(30)}
-
-    run(scenario())
+async def test_faucet_that_is_killed_and_comes_back(tmp_path: Path) -> None:
+    async with dev_chain() as chain, faucet(tmp_path, chain.url) as service:
+        file = table(tmp_path, "name,password\n" + "".join(f"row-{n},secret\n" for n in range(30)))
+        port = service.url.rpartition(":")[2]
+        where = ("--config", str(service.config), "--url", service.url)
+        running = asyncio.create_task(command("bulk", *where, "--concurrency", "2", str(file)))
+        results = file.with_name("people.csv.results.csv")
+        while not results.exists() or results.read_text().count("registered") < 5:
+            await service.fetch("/healthz")
+        await service.stop(signal.SIGKILL)
+        await service.start("--port", port)
+        code, _, errors = await running
+        assert (code, "waiting: The faucet does not answer." in errors) == (0, True)
+        assert outcomes(file) == {f"row-{n}": ["registered"] for n in range(30)}
 
 
 @pytest.mark.parametrize(
@@ -141,46 +131,40 @@ def test_terminal_has_a_bar_and_a_file_has_lines(
     assert errors.count("Later.") == 1
 
 
-def test_paused_intake_is_waited_for(tmp_path: Path) -> None:
+async def test_paused_intake_is_waited_for(tmp_path: Path) -> None:
     told: list[Outcome] = []
     reasons: list[str] = []
 
-    async def scenario() -> None:
-        async with serving(tmp_path) as served:
-            await served.ledger.pause("intake", by="ann", reason="Upgrade.")
+    async with serving(tmp_path) as served:
+        await served.ledger.pause("intake", by="ann", reason="Upgrade.")
 
-            async def sleep(seconds: float) -> None:
-                assert seconds == 60
-                await served.ledger.resume("intake", by="ann", reason="")
+        async def sleep(seconds: float) -> None:
+            assert seconds == 60
+            await served.ledger.resume("intake", by="ann", reason="")
 
-            url = f"http://127.0.0.1:{served.port}"
-            client = Bulk(url, PREFIX, concurrency=3, on_wait=reasons.append, sleep=sleep)
-            row = Row(2, {"name": "alice-1", "password": "secret"})
-            running = asyncio.create_task(client.run(iter([row]), told.append))
-            while (await served.ledger.counts())[State.QUEUED] == 0:
-                await turn()
-            job = await served.job("alice-1")
-            await register(served.ledger, job)
-            assert await running == {"registered": 1}
-            assert told == [Outcome("alice-1", "registered", "1.2.1", job.id)]
-            assert reasons == ["Signups are paused: Upgrade."]
-
-    run(scenario())
+        url = f"http://127.0.0.1:{served.port}"
+        client = Bulk(url, PREFIX, concurrency=3, on_wait=reasons.append, sleep=sleep)
+        row = Row(2, {"name": "alice-1", "password": "secret"})
+        running = asyncio.create_task(client.run(iter([row]), told.append))
+        while (await served.ledger.counts())[State.QUEUED] == 0:
+            await turn()
+        job = await served.job("alice-1")
+        await register(served.ledger, job)
+        assert await running == {"registered": 1}
+        assert told == [Outcome("alice-1", "registered", "1.2.1", job.id)]
+        assert reasons == ["Signups are paused: Upgrade."]
 
 
-def test_signup_that_an_operator_refuses_meanwhile(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with serving(tmp_path) as served:
-            client = Bulk(f"http://127.0.0.1:{served.port}", PREFIX, concurrency=1)
-            rows = iter([Row(2, {"name": "alice-1", "password": "secret"})])
-            running = asyncio.create_task(client.run(rows, lambda _: None))
-            while (await served.ledger.counts())[State.QUEUED] == 0:
-                await turn()
-            job = await served.job("alice-1")
-            await served.ledger.fail_by_hand([job.id], by="ann", reason="No spam, please.")
-            assert await running == {"rejected": 1}
-
-    run(scenario())
+async def test_signup_that_an_operator_refuses_meanwhile(tmp_path: Path) -> None:
+    async with serving(tmp_path) as served:
+        client = Bulk(f"http://127.0.0.1:{served.port}", PREFIX, concurrency=1)
+        rows = iter([Row(2, {"name": "alice-1", "password": "secret"})])
+        running = asyncio.create_task(client.run(rows, lambda _: None))
+        while (await served.ledger.counts())[State.QUEUED] == 0:
+            await turn()
+        job = await served.job("alice-1")
+        await served.ledger.fail_by_hand([job.id], by="ann", reason="No spam, please.")
+        assert await running == {"rejected": 1}
 
 
 Scripted = tuple[int, Mapping[str, str], bytes]  #: status, headers and body of a reply
@@ -231,7 +215,7 @@ def refusal(code: str) -> bytes:
         ([(200, {}, b"[]")], "status_200", []),
     ],
 )
-def test_reply_is_waited_for_only_where_it_may_change(
+async def test_reply_is_waited_for_only_where_it_may_change(
     replies: Sequence[Scripted], outcome: str, waits: list[float]
 ) -> None:
     waited: list[float] = []
@@ -239,42 +223,33 @@ def test_reply_is_waited_for_only_where_it_may_change(
     async def sleep(seconds: float) -> None:
         waited.append(seconds)
 
-    async def scenario() -> None:
-        async with proxy(replies) as url:
-            client = Bulk(url, PREFIX, concurrency=1, sleep=sleep)
-            found = await client.run(iter([Row(2, {"name": "alice-1", "password": "secret"})]), lambda _: None)
-            assert (found, waited) == ({outcome: 1}, waits)
-
-    run(scenario())
+    async with proxy(replies) as url:
+        client = Bulk(url, PREFIX, concurrency=1, sleep=sleep)
+        found = await client.run(iter([Row(2, {"name": "alice-1", "password": "secret"})]), lambda _: None)
+        assert (found, waited) == ({outcome: 1}, waits)
 
 
-def test_faucet_that_stays_away_ends_the_run() -> None:
+async def test_faucet_that_stays_away_ends_the_run() -> None:
     waited: list[float] = []
 
     async def sleep(seconds: float) -> None:
         waited.append(seconds)
 
-    async def scenario() -> None:
-        client = Bulk(f"http://127.0.0.1:{free_port()}", PREFIX, concurrency=1, sleep=sleep)
-        with pytest.raises(SignupFailedError, match="goes on where it was"):
-            await client.run(iter([Row(2, {"name": "alice-1", "password": "secret"})]), lambda _: None)
-        assert len(waited) == TRIES
-        assert waited == sorted(waited)
-        assert waited[-1] == 30
-
-    run(scenario())
+    client = Bulk(f"http://127.0.0.1:{free_port()}", PREFIX, concurrency=1, sleep=sleep)
+    with pytest.raises(SignupFailedError, match="goes on where it was"):
+        await client.run(iter([Row(2, {"name": "alice-1", "password": "secret"})]), lambda _: None)
+    assert len(waited) == TRIES
+    assert waited == sorted(waited)
+    assert waited[-1] == 30
 
 
-def test_results_that_cannot_be_written_end_the_run() -> None:
+async def test_results_that_cannot_be_written_end_the_run() -> None:
     def tell(_: Outcome) -> None:
         raise OSError("no space left on device")
 
-    async def scenario() -> None:
-        client = Bulk("http://127.0.0.1:1", PREFIX, concurrency=2)
-        with pytest.raises(OSError, match="no space left"):
-            await client.run(iter([Row(2, {}), Row(3, {})]), tell)
-
-    run(scenario())
+    client = Bulk("http://127.0.0.1:1", PREFIX, concurrency=2)
+    with pytest.raises(OSError, match="no space left"):
+        await client.run(iter([Row(2, {}), Row(3, {})]), tell)
 
 
 def test_results_of_a_run_that_was_killed_before_its_first(tmp_path: Path) -> None:
@@ -322,8 +297,8 @@ def test_tables_of_spreadsheets(tmp_path: Path) -> None:
     assert [row.fields["password"] for row in rows] == ["a", "b;\r\nb", " c "]
 
 
-def test_mistake_in_the_file_ends_with_2(tmp_path: Path) -> None:
+async def test_mistake_in_the_file_ends_with_2(tmp_path: Path) -> None:
     config = tmp_path / "config.yaml"
     config.write_text("")
-    code, _, errors = run(command("bulk", "--config", str(config), str(table(tmp_path, "name,pasword\n"))))
+    code, _, errors = await command("bulk", "--config", str(config), str(table(tmp_path, "name,pasword\n")))
     assert (code, errors.count("\n")) == (2, 1)

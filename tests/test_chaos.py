@@ -5,14 +5,13 @@ from pathlib import Path
 import pytest
 
 from tests.chaos.run import Run
-from tests.support import run
 
 SEED, KILLS, SIGNUPS = 7, 6, 300
 
 
 @pytest.mark.parametrize("lies", [False, True], ids=["own node", "lying node and an honest one"])
-def test_books_agree_after_chaos(tmp_path: Path, *, lies: bool) -> None:
-    outcome = run(Run(tmp_path, seed=SEED, kills=KILLS, signups=SIGNUPS, lies=lies).run(), guard=300)
+async def test_books_agree_after_chaos(tmp_path: Path, *, lies: bool) -> None:
+    outcome = await Run(tmp_path, seed=SEED, kills=KILLS, signups=SIGNUPS, lies=lies).run()
     assert outcome.differences == []
     assert outcome.counts["killed"] >= KILLS
     assert outcome.counts["signups posted"] == SIGNUPS

@@ -22,7 +22,6 @@ from tests.chainside import ChainSide, chain_side
 from tests.lying import lies
 from tests.lying.lie import Lie
 from tests.lying.relay import Relay
-from tests.support import run
 from tests.test_http_pages import spend
 
 PAYS: dict[str, Any] = {"enable_initial_balance": True, "initial_balance": Decimal(1)}
@@ -62,20 +61,17 @@ async def with_relay(
         yield side, relay
 
 
-def test_every_line_of_a_node_names_it_without_credentials(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with with_relay(tmp_path) as (side, relay):
-            secret = relay.url.replace("ws://", "ws://user:secret@") + "/path?token=1"
-            found = await findings(tmp_path, side, side.chain.url, secret)
-            assert failing(found) == set()
-            of_nodes = [finding for finding in found if finding.name not in ("config", "mail")]
-            assert {finding.text.split(": ")[0] for finding in of_nodes} == {
-                side.chain.url, without_credentials(secret),
-            }  # fmt: skip
-            assert not [finding for finding in found if "secret" in finding.text or "token" in finding.text]
-            assert relay.broadcasts == []
-
-    run(scenario())
+async def test_every_line_of_a_node_names_it_without_credentials(tmp_path: Path) -> None:
+    async with with_relay(tmp_path) as (side, relay):
+        secret = relay.url.replace("ws://", "ws://user:secret@") + "/path?token=1"
+        found = await findings(tmp_path, side, side.chain.url, secret)
+        assert failing(found) == set()
+        of_nodes = [finding for finding in found if finding.name not in ("config", "mail")]
+        assert {finding.text.split(": ")[0] for finding in of_nodes} == {
+            side.chain.url, without_credentials(secret),
+        }  # fmt: skip
+        assert not [finding for finding in found if "secret" in finding.text or "token" in finding.text]
+        assert relay.broadcasts == []
 
 
 @pytest.mark.parametrize(
@@ -93,61 +89,49 @@ def test_every_line_of_a_node_names_it_without_credentials(tmp_path: Path) -> No
         (lies.Unanswered("get_config"), "node", "no answer"),
     ],
 )
-def test_node_that_lies_or_is_of_no_use_is_named(tmp_path: Path, told: Lie, name: str, words: str) -> None:
-    async def scenario() -> None:
-        async with with_relay(tmp_path, told) as (side, relay):
-            found = await findings(tmp_path, side, side.chain.url, relay.url, **STRANGERS)
-            text = text_of(found, name, ok=False)
-            assert text.startswith(f"{relay.url}: ")
-            assert words in text
-
-    run(scenario())
+async def test_node_that_lies_or_is_of_no_use_is_named(tmp_path: Path, told: Lie, name: str, words: str) -> None:
+    async with with_relay(tmp_path, told) as (side, relay):
+        found = await findings(tmp_path, side, side.chain.url, relay.url, **STRANGERS)
+        text = text_of(found, name, ok=False)
+        assert text.startswith(f"{relay.url}: ")
+        assert words in text
 
 
-def test_nodes_are_compared_with_each_other_where_there_is_no_ledger(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with with_relay(tmp_path) as (side, relay):
-            empty = tmp_path / "none"
-            well = await findings(empty, side, side.chain.url, relay.url)
-            assert text_of(well, "agreement", ok=True).endswith(f"says the same of the chain as {side.chain.url}")
-            assert "none yet" in text_of(well, "ledger", ok=True)
-            relay.lie(lies.Precision(10))
-            text = text_of(await findings(empty, side, side.chain.url, relay.url), "agreement", ok=False)
-            assert "the precision of the core asset is 10; on this chain it is 5, by" in text
-            assert not empty.exists()
-
-    run(scenario())
+async def test_nodes_are_compared_with_each_other_where_there_is_no_ledger(tmp_path: Path) -> None:
+    async with with_relay(tmp_path) as (side, relay):
+        empty = tmp_path / "none"
+        well = await findings(empty, side, side.chain.url, relay.url)
+        assert text_of(well, "agreement", ok=True).endswith(f"says the same of the chain as {side.chain.url}")
+        assert "none yet" in text_of(well, "ledger", ok=True)
+        relay.lie(lies.Precision(10))
+        text = text_of(await findings(empty, side, side.chain.url, relay.url), "agreement", ok=False)
+        assert "the precision of the core asset is 10; on this chain it is 5, by" in text
+        assert not empty.exists()
 
 
-def test_what_a_node_is_believed_in_is_said(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with with_relay(tmp_path) as (side, relay):
-            first, known = tmp_path / "none", tmp_path
-            for folder, urls, options, says in (
-                (first, (), {}, OWN),
-                (first, (side.chain.url, relay.url), STRANGERS, STRANGER),
-                (first, (), STRANGERS, f"{LONE}; {AT_FIRST_CONTACT}"),
-                (known, (), STRANGERS, LONE),
-            ):
-                found = await findings(folder, side, *urls, **options)
-                assert {finding.text.split(": ", 1)[1] for finding in found if finding.name == "trust"} == {says}
-
-    run(scenario())
+async def test_what_a_node_is_believed_in_is_said(tmp_path: Path) -> None:
+    async with with_relay(tmp_path) as (side, relay):
+        first, known = tmp_path / "none", tmp_path
+        for folder, urls, options, says in (
+            (first, (), {}, OWN),
+            (first, (side.chain.url, relay.url), STRANGERS, STRANGER),
+            (first, (), STRANGERS, f"{LONE}; {AT_FIRST_CONTACT}"),
+            (known, (), STRANGERS, LONE),
+        ):
+            found = await findings(folder, side, *urls, **options)
+            assert {finding.text.split(": ", 1)[1] for finding in found if finding.name == "trust"} == {says}
 
 
 @pytest.mark.parametrize(
     ("options", "ok"), [(STRANGERS, True), ({**STRANGERS, **PAYS}, False), (PAYS, None)], ids=["unpaid", "paid", "own"]
 )
-def test_chain_without_assertions_is_named_where_a_stranger_needs_them(
+async def test_chain_without_assertions_is_named_where_a_stranger_needs_them(
     tmp_path: Path, options: dict[str, Any], *, ok: bool | None
 ) -> None:
-    async def scenario() -> None:
-        async with with_relay(tmp_path, parameters=ChainParameters(max_predicate_opcode=0)) as (side, _):
-            found = await findings(tmp_path, side, **options)
-            assert [finding.ok for finding in found if finding.name == "assertions"] == ([] if ok is None else [ok])
-            assert ok is None or NO_ASSERTIONS in text_of(found, "assertions", ok=ok)
-
-    run(scenario())
+    async with with_relay(tmp_path, parameters=ChainParameters(max_predicate_opcode=0)) as (side, _):
+        found = await findings(tmp_path, side, **options)
+        assert [finding.ok for finding in found if finding.name == "assertions"] == ([] if ok is None else [ok])
+        assert ok is None or NO_ASSERTIONS in text_of(found, "assertions", ok=ok)
 
 
 @pytest.mark.parametrize(
@@ -161,77 +145,59 @@ def test_chain_without_assertions_is_named_where_a_stranger_needs_them(
         ({"max_account_fee": Decimal("0.5"), **PAYS, **STRANGERS}, "an assertion costs 1 TEST now"),
     ],
 )
-def test_fee_above_the_ceiling_fails(tmp_path: Path, options: dict[str, Any], words: str) -> None:
-    async def scenario() -> None:
-        async with with_relay(tmp_path) as (side, _):
-            assert words in text_of(await findings(tmp_path, side, **options), "fee", ok=False)
-
-    run(scenario())
+async def test_fee_above_the_ceiling_fails(tmp_path: Path, options: dict[str, Any], words: str) -> None:
+    async with with_relay(tmp_path) as (side, _):
+        assert words in text_of(await findings(tmp_path, side, **options), "fee", ok=False)
 
 
-def test_ceiling_is_learnt_from_the_ledger(tmp_path: Path) -> None:
+async def test_ceiling_is_learnt_from_the_ledger(tmp_path: Path) -> None:
     """Without one there is nothing yet that a fee could be compared with."""
 
-    async def scenario() -> None:
-        async with with_relay(tmp_path, lies.Fees(3)) as (side, relay):
-            found = await findings(tmp_path, side, relay.url, **STRANGERS)
-            assert "more than max_account_fee allows (10.27342 TEST)" in text_of(found, "fee", ok=False)
-            assert "fee" not in failing(await findings(tmp_path / "none", side, relay.url, **STRANGERS))
-
-    run(scenario())
+    async with with_relay(tmp_path, lies.Fees(3)) as (side, relay):
+        found = await findings(tmp_path, side, relay.url, **STRANGERS)
+        assert "more than max_account_fee allows (10.27342 TEST)" in text_of(found, "fee", ok=False)
+        assert "fee" not in failing(await findings(tmp_path / "none", side, relay.url, **STRANGERS))
 
 
-def test_what_is_left_of_the_budget_is_that_of_the_ledger(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with chain_side(tmp_path) as side:
-            await side.block()
-            budget: dict[str, Any] = {"daily_budget": DailyBudget(amount=Decimal(100))}
-            text = text_of(await findings(tmp_path, side, **budget), "budget", ok=True)
-            assert "100 TEST of 100 TEST are left today, for 19 signups" in text
-            (job,) = await side.accept("alice-1")
-            await spend(side.ledger, job, 95_00000)
-            assert BUDGET_SPENT.format(budget="100 TEST") in text_of(
-                await findings(tmp_path, side, **budget), "budget", ok=False
-            )
-
-    run(scenario())
+async def test_what_is_left_of_the_budget_is_that_of_the_ledger(tmp_path: Path) -> None:
+    async with chain_side(tmp_path) as side:
+        await side.block()
+        budget: dict[str, Any] = {"daily_budget": DailyBudget(amount=Decimal(100))}
+        text = text_of(await findings(tmp_path, side, **budget), "budget", ok=True)
+        assert "100 TEST of 100 TEST are left today, for 19 signups" in text
+        (job,) = await side.accept("alice-1")
+        await spend(side.ledger, job, 95_00000)
+        assert BUDGET_SPENT.format(budget="100 TEST") in text_of(
+            await findings(tmp_path, side, **budget), "budget", ok=False
+        )
 
 
-def test_chain_that_was_started_anew_is_noticed(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with with_relay(tmp_path) as (side, relay):
-            await side.block(60)
-            relay.lie(lies.HeadBehind(60))
-            text = text_of(await findings(tmp_path, side, relay.url), "ledger", ok=False)
-            assert "if the chain was started anew, use a new ledger" in text
-
-    run(scenario())
+async def test_chain_that_was_started_anew_is_noticed(tmp_path: Path) -> None:
+    async with with_relay(tmp_path) as (side, relay):
+        await side.block(60)
+        relay.lie(lies.HeadBehind(60))
+        text = text_of(await findings(tmp_path, side, relay.url), "ledger", ok=False)
+        assert "if the chain was started anew, use a new ledger" in text
 
 
-def test_ledger_of_another_version_is_left_alone(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with chain_side(tmp_path / "side") as side:
-            ledger = await Ledger.open(tmp_path / "faucet.db")
-            await ledger._database.write("PRAGMA user_version = 2")
-            await ledger.close()
-            before = (tmp_path / "faucet.db").read_bytes()
-            text = text_of(await findings(tmp_path, side), "ledger", ok=True)
-            assert "the ledger has version 2, and is migrated when the faucet starts" in text
-            assert (tmp_path / "faucet.db").read_bytes() == before
-            (tmp_path / "faucet.db").write_bytes(b"no database" * 1000)
-            assert "file is not a database" in text_of(await findings(tmp_path, side), "ledger", ok=False)
-
-    run(scenario())
+async def test_ledger_of_another_version_is_left_alone(tmp_path: Path) -> None:
+    async with chain_side(tmp_path / "side") as side:
+        ledger = await Ledger.open(tmp_path / "faucet.db")
+        await ledger._database.write("PRAGMA user_version = 2")
+        await ledger.close()
+        before = (tmp_path / "faucet.db").read_bytes()
+        text = text_of(await findings(tmp_path, side), "ledger", ok=True)
+        assert "the ledger has version 2, and is migrated when the faucet starts" in text
+        assert (tmp_path / "faucet.db").read_bytes() == before
+        (tmp_path / "faucet.db").write_bytes(b"no database" * 1000)
+        assert "file is not a database" in text_of(await findings(tmp_path, side), "ledger", ok=False)
 
 
-def test_ledger_is_not_written_to_while_it_is_looked_at(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with with_relay(tmp_path):
-            looked_at = await Ledger.open_to_read(tmp_path / "faucet.db")
-            assert await looked_at.pins()
-            with pytest.raises(Exception, match="can't be written"):
-                await looked_at.pin({"prefix": "BTS"}, agreed=True)
-            await looked_at.close()
-        assert [path.name for path in tmp_path.glob("faucet.db*")] == ["faucet.db"]
-
-    run(scenario())
+async def test_ledger_is_not_written_to_while_it_is_looked_at(tmp_path: Path) -> None:
+    async with with_relay(tmp_path):
+        looked_at = await Ledger.open_to_read(tmp_path / "faucet.db")
+        assert await looked_at.pins()
+        with pytest.raises(Exception, match="can't be written"):
+            await looked_at.pin({"prefix": "BTS"}, agreed=True)
+        await looked_at.close()
+    assert [path.name for path in tmp_path.glob("faucet.db*")] == ["faucet.db"]

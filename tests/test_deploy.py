@@ -11,7 +11,6 @@ from jobs.alerts import ALERTS
 from jobs.config import load
 from tests.nginx import DEPLOY, checked, needs
 from tests.program import ROOT, faucet
-from tests.support import run
 
 OPTIONS = {"nobroadcast": True}
 
@@ -27,15 +26,12 @@ def expressions() -> str:
     return "\n".join([*shown, *(rule["expr"] for group in rules["groups"] for rule in group["rules"])])
 
 
-def test_every_metric_of_dashboard_and_rules_is_exported(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with faucet(tmp_path, "ws://127.0.0.1:1", **OPTIONS) as service:
-            text = (await service.fetch("/metrics")).body.decode()
-            exported = {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE")}
-            used = {re.sub(r"_(bucket|count|sum)$", "", name) for name in metrics_of(expressions())}
-            assert used - exported - {name.removesuffix("_total") for name in exported} == set()
-
-    run(scenario())
+async def test_every_metric_of_dashboard_and_rules_is_exported(tmp_path: Path) -> None:
+    async with faucet(tmp_path, "ws://127.0.0.1:1", **OPTIONS) as service:
+        text = (await service.fetch("/metrics")).body.decode()
+        exported = {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE")}
+        used = {re.sub(r"_(bucket|count|sum)$", "", name) for name in metrics_of(expressions())}
+        assert used - exported - {name.removesuffix("_total") for name in exported} == set()
 
 
 def test_rules_and_their_tests() -> None:

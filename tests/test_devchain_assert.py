@@ -40,7 +40,6 @@ from tests.devchain import (
     snapshot,
     text_of,
 )
-from tests.support import run
 
 PLAIN_NAME = "plain-account1"
 FEE = 100_000  #: for each predicate
@@ -320,20 +319,17 @@ async def current(client: Client) -> tuple[int, int]:
     return dict(parameters["current_fees"]["parameters"])[36]["fee"], parameters["max_predicate_opcode"]
 
 
-def test_api_shows_and_changes_fee_and_limit() -> None:
-    async def scenario() -> None:
-        dev_chain = new_dev_chain()
-        two = asserting(dev_chain.chain, named(PLAIN, PLAIN_NAME), named(REFERRER, "referrer"))
-        async with serving(dev_chain) as client:
-            assert await current(client) == (FEE, 1)
-            assert await Node(caller(client)).required_fees([two]) == [2 * FEE]
-            await client.get("devchain", "set_parameters", {"assert_fee": 7, "max_predicate_opcode": 0})
-            assert await current(client) == (7, 0)
-            assert await Node(caller(client)).required_fees([two]) == [14]
-            reply = await client.ask(3, "broadcast_transaction", signed(dev_chain.chain, assertion(dev_chain.chain)))
-            assert text_of(reply["error"]) == FORBIDDEN
-
-    run(scenario())
+async def test_api_shows_and_changes_fee_and_limit() -> None:
+    dev_chain = new_dev_chain()
+    two = asserting(dev_chain.chain, named(PLAIN, PLAIN_NAME), named(REFERRER, "referrer"))
+    async with serving(dev_chain) as client:
+        assert await current(client) == (FEE, 1)
+        assert await Node(caller(client)).required_fees([two]) == [2 * FEE]
+        await client.get("devchain", "set_parameters", {"assert_fee": 7, "max_predicate_opcode": 0})
+        assert await current(client) == (7, 0)
+        assert await Node(caller(client)).required_fees([two]) == [14]
+        reply = await client.ask(3, "broadcast_transaction", signed(dev_chain.chain, assertion(dev_chain.chain)))
+        assert text_of(reply["error"]) == FORBIDDEN
 
 
 def caller(client: Client) -> Call:
@@ -348,18 +344,15 @@ def caller(client: Client) -> Call:
 # History, file, books
 
 
-def test_history_has_the_assertions_that_an_account_paid() -> None:
-    async def scenario() -> None:
-        dev_chain = new_dev_chain()
-        dev_chain.chain.push(signed(dev_chain.chain, assertion(dev_chain.chain)))
-        dev_chain.produce()
-        async with serving(dev_chain) as client:
-            arguments = ["1.11.0", 100, "1.11.0"]
-            (entry,) = await client.get("history", "get_account_history", REGISTRAR, *arguments)
-            assert (entry["op"][0], entry["result"]) == (36, [0, {}])
-            assert await client.get("history", "get_account_history", PLAIN, *arguments) == []
-
-    run(scenario())
+async def test_history_has_the_assertions_that_an_account_paid() -> None:
+    dev_chain = new_dev_chain()
+    dev_chain.chain.push(signed(dev_chain.chain, assertion(dev_chain.chain)))
+    dev_chain.produce()
+    async with serving(dev_chain) as client:
+        arguments = ["1.11.0", 100, "1.11.0"]
+        (entry,) = await client.get("history", "get_account_history", REGISTRAR, *arguments)
+        assert (entry["op"][0], entry["result"]) == (36, [0, {}])
+        assert await client.get("history", "get_account_history", PLAIN, *arguments) == []
 
 
 def lived_in(path: Path, **parameters: Any) -> DevChain:
@@ -374,18 +367,18 @@ def lived_in(path: Path, **parameters: Any) -> DevChain:
     return dev_chain
 
 
-def test_file_keeps_assertions_and_their_parameters(tmp_path: Path) -> None:
+async def test_file_keeps_assertions_and_their_parameters(tmp_path: Path) -> None:
     dev_chain = lived_in(tmp_path / "chain.jsonl")
-    run(dev_chain.stop())
+    await dev_chain.stop()
     again = DevChain(replace(SETTINGS, data=tmp_path / "chain.jsonl"), clock=lambda: 0)
     assert snapshot(again.chain) == snapshot(dev_chain.chain)
     assert (again.chain.parameters.assert_fee, again.chain.parameters.max_predicate_opcode) == (9, 0)
 
 
-def test_file_of_before_a_parameter_was_added_is_read_with_its_default(tmp_path: Path) -> None:
+async def test_file_of_before_a_parameter_was_added_is_read_with_its_default(tmp_path: Path) -> None:
     path = tmp_path / "chain.jsonl"
     dev_chain = lived_in(path)
-    run(dev_chain.stop())
+    await dev_chain.stop()
     forget_parameters(path, "assert_fee", "max_predicate_opcode")
     again = DevChain(replace(SETTINGS, data=path), clock=lambda: 0)
     assert snapshot(again.chain) == snapshot(dev_chain.chain)
@@ -401,28 +394,25 @@ def forget_parameters(path: Path, *names: str) -> None:
     path.write_text(json.dumps(beginning) + "\n" + "".join(rest))
 
 
-def test_books_count_the_fee_of_an_assertion_as_spent() -> None:
+async def test_books_count_the_fee_of_an_assertion_as_spent() -> None:
     """It is neither a registration nor a payment, in whatever transaction it stands."""
 
-    async def scenario() -> None:
-        dev_chain = new_dev_chain()
-        chain = dev_chain.chain
-        before = balance(chain)
-        chain.push(signed(chain, assertion(chain)))
-        chain.push(signed(chain, assertion(chain), registration(chain, "alice-1"), payment(chain, 5)))
+    dev_chain = new_dev_chain()
+    chain = dev_chain.chain
+    before = balance(chain)
+    chain.push(signed(chain, assertion(chain)))
+    chain.push(signed(chain, assertion(chain), registration(chain, "alice-1"), payment(chain, 5)))
+    dev_chain.produce()
+    others = signed(chain, assertion(chain, payer=REFERRER), key=published_key("referrer"))
+    async with serving(dev_chain) as client:
+        books = await read_books(Node(caller(client)))
+        assert books.spent == before - balance(chain)
+        assert (dict(books.registered), dict(books.paid), dict(books.amounts)) == (
+            {"alice-1": 1}, {PLAIN: 1}, {PLAIN: 5},
+        )  # fmt: skip
+        chain.push(others)
         dev_chain.produce()
-        others = signed(chain, assertion(chain, payer=REFERRER), key=published_key("referrer"))
-        async with serving(dev_chain) as client:
-            books = await read_books(Node(caller(client)))
-            assert books.spent == before - balance(chain)
-            assert (dict(books.registered), dict(books.paid), dict(books.amounts)) == (
-                {"alice-1": 1}, {PLAIN: 1}, {PLAIN: 5},
-            )  # fmt: skip
-            chain.push(others)
-            dev_chain.produce()
-            book = await read_chain(dev_chain.url, REGISTRAR)
-            assert (len(book.registrations), len(book.payments), book.assertions) == (1, 1, [FEE, FEE])
-            assert book.spent == before - balance(chain) == before - book.balance
-            assert len(book.blocks) == 2
-
-    run(scenario())
+        book = await read_chain(dev_chain.url, REGISTRAR)
+        assert (len(book.registrations), len(book.payments), book.assertions) == (1, 1, [FEE, FEE])
+        assert book.spent == before - balance(chain) == before - book.balance
+        assert len(book.blocks) == 2

@@ -53,7 +53,7 @@ from tests.refused import (
     with_memo_key,
     without,
 )
-from tests.support import data, run
+from tests.support import data
 
 RECORDED: dict[str, Any] = data("node-errors-bitshares.json")
 
@@ -171,9 +171,9 @@ THE_SAME = {"referrer id that is none"}
 
 
 @pytest.mark.parametrize("name", sorted(ALL))
-def test_error_has_the_shape_of_a_real_node(name: str) -> None:
+async def test_error_has_the_shape_of_a_real_node(name: str) -> None:
     """Codes, names, messages and the whole stack agree."""
-    real, error = RECORDED[name]["error"], reply_to(ALL[name], BITSHARES)["error"]
+    real, error = RECORDED[name]["error"], (await reply_to(ALL[name], BITSHARES))["error"]
     assert (error["code"], error["data"]["code"]) == (real["code"], real["data"]["code"])
     assert (error["data"]["name"], error["data"]["message"]) == (real["data"]["name"], real["data"]["message"])
     assert frames_of(error) == frames_of(real)
@@ -192,33 +192,30 @@ def test_every_recorded_refusal_is_here() -> None:
     assert set(ALL) | THE_SAME == refused
 
 
-def test_first_frame_says_what_it_is_about() -> None:
+async def test_first_frame_says_what_it_is_about() -> None:
     for case, subject in (("name taken: in a block", {"a": TAKEN}), ("unknown operation number", {"tag": "200"})):
-        frame = reply_to(CASES[case], BITSHARES)["error"]["data"]["stack"][0]
+        frame = (await reply_to(CASES[case], BITSHARES))["error"]["data"]["stack"][0]
         assert subject.items() <= frame["data"].items()
 
 
 @pytest.mark.parametrize("name", ["a", "xn--a", "a-1.b-2", "z9", "e6b07fea4-dividend-distribution"])
-def test_names_that_a_real_node_takes(name: str) -> None:
-    assert reply_to(named(name), BITSHARES)["result"] is None
+async def test_names_that_a_real_node_takes(name: str) -> None:
+    assert (await reply_to(named(name), BITSHARES))["result"] is None
 
 
-def test_blocks_do_not_say_what_their_operations_made() -> None:
-    async def scenario() -> None:
-        dev_chain = new_dev_chain(BITSHARES)
-        (account_id,) = register(dev_chain.chain, "alice-1")
-        dev_chain.produce()
-        async with serving(dev_chain) as client:
-            block = await client.get("database", "get_block", 2)
-            (transaction,) = block["transactions"]
-            assert (len(transaction["operations"]), transaction["operation_results"]) == (1, [])
-            assert (await client.get("database", "get_transaction", 2, 0))["operation_results"] == []
-            (account,) = await client.get("database", "lookup_account_names", ["alice-1"])
-            assert account["id"] == account_id
-            tried = signed(dev_chain.chain, registration(dev_chain.chain, "bob-1"))
-            assert len((await client.get("database", "validate_transaction", tried))["operation_results"]) == 1
-
-    run(scenario())
+async def test_blocks_do_not_say_what_their_operations_made() -> None:
+    dev_chain = new_dev_chain(BITSHARES)
+    (account_id,) = register(dev_chain.chain, "alice-1")
+    dev_chain.produce()
+    async with serving(dev_chain) as client:
+        block = await client.get("database", "get_block", 2)
+        (transaction,) = block["transactions"]
+        assert (len(transaction["operations"]), transaction["operation_results"]) == (1, [])
+        assert (await client.get("database", "get_transaction", 2, 0))["operation_results"] == []
+        (account,) = await client.get("database", "lookup_account_names", ["alice-1"])
+        assert account["id"] == account_id
+        tried = signed(dev_chain.chain, registration(dev_chain.chain, "bob-1"))
+        assert len((await client.get("database", "validate_transaction", tried))["operation_results"]) == 1
 
 
 def test_symbol_and_prefix_are_those_of_the_chain_unless_they_are_given() -> None:
@@ -236,20 +233,17 @@ def test_no_account_of_dividends() -> None:
     assert register(chain, "default-dividend-distribution")
 
 
-def test_clean_stop_keeps_its_blocks_and_the_file_its_flavour(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        path = tmp_path / "chain.journal"
-        settings = DevChainSettings(block_interval=0, faults=True, flavour=Flavour.BITSHARES, data=path)
-        dev_chain = DevChain(settings, clock=lambda: START)
-        dev_chain.control.produce(3)
-        register(dev_chain.chain, "alice-1")
-        dev_chain.produce()
-        await dev_chain.stop()
-        again = DevChain(settings, clock=lambda: START)
-        assert again.chain.head_id == dev_chain.chain.head_id
-        assert again.chain.state.ids == dev_chain.chain.state.ids
-        await again.stop()
-        with pytest.raises(JournalError):
-            DevChain(DevChainSettings(data=path, symbol="BTS", prefix="BTS"))
-
-    run(scenario())
+async def test_clean_stop_keeps_its_blocks_and_the_file_its_flavour(tmp_path: Path) -> None:
+    path = tmp_path / "chain.journal"
+    settings = DevChainSettings(block_interval=0, faults=True, flavour=Flavour.BITSHARES, data=path)
+    dev_chain = DevChain(settings, clock=lambda: START)
+    dev_chain.control.produce(3)
+    register(dev_chain.chain, "alice-1")
+    dev_chain.produce()
+    await dev_chain.stop()
+    again = DevChain(settings, clock=lambda: START)
+    assert again.chain.head_id == dev_chain.chain.head_id
+    assert again.chain.state.ids == dev_chain.chain.state.ids
+    await again.stop()
+    with pytest.raises(JournalError):
+        DevChain(DevChainSettings(data=path, symbol="BTS", prefix="BTS"))

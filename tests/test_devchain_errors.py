@@ -106,10 +106,10 @@ TAKEN_BY_A_NODE: dict[str, Case] = {
 
 
 @pytest.mark.parametrize("name", sorted(ALL))
-def test_error_has_the_shape_of_a_real_node(name: str) -> None:
+async def test_error_has_the_shape_of_a_real_node(name: str) -> None:
     """Code, name, message and first stack frame agree; the whole stack where it was recorded."""
     real = RECORDED[name]["error"]
-    error = reply_to(ALL[name])["error"]
+    error = (await reply_to(ALL[name]))["error"]
     assert (error["code"], neutral(error["message"])) == (real["code"], neutral(real["message"]))
     for member in ("code", "name", "message"):
         assert error["data"][member] == real["data"][member]
@@ -120,8 +120,8 @@ def test_error_has_the_shape_of_a_real_node(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(WHOLE))
-def test_error_names_the_guilty_operation_where_a_real_node_does(name: str) -> None:
-    ours = read_refusal(reply_to(ALL[name])["error"])
+async def test_error_names_the_guilty_operation_where_a_real_node_does(name: str) -> None:
+    ours = read_refusal((await reply_to(ALL[name]))["error"])
     theirs = read_refusal(RECORDED[name]["error"])
     assert (ours.operation is None) == (theirs.operation is None)
 
@@ -146,45 +146,45 @@ def neutral(text: str) -> str:
         ({"referrer": "1.2.999"}, "maybe_found != nullptr: Unable to find Object"),
     ],
 )
-def test_operation_that_no_case_was_recorded_of(operation: dict[str, Any], text: str) -> None:
+async def test_operation_that_no_case_was_recorded_of(operation: dict[str, Any], text: str) -> None:
     """What the chain's source refuses, and nobody tried on the node."""
-    error = reply_to(lambda chain: broadcast(chain, new(chain, **operation)))["error"]
+    error = (await reply_to(lambda chain: broadcast(chain, new(chain, **operation))))["error"]
     assert error["data"]["stack"][0]["format"].startswith(text)
 
 
 @pytest.mark.parametrize("name", sorted(TAKEN_BY_A_NODE))
-def test_what_a_real_node_takes_is_taken(name: str) -> None:
-    assert reply_to(TAKEN_BY_A_NODE[name])["result"] is None
+async def test_what_a_real_node_takes_is_taken(name: str) -> None:
+    assert (await reply_to(TAKEN_BY_A_NODE[name]))["result"] is None
 
 
 @pytest.mark.parametrize(("amount", "receiver"), [(0, PLAIN), (-5, PLAIN), (5, REGISTRAR)])
-def test_transfer_of_nothing_or_to_oneself_is_refused(amount: int, receiver: str) -> None:
-    error = reply_to(lambda chain: broadcast(chain, payment(chain.chain, amount, receiver=receiver)))["error"]
+async def test_transfer_of_nothing_or_to_oneself_is_refused(amount: int, receiver: str) -> None:
+    error = (await reply_to(lambda chain: broadcast(chain, payment(chain.chain, amount, receiver=receiver))))["error"]
     assert error["data"]["stack"][0]["context"]["file"] == "transfer.cpp"
 
 
-def test_registrar_with_too_little_is_told_otherwise_than_one_who_never_had_any() -> None:
+async def test_registrar_with_too_little_is_told_otherwise_than_one_who_never_had_any() -> None:
     """db_balance.cpp has an assertion for each; both mean that the balance is too small."""
 
     def case(dev_chain: DevChain) -> Asked:
         dev_chain.control.set_balance("faucet", 10)
         return broadcast(dev_chain, new(dev_chain))
 
-    error = reply_to(case)["error"]
+    error = (await reply_to(case))["error"]
     assert error["data"]["stack"][0]["format"].startswith("itr->get_balance() >= -delta: Insufficient Balance")
     assert read_refusal(error).operation is not None
 
 
-def test_another_asset_is_unknown() -> None:
+async def test_another_asset_is_unknown() -> None:
     def case(dev_chain: DevChain) -> Asked:
         operation = payment(dev_chain.chain, 5)
         operation[1]["amount"]["asset_id"] = "1.3.1"
         return broadcast(dev_chain, operation)
 
-    assert reply_to(case)["error"]["data"]["stack"][0]["data"] == {"id": "1.3.1"}
+    assert (await reply_to(case))["error"]["data"]["stack"][0]["data"] == {"id": "1.3.1"}
 
 
-def test_stack_frames_carry_their_context_on_the_wire() -> None:
-    error = reply_to(taken)["error"]
+async def test_stack_frames_carry_their_context_on_the_wire() -> None:
+    error = (await reply_to(taken))["error"]
     context = {"level", "file", "line", "method", "hostname", "thread_name", "timestamp"}
     assert all({*frame["context"]} == context for frame in error["data"]["stack"])

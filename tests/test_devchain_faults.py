@@ -26,21 +26,12 @@ from tests.devchain import (
     signed,
     snapshot,
 )
-from tests.support import run
 
 # Faults
 
 
-def broadcast_with(fault: dict[str, Any]) -> tuple[bool, Any]:
+async def broadcast_with(fault: dict[str, Any]) -> tuple[bool, Any]:
     """Whether the account that was broadcast is there, and the reply, None for a lost connection."""
-
-    async def scenario() -> tuple[bool, Any]:
-        dev_chain = new_dev_chain()
-        async with serving(dev_chain) as client, connected(dev_chain) as other:
-            await other.get("devchain", "fault", {"on": "broadcast_transaction", **fault})
-            transaction = signed(dev_chain.chain, registration(dev_chain.chain, "alice-1"))
-            await client.send({"id": 5, "method": "call", "params": [3, "broadcast_transaction", [transaction]]})
-            return await reply_of(client), await other.get(0, "get_account_by_name", "alice-1") is not None
 
     async def reply_of(client: Client) -> Any:
         try:
@@ -48,158 +39,148 @@ def broadcast_with(fault: dict[str, Any]) -> tuple[bool, Any]:
         except ConnectionClosed:
             return None
 
-    reply, registered = run(scenario())
-    return registered, reply
+    dev_chain = new_dev_chain()
+    async with serving(dev_chain) as client, connected(dev_chain) as other:
+        await other.get("devchain", "fault", {"on": "broadcast_transaction", **fault})
+        transaction = signed(dev_chain.chain, registration(dev_chain.chain, "alice-1"))
+        await client.send({"id": 5, "method": "call", "params": [3, "broadcast_transaction", [transaction]]})
+        reply = await reply_of(client)
+        return await other.get(0, "get_account_by_name", "alice-1") is not None, reply
 
 
-def test_connection_lost_before_the_call_is_carried_out() -> None:
-    assert broadcast_with({"do": "drop_before"}) == (False, None)
+async def test_connection_lost_before_the_call_is_carried_out() -> None:
+    assert await broadcast_with({"do": "drop_before"}) == (False, None)
 
 
 @pytest.mark.parametrize("do", ["drop_after", "half_reply"])
-def test_connection_lost_after_the_call_was_carried_out(do: str) -> None:
-    assert broadcast_with({"do": do}) == (True, None)
+async def test_connection_lost_after_the_call_was_carried_out(do: str) -> None:
+    assert await broadcast_with({"do": do}) == (True, None)
 
 
-def test_answer_that_is_no_json() -> None:
-    registered, reply = broadcast_with({"do": "garbage"})
+async def test_answer_that_is_no_json() -> None:
+    registered, reply = await broadcast_with({"do": "garbage"})
     assert registered
     with pytest.raises(json.JSONDecodeError):
         json.loads(reply)
 
 
-def test_answer_under_another_number() -> None:
-    registered, reply = broadcast_with({"do": "wrong_id"})
+async def test_answer_under_another_number() -> None:
+    registered, reply = await broadcast_with({"do": "wrong_id"})
     assert registered
     assert json.loads(reply)["id"] == 1_000_005
 
 
-def test_answer_of_another_type() -> None:
-    registered, reply = broadcast_with({"do": "wrong_type"})
+async def test_answer_of_another_type() -> None:
+    registered, reply = await broadcast_with({"do": "wrong_type"})
     assert registered
     assert json.loads(reply)["result"] == {"unexpected": True}
 
 
-def test_huge_answer() -> None:
-    registered, reply = broadcast_with({"do": "huge_reply"})
+async def test_huge_answer() -> None:
+    registered, reply = await broadcast_with({"do": "huge_reply"})
     assert registered
     assert len(reply) > 10_000_000
 
 
-def test_refusal_by_request_carries_nothing_out() -> None:
-    registered, reply = broadcast_with({"do": "refuse", "error": {"code": 1, "message": "no"}})
+async def test_refusal_by_request_carries_nothing_out() -> None:
+    registered, reply = await broadcast_with({"do": "refuse", "error": {"code": 1, "message": "no"}})
     assert not registered
     assert json.loads(reply)["error"] == {"code": 1, "message": "no"}
 
 
-def test_call_that_is_forgotten_is_answered_all_the_same() -> None:
-    registered, reply = broadcast_with({"do": "forget"})
+async def test_call_that_is_forgotten_is_answered_all_the_same() -> None:
+    registered, reply = await broadcast_with({"do": "forget"})
     assert not registered
     assert json.loads(reply) == {"id": 5, "jsonrpc": "2.0", "result": None}
 
 
 @pytest.mark.parametrize("fault", [{"do": "late", "seconds": 0.01}, {"do": "late", "seconds": 0.0}])
-def test_late_answer_comes(fault: dict[str, Any]) -> None:
-    registered, reply = broadcast_with(fault)
+async def test_late_answer_comes(fault: dict[str, Any]) -> None:
+    registered, reply = await broadcast_with(fault)
     assert registered
     assert json.loads(reply) == {"id": 5, "jsonrpc": "2.0", "result": None}
 
 
-def test_call_that_hangs_holds_up_no_other_and_is_carried_out() -> None:
-    async def scenario() -> None:
-        dev_chain = new_dev_chain()
-        dev_chain.faults.add(Fault("broadcast_transaction", Do.HANG))
-        async with serving(dev_chain) as client:
-            transaction = signed(dev_chain.chain, registration(dev_chain.chain, "alice-1"))
-            await client.send({"id": 500, "method": "call", "params": [3, "broadcast_transaction", [transaction]]})
-            assert await client.get(0, "get_account_count") == 11
-
-    run(scenario())
+async def test_call_that_hangs_holds_up_no_other_and_is_carried_out() -> None:
+    dev_chain = new_dev_chain()
+    dev_chain.faults.add(Fault("broadcast_transaction", Do.HANG))
+    async with serving(dev_chain) as client:
+        transaction = signed(dev_chain.chain, registration(dev_chain.chain, "alice-1"))
+        await client.send({"id": 500, "method": "call", "params": [3, "broadcast_transaction", [transaction]]})
+        assert await client.get(0, "get_account_count") == 11
 
 
-def test_fault_happens_as_often_as_it_should_and_to_its_method_only() -> None:
-    async def scenario() -> None:
-        dev_chain = new_dev_chain()
-        refused = {"message": "no"}
-        dev_chain.faults.add(Fault("get_account_count", Do.REFUSE, times=2, error=refused))
-        async with serving(dev_chain) as client:
-            await client.get(0, "get_chain_id")
-            replies = [await client.ask(0, "get_account_count") for _ in range(3)]
-            assert ["error" in reply for reply in replies] == [True, True, False]
-            dev_chain.faults.add(Fault("*", Do.REFUSE, times=9, error=refused))
-            assert "error" in await client.ask(0, "get_chain_id")
-            await client.get("devchain", "clear_faults")
-            await client.get(0, "get_chain_id")
-
-    run(scenario())
+async def test_fault_happens_as_often_as_it_should_and_to_its_method_only() -> None:
+    dev_chain = new_dev_chain()
+    refused = {"message": "no"}
+    dev_chain.faults.add(Fault("get_account_count", Do.REFUSE, times=2, error=refused))
+    async with serving(dev_chain) as client:
+        await client.get(0, "get_chain_id")
+        replies = [await client.ask(0, "get_account_count") for _ in range(3)]
+        assert ["error" in reply for reply in replies] == [True, True, False]
+        dev_chain.faults.add(Fault("*", Do.REFUSE, times=9, error=refused))
+        assert "error" in await client.ask(0, "get_chain_id")
+        await client.get("devchain", "clear_faults")
+        await client.get(0, "get_chain_id")
 
 
-def test_every_connection_can_be_dropped() -> None:
-    async def scenario() -> None:
-        dev_chain = new_dev_chain()
-        async with serving(dev_chain) as client, connected(dev_chain) as other:
-            await other.get(0, "get_chain_id")
-            dev_chain.disconnect()
-            for lost in (client, other):
-                with pytest.raises(ConnectionClosed):
-                    await lost.get(0, "get_chain_id")
-            async with connected(dev_chain) as again:
-                await again.get(0, "get_chain_id")
-
-    run(scenario())
+async def test_every_connection_can_be_dropped() -> None:
+    dev_chain = new_dev_chain()
+    async with serving(dev_chain) as client, connected(dev_chain) as other:
+        await other.get(0, "get_chain_id")
+        dev_chain.disconnect()
+        for lost in (client, other):
+            with pytest.raises(ConnectionClosed):
+                await lost.get(0, "get_chain_id")
+        async with connected(dev_chain) as again:
+            await again.get(0, "get_chain_id")
 
 
-def test_chain_is_steered_over_the_wire() -> None:
-    async def scenario() -> None:
-        dev_chain = new_dev_chain(blocks=5)
-        chain = dev_chain.chain
-        async with serving(dev_chain) as client:
-            assert await client.get("devchain", "produce", 2) == 7
-            assert await client.get("devchain", "orphan", 3, False) == 4
-            await client.get("devchain", "set_chain_id", "ab" * 32)
-            assert await client.get(0, "get_chain_id") == "ab" * 32
-            await client.get("devchain", "set_head_age", 3600)
-            dynamic = await client.get(0, "get_dynamic_global_properties")
-            assert dynamic["time"] < dynamic["next_maintenance_time"]
-            assert dynamic["time"] == "2023-11-14T21:13:24"
-            await client.get("devchain", "set_balance", "plain-account1", 7)
-            await client.get("devchain", "set_member", "plain-account1", True)
-            await client.get("devchain", "set_basic_fee", 5)
-            await client.get("devchain", "set_parameters", {"maximum_transaction_size": 2048})
-            await client.get("devchain", "set_key", "faucet", SOMEBODY)
-            assert chain.state.balances[PLAIN] == 7
-            properties = (await client.get(0, "get_global_properties"))["parameters"]
-            assert properties["maximum_transaction_size"] == 2048
-            assert properties["current_fees"]["parameters"][1][1]["basic_fee"] == 5
-            account_id = await client.get("devchain", "register", "stranger-1", SOMEBODY)
-            assert chain.state.accounts[account_id]["name"] == "stranger-1"
-
-    run(scenario())
+async def test_chain_is_steered_over_the_wire() -> None:
+    dev_chain = new_dev_chain(blocks=5)
+    chain = dev_chain.chain
+    async with serving(dev_chain) as client:
+        assert await client.get("devchain", "produce", 2) == 7
+        assert await client.get("devchain", "orphan", 3, False) == 4
+        await client.get("devchain", "set_chain_id", "ab" * 32)
+        assert await client.get(0, "get_chain_id") == "ab" * 32
+        await client.get("devchain", "set_head_age", 3600)
+        dynamic = await client.get(0, "get_dynamic_global_properties")
+        assert dynamic["time"] < dynamic["next_maintenance_time"]
+        assert dynamic["time"] == "2023-11-14T21:13:24"
+        await client.get("devchain", "set_balance", "plain-account1", 7)
+        await client.get("devchain", "set_member", "plain-account1", True)
+        await client.get("devchain", "set_basic_fee", 5)
+        await client.get("devchain", "set_parameters", {"maximum_transaction_size": 2048})
+        await client.get("devchain", "set_key", "faucet", SOMEBODY)
+        assert chain.state.balances[PLAIN] == 7
+        properties = (await client.get(0, "get_global_properties"))["parameters"]
+        assert properties["maximum_transaction_size"] == 2048
+        assert properties["current_fees"]["parameters"][1][1]["basic_fee"] == 5
+        account_id = await client.get("devchain", "register", "stranger-1", SOMEBODY)
+        assert chain.state.accounts[account_id]["name"] == "stranger-1"
 
 
 # The clock
 
 
-def test_blocks_come_by_the_clock_unless_they_are_stalled() -> None:
+async def test_blocks_come_by_the_clock_unless_they_are_stalled() -> None:
     """Intervals below a second let the chain's own clock run ahead: its times are whole seconds."""
 
-    async def scenario() -> None:
-        dev_chain = DevChain(replace(SETTINGS, block_interval=0.01))
-        async with serving(dev_chain) as client:
-            await client.get(0, "set_block_applied_callback", 1)
-            for _ in range(5):
-                await client.notice()
-            await client.get("devchain", "stall", True)
-            times = [block.time for block in dev_chain.chain.blocks]
-            assert times == list(range(times[0], times[0] + len(times)))
-            stalled = dev_chain.chain.head_number
-            await asyncio.sleep(0.05)  # five intervals, in which nothing may happen
-            assert dev_chain.chain.head_number == stalled
-            await client.get("devchain", "stall", False)
-            client.notices.clear()
+    dev_chain = DevChain(replace(SETTINGS, block_interval=0.01))
+    async with serving(dev_chain) as client:
+        await client.get(0, "set_block_applied_callback", 1)
+        for _ in range(5):
             await client.notice()
-
-    run(scenario())
+        await client.get("devchain", "stall", True)
+        times = [block.time for block in dev_chain.chain.blocks]
+        assert times == list(range(times[0], times[0] + len(times)))
+        stalled = dev_chain.chain.head_number
+        await asyncio.sleep(0.05)  # five intervals, in which nothing may happen
+        assert dev_chain.chain.head_number == stalled
+        await client.get("devchain", "stall", False)
+        client.notices.clear()
+        await client.notice()
 
 
 def test_block_times_follow_the_clock() -> None:
@@ -243,37 +224,31 @@ def reopened(path: Path, **changes: Any) -> DevChain:
     return DevChain(replace(SETTINGS, data=path, **changes), clock=lambda: START)
 
 
-def test_chain_goes_on_where_it_was(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        path = tmp_path / "chain.jsonl"
-        first = lived_in(path)
-        kept = settled(first)
-        await first.stop()
-        again = reopened(path)
-        assert (settled(again), again.chain_id) == (kept, first.chain_id)
-        register(again.chain, "carol-1")
-        again.produce()
-        kept = settled(again)
-        await again.stop()
-        assert settled(reopened(path)) == kept
-
-    run(scenario())
+async def test_chain_goes_on_where_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "chain.jsonl"
+    first = lived_in(path)
+    kept = settled(first)
+    await first.stop()
+    again = reopened(path)
+    assert (settled(again), again.chain_id) == (kept, first.chain_id)
+    register(again.chain, "carol-1")
+    again.produce()
+    kept = settled(again)
+    await again.stop()
+    assert settled(reopened(path)) == kept
 
 
-def test_line_cut_short_by_a_crash_is_dropped(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        path = tmp_path / "chain.jsonl"
-        await lived_in(path).stop()
-        whole = path.read_bytes()
-        last = whole.splitlines(keepends=True)[-1]
-        path.write_bytes(whole[:-7])
-        again = reopened(path)
-        assert path.read_bytes() == whole.removesuffix(last)
-        again.produce()
-        await again.stop()
-        reopened(path)
-
-    run(scenario())
+async def test_line_cut_short_by_a_crash_is_dropped(tmp_path: Path) -> None:
+    path = tmp_path / "chain.jsonl"
+    await lived_in(path).stop()
+    whole = path.read_bytes()
+    last = whole.splitlines(keepends=True)[-1]
+    path.write_bytes(whole[:-7])
+    again = reopened(path)
+    assert path.read_bytes() == whole.removesuffix(last)
+    again.produce()
+    await again.stop()
+    reopened(path)
 
 
 @pytest.mark.parametrize(
@@ -285,16 +260,13 @@ def test_line_cut_short_by_a_crash_is_dropped(tmp_path: Path) -> None:
         {"parameters": ChainParameters(basic_fee=1)},
     ],
 )
-def test_file_of_a_chain_that_began_otherwise_is_refused(tmp_path: Path, changes: dict[str, Any]) -> None:
-    async def scenario() -> None:
-        path = tmp_path / "chain.jsonl"
-        await lived_in(path).stop()
-        before = path.read_bytes()
-        with pytest.raises(JournalError, match="began with other settings"):
-            reopened(path, **changes)
-        assert path.read_bytes() == before
-
-    run(scenario())
+async def test_file_of_a_chain_that_began_otherwise_is_refused(tmp_path: Path, changes: dict[str, Any]) -> None:
+    path = tmp_path / "chain.jsonl"
+    await lived_in(path).stop()
+    before = path.read_bytes()
+    with pytest.raises(JournalError, match="began with other settings"):
+        reopened(path, **changes)
+    assert path.read_bytes() == before
 
 
 @pytest.mark.parametrize("content", ["no JSON\n", '{"what": "is this?"}\n', "[]\n"])
@@ -306,14 +278,11 @@ def test_file_that_is_no_chains_is_refused(tmp_path: Path, content: str) -> None
     assert path.read_text() == content
 
 
-def test_private_keys_are_not_in_the_file(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        path = tmp_path / "chain.jsonl"
-        dev_chain = lived_in(path)
-        await dev_chain.stop()
-        assert dev_chain.registrar_wif not in path.read_text()
-
-    run(scenario())
+async def test_private_keys_are_not_in_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "chain.jsonl"
+    dev_chain = lived_in(path)
+    await dev_chain.stop()
+    assert dev_chain.registrar_wif not in path.read_text()
 
 
 # The settings
@@ -345,13 +314,10 @@ def test_new_chain_has_an_id_of_its_own_unless_it_is_given_one() -> None:
     assert "ab" * 32 in ids
 
 
-def test_address_that_is_taken_is_an_error_and_leaves_nothing_open(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        dev_chain = new_dev_chain()
-        async with serving(dev_chain):
-            port = int(dev_chain.url.rpartition(":")[2])
-            other = reopened(tmp_path / "chain.jsonl", port=port)
-            with pytest.raises(OSError, match="in use"):
-                await other.start()
-
-    run(scenario())
+async def test_address_that_is_taken_is_an_error_and_leaves_nothing_open(tmp_path: Path) -> None:
+    dev_chain = new_dev_chain()
+    async with serving(dev_chain):
+        port = int(dev_chain.url.rpartition(":")[2])
+        other = reopened(tmp_path / "chain.jsonl", port=port)
+        with pytest.raises(OSError, match="in use"):
+            await other.start()

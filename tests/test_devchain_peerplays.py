@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from chain.devchain import DevChain, DevChainSettings
-from tests.support import run
 
 ROOT = Path(__file__).parents[1]
 
@@ -25,7 +24,7 @@ async def use(dev_chain: DevChain, home: Path) -> dict[str, Any]:
     return saw
 
 
-def test_peerplays_package_reads_transfers_and_registers(tmp_path: Path) -> None:
+async def test_peerplays_package_reads_transfers_and_registers(tmp_path: Path) -> None:
     async def scenario() -> dict[str, Any]:
         dev_chain = DevChain(DevChainSettings(block_interval=0.1))
         dev_chain.control.produce(2)
@@ -35,7 +34,7 @@ def test_peerplays_package_reads_transfers_and_registers(tmp_path: Path) -> None
         finally:
             await dev_chain.stop()
 
-    saw = run(scenario())
+    saw = await scenario()
     assert saw["registrar"] == ["1.2.7", True, "10,000,000.00000 TEST"]
     assert saw["plain"] == ["plain-account1", False, []]
     assert saw["block"] == "00" * 20

@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from tests.healing import healing
-from tests.support import run
 
 pytestmark = pytest.mark.usefixtures("every_flavour")
 
@@ -18,16 +17,13 @@ FAULTS = [
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_calls_that_go_wrong(tmp_path: Path, fault: str) -> None:
+async def test_calls_that_go_wrong(tmp_path: Path, fault: str) -> None:
     """Broadcasts first, then whatever is called next, what a new connection begins with too."""
 
-    async def scenario() -> None:
-        async with healing(tmp_path, node_timeout=PATIENCE) as scene:
-            wrong = {"do": fault, "seconds": LATE}
-            await scene.chain.control("fault", {**wrong, "on": "broadcast_transaction", "times": 3})
-            await scene.sign_up("broadcast-1", "broadcast-2")
-            await scene.reach("registered", "funding", "funded", "done")
-            await scene.chain.control("fault", {**wrong, "on": "*", "times": 2})
-            await scene.sign_up("any-1")
-
-    run(scenario())
+    async with healing(tmp_path, node_timeout=PATIENCE) as scene:
+        wrong = {"do": fault, "seconds": LATE}
+        await scene.chain.control("fault", {**wrong, "on": "broadcast_transaction", "times": 3})
+        await scene.sign_up("broadcast-1", "broadcast-2")
+        await scene.reach("registered", "funding", "funded", "done")
+        await scene.chain.control("fault", {**wrong, "on": "*", "times": 2})
+        await scene.sign_up("any-1")

@@ -11,7 +11,6 @@ import pytest
 from tests.flavours import has_results
 from tests.healing import CLOCKED, FORGET, Scene, healing
 from tests.program import QUICK_LAG
-from tests.support import run
 
 pytestmark = pytest.mark.usefixtures("every_flavour")
 
@@ -40,67 +39,58 @@ def expired(folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize(("blocks", "paid"), [(1, False), (1, True), (5, True), (20, True)])
-def test_orphaned_blocks(tmp_path: Path, blocks: int, paid: bool) -> None:
+async def test_orphaned_blocks(tmp_path: Path, blocks: int, paid: bool) -> None:
     """Registrations, or balances, or both are in them; the accounts come back in another order with other ids."""
 
-    async def scenario() -> None:
-        async with healing(tmp_path, *DEEP, *SMALL) as scene:
-            await scene.broadcast(*NAMES)
+    async with healing(tmp_path, *DEEP, *SMALL) as scene:
+        await scene.broadcast(*NAMES)
+        await scene.chain.control("produce", 1)
+        if has_results() or paid:
+            await scene.payable(DEEP_LAG)
+            await scene.reach("funding")
+        else:
+            await scene.reach("registered")
+        before = await account_ids(scene)
+        if paid:
             await scene.chain.control("produce", 1)
-            if has_results() or paid:
-                await scene.payable(DEEP_LAG)
-                await scene.reach("funding")
-            else:
-                await scene.reach("registered")
-            before = await account_ids(scene)
-            if paid:
-                await scene.chain.control("produce", 1)
-                await scene.reach("funded")
-            await scene.chain.control("produce", max(0, blocks - 2))
-            await scene.chain.control("orphan", blocks, True, True)
-            await scene.chain.control("stall", False)
-            await scene.reach("done")
-            stay = blocks == 1 or not has_results()  # where there are no results, what is paid is irreversible
-            assert (before == await account_ids(scene)) is (paid and stay)
-
-    run(scenario())
+            await scene.reach("funded")
+        await scene.chain.control("produce", max(0, blocks - 2))
+        await scene.chain.control("orphan", blocks, True, True)
+        await scene.chain.control("stall", False)
+        await scene.reach("done")
+        stay = blocks == 1 or not has_results()  # where there are no results, what is paid is irreversible
+        assert (before == await account_ids(scene)) is (paid and stay)
 
 
-def test_blocks_stay_away_for_an_hour(tmp_path: Path) -> None:
+async def test_blocks_stay_away_for_an_hour(tmp_path: Path) -> None:
     """What the node still has comes into the first block; what it has not has expired then, and is signed anew."""
 
-    async def scenario() -> None:
-        async with healing(tmp_path, node=(CLOCKED, "0"), script=(CLOCKED, "0")) as scene:
-            await scene.chain.control("fault", FORGET)
-            await scene.broadcast("early-1")
-            for pid in (scene.chain.program.pid, scene.service.pid):
-                os.kill(pid, signal.SIGUSR1)
-            await scene.told("head", "seconds old")
-            await scene.sign_up("late-1")
-            await pending(scene, "late-1")
-            await scene.chain.control("stall", False)
-            await scene.reach("done")
-            assert expired(tmp_path) == ["registration"]
-
-    run(scenario())
+    async with healing(tmp_path, node=(CLOCKED, "0"), script=(CLOCKED, "0")) as scene:
+        await scene.chain.control("fault", FORGET)
+        await scene.broadcast("early-1")
+        for pid in (scene.chain.program.pid, scene.service.pid):
+            os.kill(pid, signal.SIGUSR1)
+        await scene.told("head", "seconds old")
+        await scene.sign_up("late-1")
+        await pending(scene, "late-1")
+        await scene.chain.control("stall", False)
+        await scene.reach("done")
+        assert expired(tmp_path) == ["registration"]
 
 
-def test_transaction_that_expires_unbroadcast(tmp_path: Path) -> None:
+async def test_transaction_that_expires_unbroadcast(tmp_path: Path) -> None:
     """The node says that it took the registration, and later the transfer, and forgets them: they are signed anew."""
 
-    async def scenario() -> None:
-        async with healing(tmp_path) as scene:
-            await scene.chain.control("fault", FORGET)
-            await scene.broadcast("unsent-1")
-            await scene.chain.control("produce", EXPIRED)
-            await pending(scene, "unsent-1")
-            await scene.chain.control("fault", FORGET)
-            await scene.chain.control("produce", 1)
-            await scene.payable(QUICK_LAG)
-            await scene.reach("funding")
-            await scene.chain.control("produce", EXPIRED)
-            await scene.chain.control("stall", False)
-            await scene.reach("done")
-            assert expired(tmp_path) == ["registration", "funding"]
-
-    run(scenario())
+    async with healing(tmp_path) as scene:
+        await scene.chain.control("fault", FORGET)
+        await scene.broadcast("unsent-1")
+        await scene.chain.control("produce", EXPIRED)
+        await pending(scene, "unsent-1")
+        await scene.chain.control("fault", FORGET)
+        await scene.chain.control("produce", 1)
+        await scene.payable(QUICK_LAG)
+        await scene.reach("funding")
+        await scene.chain.control("produce", EXPIRED)
+        await scene.chain.control("stall", False)
+        await scene.reach("done")
+        assert expired(tmp_path) == ["registration", "funding"]

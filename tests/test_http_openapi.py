@@ -11,7 +11,6 @@ from handlers.openapi import DOCUMENT
 from jobs.errors import Code
 from tests.program import Reply
 from tests.serving import serving
-from tests.support import run
 
 SCHEMAS: dict[str, Any] = DOCUMENT["components"]["schemas"]  # type: ignore[index]  # a document of many shapes
 PATHS: dict[str, Any] = DOCUMENT["paths"]  # type: ignore[assignment]
@@ -63,40 +62,34 @@ def misfits(reply: Reply, method: str, path: str) -> list[str]:
     return list(problems(reply.body, described["content"]["application/json"]["schema"]))
 
 
-def test_replies_fit_their_description(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with serving(tmp_path) as served:
-            accepted = await served.sign_up("alice-1")
-            job = accepted.body["job"]["url"]
-            asked = [
-                (accepted, "post", "/api/v1/accounts"),
-                (await served.sign_up("bob-1", "/faucet?dry_run=1"), "post", "/api/v1/accounts"),
-                (await served.sign_up("Bob"), "post", "/api/v1/accounts"),
-                (await served.fetch("/faucet", method="POST", body="{}"), "post", "/api/v1/accounts"),
-                (await served.fetch(job), "get", "/api/v1/jobs/{id}"),
-                (await served.fetch(job + "?wait=x"), "get", "/api/v1/jobs/{id}"),
-                (await served.fetch("/api/v1/jobs/none"), "get", "/api/v1/jobs/{id}"),
-                (await served.fetch("/api/v1/jobs/none/events"), "get", "/api/v1/jobs/{id}/events"),
-                (await served.fetch("/api/v1/accounts/alice-1"), "get", "/api/v1/accounts/{name}"),
-                (await served.fetch("/api/v1/accounts/alice-2"), "get", "/api/v1/accounts/{name}"),
-                (await served.fetch("/api/v1/accounts/%ff"), "get", "/api/v1/accounts/{name}"),
-                (await served.fetch("/api/v1/chain"), "get", "/api/v1/chain"),
-                (await served.fetch("/api/v1/openapi.json"), "get", "/api/v1/openapi.json"),
-            ]
-            assert [misfit for reply, method, path in asked for misfit in misfits(reply, method, path)] == []
-
-    run(scenario())
+async def test_replies_fit_their_description(tmp_path: Path) -> None:
+    async with serving(tmp_path) as served:
+        accepted = await served.sign_up("alice-1")
+        job = accepted.body["job"]["url"]
+        asked = [
+            (accepted, "post", "/api/v1/accounts"),
+            (await served.sign_up("bob-1", "/faucet?dry_run=1"), "post", "/api/v1/accounts"),
+            (await served.sign_up("Bob"), "post", "/api/v1/accounts"),
+            (await served.fetch("/faucet", method="POST", body="{}"), "post", "/api/v1/accounts"),
+            (await served.fetch(job), "get", "/api/v1/jobs/{id}"),
+            (await served.fetch(job + "?wait=x"), "get", "/api/v1/jobs/{id}"),
+            (await served.fetch("/api/v1/jobs/none"), "get", "/api/v1/jobs/{id}"),
+            (await served.fetch("/api/v1/jobs/none/events"), "get", "/api/v1/jobs/{id}/events"),
+            (await served.fetch("/api/v1/accounts/alice-1"), "get", "/api/v1/accounts/{name}"),
+            (await served.fetch("/api/v1/accounts/alice-2"), "get", "/api/v1/accounts/{name}"),
+            (await served.fetch("/api/v1/accounts/%ff"), "get", "/api/v1/accounts/{name}"),
+            (await served.fetch("/api/v1/chain"), "get", "/api/v1/chain"),
+            (await served.fetch("/api/v1/openapi.json"), "get", "/api/v1/openapi.json"),
+        ]
+        assert [misfit for reply, method, path in asked for misfit in misfits(reply, method, path)] == []
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_methods_described_are_those_taken(tmp_path: Path, path: str) -> None:
-    async def scenario() -> None:
-        async with serving(tmp_path) as served:
-            reply = await served.fetch(path.replace("{", "").replace("}", ""), method="OPTIONS")
-            taken = {method.lower() for method in reply.headers["Allow"].split(", ")} - {"options", "head"}
-            assert taken == PATHS[path].keys()
-
-    run(scenario())
+async def test_methods_described_are_those_taken(tmp_path: Path, path: str) -> None:
+    async with serving(tmp_path) as served:
+        reply = await served.fetch(path.replace("{", "").replace("}", ""), method="OPTIONS")
+        taken = {method.lower() for method in reply.headers["Allow"].split(", ")} - {"options", "head"}
+        assert taken == PATHS[path].keys()
 
 
 def test_parameters_of_a_path_are_described() -> None:

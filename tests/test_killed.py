@@ -8,7 +8,6 @@ import pytest
 
 from tests.books import read_books
 from tests.program import Faucet, dev_chain, on_chain
-from tests.support import run
 
 pytestmark = pytest.mark.usefixtures("every_flavour")
 
@@ -39,27 +38,24 @@ STEPS = [
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_killed_and_started_again(tmp_path: Path, step: str) -> None:
-    async def scenario() -> None:
-        async with dev_chain() as chain:
-            before = await chain.node.balance("1.2.7")
-            payment = {"enable_initial_balance": True, "initial_balance": 12.5}
-            service = Faucet(tmp_path, on_chain(chain.url, **payment))
-            await service.start(script=("tests/killed_faucet.py", step))
-            posting = asyncio.gather(*(service.sign_up(name) for name in NAMES), return_exceptions=True)
-            assert await service.ended() == -signal.SIGKILL
-            await posting
-            await service.start()
-            try:
-                replies = [await service.sign_up(name) for name in NAMES]
-                for reply in replies:
-                    await service.job(reply.body["job"]["id"], until="done")
-            finally:
-                await service.stop()
-            books = await read_books(chain.node)
-            assert dict(books.registered) == dict.fromkeys(NAMES, 1)
-            assert dict(books.paid) == {books.ids[name]: 1 for name in NAMES}
-            assert dict(books.amounts) == {books.ids[name]: PAYMENT for name in NAMES}
-            assert await chain.node.balance("1.2.7") == before - books.spent
-
-    run(scenario())
+async def test_killed_and_started_again(tmp_path: Path, step: str) -> None:
+    async with dev_chain() as chain:
+        before = await chain.node.balance("1.2.7")
+        payment = {"enable_initial_balance": True, "initial_balance": 12.5}
+        service = Faucet(tmp_path, on_chain(chain.url, **payment))
+        await service.start(script=("tests/killed_faucet.py", step))
+        posting = asyncio.gather(*(service.sign_up(name) for name in NAMES), return_exceptions=True)
+        assert await service.ended() == -signal.SIGKILL
+        await posting
+        await service.start()
+        try:
+            replies = [await service.sign_up(name) for name in NAMES]
+            for reply in replies:
+                await service.job(reply.body["job"]["id"], until="done")
+        finally:
+            await service.stop()
+        books = await read_books(chain.node)
+        assert dict(books.registered) == dict.fromkeys(NAMES, 1)
+        assert dict(books.paid) == {books.ids[name]: 1 for name in NAMES}
+        assert dict(books.amounts) == {books.ids[name]: PAYMENT for name in NAMES}
+        assert await chain.node.balance("1.2.7") == before - books.spent

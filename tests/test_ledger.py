@@ -26,7 +26,6 @@ from jobs.ledger.spending import RELEASE_SHARES, RESERVED
 from jobs.ledger.steering import _HELD, OWED, WAIVE
 from jobs.model import BlockEffects, Draft, Fate, Job, Kind, Limits, Signup, State, Transaction
 from tests.program import ROOT, keys_of
-from tests.support import run
 
 START = 1_700_000_000.0
 KEYS = keys_of("any")
@@ -89,286 +88,233 @@ def raw(folder: Path, sql: str) -> list[Any]:
         return connection.execute(sql).fetchall()
 
 
-def test_answer_comes_after_its_commit(tmp_path: Path) -> None:
+async def test_answer_comes_after_its_commit(tmp_path: Path) -> None:
     """Whoever is answered finds the job in the file, from a connection of its own."""
 
-    async def scenario() -> None:
-        async with opened(tmp_path) as ledger:
+    async with opened(tmp_path) as ledger:
 
-            async def accept(number: int) -> bool:
-                job = await ledger.accept(signup(f"crowd-{number}"), FREE)
-                return raw(tmp_path, f"SELECT count(*) FROM jobs WHERE id = '{job.id}'") == [(1,)]
+        async def accept(number: int) -> bool:
+            job = await ledger.accept(signup(f"crowd-{number}"), FREE)
+            return raw(tmp_path, f"SELECT count(*) FROM jobs WHERE id = '{job.id}'") == [(1,)]
 
-            assert all(await asyncio.gather(*(accept(number) for number in range(300))))
-            times = raw(tmp_path, "SELECT count(*) FROM jobs")
-            assert times == [(300,)]
-
-    run(scenario())
+        assert all(await asyncio.gather(*(accept(number) for number in range(300))))
+        times = raw(tmp_path, "SELECT count(*) FROM jobs")
+        assert times == [(300,)]
 
 
-def test_signups_that_come_together_share_a_commit(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        clock = Clock()
-        async with opened(tmp_path, clock) as ledger:
-            commits = 0
-            insert = ledger._insert
+async def test_signups_that_come_together_share_a_commit(tmp_path: Path) -> None:
+    clock = Clock()
+    async with opened(tmp_path, clock) as ledger:
+        commits = 0
+        insert = ledger._insert
 
-            def count(*arguments: Any) -> Any:
-                nonlocal commits
-                commits += 1
-                return insert(*arguments)
+        def count(*arguments: Any) -> Any:
+            nonlocal commits
+            commits += 1
+            return insert(*arguments)
 
-            ledger._insert = count  # type: ignore[method-assign, assignment]  # to count
-            await asyncio.gather(*(ledger.accept(signup(f"crowd-{number}"), FREE) for number in range(400)))
-            assert commits <= 3
-
-    run(scenario())
+        ledger._insert = count  # type: ignore[method-assign, assignment]  # to count
+        await asyncio.gather(*(ledger.accept(signup(f"crowd-{number}"), FREE) for number in range(400)))
+        assert commits <= 3
 
 
-def test_one_group_sees_its_own_names_and_addresses(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with opened(tmp_path) as ledger:
-            same = [ledger.accept(signup("same-1"), from_address("192.0.2.1")) for _ in range(3)]
-            other = ledger.accept(signup("same-1", "other"), FREE)
-            second = ledger.accept(signup("next-1"), from_address("192.0.2.1"))
-            results = await asyncio.gather(*same, other, second, return_exceptions=True)
-            assert len({job.id for job in results[:3] if isinstance(job, Job)}) == 1
-            codes = [error.code for error in results[3:] if isinstance(error, FaucetError)]
-            assert codes == [Code.ACCOUNT_EXISTS, Code.THROTTLED]
-
-    run(scenario())
+async def test_one_group_sees_its_own_names_and_addresses(tmp_path: Path) -> None:
+    async with opened(tmp_path) as ledger:
+        same = [ledger.accept(signup("same-1"), from_address("192.0.2.1")) for _ in range(3)]
+        other = ledger.accept(signup("same-1", "other"), FREE)
+        second = ledger.accept(signup("next-1"), from_address("192.0.2.1"))
+        results = await asyncio.gather(*same, other, second, return_exceptions=True)
+        assert len({job.id for job in results[:3] if isinstance(job, Job)}) == 1
+        codes = [error.code for error in results[3:] if isinstance(error, FaucetError)]
+        assert codes == [Code.ACCOUNT_EXISTS, Code.THROTTLED]
 
 
-def test_caller_who_goes_away_disturbs_nobody(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with opened(tmp_path) as ledger:
-            gone = asyncio.create_task(ledger.accept(signup("gone-1"), FREE))
-            staying = asyncio.create_task(ledger.accept(signup("stay-1"), FREE))
-            await asyncio.sleep(0)
-            gone.cancel()
-            assert (await staying).state is State.QUEUED
-            assert len(await ledger.jobs()) == 2
-
-    run(scenario())
+async def test_caller_who_goes_away_disturbs_nobody(tmp_path: Path) -> None:
+    async with opened(tmp_path) as ledger:
+        gone = asyncio.create_task(ledger.accept(signup("gone-1"), FREE))
+        staying = asyncio.create_task(ledger.accept(signup("stay-1"), FREE))
+        await asyncio.sleep(0)
+        gone.cancel()
+        assert (await staying).state is State.QUEUED
+        assert len(await ledger.jobs()) == 2
 
 
-def test_two_processes_never_accept_one_name_twice(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with opened(tmp_path) as one, opened(tmp_path) as two:
-            attempts = [
-                code_of(ledger.accept(signup(f"name-{number}", password), FREE))
-                for number in range(40)
-                for ledger, password in ((one, "a"), (two, "b"))
-            ]
-            codes = await asyncio.gather(*attempts)
-            assert codes.count(None) == 40
-            assert codes.count(Code.ACCOUNT_EXISTS) == 40
-
-    run(scenario())
+async def test_two_processes_never_accept_one_name_twice(tmp_path: Path) -> None:
+    async with opened(tmp_path) as one, opened(tmp_path) as two:
+        attempts = [
+            code_of(ledger.accept(signup(f"name-{number}", password), FREE))
+            for number in range(40)
+            for ledger, password in ((one, "a"), (two, "b"))
+        ]
+        codes = await asyncio.gather(*attempts)
+        assert codes.count(None) == 40
+        assert codes.count(Code.ACCOUNT_EXISTS) == 40
 
 
-def test_interval_of_an_address_and_its_quota(tmp_path: Path) -> None:
+async def test_interval_of_an_address_and_its_quota(tmp_path: Path) -> None:
     """The quota comes back when the signup fails, not when it is cancelled, and addresses are forgotten."""
 
-    async def scenario() -> None:
-        clock = Clock()
-        async with opened(tmp_path, clock) as ledger:
-            job = await ledger.accept(signup("one-1"), from_address("192.0.2.1"))
-            clock.now += 299.5
-            with pytest.raises(FaucetError) as caught:
-                await ledger.accept(signup("one-2"), from_address("192.0.2.1"))
-            assert (caught.value.code, caught.value.retry_after) == (Code.THROTTLED, 1)
-            await ledger.fail({job.number: (Code.CHAIN_REFUSED, "no")})
-            second = await ledger.accept(signup("one-2"), from_address("192.0.2.1"))
-            await ledger.cancel([second.id], by="operator", reason="by hand")
-            assert await code_of(ledger.accept(signup("one-3"), from_address("192.0.2.1"))) is Code.THROTTLED
-            await ledger.forget_addresses(int((clock.now + 1) * 1000))
-            assert raw(tmp_path, "SELECT count(*) FROM addresses") == [(0,)]
-
-    run(scenario())
+    clock = Clock()
+    async with opened(tmp_path, clock) as ledger:
+        job = await ledger.accept(signup("one-1"), from_address("192.0.2.1"))
+        clock.now += 299.5
+        with pytest.raises(FaucetError) as caught:
+            await ledger.accept(signup("one-2"), from_address("192.0.2.1"))
+        assert (caught.value.code, caught.value.retry_after) == (Code.THROTTLED, 1)
+        await ledger.fail({job.number: (Code.CHAIN_REFUSED, "no")})
+        second = await ledger.accept(signup("one-2"), from_address("192.0.2.1"))
+        await ledger.cancel([second.id], by="operator", reason="by hand")
+        assert await code_of(ledger.accept(signup("one-3"), from_address("192.0.2.1"))) is Code.THROTTLED
+        await ledger.forget_addresses(int((clock.now + 1) * 1000))
+        assert raw(tmp_path, "SELECT count(*) FROM addresses") == [(0,)]
 
 
 @pytest.mark.parametrize(("seconds", "free"), [(3600, True), (301, True), (300, False), (1, False)])
-def test_clock_that_is_set_back_holds_no_address_for_as_long(tmp_path: Path, seconds: float, free: bool) -> None:
-    async def scenario() -> None:
-        clock = Clock()
-        async with opened(tmp_path, clock) as ledger:
-            await ledger.accept(signup("one-1"), from_address("192.0.2.1"))
-            clock.now -= seconds
-            code = await code_of(ledger.accept(signup("one-2"), from_address("192.0.2.1")))
-            assert code is (None if free else Code.THROTTLED)
-            assert await code_of(ledger.accept(signup("one-3"), from_address("192.0.2.1"))) is Code.THROTTLED
-
-    run(scenario())
+async def test_clock_that_is_set_back_holds_no_address_for_as_long(tmp_path: Path, seconds: float, free: bool) -> None:
+    clock = Clock()
+    async with opened(tmp_path, clock) as ledger:
+        await ledger.accept(signup("one-1"), from_address("192.0.2.1"))
+        clock.now -= seconds
+        code = await code_of(ledger.accept(signup("one-2"), from_address("192.0.2.1")))
+        assert code is (None if free else Code.THROTTLED)
+        assert await code_of(ledger.accept(signup("one-3"), from_address("192.0.2.1"))) is Code.THROTTLED
 
 
-def test_repeat_is_the_same_job_whatever_stands_in_the_way(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with opened(tmp_path) as ledger:
-            job = await ledger.accept(signup("same-1"), from_address("192.0.2.1"))
-            await ledger.pause("intake", by="operator", reason="maintenance")
-            tight = Limits(address="192.0.2.1", interval=300, queue=1)
-            assert (await ledger.accept(signup("same-1"), tight)).id == job.id
-            assert await code_of(ledger.accept(signup("new-1"), FREE)) is Code.PAUSED
-            await ledger.fail({job.number: (Code.CHAIN_REFUSED, "no")})
-            await ledger.resume("intake", by="operator")
-            assert (await ledger.accept(signup("same-1"), FREE)).id != job.id
-
-    run(scenario())
+async def test_repeat_is_the_same_job_whatever_stands_in_the_way(tmp_path: Path) -> None:
+    async with opened(tmp_path) as ledger:
+        job = await ledger.accept(signup("same-1"), from_address("192.0.2.1"))
+        await ledger.pause("intake", by="operator", reason="maintenance")
+        tight = Limits(address="192.0.2.1", interval=300, queue=1)
+        assert (await ledger.accept(signup("same-1"), tight)).id == job.id
+        assert await code_of(ledger.accept(signup("new-1"), FREE)) is Code.PAUSED
+        await ledger.fail({job.number: (Code.CHAIN_REFUSED, "no")})
+        await ledger.resume("intake", by="operator")
+        assert (await ledger.accept(signup("same-1"), FREE)).id != job.id
 
 
-def test_crowd_that_the_ledger_can_not_keep_up_with_is_refused_at_once(
+async def test_crowd_that_the_ledger_can_not_keep_up_with_is_refused_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Those who wait are accepted all the same, and whoever comes again later too."""
     monkeypatch.setattr(intake, "GATHERED_MOST", 3)
 
-    async def scenario() -> None:
-        async with opened(tmp_path) as ledger:
-            names = [f"crowd-{number}" for number in range(5)]
-            answers = await asyncio.gather(
-                *(ledger.accept(signup(name), FREE) for name in names), return_exceptions=True
-            )
-            refused = [answer for answer in answers if isinstance(answer, FaucetError)]
-            assert [(error.code, error.retry_after) for error in refused] == [(Code.OVERLOADED, 1)] * 2
-            for name in names:
-                await ledger.accept(signup(name), FREE)
-            assert (await ledger.counts())[State.QUEUED] == 5
-
-    run(scenario())
+    async with opened(tmp_path) as ledger:
+        names = [f"crowd-{number}" for number in range(5)]
+        answers = await asyncio.gather(*(ledger.accept(signup(name), FREE) for name in names), return_exceptions=True)
+        refused = [answer for answer in answers if isinstance(answer, FaucetError)]
+        assert [(error.code, error.retry_after) for error in refused] == [(Code.OVERLOADED, 1)] * 2
+        for name in names:
+            await ledger.accept(signup(name), FREE)
+        assert (await ledger.counts())[State.QUEUED] == 5
 
 
-def test_full_queue_says_when_there_is_room(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with opened(tmp_path) as ledger:
-            full = Limits(address=None, interval=0, queue=1, room_after=7)
-            await ledger.accept(signup("one-1"), full)
-            with pytest.raises(FaucetError) as caught:
-                await ledger.accept(signup("one-2"), full)
-            assert (caught.value.code, caught.value.retry_after) == (Code.OVERLOADED, 7)
-
-    run(scenario())
+async def test_full_queue_says_when_there_is_room(tmp_path: Path) -> None:
+    async with opened(tmp_path) as ledger:
+        full = Limits(address=None, interval=0, queue=1, room_after=7)
+        await ledger.accept(signup("one-1"), full)
+        with pytest.raises(FaucetError) as caught:
+            await ledger.accept(signup("one-2"), full)
+        assert (caught.value.code, caught.value.retry_after) == (Code.OVERLOADED, 7)
 
 
-def test_unknown_referrer_needs_a_complete_cache(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with opened(tmp_path) as ledger:
-            assert await code_of(ledger.accept(signup("one-1", referrer="bob"), FREE)) is None
-            await ledger.put_facts(await _complete(ledger))
-            assert await code_of(ledger.accept(signup("two-1", referrer="bob"), FREE)) is Code.UNKNOWN_REFERRER
-            await ledger.put_names([("bob", "1.2.9")], cursor="bob")
-            assert await code_of(ledger.accept(signup("two-1", referrer="bob"), FREE)) is None
-            assert await code_of(ledger.accept(signup("bob", "x"), FREE)) is Code.ACCOUNT_EXISTS
-
-    run(scenario())
+async def test_unknown_referrer_needs_a_complete_cache(tmp_path: Path) -> None:
+    async with opened(tmp_path) as ledger:
+        assert await code_of(ledger.accept(signup("one-1", referrer="bob"), FREE)) is None
+        await ledger.put_facts(await _complete(ledger))
+        assert await code_of(ledger.accept(signup("two-1", referrer="bob"), FREE)) is Code.UNKNOWN_REFERRER
+        await ledger.put_names([("bob", "1.2.9")], cursor="bob")
+        assert await code_of(ledger.accept(signup("two-1", referrer="bob"), FREE)) is None
+        assert await code_of(ledger.accept(signup("bob", "x"), FREE)) is Code.ACCOUNT_EXISTS
 
 
 async def _complete(ledger: Ledger) -> Any:
     return replace(await ledger.facts(), names_complete=True)
 
 
-def test_path_of_a_job_with_an_initial_balance(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with opened(tmp_path) as ledger:
-            limits = Limits(address=None, interval=0, queue=9, initial_balance="2.5")
-            job = await ledger.accept(signup("rich-1"), limits)
-            seen = [job.state]
+async def test_path_of_a_job_with_an_initial_balance(tmp_path: Path) -> None:
+    async with opened(tmp_path) as ledger:
+        limits = Limits(address=None, interval=0, queue=9, initial_balance="2.5")
+        job = await ledger.accept(signup("rich-1"), limits)
+        seen = [job.state]
 
-            async def look() -> None:
-                seen.append((await ledger.jobs())[0].state)
+        async def look() -> None:
+            seen.append((await ledger.jobs())[0].state)
 
-            (registration,) = await ledger.record_signed([draft(Kind.REGISTRATION, [job], "r")])
-            await look()
-            await ledger.follow([block(1, registration)], 0)
-            await look()
-            (funding,) = await ledger.record_signed([draft(Kind.FUNDING, [job], "f")])
-            await look()
-            await ledger.follow([block(2, funding)], 0)
-            await look()
-            await ledger.settle([(registration, ["1.2.101"])])
-            await look()
-            await ledger.settle([(funding, [None])])
-            await look()
-            path = ["queued", "broadcast", "registered", "funding", "funded", "funded", "done"]
-            assert seen == [State(state) for state in path]
-
-    run(scenario())
+        (registration,) = await ledger.record_signed([draft(Kind.REGISTRATION, [job], "r")])
+        await look()
+        await ledger.follow([block(1, registration)], 0)
+        await look()
+        (funding,) = await ledger.record_signed([draft(Kind.FUNDING, [job], "f")])
+        await look()
+        await ledger.follow([block(2, funding)], 0)
+        await look()
+        await ledger.settle([(registration, ["1.2.101"])])
+        await look()
+        await ledger.settle([(funding, [None])])
+        await look()
+        path = ["queued", "broadcast", "registered", "funding", "funded", "funded", "done"]
+        assert seen == [State(state) for state in path]
 
 
-def test_refused_transaction_that_a_block_holds_all_the_same(tmp_path: Path) -> None:
+async def test_refused_transaction_that_a_block_holds_all_the_same(tmp_path: Path) -> None:
     """What the chain says wins, even over a job that has failed meanwhile."""
 
-    async def scenario() -> None:
-        async with opened(tmp_path) as ledger:
-            job = await ledger.accept(signup("odd-1"), FREE)
-            (transaction,) = await ledger.record_signed([draft(Kind.REGISTRATION, [job], "r")])
-            await ledger.refuse(transaction, guilty={job.number: (Code.CHAIN_REFUSED, "no")})
-            assert (await ledger.jobs())[0].state is State.FAILED
-            await ledger.follow([block(1, transaction)], 0)
-            found = (await ledger.jobs())[0]
-            assert (found.state, found.code, found.account_id) == (State.REGISTERED, None, "1.2.101")
-
-    run(scenario())
+    async with opened(tmp_path) as ledger:
+        job = await ledger.accept(signup("odd-1"), FREE)
+        (transaction,) = await ledger.record_signed([draft(Kind.REGISTRATION, [job], "r")])
+        await ledger.refuse(transaction, guilty={job.number: (Code.CHAIN_REFUSED, "no")})
+        assert (await ledger.jobs())[0].state is State.FAILED
+        await ledger.follow([block(1, transaction)], 0)
+        found = (await ledger.jobs())[0]
+        assert (found.state, found.code, found.account_id) == (State.REGISTERED, None, "1.2.101")
 
 
-def test_ended_job_stays_ended_when_a_newer_one_has_its_name(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with opened(tmp_path) as ledger:
-            job = await ledger.accept(signup("odd-1"), FREE)
-            (transaction,) = await ledger.record_signed([draft(Kind.REGISTRATION, [job], "r")])
-            await ledger.refuse(transaction, guilty={job.number: (Code.CHAIN_REFUSED, "no")})
-            await ledger.accept(signup("odd-1"), FREE)
-            await ledger.follow([block(1, transaction)], 0)
-            assert [job.state for job in await ledger.jobs()] == [State.QUEUED, State.FAILED]
-
-    run(scenario())
+async def test_ended_job_stays_ended_when_a_newer_one_has_its_name(tmp_path: Path) -> None:
+    async with opened(tmp_path) as ledger:
+        job = await ledger.accept(signup("odd-1"), FREE)
+        (transaction,) = await ledger.record_signed([draft(Kind.REGISTRATION, [job], "r")])
+        await ledger.refuse(transaction, guilty={job.number: (Code.CHAIN_REFUSED, "no")})
+        await ledger.accept(signup("odd-1"), FREE)
+        await ledger.follow([block(1, transaction)], 0)
+        assert [job.state for job in await ledger.jobs()] == [State.QUEUED, State.FAILED]
 
 
-def test_same_bytes_signed_again_live_again(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with opened(tmp_path) as ledger:
-            job = await ledger.accept(signup("twice-1"), FREE)
-            (first,) = await ledger.record_signed([draft(Kind.REGISTRATION, [job], "same")])
-            await ledger.refuse(first, guilty={})
-            (second,) = await ledger.record_signed([draft(Kind.REGISTRATION, [job], "same")])
-            assert second.number == first.number
-            assert [entry.fate for entry in await ledger.live()] == [Fate.LIVE]
-
-    run(scenario())
+async def test_same_bytes_signed_again_live_again(tmp_path: Path) -> None:
+    async with opened(tmp_path) as ledger:
+        job = await ledger.accept(signup("twice-1"), FREE)
+        (first,) = await ledger.record_signed([draft(Kind.REGISTRATION, [job], "same")])
+        await ledger.refuse(first, guilty={})
+        (second,) = await ledger.record_signed([draft(Kind.REGISTRATION, [job], "same")])
+        assert second.number == first.number
+        assert [entry.fate for entry in await ledger.live()] == [Fate.LIVE]
 
 
-def test_innocent_jobs_have_no_try_counted_and_others_wait_longer(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        clock = Clock()
-        async with opened(tmp_path, clock) as ledger:
-            jobs = [await ledger.accept(signup(f"pair-{number}"), FREE) for number in range(2)]
-            (transaction,) = await ledger.record_signed([draft(Kind.REGISTRATION, jobs, "1")])
-            await ledger.refuse(transaction, guilty={jobs[0].number: (Code.INVALID_KEY, "no")})
-            (waiting,) = await ledger.queued(10)
-            assert (waiting.signup.name, waiting.attempts) == ("pair-1", 0)
-            (transaction,) = await ledger.record_signed([draft(Kind.REGISTRATION, [waiting], "2")])
-            await ledger.refuse(transaction, guilty={}, counted=True)
-            assert await ledger.queued(10) == []
-            clock.now += 1
-            assert [job.attempts for job in await ledger.queued(10)] == [1]
-
-    run(scenario())
+async def test_innocent_jobs_have_no_try_counted_and_others_wait_longer(tmp_path: Path) -> None:
+    clock = Clock()
+    async with opened(tmp_path, clock) as ledger:
+        jobs = [await ledger.accept(signup(f"pair-{number}"), FREE) for number in range(2)]
+        (transaction,) = await ledger.record_signed([draft(Kind.REGISTRATION, jobs, "1")])
+        await ledger.refuse(transaction, guilty={jobs[0].number: (Code.INVALID_KEY, "no")})
+        (waiting,) = await ledger.queued(10)
+        assert (waiting.signup.name, waiting.attempts) == ("pair-1", 0)
+        (transaction,) = await ledger.record_signed([draft(Kind.REGISTRATION, [waiting], "2")])
+        await ledger.refuse(transaction, guilty={}, counted=True)
+        assert await ledger.queued(10) == []
+        clock.now += 1
+        assert [job.attempts for job in await ledger.queued(10)] == [1]
 
 
-def test_transfer_is_never_taken_for_refused(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with opened(tmp_path) as ledger:
-            limits = Limits(address=None, interval=0, queue=9, initial_balance="1")
-            job = await ledger.accept(signup("rich-1"), limits)
-            (registration,) = await ledger.record_signed([draft(Kind.REGISTRATION, [job], "r")])
-            await ledger.follow([block(1, registration)], 0)
-            (funding,) = await ledger.record_signed([draft(Kind.FUNDING, [job], "f")])
-            with pytest.raises(sqlite3.IntegrityError, match="transactions_funding_never_refused"):
-                await ledger.refuse(funding, guilty={})
-            assert (await ledger.jobs())[0].state is State.FUNDING
-            assert await ledger.record_signed([draft(Kind.FUNDING, [job], "again")]) == []
-
-    run(scenario())
+async def test_transfer_is_never_taken_for_refused(tmp_path: Path) -> None:
+    async with opened(tmp_path) as ledger:
+        limits = Limits(address=None, interval=0, queue=9, initial_balance="1")
+        job = await ledger.accept(signup("rich-1"), limits)
+        (registration,) = await ledger.record_signed([draft(Kind.REGISTRATION, [job], "r")])
+        await ledger.follow([block(1, registration)], 0)
+        (funding,) = await ledger.record_signed([draft(Kind.FUNDING, [job], "f")])
+        with pytest.raises(sqlite3.IntegrityError, match="transactions_funding_never_refused"):
+            await ledger.refuse(funding, guilty={})
+        assert (await ledger.jobs())[0].state is State.FUNDING
+        assert await ledger.record_signed([draft(Kind.FUNDING, [job], "again")]) == []
 
 
 def test_illegal_moves_are_refused() -> None:
@@ -377,19 +323,16 @@ def test_illegal_moves_are_refused() -> None:
             check_move(before, after)
 
 
-def test_cancel_and_retry_do_all_or_nothing(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with opened(tmp_path) as ledger:
-            jobs = [await ledger.accept(signup(f"job-{number}"), FREE) for number in range(2)]
-            await ledger.record_signed([draft(Kind.REGISTRATION, jobs[1:], "r")])
-            assert await code_of(ledger.cancel([job.id for job in jobs], by="operator", reason="x")) is Code.BAD_REQUEST
-            assert (await ledger.job(jobs[0].id) or jobs[1]).state is State.QUEUED
-            assert await code_of(ledger.cancel(["nothing"], by="operator", reason="x")) is Code.NOT_FOUND
-            await ledger.cancel([jobs[0].id], by="operator", reason="by hand")
-            await ledger.accept(signup("job-0", "other"), FREE)
-            assert await code_of(ledger.retry([jobs[0].id], by="operator")) is Code.ACCOUNT_EXISTS
-
-    run(scenario())
+async def test_cancel_and_retry_do_all_or_nothing(tmp_path: Path) -> None:
+    async with opened(tmp_path) as ledger:
+        jobs = [await ledger.accept(signup(f"job-{number}"), FREE) for number in range(2)]
+        await ledger.record_signed([draft(Kind.REGISTRATION, jobs[1:], "r")])
+        assert await code_of(ledger.cancel([job.id for job in jobs], by="operator", reason="x")) is Code.BAD_REQUEST
+        assert (await ledger.job(jobs[0].id) or jobs[1]).state is State.QUEUED
+        assert await code_of(ledger.cancel(["nothing"], by="operator", reason="x")) is Code.NOT_FOUND
+        await ledger.cancel([jobs[0].id], by="operator", reason="by hand")
+        await ledger.accept(signup("job-0", "other"), FREE)
+        assert await code_of(ledger.retry([jobs[0].id], by="operator")) is Code.ACCOUNT_EXISTS
 
 
 _steps = st.lists(
@@ -399,20 +342,17 @@ _steps = st.lists(
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(_steps, st.randoms(use_true_random=False))
-def test_whatever_happens_the_books_agree(
+async def test_whatever_happens_the_books_agree(
     tmp_path_factory: pytest.TempPathFactory, steps: list[str], random: Any
 ) -> None:
     """After any sequence the counts are right, one live job a name, and no job is paid by two live transfers."""
 
-    async def scenario() -> None:
-        folder = tmp_path_factory.mktemp("walk")
-        async with opened(folder) as ledger:
-            walk = Walk(ledger, random)
-            for step in steps:
-                await getattr(walk, step)()
-                check_books(folder)
-
-    run(scenario())
+    folder = tmp_path_factory.mktemp("walk")
+    async with opened(folder) as ledger:
+        walk = Walk(ledger, random)
+        for step in steps:
+            await getattr(walk, step)()
+            check_books(folder)
 
 
 class Walk:
@@ -481,17 +421,14 @@ def check_books(folder: Path) -> None:
     assert paid[0][0] in (None, 1)
 
 
-def test_waiting_for_an_operators_shell_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def scenario() -> None:
-        monkeypatch.setattr("jobs.ledger.database.BUSY_TIMEOUT", 0.01)
-        async with opened(tmp_path) as ledger:
-            with closing(sqlite3.connect(tmp_path / "faucet.db")) as shell:
-                shell.execute("BEGIN IMMEDIATE")
-                assert await code_of(ledger.accept(signup("held-1"), FREE)) is Code.LEDGER_UNAVAILABLE
-                shell.rollback()
-            assert await code_of(ledger.accept(signup("held-1"), FREE)) is None
-
-    run(scenario())
+async def test_waiting_for_an_operators_shell_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jobs.ledger.database.BUSY_TIMEOUT", 0.01)
+    async with opened(tmp_path) as ledger:
+        with closing(sqlite3.connect(tmp_path / "faucet.db")) as shell:
+            shell.execute("BEGIN IMMEDIATE")
+            assert await code_of(ledger.accept(signup("held-1"), FREE)) is Code.LEDGER_UNAVAILABLE
+            shell.rollback()
+        assert await code_of(ledger.accept(signup("held-1"), FREE)) is None
 
 
 @pytest.mark.parametrize(
@@ -502,7 +439,7 @@ def test_waiting_for_an_operators_shell_ends(tmp_path: Path, monkeypatch: pytest
         ("CREATE TABLE jobs (x); PRAGMA user_version = 99", "has version 99"),
     ],
 )
-def test_file_that_is_no_ledger_is_refused_and_left(tmp_path: Path, content: bytes | str, sentence: str) -> None:
+async def test_file_that_is_no_ledger_is_refused_and_left(tmp_path: Path, content: bytes | str, sentence: str) -> None:
     path = tmp_path / "faucet.db"
     if isinstance(content, bytes):
         path.write_bytes(content)
@@ -511,18 +448,14 @@ def test_file_that_is_no_ledger_is_refused_and_left(tmp_path: Path, content: byt
             connection.executescript(content)
     tables = path.read_bytes()[100:]
     with pytest.raises(LedgerError, match=sentence):
-        run(Ledger.open(path))
+        await Ledger.open(path)
     assert path.read_bytes()[100:] == tables
 
 
-def damaged_ledger(folder: Path) -> Path:
+async def damaged_ledger(folder: Path) -> Path:
     """A ledger with three pages that are nonsense."""
-
-    async def fill() -> None:
-        async with opened(folder) as ledger:
-            await asyncio.gather(*(ledger.accept(signup(f"job-{number}"), FREE) for number in range(200)))
-
-    run(fill())
+    async with opened(folder) as ledger:
+        await asyncio.gather(*(ledger.accept(signup(f"job-{number}"), FREE) for number in range(200)))
     path = folder / "faucet.db"
     damaged = bytearray(path.read_bytes())
     damaged[8192:20480] = b"\xaa" * 12288
@@ -530,24 +463,21 @@ def damaged_ledger(folder: Path) -> Path:
     return path
 
 
-def test_damaged_ledger_is_refused_and_left(tmp_path: Path) -> None:
-    path = damaged_ledger(tmp_path)
+async def test_damaged_ledger_is_refused_and_left(tmp_path: Path) -> None:
+    path = await damaged_ledger(tmp_path)
     damaged = path.read_bytes()
     with pytest.raises(LedgerError):
-        run(Ledger.open(path))
+        await Ledger.open(path)
     assert path.read_bytes()[8192:20480] == damaged[8192:20480]
 
 
-def test_look_at_a_large_ledger_ends_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_look_at_a_large_ledger_ends_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What it would have found later holds up no start."""
     monkeypatch.setattr(database, "CHECK_WITHIN", 0)
     monkeypatch.setattr(database, "CHECK_STEPS", 1)
-    path = damaged_ledger(tmp_path)
+    path = await damaged_ledger(tmp_path)
 
-    async def scenario() -> None:
-        await (await Ledger.open(path)).close()
-
-    run(scenario())
+    await (await Ledger.open(path)).close()
 
 
 def test_older_ledger_is_migrated_step_by_step() -> None:
@@ -611,28 +541,22 @@ def test_migration_that_fails_leaves_the_ledger_as_it_was() -> None:
         assert "colour" not in {row[1] for row in connection.execute("PRAGMA table_info(jobs)")}
 
 
-def test_views_of_the_operators(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with opened(tmp_path) as ledger:
-            job = await ledger.accept(signup("seen-1"), from_address("192.0.2.1"))
-            assert raw(tmp_path, "SELECT id, name, attempts FROM queue") == [(job.id, "seen-1", 0)]
-            with closing(sqlite3.connect(tmp_path / "faucet.db")) as connection:
-                cursor = connection.execute("SELECT * FROM job_report")
-                (row,) = cursor.fetchall()
-            assert not [value for value in row if value in KEYS.values()]
-            assert row[-1] == "2023-11-14 22:13:20"
-            raw(tmp_path, "SELECT * FROM today")
-
-    run(scenario())
+async def test_views_of_the_operators(tmp_path: Path) -> None:
+    async with opened(tmp_path) as ledger:
+        job = await ledger.accept(signup("seen-1"), from_address("192.0.2.1"))
+        assert raw(tmp_path, "SELECT id, name, attempts FROM queue") == [(job.id, "seen-1", 0)]
+        with closing(sqlite3.connect(tmp_path / "faucet.db")) as connection:
+            cursor = connection.execute("SELECT * FROM job_report")
+            (row,) = cursor.fetchall()
+        assert not [value for value in row if value in KEYS.values()]
+        assert row[-1] == "2023-11-14 22:13:20"
+        raw(tmp_path, "SELECT * FROM today")
 
 
-def test_commits_reach_the_disk(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with opened(tmp_path) as ledger:
-            found = [await ledger._database.write(f"PRAGMA {name}") for name in ("journal_mode", "synchronous")]
-            assert [rows[0][0] for rows in found] == ["wal", 2]
-
-    run(scenario())
+async def test_commits_reach_the_disk(tmp_path: Path) -> None:
+    async with opened(tmp_path) as ledger:
+        found = [await ledger._database.write(f"PRAGMA {name}") for name in ("journal_mode", "synchronous")]
+        assert [rows[0][0] for rows in found] == ["wal", 2]
 
 
 #: What ANALYZE writes of a ledger with ten million jobs.

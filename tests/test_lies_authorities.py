@@ -17,7 +17,6 @@ from jobs.model import State
 from tests.liar import PLAIN, lied_to
 from tests.lying import lies
 from tests.program import keys_of
-from tests.support import run
 
 REFERRER = "1.2.8"  #: it may register, too
 LIARS_KEY = format_public_key(published_key("liar").public, "TEST")
@@ -94,22 +93,19 @@ STOLEN: dict[str, Edit] = {
 
 
 @pytest.mark.parametrize("edit", STOLEN.values(), ids=STOLEN)
-def test_account_that_somebody_else_can_sign_for_is_not_ours(tmp_path: Path, edit: Edit) -> None:
+async def test_account_that_somebody_else_can_sign_for_is_not_ours(tmp_path: Path, edit: Edit) -> None:
     """It is neither called done nor paid."""
 
-    async def scenario() -> None:
-        async with lied_to(tmp_path, own_nodes=Settings().own_nodes) as world:
-            await world.ledger.pause("drain", by="ann", reason="time for somebody else")
-            await world.sign_up("alice-1", "bob-1")
-            register(world.chain, "alice-1", edit)
-            await world.blocks(2)
-            await world.ledger.resume("drain", by="ann")
-            await world.healed("alice-1")
-            job = await world.job("alice-1")
-            assert (job.code, job.account_id) == (Code.ACCOUNT_EXISTS, None)
-            assert set((await world.books()).registered) == {"bob-1"}
-
-    run(scenario(), guard=30)
+    async with lied_to(tmp_path, own_nodes=Settings().own_nodes) as world:
+        await world.ledger.pause("drain", by="ann", reason="time for somebody else")
+        await world.sign_up("alice-1", "bob-1")
+        register(world.chain, "alice-1", edit)
+        await world.blocks(2)
+        await world.ledger.resume("drain", by="ann")
+        await world.healed("alice-1")
+        job = await world.job("alice-1")
+        assert (job.code, job.account_id) == (Code.ACCOUNT_EXISTS, None)
+        assert set((await world.books()).registered) == {"bob-1"}
 
 
 LIES = [
@@ -122,16 +118,13 @@ LIES = [
 
 
 @pytest.mark.parametrize("lie", LIES, ids=repr)
-def test_second_node_shows_that_the_account_is_ours(tmp_path: Path, lie: lies.Lie) -> None:
+async def test_second_node_shows_that_the_account_is_ours(tmp_path: Path, lie: lies.Lie) -> None:
     """The registration was taken, and its reply was lost: what the account looks like decides."""
 
-    async def scenario() -> None:
-        async with lied_to(tmp_path, honest=True) as world:
-            world.relay.lie(lie, lies.DeniedBroadcasts("account exists (still pending)"))
-            await world.sign_up("alice-1")
-            await world.blocks(10)
-            assert (await world.job("alice-1")).state is not State.FAILED
-            world.relay.heal()
-            await world.healed()
-
-    run(scenario(), guard=30)
+    async with lied_to(tmp_path, honest=True) as world:
+        world.relay.lie(lie, lies.DeniedBroadcasts("account exists (still pending)"))
+        await world.sign_up("alice-1")
+        await world.blocks(10)
+        assert (await world.job("alice-1")).state is not State.FAILED
+        world.relay.heal()
+        await world.healed()

@@ -11,7 +11,6 @@ from tests.flavours import flavoured
 from tests.liar import PLAIN, World, lied_to
 from tests.lying import lies
 from tests.lying.lie import Lie
-from tests.support import run
 
 HELD = "one stranger's node alone says that no block holds it"
 FALSE_IDS = [lies.AccountId("alice-*", PLAIN), lies.SwappedIds("alice-1", "alice-2")]
@@ -25,19 +24,16 @@ def without_results() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("lie", FALSE_IDS, ids=repr)
-def test_false_id_under_a_name_is_refused_by_the_chain(tmp_path: Path, lie: Lie) -> None:
+async def test_false_id_under_a_name_is_refused_by_the_chain(tmp_path: Path, lie: Lie) -> None:
     """The payment asserts it: what was signed is held until an operator has looked, then the right one is paid."""
 
-    async def scenario() -> None:
-        async with lied_to(tmp_path, lie) as world:
-            await world.sign_up("alice-1", "alice-2")
-            await world.told(HELD)
-            assert (await world.books()).paid == {}
-            world.relay.heal()
-            await world.until(lambda: released_or_done(world))
-            await world.healed()
-
-    run(scenario(), guard=60)
+    async with lied_to(tmp_path, lie) as world:
+        await world.sign_up("alice-1", "alice-2")
+        await world.told(HELD)
+        assert (await world.books()).paid == {}
+        world.relay.heal()
+        await world.until(lambda: released_or_done(world))
+        await world.healed()
 
 
 async def held(world: World) -> list[str]:
@@ -54,31 +50,25 @@ async def released_or_done(world: World) -> bool:
 
 
 @pytest.mark.parametrize("lie", FALSE_IDS, ids=repr)
-def test_second_node_contradicts_a_false_id(tmp_path: Path, lie: Lie) -> None:
+async def test_second_node_contradicts_a_false_id(tmp_path: Path, lie: Lie) -> None:
     """Nothing is final, so nothing is paid, until both show the same ids."""
 
-    async def scenario() -> None:
-        async with lied_to(tmp_path, lie, honest=True) as world:
-            await world.sign_up("alice-1", "alice-2", "alice-3")
-            await world.told("shows other account ids than the node in use")
-            assert (await world.books()).paid == {}
-            world.relay.heal()
-            await world.healed()
-
-    run(scenario(), guard=60)
+    async with lied_to(tmp_path, lie, honest=True) as world:
+        await world.sign_up("alice-1", "alice-2", "alice-3")
+        await world.told("shows other account ids than the node in use")
+        assert (await world.books()).paid == {}
+        world.relay.heal()
+        await world.healed()
 
 
-def test_hidden_payment_is_not_paid_again_on_one_strangers_word(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with lied_to(tmp_path) as world:
-            await world.sign_up("alice-1", "alice-2")
-            await world.reach(State.FUNDING, State.FUNDED)
-            world.relay.lie(lies.HiddenTransactions("1.2.7"))
-            await world.told(HELD)
-            assert len((await world.books()).paid) == 2
-            world.relay.heal()
-            await world.ledger.refollow(by="ann", reason="the node lied")
-            await world.healed()
-            assert await world.ledger.held() == []
-
-    run(scenario(), guard=60)
+async def test_hidden_payment_is_not_paid_again_on_one_strangers_word(tmp_path: Path) -> None:
+    async with lied_to(tmp_path) as world:
+        await world.sign_up("alice-1", "alice-2")
+        await world.reach(State.FUNDING, State.FUNDED)
+        world.relay.lie(lies.HiddenTransactions("1.2.7"))
+        await world.told(HELD)
+        assert len((await world.books()).paid) == 2
+        world.relay.heal()
+        await world.ledger.refollow(by="ann", reason="the node lied")
+        await world.healed()
+        assert await world.ledger.held() == []

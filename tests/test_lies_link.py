@@ -11,7 +11,6 @@ from tests.lying import lies
 from tests.lying.lie import Lie
 from tests.lying.relay import Relay
 from tests.program import QUICK, Faucet, dev_chain, on_chain, wait_ready
-from tests.support import run
 from tests.test_hostile import memory
 
 MAX_MEMORY = 300_000_000  #: bytes that the program may have
@@ -55,16 +54,13 @@ LARGE = [
 
 
 @pytest.mark.parametrize("lie", LARGE, ids=repr)
-def test_large_replies_are_not_kept(tmp_path: Path, lie: Lie) -> None:
-    async def scenario() -> None:
-        async with lied_to(tmp_path) as (scene, relay):
-            relay.lie(lie)
-            await scene.sign_up("alice-1")
-            await until_lied(relay, lie, 3)
-            assert memory(scene.service) < MAX_MEMORY
-            await _read_pages(scene.service)
-
-    run(scenario())
+async def test_large_replies_are_not_kept(tmp_path: Path, lie: Lie) -> None:
+    async with lied_to(tmp_path) as (scene, relay):
+        relay.lie(lie)
+        await scene.sign_up("alice-1")
+        await until_lied(relay, lie, 3)
+        assert memory(scene.service) < MAX_MEMORY
+        await _read_pages(scene.service)
 
 
 async def _read_pages(service: Faucet) -> None:
@@ -75,42 +71,33 @@ async def _read_pages(service: Faucet) -> None:
 
 
 @pytest.mark.parametrize("kind", lies.FLOODS)
-def test_floods_are_read_and_forgotten(tmp_path: Path, kind: str) -> None:
-    async def scenario() -> None:
-        async with lied_to(tmp_path) as (scene, relay):
-            relay.lie(lies.Flood(kind))
-            await scene.sign_up("alice-1")
-            for _ in range(5):
-                await relay.called("get_block", relay.seen["get_block"] + 2)
-                assert memory(scene.service) < MAX_MEMORY
-            await _read_pages(scene.service)
-
-    run(scenario())
+async def test_floods_are_read_and_forgotten(tmp_path: Path, kind: str) -> None:
+    async with lied_to(tmp_path) as (scene, relay):
+        relay.lie(lies.Flood(kind))
+        await scene.sign_up("alice-1")
+        for _ in range(5):
+            await relay.called("get_block", relay.seen["get_block"] + 2)
+            assert memory(scene.service) < MAX_MEMORY
+        await _read_pages(scene.service)
 
 
 @pytest.mark.parametrize("error", ["long message", "long stack"])
-def test_long_refusals_are_cut(tmp_path: Path, error: str) -> None:
-    async def scenario() -> None:
-        async with lied_to(tmp_path) as (scene, relay):
-            relay.lie(lies.RefusedCalls(error, api="network_broadcast"))
-            await scene.sign_up("alice-1")
-            await scene.told("drain", "The node refuses what it is sent")
-            await _read_pages(scene.service)
-
-    run(scenario())
+async def test_long_refusals_are_cut(tmp_path: Path, error: str) -> None:
+    async with lied_to(tmp_path) as (scene, relay):
+        relay.lie(lies.RefusedCalls(error, api="network_broadcast"))
+        await scene.sign_up("alice-1")
+        await scene.told("drain", "The node refuses what it is sent")
+        await _read_pages(scene.service)
 
 
 @pytest.mark.parametrize("honest", [True, False], ids=["two nodes", "one node"])
-def test_redirect_is_told_and_never_followed(tmp_path: Path, honest: bool) -> None:
-    async def scenario() -> None:
-        async with lied_to(tmp_path, honest=honest) as (scene, relay):
-            relay.lie(lies.Redirect())
-            relay.disconnect()
-            await scene.sign_up("alice-1")
-            if honest:
-                await scene.reach("funded", "done")
-            else:
-                await scene.told("chain", "redirects to another address (HTTP 302), which is not followed")
-            assert relay.redirects_followed == 0
-
-    run(scenario())
+async def test_redirect_is_told_and_never_followed(tmp_path: Path, honest: bool) -> None:
+    async with lied_to(tmp_path, honest=honest) as (scene, relay):
+        relay.lie(lies.Redirect())
+        relay.disconnect()
+        await scene.sign_up("alice-1")
+        if honest:
+            await scene.reach("funded", "done")
+        else:
+            await scene.told("chain", "redirects to another address (HTTP 302), which is not followed")
+        assert relay.redirects_followed == 0

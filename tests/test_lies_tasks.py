@@ -14,7 +14,6 @@ from jobs.names import NamesCache
 from jobs.reconcile import Reconciler
 from jobs.tracker import Tracker
 from tests.liar import World, lied_to
-from tests.support import run
 
 #: A step of each background task, and the task.
 STEPS: list[tuple[type, str, str]] = [
@@ -40,21 +39,18 @@ def failing_once(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @pytest.mark.parametrize(("owner", "method", "task"), STEPS, ids=[task for _, _, task in STEPS])
-def test_task_that_fails_is_started_again_counted_and_told(
+async def test_task_that_fails_is_started_again_counted_and_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owner: type, method: str, task: str
 ) -> None:
     monkeypatch.setattr(owner, method, failing_once(getattr(owner, method)))
     monkeypatch.setattr("jobs.tasks.FIRST_DELAY", 0.05)
     monkeypatch.setattr("jobs.alerts.LOOK_EVERY", 0.1)
 
-    async def scenario() -> None:
-        async with lied_to(tmp_path, fit=False) as world:
-            await world.sign_up("alice-1")
-            await world.until(lambda: is_told(world, task))
-            assert world.metrics.task_failures.labels(task=task)._value.get() == 1
-            await world.healed()
-
-    run(scenario())
+    async with lied_to(tmp_path, fit=False) as world:
+        await world.sign_up("alice-1")
+        await world.until(lambda: is_told(world, task))
+        assert world.metrics.task_failures.labels(task=task)._value.get() == 1
+        await world.healed()
 
 
 async def is_told(world: World, task: str) -> bool:
@@ -63,7 +59,7 @@ async def is_told(world: World, task: str) -> bool:
     return f"MemoryError in {task}: its log says more." in alerts.get("task", "")
 
 
-def test_drain_that_fails_pauses_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_drain_that_fails_pauses_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     drain, faults = Drainer.drain, [ZeroDivisionError()]
 
     async def step(self: Drainer) -> str | None:
@@ -73,11 +69,8 @@ def test_drain_that_fails_pauses_and_goes_on(tmp_path: Path, monkeypatch: pytest
 
     monkeypatch.setattr(Drainer, "drain", step)
 
-    async def scenario() -> None:
-        async with lied_to(tmp_path) as world:
-            await world.sign_up("alice-1")
-            await world.told("The faucet failed: its log says how.", check="drain")
-            faults.clear()
-            await world.healed()
-
-    run(scenario())
+    async with lied_to(tmp_path) as world:
+        await world.sign_up("alice-1")
+        await world.told("The faucet failed: its log says how.", check="drain")
+        faults.clear()
+        await world.healed()

@@ -24,7 +24,7 @@ from chain.errors import NotSent, OutcomeUnknown, Refused, UnfitNode
 from chain.link import LOG_INTERVAL, STABLE_AFTER, Call, Link, backoff, without_credentials
 from chain.node import Node
 from chain.refusals import Cause
-from tests.support import data, run
+from tests.support import data
 
 SAMPLES = data("node-samples.json")
 ERRORS = data("node-errors.json")
@@ -218,91 +218,70 @@ async def closed_port() -> str:
 # Calls.
 
 
-def test_a_call_brings_its_result() -> None:
-    async def scenario() -> None:
-        node = ScriptedNode(get_block=sends_recorded("get_block"))
-        async with connected(node) as link:
-            assert await result_of(link, "get_block", 63) == SAMPLES["get_block"]["reply"]["result"]
-            assert node.asked[-1] == ["database", "get_block", [63]]
-
-    run(scenario())
+async def test_a_call_brings_its_result() -> None:
+    node = ScriptedNode(get_block=sends_recorded("get_block"))
+    async with connected(node) as link:
+        assert await result_of(link, "get_block", 63) == SAMPLES["get_block"]["reply"]["result"]
+        assert node.asked[-1] == ["database", "get_block", [63]]
 
 
-def test_calls_are_in_flight_side_by_side_and_answered_in_any_order() -> None:
-    async def scenario() -> None:
-        waiting: list[int] = []
+async def test_calls_are_in_flight_side_by_side_and_answered_in_any_order() -> None:
+    waiting: list[int] = []
 
-        async def answer_the_last_first(socket: ServerConnection, number: int) -> None:
-            waiting.append(number)
-            if len(waiting) == 3:
-                for each in reversed(waiting):
-                    await sends(result=each - waiting[0])(socket, each)
+    async def answer_the_last_first(socket: ServerConnection, number: int) -> None:
+        waiting.append(number)
+        if len(waiting) == 3:
+            for each in reversed(waiting):
+                await sends(result=each - waiting[0])(socket, each)
 
-        async with connected(ScriptedNode(get_block=answer_the_last_first)) as link:
-            calls = [result_of(link, "get_block", number) for number in range(3)]
-            assert await asyncio.gather(*calls) == [0, 1, 2]
-
-    run(scenario())
+    async with connected(ScriptedNode(get_block=answer_the_last_first)) as link:
+        calls = [result_of(link, "get_block", number) for number in range(3)]
+        assert await asyncio.gather(*calls) == [0, 1, 2]
 
 
-def test_a_refused_call_says_why() -> None:
-    async def scenario() -> None:
-        error = ERRORS["account exists (in a block) via broadcast_transaction"]["error"]
-        async with connected(ScriptedNode(broadcast_transaction=sends(error=error))) as link:
-            with pytest.raises(Refused) as caught:
-                await link.call("network_broadcast", "broadcast_transaction", [{}])
-            assert caught.value.refusal.cause is Cause.NAME_TAKEN
-            assert link.connected
-
-    run(scenario())
+async def test_a_refused_call_says_why() -> None:
+    error = ERRORS["account exists (in a block) via broadcast_transaction"]["error"]
+    async with connected(ScriptedNode(broadcast_transaction=sends(error=error))) as link:
+        with pytest.raises(Refused) as caught:
+            await link.call("network_broadcast", "broadcast_transaction", [{}])
+        assert caught.value.refusal.cause is Cause.NAME_TAKEN
+        assert link.connected
 
 
-def test_a_large_reply_is_taken() -> None:
-    async def scenario() -> None:
-        large = "x" * 2**22
-        async with connected(ScriptedNode(get_block=sends(result=large))) as link:
-            assert await result_of(link, "get_block", 63) == large
-
-    run(scenario())
+async def test_a_large_reply_is_taken() -> None:
+    large = "x" * 2**22
+    async with connected(ScriptedNode(get_block=sends(result=large))) as link:
+        assert await result_of(link, "get_block", 63) == large
 
 
-def test_nothing_is_sent_before_there_is_a_connection() -> None:
-    async def scenario() -> None:
-        link = link_to("ws://127.0.0.1:9")
-        assert not link.connected
-        with pytest.raises(NotSent, match="no node was reached yet"):
+async def test_nothing_is_sent_before_there_is_a_connection() -> None:
+    link = link_to("ws://127.0.0.1:9")
+    assert not link.connected
+    with pytest.raises(NotSent, match="no node was reached yet"):
+        await link.call("database", "get_block", [63])
+
+
+async def test_nothing_is_sent_once_the_connection_is_lost() -> None:
+    node, naps = ScriptedNode(), Naps(most=1)
+    async with connected(node, sleep=naps) as link:
+        await node.sockets[0].close()
+        await naps.over.wait()
+        with pytest.raises(NotSent, match="the connection was lost"):
             await link.call("database", "get_block", [63])
-
-    run(scenario())
-
-
-def test_nothing_is_sent_once_the_connection_is_lost() -> None:
-    async def scenario() -> None:
-        node, naps = ScriptedNode(), Naps(most=1)
-        async with connected(node, sleep=naps) as link:
-            await node.sockets[0].close()
-            await naps.over.wait()
-            with pytest.raises(NotSent, match="the connection was lost"):
-                await link.call("database", "get_block", [63])
-            assert node.times_asked("get_block") == 0
-            assert link.url is None
-
-    run(scenario())
+        assert node.times_asked("get_block") == 0
+        assert link.url is None
 
 
-def test_a_connection_lost_in_the_middle_of_a_call_leaves_its_outcome_unknown() -> None:
-    async def scenario() -> None:
-        node = ScriptedNode(broadcast_transaction=drops)
-        async with connected(node) as link:
-            with pytest.raises(OutcomeUnknown):
-                await link.call("network_broadcast", "broadcast_transaction", [{}])
-            await node.until(lambda: len(node.sockets) == 2)
-            await link.wait_connected()
-            assert link.epoch == 2
-            assert link.failovers == 0
-            assert await result_of(link, "get_block", 63) is None
-
-    run(scenario())
+async def test_a_connection_lost_in_the_middle_of_a_call_leaves_its_outcome_unknown() -> None:
+    node = ScriptedNode(broadcast_transaction=drops)
+    async with connected(node) as link:
+        with pytest.raises(OutcomeUnknown):
+            await link.call("network_broadcast", "broadcast_transaction", [{}])
+        await node.until(lambda: len(node.sockets) == 2)
+        await link.wait_connected()
+        assert link.epoch == 2
+        assert link.failovers == 0
+        assert await result_of(link, "get_block", 63) is None
 
 
 def abort(link: Link) -> None:
@@ -318,88 +297,73 @@ async def tick(ticks: int) -> None:
 
 
 @pytest.mark.parametrize("ticks", range(6))
-def test_a_call_while_the_connection_is_lost_fails_without_waiting_for_the_time_out(ticks: int) -> None:
-    async def scenario() -> None:
-        async with connected(ScriptedNode(), timeout=3600.0, sleep=Naps(most=1)) as link:
-            abort(link)
-            await tick(ticks)
-            with pytest.raises((NotSent, OutcomeUnknown)):
-                await link.call("database", "get_block", [63])
-
-    run(scenario(), guard=10.0)
+async def test_a_call_while_the_connection_is_lost_fails_without_waiting_for_the_time_out(ticks: int) -> None:
+    async with connected(ScriptedNode(), timeout=3600.0, sleep=Naps(most=1)) as link:
+        abort(link)
+        await tick(ticks)
+        with pytest.raises((NotSent, OutcomeUnknown)):
+            await link.call("database", "get_block", [63])
 
 
 @pytest.mark.parametrize("ticks", range(12))
-def test_a_link_that_is_cancelled_while_its_connection_is_lost_ends(ticks: int) -> None:
-    async def scenario() -> None:
-        async with connected(ScriptedNode()) as link:
-            abort(link)
-            await tick(ticks)
-
-    run(scenario(), guard=10.0)
+async def test_a_link_that_is_cancelled_while_its_connection_is_lost_ends(ticks: int) -> None:
+    async with connected(ScriptedNode()) as link:
+        abort(link)
+        await tick(ticks)
 
 
-def test_a_late_reply_is_passed_over_and_the_connection_kept() -> None:
-    async def scenario() -> None:
-        late: list[int] = []
+async def test_a_late_reply_is_passed_over_and_the_connection_kept() -> None:
+    late: list[int] = []
 
-        async def postpones(_: ServerConnection, number: int) -> None:
-            late.append(number)
+    async def postpones(_: ServerConnection, number: int) -> None:
+        late.append(number)
 
-        async def answers_both(socket: ServerConnection, number: int) -> None:
-            await sends(result="late")(socket, late[0])
-            await sends(result="in time")(socket, number)
+    async def answers_both(socket: ServerConnection, number: int) -> None:
+        await sends(result="late")(socket, late[0])
+        await sends(result="in time")(socket, number)
 
-        node = ScriptedNode(get_block=postpones, get_block_header=answers_both)
-        async with connected(node, timeout=SHORT) as link:
-            with pytest.raises(OutcomeUnknown, match="no answer to get_block"):
-                await link.call("database", "get_block", [63])
-            await tick(1)
-            assert link._connection is not None
-            assert link._connection._session._waiting == {}
-            assert await result_of(link, "get_block_header", 63) == "in time"
-            assert link.epoch == 1
-
-    run(scenario())
+    node = ScriptedNode(get_block=postpones, get_block_header=answers_both)
+    async with connected(node, timeout=SHORT) as link:
+        with pytest.raises(OutcomeUnknown, match="no answer to get_block"):
+            await link.call("database", "get_block", [63])
+        await tick(1)
+        assert link._connection is not None
+        assert link._connection._session._waiting == {}
+        assert await result_of(link, "get_block_header", 63) == "in time"
+        assert link.epoch == 1
 
 
-def test_time_outs_count_only_in_a_row() -> None:
-    async def scenario() -> None:
-        node, clock = ScriptedNode(get_block_header=stays_silent), Clock()
-        async with connected(node, timeout=SHORT, clock=clock, recheck=60.0, silence=NEVER) as link:
-            for _ in range(2):
-                with pytest.raises(OutcomeUnknown):
-                    await link.call("database", "get_block_header", [63])
-                await link.call("database", "get_block", [63])
-            clock.now += 60.0
-            await node.announce_block()
-            await node.until(lambda: node.times_asked("get_chain_properties") == 2)
-            clock.now += 60.0
-            await node.announce_block()
-            await node.until(lambda: node.times_asked("get_chain_properties") == 3)
-            assert len(node.sockets) == 1
-
-    run(scenario())
+async def test_time_outs_count_only_in_a_row() -> None:
+    node, clock = ScriptedNode(get_block_header=stays_silent), Clock()
+    async with connected(node, timeout=SHORT, clock=clock, recheck=60.0, silence=NEVER) as link:
+        for _ in range(2):
+            with pytest.raises(OutcomeUnknown):
+                await link.call("database", "get_block_header", [63])
+            await link.call("database", "get_block", [63])
+        clock.now += 60.0
+        await node.announce_block()
+        await node.until(lambda: node.times_asked("get_chain_properties") == 2)
+        clock.now += 60.0
+        await node.announce_block()
+        await node.until(lambda: node.times_asked("get_chain_properties") == 3)
+        assert len(node.sockets) == 1
 
 
 # Failover.
 
 
-def test_a_node_that_does_not_answer_is_left_for_the_next() -> None:
-    async def scenario() -> None:
-        hanging, second = ScriptedNode(get_block=stays_silent), ScriptedNode()
-        async with connected(hanging, second, timeout=SHORT, poll=0.01) as link:
-            assert link.url == hanging.url
-            outcomes = await asyncio.gather(
-                *(link.call("database", "get_block", [number]) for number in range(2)), return_exceptions=True
-            )
-            assert [type(outcome) for outcome in outcomes] == [OutcomeUnknown] * 2
-            await second.until(lambda: second.times_asked("set_block_applied_callback") == 1)
-            await link.wait_connected()
-            assert link.url == second.url
-            assert link.failovers == 1
-
-    run(scenario())
+async def test_a_node_that_does_not_answer_is_left_for_the_next() -> None:
+    hanging, second = ScriptedNode(get_block=stays_silent), ScriptedNode()
+    async with connected(hanging, second, timeout=SHORT, poll=0.01) as link:
+        assert link.url == hanging.url
+        outcomes = await asyncio.gather(
+            *(link.call("database", "get_block", [number]) for number in range(2)), return_exceptions=True
+        )
+        assert [type(outcome) for outcome in outcomes] == [OutcomeUnknown] * 2
+        await second.until(lambda: second.times_asked("set_block_applied_callback") == 1)
+        await link.wait_connected()
+        assert link.url == second.url
+        assert link.failovers == 1
 
 
 @pytest.mark.parametrize(
@@ -420,121 +384,97 @@ def test_a_node_that_does_not_answer_is_left_for_the_next() -> None:
         pytest.param({"set_block_applied_callback": stays_silent}, id="hangs when asked for notices"),
     ],
 )
-def test_a_node_that_is_not_fit_is_left_for_the_next(script: dict[str, Behaviour]) -> None:
-    async def scenario() -> None:
-        unfit, fit = ScriptedNode(**script), ScriptedNode()
-        async with connected(unfit, fit, greet=take_fit, timeout=SHORT) as link:
-            assert link.url == fit.url
-            assert link.epoch == 1
-            assert link.trouble is None
-            assert link.failovers == 0
-            assert len(unfit.sockets) == 1
-
-    run(scenario())
+async def test_a_node_that_is_not_fit_is_left_for_the_next(script: dict[str, Behaviour]) -> None:
+    unfit, fit = ScriptedNode(**script), ScriptedNode()
+    async with connected(unfit, fit, greet=take_fit, timeout=SHORT) as link:
+        assert link.url == fit.url
+        assert link.epoch == 1
+        assert link.trouble is None
+        assert link.failovers == 0
+        assert len(unfit.sockets) == 1
 
 
 @pytest.mark.parametrize("url", ["", "ws://a..b:1", f"ws://{'a' * 70}:1"])
-def test_a_node_that_is_not_reached_is_left_for_the_next(url: str) -> None:
-    async def scenario() -> None:
-        first, fit = url or await closed_port(), ScriptedNode()
-        async with fit.serving(), running(link_to(first, fit)) as link:
-            await link.wait_connected()
-            assert link.url == fit.url
-
-    run(scenario())
+async def test_a_node_that_is_not_reached_is_left_for_the_next(url: str) -> None:
+    first, fit = url or await closed_port(), ScriptedNode()
+    async with fit.serving(), running(link_to(first, fit)) as link:
+        await link.wait_connected()
+        assert link.url == fit.url
 
 
-def test_a_node_in_use_that_falls_behind_is_left_for_the_next() -> None:
-    async def scenario() -> None:
-        first, second, clock = ScriptedNode(), ScriptedNode(), Clock()
-        async with connected(first, second, greet=take_fit, clock=clock, recheck=60.0, silence=NEVER) as link:
-            behind = sends_recorded("get_dynamic_global_properties", head_block_number=61)
-            first.script["get_dynamic_global_properties"] = behind
-            clock.now += 60.0
-            await first.announce_block()
-            await second.until(lambda: second.times_asked("set_block_applied_callback") == 1)
-            await link.wait_connected()
-            assert (link.url, link.failovers, link.epoch) == (second.url, 1, 2)
-
-    run(scenario())
+async def test_a_node_in_use_that_falls_behind_is_left_for_the_next() -> None:
+    first, second, clock = ScriptedNode(), ScriptedNode(), Clock()
+    async with connected(first, second, greet=take_fit, clock=clock, recheck=60.0, silence=NEVER) as link:
+        behind = sends_recorded("get_dynamic_global_properties", head_block_number=61)
+        first.script["get_dynamic_global_properties"] = behind
+        clock.now += 60.0
+        await first.announce_block()
+        await second.until(lambda: second.times_asked("set_block_applied_callback") == 1)
+        await link.wait_connected()
+        assert (link.url, link.failovers, link.epoch) == (second.url, 1, 2)
 
 
-def test_a_node_in_use_that_stays_fit_is_kept() -> None:
-    async def scenario() -> None:
-        node, clock = ScriptedNode(), Clock()
-        async with connected(node, clock=clock, recheck=60.0, silence=NEVER) as link:
-            clock.now += 60.0
-            await node.announce_block()
-            await node.until(lambda: node.times_asked("get_chain_properties") == 2)
-            assert await result_of(link, "get_block", 63) is None
-            assert link.epoch == 1
-
-    run(scenario())
+async def test_a_node_in_use_that_stays_fit_is_kept() -> None:
+    node, clock = ScriptedNode(), Clock()
+    async with connected(node, clock=clock, recheck=60.0, silence=NEVER) as link:
+        clock.now += 60.0
+        await node.announce_block()
+        await node.until(lambda: node.times_asked("get_chain_properties") == 2)
+        assert await result_of(link, "get_block", 63) is None
+        assert link.epoch == 1
 
 
-def test_a_silent_node_is_greeted_and_left_if_it_does_not_answer() -> None:
-    async def scenario() -> None:
-        silent, second, clock = ScriptedNode(), ScriptedNode(), Clock()
-        options: dict[str, Any] = {"clock": clock, "timeout": SHORT, "poll": 0.01, "recheck": NEVER}
-        async with connected(silent, second, silence=10.0, **options) as link:
-            silent.script["get_chain_properties"] = stays_silent
-            clock.now += 10.0
-            await second.until(lambda: second.times_asked("set_block_applied_callback") == 1)
-            await link.wait_connected()
-            assert link.url == second.url
-
-    run(scenario())
+async def test_a_silent_node_is_greeted_and_left_if_it_does_not_answer() -> None:
+    silent, second, clock = ScriptedNode(), ScriptedNode(), Clock()
+    options: dict[str, Any] = {"clock": clock, "timeout": SHORT, "poll": 0.01, "recheck": NEVER}
+    async with connected(silent, second, silence=10.0, **options) as link:
+        silent.script["get_chain_properties"] = stays_silent
+        clock.now += 10.0
+        await second.until(lambda: second.times_asked("set_block_applied_callback") == 1)
+        await link.wait_connected()
+        assert link.url == second.url
 
 
-def test_the_trouble_says_why_no_node_is_in_use() -> None:
-    async def scenario() -> None:
-        naps = Naps(most=1)
-        garbage = ScriptedNode(get_chain_properties=sends_frame("garbage"))
-        async with garbage.serving(), running(link_to(garbage, sleep=naps)) as link:
-            await naps.over.wait()
-            assert link.trouble is not None
-            assert link.trouble.startswith(f"{garbage.url}: the node sent what is no JSON-RPC")
-            with pytest.raises(NotSent, match="no JSON-RPC"):
-                await link.call("database", "get_block", [63])
-
-    run(scenario())
+async def test_the_trouble_says_why_no_node_is_in_use() -> None:
+    naps = Naps(most=1)
+    garbage = ScriptedNode(get_chain_properties=sends_frame("garbage"))
+    async with garbage.serving(), running(link_to(garbage, sleep=naps)) as link:
+        await naps.over.wait()
+        assert link.trouble is not None
+        assert link.trouble.startswith(f"{garbage.url}: the node sent what is no JSON-RPC")
+        with pytest.raises(NotSent, match="no JSON-RPC"):
+            await link.call("database", "get_block", [63])
 
 
 # Leaving.
 
 
-def test_a_node_that_is_left_gives_way_to_the_next_at_once() -> None:
-    async def scenario() -> None:
-        naps = Naps(most=1)
-        first, second = ScriptedNode(get_block=stays_silent), ScriptedNode()
-        async with connected(first, second, timeout=3600.0, sleep=naps) as link:
-            call = asyncio.create_task(link.call("database", "get_block", [63]))
-            await first.until(lambda: first.times_asked("get_block") == 1)
-            link.leave("answers every broadcast alike")
-            assert (link.connected, link.url, link.peer) == (False, None, None)
-            assert link.trouble == f"{first.url}: answers every broadcast alike"
-            with pytest.raises(NotSent, match="answers every broadcast alike"):
-                await link.call("database", "get_block", [63])
-            with pytest.raises(OutcomeUnknown):
-                await call
-            await naps.over.wait()
-            assert link.trouble == f"{first.url}: answers every broadcast alike"
-            await first.sockets[0].wait_closed()
-
-    run(scenario())
+async def test_a_node_that_is_left_gives_way_to_the_next_at_once() -> None:
+    naps = Naps(most=1)
+    first, second = ScriptedNode(get_block=stays_silent), ScriptedNode()
+    async with connected(first, second, timeout=3600.0, sleep=naps) as link:
+        call = asyncio.create_task(link.call("database", "get_block", [63]))
+        await first.until(lambda: first.times_asked("get_block") == 1)
+        link.leave("answers every broadcast alike")
+        assert (link.connected, link.url, link.peer) == (False, None, None)
+        assert link.trouble == f"{first.url}: answers every broadcast alike"
+        with pytest.raises(NotSent, match="answers every broadcast alike"):
+            await link.call("database", "get_block", [63])
+        with pytest.raises(OutcomeUnknown):
+            await call
+        await naps.over.wait()
+        assert link.trouble == f"{first.url}: answers every broadcast alike"
+        await first.sockets[0].wait_closed()
 
 
-def test_a_single_node_that_is_left_is_connected_to_again() -> None:
-    async def scenario() -> None:
-        naps, node = Naps(), ScriptedNode()
-        async with connected(node, sleep=naps) as link:
-            link.leave("answers every broadcast alike")
-            link.leave("is left once only")
-            await link.wait_connected()
-            assert (link.url, link.epoch, link.trouble) == (node.url, 2, None)
-            assert naps.delays == [0.1]
-
-    run(scenario(), guard=10.0)
+async def test_a_single_node_that_is_left_is_connected_to_again() -> None:
+    naps, node = Naps(), ScriptedNode()
+    async with connected(node, sleep=naps) as link:
+        link.leave("answers every broadcast alike")
+        link.leave("is left once only")
+        await link.wait_connected()
+        assert (link.url, link.epoch, link.trouble) == (node.url, 2, None)
+        assert naps.delays == [0.1]
 
 
 def test_leaving_without_a_connection_changes_nothing() -> None:
@@ -546,21 +486,18 @@ def test_leaving_without_a_connection_changes_nothing() -> None:
 # Who the node is.
 
 
-def test_the_peer_is_the_ip_address_that_was_connected_to() -> None:
-    async def scenario() -> None:
-        peers: list[Peer] = []
+async def test_the_peer_is_the_ip_address_that_was_connected_to() -> None:
+    peers: list[Peer] = []
 
-        async def note_peer(_call: Call, peer: Peer) -> None:
-            peers.append(peer)
+    async def note_peer(_call: Call, peer: Peer) -> None:
+        peers.append(peer)
 
-        node = ScriptedNode()
-        async with node.serving():
-            url = node.url.replace("127.0.0.1", "localhost")
-            async with connected(url, greet=note_peer) as link:
-                assert peers == [link.peer] == [Peer(url, "127.0.0.1")]
-                assert link.urls == (url,)
-
-    run(scenario())
+    node = ScriptedNode()
+    async with node.serving():
+        url = node.url.replace("127.0.0.1", "localhost")
+        async with connected(url, greet=note_peer) as link:
+            assert peers == [link.peer] == [Peer(url, "127.0.0.1")]
+            assert link.urls == (url,)
 
 
 @pytest.mark.parametrize(
@@ -581,74 +518,59 @@ def test_the_urls_are_shown_without_credentials() -> None:
     assert link.urls == ("ws://node.example:8090", "wss://other.example:443")
 
 
-def test_a_link_that_was_dialled_knows_its_peer() -> None:
-    async def scenario() -> None:
-        async with ScriptedNode().serving() as node, dial([node.url], timeout=5.0) as link:
-            assert link.peer == Peer(node.url, "127.0.0.1")
-
-    run(scenario())
+async def test_a_link_that_was_dialled_knows_its_peer() -> None:
+    async with ScriptedNode().serving() as node, dial([node.url], timeout=5.0) as link:
+        assert link.peer == Peer(node.url, "127.0.0.1")
 
 
 # Reconnecting.
 
 
 @pytest.mark.parametrize("frame", ["garbage", '{"id": "1", "result": 1}', "[]", b"\xff\xff"])
-def test_a_connection_that_brings_garbage_is_dropped_and_made_anew(frame: str | bytes) -> None:
-    async def scenario() -> None:
-        node = ScriptedNode(get_block=sends_frame(frame))
-        async with connected(node) as link:
-            with pytest.raises(OutcomeUnknown):
-                await link.call("database", "get_block", [63])
-            await node.until(lambda: len(node.sockets) == 2)
-            await link.wait_connected()
-            assert link.epoch == 2
-
-    run(scenario())
+async def test_a_connection_that_brings_garbage_is_dropped_and_made_anew(frame: str | bytes) -> None:
+    node = ScriptedNode(get_block=sends_frame(frame))
+    async with connected(node) as link:
+        with pytest.raises(OutcomeUnknown):
+            await link.call("database", "get_block", [63])
+        await node.until(lambda: len(node.sockets) == 2)
+        await link.wait_connected()
+        assert link.epoch == 2
 
 
-def test_a_node_that_is_away_is_tried_ever_more_seldom() -> None:
-    async def scenario() -> None:
-        naps = Naps(most=9)
-        async with running(link_to(await closed_port(), sleep=naps)):
-            await naps.over.wait()
-        assert naps.delays == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10.0, 10.0]
-
-    run(scenario())
+async def test_a_node_that_is_away_is_tried_ever_more_seldom() -> None:
+    naps = Naps(most=9)
+    async with running(link_to(await closed_port(), sleep=naps)):
+        await naps.over.wait()
+    assert naps.delays == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10.0, 10.0]
 
 
-def test_the_delay_is_short_again_after_a_connection_that_held() -> None:
-    async def scenario() -> None:
-        naps, clock = Naps(), Clock()
-        node = ScriptedNode(get_chain_properties=drops)
-        async with node.serving(), running(link_to(node, sleep=naps, clock=clock)) as link:
-            await node.until(lambda: len(node.sockets) == 4)
-            node.script["get_chain_properties"] = sends_recorded("get_chain_properties")
-            await link.wait_connected()
-            tried = len(naps.delays)
-            clock.now += STABLE_AFTER
-            reconnections = len(node.sockets) + 1
-            await node.sockets[-1].close()
-            await node.until(lambda: len(node.sockets) == reconnections)
-            assert naps.delays[:3] == [0.1, 0.2, 0.4]
-            assert naps.delays[tried:] == [0.1]
-
-    run(scenario())
+async def test_the_delay_is_short_again_after_a_connection_that_held() -> None:
+    naps, clock = Naps(), Clock()
+    node = ScriptedNode(get_chain_properties=drops)
+    async with node.serving(), running(link_to(node, sleep=naps, clock=clock)) as link:
+        await node.until(lambda: len(node.sockets) == 4)
+        node.script["get_chain_properties"] = sends_recorded("get_chain_properties")
+        await link.wait_connected()
+        tried = len(naps.delays)
+        clock.now += STABLE_AFTER
+        reconnections = len(node.sockets) + 1
+        await node.sockets[-1].close()
+        await node.until(lambda: len(node.sockets) == reconnections)
+        assert naps.delays[:3] == [0.1, 0.2, 0.4]
+        assert naps.delays[tried:] == [0.1]
 
 
-def test_a_connection_that_is_lost_at_once_again_and_again_is_made_ever_more_seldom() -> None:
-    async def scenario() -> None:
-        naps = Naps(most=4)
+async def test_a_connection_that_is_lost_at_once_again_and_again_is_made_ever_more_seldom() -> None:
+    naps = Naps(most=4)
 
-        async def answers_and_drops(socket: ServerConnection, number: int) -> None:
-            await sends(result=None)(socket, number)
-            await sends_frame("garbage")(socket, number)
+    async def answers_and_drops(socket: ServerConnection, number: int) -> None:
+        await sends(result=None)(socket, number)
+        await sends_frame("garbage")(socket, number)
 
-        node = ScriptedNode(set_block_applied_callback=answers_and_drops)
-        async with node.serving(), running(link_to(node, sleep=naps)):
-            await naps.over.wait()
-        assert naps.delays == [0.1, 0.2, 0.4, 0.8]
-
-    run(scenario())
+    node = ScriptedNode(set_block_applied_callback=answers_and_drops)
+    async with node.serving(), running(link_to(node, sleep=naps)):
+        await naps.over.wait()
+    assert naps.delays == [0.1, 0.2, 0.4, 0.8]
 
 
 @given(
@@ -665,62 +587,50 @@ def test_delays_double_up_to_the_most_and_are_shortened_by_half_at_the_most(
         assert full / 2 <= delay <= full
 
 
-def test_a_cancelled_link_closes_its_connection() -> None:
-    async def scenario() -> None:
-        node = ScriptedNode(get_block=stays_silent)
-        async with node.serving():
-            async with running(link_to(node)) as link:
-                await link.wait_connected()
-                call = asyncio.create_task(link.call("database", "get_block", [63]))
-                await node.until(lambda: node.times_asked("get_block") == 1)
-            with pytest.raises(OutcomeUnknown):
-                await call
-            await node.sockets[0].wait_closed()
-            assert node.sockets[0].close_code != CloseCode.ABNORMAL_CLOSURE
-            assert not link.connected
-
-    run(scenario())
+async def test_a_cancelled_link_closes_its_connection() -> None:
+    node = ScriptedNode(get_block=stays_silent)
+    async with node.serving():
+        async with running(link_to(node)) as link:
+            await link.wait_connected()
+            call = asyncio.create_task(link.call("database", "get_block", [63]))
+            await node.until(lambda: node.times_asked("get_block") == 1)
+        with pytest.raises(OutcomeUnknown):
+            await call
+        await node.sockets[0].wait_closed()
+        assert node.sockets[0].close_code != CloseCode.ABNORMAL_CLOSURE
+        assert not link.connected
 
 
 # Blocks.
 
 
-def test_a_block_is_announced_by_its_notice() -> None:
-    async def scenario() -> None:
-        node, blocks = ScriptedNode(), Blocks()
-        async with connected(node, on_block=blocks):
-            assert ["database", "set_block_applied_callback", [BLOCK_CALLBACK]] in node.asked
-            assert blocks.count == 1  # what came before the connection is unknown
-            await node.announce_block(callback=99)
-            await node.announce_block()
-            await blocks.until(2)
-            await node.announce_block()
-            await blocks.until(3)
-            assert blocks.count == 3
-
-    run(scenario())
+async def test_a_block_is_announced_by_its_notice() -> None:
+    node, blocks = ScriptedNode(), Blocks()
+    async with connected(node, on_block=blocks):
+        assert ["database", "set_block_applied_callback", [BLOCK_CALLBACK]] in node.asked
+        assert blocks.count == 1  # what came before the connection is unknown
+        await node.announce_block(callback=99)
+        await node.announce_block()
+        await blocks.until(2)
+        await node.announce_block()
+        await blocks.until(3)
+        assert blocks.count == 3
 
 
-def test_blocks_are_asked_for_again_on_each_connection() -> None:
-    async def scenario() -> None:
-        node, blocks = ScriptedNode(), Blocks()
-        async with connected(node, on_block=blocks):
-            await node.sockets[0].close()
-            await node.until(lambda: node.times_asked("set_block_applied_callback") == 2)
-            await blocks.until(2)
-            await node.announce_block()
-            await blocks.until(3)
-
-    run(scenario())
+async def test_blocks_are_asked_for_again_on_each_connection() -> None:
+    node, blocks = ScriptedNode(), Blocks()
+    async with connected(node, on_block=blocks):
+        await node.sockets[0].close()
+        await node.until(lambda: node.times_asked("set_block_applied_callback") == 2)
+        await blocks.until(2)
+        await node.announce_block()
+        await blocks.until(3)
 
 
-def test_without_notices_blocks_are_polled() -> None:
-    async def scenario() -> None:
-        blocks = Blocks()
-        async with connected(ScriptedNode(), on_block=blocks, poll=0.01):
-            await blocks.until(4)
-
-    run(scenario())
+async def test_without_notices_blocks_are_polled() -> None:
+    blocks = Blocks()
+    async with connected(ScriptedNode(), on_block=blocks, poll=0.01):
+        await blocks.until(4)
 
 
 # What is shown and logged.
@@ -757,32 +667,29 @@ def test_a_url_that_is_not_a_websockets_is_refused_without_repeating_it(url: str
     assert "secret" not in str(caught.value)
 
 
-def test_credentials_reach_the_node_and_nobody_else(caplog: pytest.LogCaptureFixture) -> None:
+async def test_credentials_reach_the_node_and_nobody_else(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
 
-    async def scenario() -> None:
-        node, naps = ScriptedNode(get_block=sends_frame("garbage")), Naps(most=1)
-        async with node.serving():
-            url = node.url.replace("ws://", "ws://user:secret@")
-            async with running(link_to(url, sleep=naps)) as link:
-                await link.wait_connected()
-                assert link.url == node.url
-                with pytest.raises(OutcomeUnknown):
-                    await link.call("database", "get_block", [63])
-                await naps.over.wait()
-                assert "secret" not in str(link.trouble)
-            request = node.sockets[0].request
-            assert request is not None
-            assert request.headers["Authorization"] == f"Basic {encoded}"
-
     encoded = base64.b64encode(b"user:secret").decode()
-    run(scenario())
+    node, naps = ScriptedNode(get_block=sends_frame("garbage")), Naps(most=1)
+    async with node.serving():
+        url = node.url.replace("ws://", "ws://user:secret@")
+        async with running(link_to(url, sleep=naps)) as link:
+            await link.wait_connected()
+            assert link.url == node.url
+            with pytest.raises(OutcomeUnknown):
+                await link.call("database", "get_block", [63])
+            await naps.over.wait()
+            assert "secret" not in str(link.trouble)
+        request = node.sockets[0].request
+        assert request is not None
+        assert request.headers["Authorization"] == f"Basic {encoded}"
     assert "node in use" in caplog.text
     assert "secret" not in caplog.text
     assert encoded not in caplog.text
 
 
-def test_a_connection_its_loss_and_a_failover_are_logged_once_each(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_connection_its_loss_and_a_failover_are_logged_once_each(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, logger="faucet.link")
 
     async def scenario() -> list[str]:
@@ -797,56 +704,51 @@ def test_a_connection_its_loss_and_a_failover_are_logged_once_each(caplog: pytes
                 f"node in use: {second.url} connection=2 failovers=1",
             ]
 
-    expected = run(scenario())
+    expected = await scenario()
     lines = [record.getMessage() for record in caplog.records if record.name == "faucet.link"]
     assert len(lines) == 3
     assert all(line.startswith(start) for line, start in zip(lines, expected, strict=True))
 
 
-def test_a_node_that_stays_away_is_logged_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
-    async def scenario() -> None:
-        clock, naps = Clock(), Naps(most=6)
+async def test_a_node_that_stays_away_is_logged_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
 
-        async def nap(delay: float) -> None:
-            clock.now += LOG_INTERVAL / 4
-            await naps(delay)
+    clock, naps = Clock(), Naps(most=6)
 
-        async with running(link_to(await closed_port(), sleep=nap, clock=clock)):
-            await naps.over.wait()
+    async def nap(delay: float) -> None:
+        clock.now += LOG_INTERVAL / 4
+        await naps(delay)
 
-    run(scenario())
+    async with running(link_to(await closed_port(), sleep=nap, clock=clock)):
+        await naps.over.wait()
     assert [record.levelname for record in caplog.records if record.name == "faucet.link"] == ["WARNING"] * 2
 
 
-def test_a_node_that_was_away_and_in_use_since_is_logged_when_it_is_lost(caplog: pytest.LogCaptureFixture) -> None:
-    async def scenario() -> None:
-        node = ScriptedNode(get_chain_properties=drops)
-        async with node.serving(), running(link_to(node)) as link:
-            await node.until(lambda: len(node.sockets) == 2)
-            node.script["get_chain_properties"] = sends_recorded("get_chain_properties")
-            await link.wait_connected()
-            connections = len(node.sockets)
-            await node.sockets[-1].close()
-            await node.until(lambda: len(node.sockets) > connections)
+async def test_a_node_that_was_away_and_in_use_since_is_logged_when_it_is_lost(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
 
-    run(scenario())
+    node = ScriptedNode(get_chain_properties=drops)
+    async with node.serving(), running(link_to(node)) as link:
+        await node.until(lambda: len(node.sockets) == 2)
+        node.script["get_chain_properties"] = sends_recorded("get_chain_properties")
+        await link.wait_connected()
+        connections = len(node.sockets)
+        await node.sockets[-1].close()
+        await node.until(lambda: len(node.sockets) > connections)
     assert [record.levelname for record in caplog.records if record.name == "faucet.link"] == ["WARNING"] * 2
 
 
-def test_call_on_a_connection_that_is_being_lost_lets_the_loop_run() -> None:
+async def test_call_on_a_connection_that_is_being_lost_lets_the_loop_run() -> None:
     """Whoever calls again and again would keep the link from noticing that its connection is gone."""
 
-    async def scenario() -> None:
-        async with ScriptedNode().serving() as node:
-            link = link_to(node.url)
-            async with running(link):
+    async with ScriptedNode().serving() as node:
+        link = link_to(node.url)
+        async with running(link):
+            await link.wait_connected()
+            assert link._connection is not None
+            link._connection._session.lose("the connection was lost")
+            await node.sockets[-1].close()
+            while link.epoch == 1:
                 await link.wait_connected()
-                assert link._connection is not None
-                link._connection._session.lose("the connection was lost")
-                await node.sockets[-1].close()
-                while link.epoch == 1:
-                    await link.wait_connected()
-                    with suppress(NotSent):
-                        await link.call("database", "get_chain_properties", [])
-
-    run(scenario(), guard=20)
+                with suppress(NotSent):
+                    await link.call("database", "get_chain_properties", [])

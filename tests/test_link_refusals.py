@@ -7,7 +7,6 @@ from chain.link import MAX_REFUSALS, Link
 from chain.node import Node
 from tests.lying import lies
 from tests.lying.scene import Scene, scene
-from tests.support import run
 from tests.test_link import running, take_any
 
 DENIED = lies.RefusedCalls("denied", method="get_required_fees")
@@ -23,48 +22,39 @@ def link_to(at: Scene, *others: str) -> Link:
     return Link([at.relay.url, *others], greet=take_any, on_block=lambda: None, timeout=5)
 
 
-def test_node_that_refuses_a_call_again_and_again_is_left() -> None:
-    async def scenario() -> None:
-        async with scene() as at:
-            link = link_to(at, at.chain.url)
-            async with running(link):
-                await link.wait_connected()
+async def test_node_that_refuses_a_call_again_and_again_is_left() -> None:
+    async with scene() as at:
+        link = link_to(at, at.chain.url)
+        async with running(link):
+            await link.wait_connected()
+            at.relay.lie(DENIED)
+            await refused(Node(link.call), MAX_REFUSALS)
+            assert "refuses get_required_fees" in (link.trouble or "")
+            await link.wait_connected()
+            assert link.url == at.chain.url
+            assert await Node(link.call).required_fees([]) == []
+
+
+async def test_answer_between_refusals_keeps_the_node() -> None:
+    async with scene() as at:
+        link = link_to(at, at.chain.url)
+        async with running(link):
+            await link.wait_connected()
+            for _ in range(2):
                 at.relay.lie(DENIED)
-                await refused(Node(link.call), MAX_REFUSALS)
-                assert "refuses get_required_fees" in (link.trouble or "")
-                await link.wait_connected()
-                assert link.url == at.chain.url
-                assert await Node(link.call).required_fees([]) == []
-
-    run(scenario())
+                await refused(Node(link.call), MAX_REFUSALS - 1)
+                at.relay.heal()
+                await Node(link.call).required_fees([])
+            assert link.url == at.relay.url
 
 
-def test_answer_between_refusals_keeps_the_node() -> None:
-    async def scenario() -> None:
-        async with scene() as at:
-            link = link_to(at, at.chain.url)
-            async with running(link):
-                await link.wait_connected()
-                for _ in range(2):
-                    at.relay.lie(DENIED)
-                    await refused(Node(link.call), MAX_REFUSALS - 1)
-                    at.relay.heal()
-                    await Node(link.call).required_fees([])
-                assert link.url == at.relay.url
-
-    run(scenario())
-
-
-def test_only_node_is_not_left() -> None:
+async def test_only_node_is_not_left() -> None:
     """To connect anew would change nothing, and send everything again."""
 
-    async def scenario() -> None:
-        async with scene() as at:
-            link = link_to(at)
-            async with running(link):
-                await link.wait_connected()
-                at.relay.lie(DENIED)
-                await refused(Node(link.call), 2 * MAX_REFUSALS)
-                assert (link.connected, link.epoch) == (True, 1)
-
-    run(scenario())
+    async with scene() as at:
+        link = link_to(at)
+        async with running(link):
+            await link.wait_connected()
+            at.relay.lie(DENIED)
+            await refused(Node(link.call), 2 * MAX_REFUSALS)
+            assert (link.connected, link.epoch) == (True, 1)

@@ -11,7 +11,6 @@ import pytest
 from chain.wallet import derive_key
 from jobs.logs import JsonLine, TextLine
 from tests.program import REGISTRAR_WIF, dev_chain, faucet, keys_of
-from tests.support import run
 
 CLIENT = {"X-Forwarded-For": "198.51.100.7", "X-Request-ID": "wallet-42"}
 
@@ -43,27 +42,24 @@ def test_json_is_an_object_with_the_fields_of_the_message() -> None:
 
 
 @pytest.mark.parametrize("log_format", ["text", "json"])
-def test_log_of_a_server_names_requests_and_hides_keys_and_addresses(tmp_path: Path, log_format: str) -> None:
+async def test_log_of_a_server_names_requests_and_hides_keys_and_addresses(tmp_path: Path, log_format: str) -> None:
     wif = derive_key("alice-1", "owner", "secret").wif()
 
-    async def scenario() -> None:
-        async with dev_chain() as chain:
-            settings = {"log_level": "debug", "log_format": log_format, "mail_pass": "mail secret", "minIPAge": 0}
-            async with faucet(tmp_path, chain.url, **settings) as service:
-                job = (await service.sign_up("alice-1", headers=CLIENT)).body["job"]["id"]
-                await service.job(job, until="done")
-                leaked = json.dumps({"account": {"name": "bob-1", "owner_key": wif}})
-                await service.fetch("/faucet", method="POST", body=leaked, headers=CLIENT)
-                await service.fetch("/api/v1/jobs/none", headers=CLIENT)
-                await service.fetch("/admin", method="POST", body="password=guess", headers=CLIENT)
-        lines = (tmp_path / "log").read_text().splitlines()
-        text = "\n".join(lines)
-        assert text.count("wallet-42") >= 4
-        hidden = [REGISTRAR_WIF, wif, "198.51.100.7", "mail secret", "guess", *keys_of("alice-1").values()]
-        assert [secret for secret in hidden if secret in text] == []
-        if log_format == "json":
-            assert all({"time", "level", "logger", "message"} <= json.loads(line).keys() for line in lines)
-        else:
-            assert all(line.startswith("time=") for line in lines)
-
-    run(scenario())
+    async with dev_chain() as chain:
+        settings = {"log_level": "debug", "log_format": log_format, "mail_pass": "mail secret", "minIPAge": 0}
+        async with faucet(tmp_path, chain.url, **settings) as service:
+            job = (await service.sign_up("alice-1", headers=CLIENT)).body["job"]["id"]
+            await service.job(job, until="done")
+            leaked = json.dumps({"account": {"name": "bob-1", "owner_key": wif}})
+            await service.fetch("/faucet", method="POST", body=leaked, headers=CLIENT)
+            await service.fetch("/api/v1/jobs/none", headers=CLIENT)
+            await service.fetch("/admin", method="POST", body="password=guess", headers=CLIENT)
+    lines = (tmp_path / "log").read_text().splitlines()
+    text = "\n".join(lines)
+    assert text.count("wallet-42") >= 4
+    hidden = [REGISTRAR_WIF, wif, "198.51.100.7", "mail secret", "guess", *keys_of("alice-1").values()]
+    assert [secret for secret in hidden if secret in text] == []
+    if log_format == "json":
+        assert all({"time", "level", "logger", "message"} <= json.loads(line).keys() for line in lines)
+    else:
+        assert all(line.startswith("time=") for line in lines)

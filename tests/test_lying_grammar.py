@@ -17,7 +17,6 @@ from tests.lying import grammar
 from tests.lying.conversation import decode
 from tests.lying.lie import Lie
 from tests.lying.scene import client_of, scene
-from tests.support import run
 
 #: Calls that a faucet makes, and some that it does not.
 CALLS: list[tuple[str, list[Any]]] = [
@@ -64,14 +63,14 @@ async def _exchange(client: Client, times: int = 20) -> None:
 
 @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(grammar.lies("alice-*"), min_size=1, max_size=3))
-def test_relay_can_tell_any_lies_together(told: list[Lie]) -> None:
-    run(_survives(told))
+async def test_relay_can_tell_any_lies_together(told: list[Lie]) -> None:
+    await _survives(told)
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_relay_can_tell_what_the_dice_say(seed: int) -> None:
+async def test_relay_can_tell_what_the_dice_say(seed: int) -> None:
     rng = random.Random(seed)  # noqa: S311  # chance, not secrecy
-    run(_survives([grammar.random_lie(rng, nuisances=0.7) for _ in range(2)]))
+    await _survives([grammar.random_lie(rng, nuisances=0.7) for _ in range(2)])
 
 
 @given(grammar.campaigns(rounds=7))

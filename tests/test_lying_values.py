@@ -14,7 +14,6 @@ from tests.devchain import (
 from tests.lying import lies
 from tests.lying.lie import Lie
 from tests.lying.scene import ALICE, BOB, PAID_IN, PAYMENT, scene
-from tests.support import run
 
 
 def at(value: Any, *path: str | int) -> Any:
@@ -100,20 +99,17 @@ SAYS: list[tuple[Lie, tuple[Any, ...], tuple[str | int, ...], Any]] = [
 
 
 @pytest.mark.parametrize(("lie", "call", "path", "value"), SAYS, ids=lambda value: str(value)[:60])
-def test_lie_is_heard_until_it_is_healed(
+async def test_lie_is_heard_until_it_is_healed(
     lie: Lie, call: tuple[Any, ...], path: tuple[str | int, ...], value: Any
 ) -> None:
-    async def scenario() -> None:
-        async with scene() as this:
-            truth = await this.get(*call)
-            this.relay.lie(lie)
-            lied = await this.get(*call)
-            assert at(lied, *path) == value
-            assert lied != truth
-            this.relay.heal()
-            assert await this.get(*call) == truth
-
-    run(scenario())
+    async with scene() as this:
+        truth = await this.get(*call)
+        this.relay.lie(lie)
+        lied = await this.get(*call)
+        assert at(lied, *path) == value
+        assert lied != truth
+        this.relay.heal()
+        assert await this.get(*call) == truth
 
 
 @pytest.mark.parametrize(
@@ -128,63 +124,51 @@ def test_lie_is_heard_until_it_is_healed(
     ],
     ids=repr,
 )
-def test_lie_leaves_others_alone(lie: Lie) -> None:
-    async def scenario() -> None:
-        async with scene() as this:
-            calls = (
-                ("lookup_account_names", ["bob-1", "nobody-1"]),
-                ("get_objects", [BOB, "1.3.0"]),
-                ("lookup_accounts", "bob", 1),
-                ("get_account_balances", REGISTRAR, ["1.3.0"]),
-            )
-            truth = [await this.get(*call) for call in calls]
-            this.relay.lie(lie)
-            assert [await this.get(*call) for call in calls] == truth
-
-    run(scenario())
+async def test_lie_leaves_others_alone(lie: Lie) -> None:
+    async with scene() as this:
+        calls = (
+            ("lookup_account_names", ["bob-1", "nobody-1"]),
+            ("get_objects", [BOB, "1.3.0"]),
+            ("lookup_accounts", "bob", 1),
+            ("get_account_balances", REGISTRAR, ["1.3.0"]),
+        )
+        truth = [await this.get(*call) for call in calls]
+        this.relay.lie(lie)
+        assert [await this.get(*call) for call in calls] == truth
 
 
-def test_fees_differ_by_kind_and_place() -> None:
-    async def scenario() -> None:
-        async with scene() as this:
-            operations = [registration(this.chain.chain, "carol-1"), payment(this.chain.chain, 1)]
-            call = ("get_required_fees", operations, "1.3.0")
-            create, transfer = [fee["amount"] for fee in await this.get(*call)]
-            schedule = dict(at(await this.get(*PARAMETERS), "parameters", "current_fees", "parameters"))
+async def test_fees_differ_by_kind_and_place() -> None:
+    async with scene() as this:
+        operations = [registration(this.chain.chain, "carol-1"), payment(this.chain.chain, 1)]
+        call = ("get_required_fees", operations, "1.3.0")
+        create, transfer = [fee["amount"] for fee in await this.get(*call)]
+        schedule = dict(at(await this.get(*PARAMETERS), "parameters", "current_fees", "parameters"))
 
-            this.relay.lie(lies.Fees(times=3, kinds=(lies.TRANSFER,), places=(lies.REQUIRED,)))
-            assert [fee["amount"] for fee in await this.get(*call)] == [create, 3 * transfer]
-            assert dict(at(await this.get(*PARAMETERS), "parameters", "current_fees", "parameters")) == schedule
+        this.relay.lie(lies.Fees(times=3, kinds=(lies.TRANSFER,), places=(lies.REQUIRED,)))
+        assert [fee["amount"] for fee in await this.get(*call)] == [create, 3 * transfer]
+        assert dict(at(await this.get(*PARAMETERS), "parameters", "current_fees", "parameters")) == schedule
 
-            this.relay.heal()
-            this.relay.lie(lies.Fees(fixed=9, kinds=(lies.ACCOUNT_CREATE,), places=(lies.SCHEDULE,)))
-            assert [fee["amount"] for fee in await this.get(*call)] == [create, transfer]
-            lied = dict(at(await this.get(*PARAMETERS), "parameters", "current_fees", "parameters"))
-            assert lied == {**schedule, 5: {"basic_fee": 9, "premium_fee": 9, "price_per_kbyte": 9}}
-
-    run(scenario())
+        this.relay.heal()
+        this.relay.lie(lies.Fees(fixed=9, kinds=(lies.ACCOUNT_CREATE,), places=(lies.SCHEDULE,)))
+        assert [fee["amount"] for fee in await this.get(*call)] == [create, transfer]
+        lied = dict(at(await this.get(*PARAMETERS), "parameters", "current_fees", "parameters"))
+        assert lied == {**schedule, 5: {"basic_fee": 9, "premium_fee": 9, "price_per_kbyte": 9}}
 
 
-def test_longer_pages_go_on_after_the_true_names() -> None:
-    async def scenario() -> None:
-        async with scene() as this:
-            truth = await this.get("lookup_accounts", "", 5)
-            this.relay.lie(lies.LongerPages(times=3))
-            page = await this.get("lookup_accounts", "", 5)
-            assert (page[:5], len(page)) == (truth, 15)
-
-    run(scenario())
+async def test_longer_pages_go_on_after_the_true_names() -> None:
+    async with scene() as this:
+        truth = await this.get("lookup_accounts", "", 5)
+        this.relay.lie(lies.LongerPages(times=3))
+        page = await this.get("lookup_accounts", "", 5)
+        assert (page[:5], len(page)) == (truth, 15)
 
 
-def test_names_never_end() -> None:
-    async def scenario() -> None:
-        async with scene() as this:
-            this.relay.lie(lies.EndlessNames())
-            names: list[str] = [""]
-            for _ in range(5):
-                page = await this.get("lookup_accounts", names[-1], 10)
-                assert len(page) == 10
-                names += [name for name, _ in page if name != names[-1]]
-            assert names == sorted(set(names))
-
-    run(scenario())
+async def test_names_never_end() -> None:
+    async with scene() as this:
+        this.relay.lie(lies.EndlessNames())
+        names: list[str] = [""]
+        for _ in range(5):
+            page = await this.get("lookup_accounts", names[-1], 10)
+            assert len(page) == 10
+            names += [name for name, _ in page if name != names[-1]]
+        assert names == sorted(set(names))

@@ -31,7 +31,7 @@ from chain.packing import ACCOUNT_CREATE, ACCOUNT_UPDATE, ASSERT, TRANSFER
 from chain.protocol import Session
 from chain.refusals import Cause, read_refusal
 from chain.transactions import CORE_ASSET, parse_time, transfer
-from tests.support import data, run
+from tests.support import data
 
 SAMPLES = data("node-samples.json")
 ERRORS = data("node-errors.json")
@@ -71,18 +71,15 @@ def recorded_parameters() -> Recording:
     return recording
 
 
-def test_the_chain_says_what_it_is() -> None:
-    async def scenario() -> None:
-        chain_id = await Node(recorded("get_chain_properties")).chain_id()
-        assert chain_id == "108e56364cde5f5f48aed8df6fe5c4c5adfb451bb34a13e453cdfd7a84b95ce8"
-        assert await Node(recorded("get_config")).prefix() == "PPY"
-        assert await Node(recorded("get_objects 1.3.0 (core asset)")).core_asset() == Asset("PPY", 5)
-
-    run(scenario())
+async def test_the_chain_says_what_it_is() -> None:
+    chain_id = await Node(recorded("get_chain_properties")).chain_id()
+    assert chain_id == "108e56364cde5f5f48aed8df6fe5c4c5adfb451bb34a13e453cdfd7a84b95ce8"
+    assert await Node(recorded("get_config")).prefix() == "PPY"
+    assert await Node(recorded("get_objects 1.3.0 (core asset)")).core_asset() == Asset("PPY", 5)
 
 
-def test_the_head_comes_with_its_time_in_seconds() -> None:
-    head = run(Node(recorded("get_dynamic_global_properties")).head())
+async def test_the_head_comes_with_its_time_in_seconds() -> None:
+    head = await Node(recorded("get_dynamic_global_properties")).head()
     assert head == Head(
         number=62,
         id="0000003e36c22453f15523af856a08001aacc826",
@@ -92,8 +89,8 @@ def test_the_head_comes_with_its_time_in_seconds() -> None:
     )
 
 
-def test_the_parameters_come_with_the_fees_of_what_the_faucet_sends() -> None:
-    parameters = run(Node(recorded_parameters()).parameters())
+async def test_the_parameters_come_with_the_fees_of_what_the_faucet_sends() -> None:
+    parameters = await Node(recorded_parameters()).parameters()
     assert parameters.block_interval == 1
     assert parameters.maximum_transaction_size == 2048
     assert parameters.accounts_per_fee_scale == 1000
@@ -104,27 +101,27 @@ def test_the_parameters_come_with_the_fees_of_what_the_faucet_sends() -> None:
     assert parameters.max_predicate_opcode == 1
 
 
-def test_a_chain_need_not_know_assertions() -> None:
+async def test_a_chain_need_not_know_assertions() -> None:
     recording = recorded_parameters()
     parameters = recording.answer["result"]["parameters"]
     parameters["current_fees"]["parameters"].pop()
     del parameters["max_predicate_opcode"]
-    found = run(Node(recording).parameters())
+    found = await Node(recording).parameters()
     assert (found.assertion, found.max_predicate_opcode) == (None, None)
 
 
 @pytest.mark.parametrize("number", [ACCOUNT_CREATE, TRANSFER])
-def test_a_fee_that_is_missing_is_a_bad_reply(number: int) -> None:
+async def test_a_fee_that_is_missing_is_a_bad_reply(number: int) -> None:
     recording = recorded_parameters()
     fees = recording.answer["result"]["parameters"]["current_fees"]
     fees["parameters"] = [entry for entry in fees["parameters"] if entry[0] != number]
     with pytest.raises(BadReply):
-        run(Node(recording).parameters())
+        await Node(recording).parameters()
 
 
-def test_accounts_are_found_by_name_or_are_none() -> None:
+async def test_accounts_are_found_by_name_or_are_none() -> None:
     recording = recorded("lookup_account_names")
-    found = run(Node(recording).accounts(["faucet-registrar", "nobody-1"]))
+    found = await Node(recording).accounts(["faucet-registrar", "nobody-1"])
     assert recording.asked == [["database", "lookup_account_names", [["faucet-registrar", "nobody-1"]]]]
     assert found == [
         Account(
@@ -144,25 +141,25 @@ def test_accounts_are_found_by_name_or_are_none() -> None:
     ("until", "lifetime"),
     [("2106-02-07T06:28:15", True), ("2106-02-07T06:28:14", False), ("2027-01-01T00:00:00", False)],
 )
-def test_only_a_membership_without_end_is_for_life(until: str, lifetime: bool) -> None:
+async def test_only_a_membership_without_end_is_for_life(until: str, lifetime: bool) -> None:
     recording = recorded("lookup_account_names")
     recording.answer["result"][0]["membership_expiration_date"] = until
-    account = run(Node(recording).accounts(["faucet-registrar", "nobody-1"]))[0]
+    account = (await Node(recording).accounts(["faucet-registrar", "nobody-1"]))[0]
     assert account is not None
     assert account.lifetime_member is lifetime
     assert account.member_until == parse_time(until)
 
 
-def test_a_key_signs_alone_only_if_its_weight_reaches_the_threshold() -> None:
+async def test_a_key_signs_alone_only_if_its_weight_reaches_the_threshold() -> None:
     recording = recorded("lookup_account_names")
     recording.answer["result"][0]["active"] |= {"weight_threshold": "2", "key_auths": [["A", 1], ["B", "2"], ["C", 3]]}
-    account = run(Node(recording).accounts(["faucet-registrar", "nobody-1"]))[0]
+    account = (await Node(recording).accounts(["faucet-registrar", "nobody-1"]))[0]
     assert account is not None
     assert account.active.keys == (("A", 1), ("B", 2), ("C", 3))
     assert account.signing_keys == {"B", "C"}
 
 
-def test_an_authority_comes_whole() -> None:
+async def test_an_authority_comes_whole() -> None:
     recording = recorded("lookup_account_names")
     recording.answer["result"][0]["owner"] = {
         "weight_threshold": 3,
@@ -171,7 +168,7 @@ def test_an_authority_comes_whole() -> None:
         "address_auths": [["PPYaddress", 1]],
     }
     recording.answer["result"][0]["options"]["memo_key"] = "M"
-    account = run(Node(recording).accounts(["faucet-registrar", "nobody-1"]))[0]
+    account = (await Node(recording).accounts(["faucet-registrar", "nobody-1"]))[0]
     assert account is not None
     assert account.owner == Authority(
         threshold=3, keys=(("A", 2),), accounts=(("1.2.9", 1), ("1.2.10", 2)), addresses=1
@@ -179,32 +176,32 @@ def test_an_authority_comes_whole() -> None:
     assert account.memo_key == "M"
 
 
-def test_names_come_in_pages() -> None:
+async def test_names_come_in_pages() -> None:
     recording = recorded("lookup_accounts")
-    page = run(Node(recording).names_page("", 5))
+    page = await Node(recording).names_page("", 5)
     assert recording.asked == [["database", "lookup_accounts", ["", 5]]]
     assert page[:2] == [("committee-account", "1.2.0"), ("default-dividend-distribution", "1.2.6")]
     assert len(page) == 5
 
 
-def test_a_balance_may_come_as_text() -> None:
+async def test_a_balance_may_come_as_text() -> None:
     recording = recorded("get_account_balances")
-    assert run(Node(recording).balance("1.2.20")) == 499999876453220
+    assert await Node(recording).balance("1.2.20") == 499999876453220
     assert recording.asked == [["database", "get_account_balances", ["1.2.20", [CORE_ASSET]]]]
 
 
-def test_an_account_without_the_core_asset_has_nothing() -> None:
-    assert run(Node(Recording(result=[])).balance("1.2.20")) == 0
+async def test_an_account_without_the_core_asset_has_nothing() -> None:
+    assert await Node(Recording(result=[])).balance("1.2.20") == 0
 
 
-def test_each_operation_has_its_required_fee() -> None:
+async def test_each_operation_has_its_required_fee() -> None:
     recording = recorded("get_required_fees")
     operations = SAMPLES["get_required_fees"]["request"]["params"][2][0]
-    assert run(Node(recording).required_fees(operations)) == [515039, 515039]
+    assert await Node(recording).required_fees(operations) == [515039, 515039]
     assert recording.asked == [["database", "get_required_fees", [operations, CORE_ASSET]]]
 
 
-def test_a_transaction_is_broadcast_byte_for_byte() -> None:
+async def test_a_transaction_is_broadcast_byte_for_byte() -> None:
     body = '{"signatures":["1f55"],  "operations": []}'
     texts: list[str] = []
 
@@ -214,21 +211,21 @@ def test_a_transaction_is_broadcast_byte_for_byte() -> None:
         answer.set_result(Raw(b"null"))
         return await answer
 
-    run(Node(call).broadcast(body))
+    await Node(call).broadcast(body)
     assert body in texts[0]
     assert json.loads(texts[0])["params"][:2] == ["network_broadcast", "broadcast_transaction"]
 
 
-def test_a_refused_broadcast_says_why() -> None:
+async def test_a_refused_broadcast_says_why() -> None:
     error = ERRORS["duplicate while pending"]["error"]
     with pytest.raises(Refused) as caught:
-        run(Node(Recording(error=error)).broadcast("{}"))
+        await Node(Recording(error=error)).broadcast("{}")
     assert caught.value.refusal.cause is Cause.KNOWN
 
 
-def test_a_block_comes_with_what_its_operations_made() -> None:
+async def test_a_block_comes_with_what_its_operations_made() -> None:
     recording = recorded("get_block")
-    block = run(Node(recording).block(63))
+    block = await Node(recording).block(63)
     sample = SAMPLES["get_block"]["reply"]["result"]["transactions"][0]
     assert recording.asked == [["database", "get_block", [63]]]
     assert block is not None
@@ -240,7 +237,7 @@ def test_a_block_comes_with_what_its_operations_made() -> None:
     assert list(block.transactions[0].made) == [made for _, made in sample["operation_results"]]
 
 
-def test_an_operation_that_makes_no_object_has_no_result() -> None:
+async def test_an_operation_that_makes_no_object_has_no_result() -> None:
     recording = recorded("get_block")
     results = [[0, {}], [2, {"amount": 1, "asset_id": CORE_ASSET}]]
     transaction = recording.answer["result"]["transactions"][0]
@@ -248,26 +245,26 @@ def test_an_operation_that_makes_no_object_has_no_result() -> None:
         [ACCOUNT_UPDATE, {"fee": {"amount": 1, "asset_id": CORE_ASSET}, "account": "1.2.7", "extensions": {}}]
     ] * 2
     transaction["operation_results"] = results
-    block = run(Node(recording).block(63))
+    block = await Node(recording).block(63)
     assert block is not None
     assert block.transactions[0].results == (None, None)
 
 
 @pytest.mark.parametrize("results", [[], None])
-def test_a_chain_that_keeps_no_results(results: list[Any] | None) -> None:
+async def test_a_chain_that_keeps_no_results(results: list[Any] | None) -> None:
     """BitShares empties the list; a chain may leave it out."""
     recording = recorded("get_block")
     transaction = recording.answer["result"]["transactions"][0]
     transaction["operation_results"] = results
     if results is None:
         del transaction["operation_results"]
-    block = run(Node(recording).block(63))
+    block = await Node(recording).block(63)
     assert block is not None
     assert block.transactions[0].results is None
     assert block.transactions[0].made == (None, None)
 
 
-def test_account_ids_of_many_names_are_looked_up_part_by_part() -> None:
+async def test_account_ids_of_many_names_are_looked_up_part_by_part() -> None:
     account = SAMPLES["lookup_account_names"]["reply"]["result"][0]
 
     async def call(_api: str, _method: str, arguments: list[Any]) -> Raw:
@@ -277,7 +274,7 @@ def test_account_ids_of_many_names_are_looked_up_part_by_part() -> None:
 
     asked: list[int] = []
     names = [*(f"name-{number}" for number in range(MAX_NAMES)), "nobody", "last"]
-    ids = run(Node(call).account_ids(names))
+    ids = await Node(call).account_ids(names)
     assert asked == [MAX_NAMES, 2]
     assert ids == {name: account["id"] for name in names if name != "nobody"}
 
@@ -285,12 +282,12 @@ def test_account_ids_of_many_names_are_looked_up_part_by_part() -> None:
 @pytest.mark.parametrize(
     "reply", [[], [None, None], [{"id": "1.2.5", "name": "other"}], [{"id": "1.3.0", "name": "a"}]]
 )
-def test_account_ids_of_other_names_are_a_bad_reply(reply: list[Any]) -> None:
+async def test_account_ids_of_other_names_are_a_bad_reply(reply: list[Any]) -> None:
     with pytest.raises(BadReply):
-        run(Node(Recording(result=reply)).account_ids(["a"]))
+        await Node(Recording(result=reply)).account_ids(["a"])
 
 
-def test_parameters_that_a_chain_need_not_have() -> None:
+async def test_parameters_that_a_chain_need_not_have() -> None:
     """A chain without fee scaling or fees by size; another has parameters that are not looked at."""
     recording = recorded_parameters()
     parameters = recording.answer["result"]["parameters"]
@@ -299,58 +296,55 @@ def test_parameters_that_a_chain_need_not_have() -> None:
     parameters["extensions"] = {"updatable_htlc_options": {"max_timeout_secs": 1}}
     fees = dict(parameters["current_fees"]["parameters"])
     del fees[ACCOUNT_CREATE]["price_per_kbyte"], fees[TRANSFER]["price_per_kbyte"]
-    found = run(Node(recording).parameters())
+    found = await Node(recording).parameters()
     assert (found.accounts_per_fee_scale, found.account_fee_scale_bitshifts, found.max_predicate_opcode) == (0, 0, None)
     assert (found.account_create.price_per_kbyte, found.transfer.price_per_kbyte) == (0, 0)
 
 
-def test_there_is_no_block_beyond_the_head() -> None:
-    assert run(Node(recorded("get_block, not there yet")).block(10_000_000)) is None
+async def test_there_is_no_block_beyond_the_head() -> None:
+    assert await Node(recorded("get_block, not there yet")).block(10_000_000) is None
 
 
 async def offers(node: Node) -> dict[str, str | None]:
     return {api: await node.serves(api) for api in ("database", "network_broadcast", "block_api")}
 
 
-def test_an_api_is_offered_where_it_does_not_know_a_method_that_there_is_not() -> None:
+async def test_an_api_is_offered_where_it_does_not_know_a_method_that_there_is_not() -> None:
     recording = Recording(error=copy.deepcopy(ERRORS["unknown method"]["error"]))
     recording.answer["error"]["data"]["stack"][0]["data"]["name"] = UNKNOWN_METHOD
-    assert run(Node(recording).serves("network_broadcast")) is None
+    assert await Node(recording).serves("network_broadcast") is None
     assert recording.asked == [["network_broadcast", UNKNOWN_METHOD, []]]
 
 
 @pytest.mark.parametrize("case", ["unknown method", "unknown api id", "api by name string (network_broadcast)"])
-def test_an_api_is_not_offered_where_anything_else_is_wrong(case: str) -> None:
+async def test_an_api_is_not_offered_where_anything_else_is_wrong(case: str) -> None:
     """Of an API that it does not know a node says that there is no such method, by the API's name."""
     error = ERRORS[case]["error"]
-    assert run(Node(Recording(error=error)).serves("block_api")) == read_refusal(error).text
+    assert await Node(Recording(error=error)).serves("block_api") == read_refusal(error).text
 
 
-def test_an_api_that_answers_anything_is_not_offered() -> None:
-    assert run(Node(Recording(result=[])).serves("database")) == "answers a method that there is not"
+async def test_an_api_that_answers_anything_is_not_offered() -> None:
+    assert await Node(Recording(result=[])).serves("database") == "answers a method that there is not"
 
 
-def test_the_dev_chain_offers_its_apis() -> None:
-    async def scenario() -> None:
-        chain = DevChain(DevChainSettings(block_interval=0))
-        await chain.start()
-        try:
-            async with dial([chain.url], timeout=5.0) as link:
-                offered = await offers(Node(link.call))
-        finally:
-            await chain.stop()
-        missing = "itr != _by_name.end(): no method with name '${name}'"
-        assert offered == {"database": None, "network_broadcast": None, "block_api": missing}
-
-    run(scenario())
+async def test_the_dev_chain_offers_its_apis() -> None:
+    chain = DevChain(DevChainSettings(block_interval=0))
+    await chain.start()
+    try:
+        async with dial([chain.url], timeout=5.0) as link:
+            offered = await offers(Node(link.call))
+    finally:
+        await chain.stop()
+    missing = "itr != _by_name.end(): no method with name '${name}'"
+    assert offered == {"database": None, "network_broadcast": None, "block_api": missing}
 
 
-def test_operations_that_the_faucet_does_not_know_are_kept_without_their_bodies() -> None:
+async def test_operations_that_the_faucet_does_not_know_are_kept_without_their_bodies() -> None:
     recording = recorded("get_block")
     transaction = recording.answer["result"]["transactions"][0]
     transaction["operations"][0] = [1, {"fee": {"amount": 1, "asset_id": "1.3.0"}, "seller": "1.2.3"}]
     transaction["operation_results"][0] = [1, "1.7.5"]
-    block = run(Node(recording).block(63))
+    block = await Node(recording).block(63)
     assert block is not None
     assert list(block.transactions[0].operations) == [[1, {}], transaction["operations"][1]]
     assert block.transactions[0].operations[1:][0] == transaction["operations"][1]
@@ -365,21 +359,21 @@ def test_operations_that_the_faucet_does_not_know_are_kept_without_their_bodies(
         (ASSERT, {"fee_paying_account": "1.2.3", "predicates": [[0, {"account_id": "1.2.4", "name": "alice-1"}]]}),
     ],
 )
-def test_operations_that_the_faucet_knows_are_kept_whole(number: int, body: dict[str, Any]) -> None:
+async def test_operations_that_the_faucet_knows_are_kept_whole(number: int, body: dict[str, Any]) -> None:
     recording = recorded("get_block")
     operation = [number, {"fee": {"amount": 1, "asset_id": "1.3.0"}, **body, "extensions": []}]
     recording.answer["result"]["transactions"][0]["operations"][0] = operation
-    block = run(Node(recording).block(63))
+    block = await Node(recording).block(63)
     assert block is not None
     assert block.transactions[0].operations[0] == operation
 
 
 @pytest.mark.parametrize("memo", ["x" * MAX_BODY, [[0]] * MAX_NESTING])
-def test_an_operation_out_of_reason_is_none_that_the_faucet_knows(memo: Any) -> None:
+async def test_an_operation_out_of_reason_is_none_that_the_faucet_knows(memo: Any) -> None:
     recording = recorded("get_block")
     body = {**transfer(sender="1.2.3", receiver="1.2.4", amount=5)[1], "memo": memo}
     recording.answer["result"]["transactions"][0]["operations"][0] = [TRANSFER, body]
-    block = run(Node(recording).block(63))
+    block = await Node(recording).block(63)
     assert block is not None
     assert block.transactions[0].operations[0] == [OUT_OF_REASON, {}]
 
@@ -409,41 +403,38 @@ def numbers(blocks: list[Block]) -> list[int]:
     return [block.number for block in blocks]
 
 
-def test_blocks_come_side_by_side_up_to_the_first_that_is_missing() -> None:
+async def test_blocks_come_side_by_side_up_to_the_first_that_is_missing() -> None:
     chain = Chain(*[0] * 40)
-    assert numbers(run(Node(chain).blocks(range(3, 60)))) == list(range(3, 41))
+    assert numbers(await Node(chain).blocks(range(3, 60))) == list(range(3, 41))
     assert chain.most == BLOCKS_IN_FLIGHT
-    assert run(Node(chain).blocks(range(41, 60))) == []
+    assert await Node(chain).blocks(range(41, 60)) == []
 
 
-def test_no_more_blocks_are_held_than_there_is_room_for() -> None:
+async def test_no_more_blocks_are_held_than_there_is_room_for() -> None:
     size = MAX_BLOCKS // 4
     chain = Chain(*[size] * 100)
-    blocks = run(Node(chain).blocks(range(1, 101)))
+    blocks = await Node(chain).blocks(range(1, 101))
     assert numbers(blocks) == [1, 2, 3]
     assert all(size < block.size < size + 200 for block in blocks)
     assert max(chain.asked) <= 4 + BLOCKS_IN_FLIGHT
 
 
-def test_two_blocks_come_whatever_their_size() -> None:
-    assert numbers(run(Node(Chain(*[MAX_BLOCKS] * 5)).blocks(range(1, 6)))) == [1, 2]
+async def test_two_blocks_come_whatever_their_size() -> None:
+    assert numbers(await Node(Chain(*[MAX_BLOCKS] * 5)).blocks(range(1, 6))) == [1, 2]
 
 
-def test_no_other_block_is_read_after_a_failure() -> None:
-    async def scenario() -> None:
-        chain = Chain(*[0] * 100)
+async def test_no_other_block_is_read_after_a_failure() -> None:
+    chain = Chain(*[0] * 100)
 
-        async def lying(api: str, method: str, arguments: list[Any]) -> Raw:
-            return Raw(b"{}") if arguments == [5] else await chain(api, method, arguments)
+    async def lying(api: str, method: str, arguments: list[Any]) -> Raw:
+        return Raw(b"{}") if arguments == [5] else await chain(api, method, arguments)
 
-        with pytest.raises(BadReply):
-            await Node(lying).blocks(range(1, 101))
-        read = len(chain.asked)
-        for _ in range(10):
-            await asyncio.sleep(0)
-        assert len(chain.asked) == read
-
-    run(scenario())
+    with pytest.raises(BadReply):
+        await Node(lying).blocks(range(1, 101))
+    read = len(chain.asked)
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert len(chain.asked) == read
 
 
 CALLS: dict[str, Callable[[Node], Awaitable[Any]]] = {
@@ -463,12 +454,9 @@ CALLS: dict[str, Callable[[Node], Awaitable[Any]]] = {
 
 @pytest.mark.parametrize("name", CALLS)
 @pytest.mark.parametrize("result", ["text", 7, True, {}, {"id": 1}, [7], [[]], [{}], [None, {}], {"parameters": {}}])
-def test_a_reply_in_another_form_is_a_bad_reply(name: str, result: Any) -> None:
-    async def scenario() -> None:
-        with pytest.raises(BadReply):
-            await CALLS[name](Node(Recording(result=result)))
-
-    run(scenario())
+async def test_a_reply_in_another_form_is_a_bad_reply(name: str, result: Any) -> None:
+    with pytest.raises(BadReply):
+        await CALLS[name](Node(Recording(result=result)))
 
 
 #: Where a reply is changed, to what, and the call that must not take it.
@@ -541,19 +529,16 @@ WRONG: list[tuple[str, list[Any], Any, str]] = [
 
 
 @pytest.mark.parametrize(("sample", "path", "value", "name"), WRONG)
-def test_a_part_in_another_form_is_a_bad_reply(sample: str, path: list[Any], value: Any, name: str) -> None:
-    async def scenario() -> None:
-        recording = recorded_parameters() if name == "parameters" else recorded(sample)
+async def test_a_part_in_another_form_is_a_bad_reply(sample: str, path: list[Any], value: Any, name: str) -> None:
+    recording = recorded_parameters() if name == "parameters" else recorded(sample)
+    await CALLS[name](Node(recording))
+    *way, last = path
+    part = recording.answer["result"]
+    for step in way:
+        part = part[step]
+    part[last] = value
+    with pytest.raises(BadReply):
         await CALLS[name](Node(recording))
-        *way, last = path
-        part = recording.answer["result"]
-        for step in way:
-            part = part[step]
-        part[last] = value
-        with pytest.raises(BadReply):
-            await CALLS[name](Node(recording))
-
-    run(scenario())
 
 
 def pages(*page: tuple[str, str]) -> Recording:
@@ -574,15 +559,15 @@ def pages(*page: tuple[str, str]) -> Recording:
     ],
     ids=["too long", "before", "descending", "twice", "grammar", "long", "id", "form"],
 )
-def test_a_page_of_names_that_was_not_asked_for_is_a_bad_reply(page: list[Any]) -> None:
+async def test_a_page_of_names_that_was_not_asked_for_is_a_bad_reply(page: list[Any]) -> None:
     with pytest.raises(BadReply):
-        run(Node(pages(*page)).names_page("b-1", 3))
+        await Node(pages(*page)).names_page("b-1", 3)
 
 
-def test_a_page_of_names_begins_where_it_was_asked_for() -> None:
+async def test_a_page_of_names_begins_where_it_was_asked_for() -> None:
     page = [("b-1", "1.2.9"), ("b-10", "1.2.7"), ("b.a", "1.2.8")]
-    assert run(Node(pages(*page)).names_page("b-1", 3)) == page
-    assert run(Node(pages()).names_page("b-1", 3)) == []
+    assert await Node(pages(*page)).names_page("b-1", 3) == page
+    assert await Node(pages()).names_page("b-1", 3) == []
 
 
 @pytest.mark.parametrize(
@@ -598,14 +583,11 @@ def test_a_page_of_names_begins_where_it_was_asked_for() -> None:
         ("core_asset", [SAMPLES["get_objects 1.3.0 (core asset)"]["reply"]["result"][0]] * 2),
     ],
 )
-def test_another_number_of_things_than_was_asked_for_is_a_bad_reply(name: str, result: list[Any]) -> None:
-    async def scenario() -> None:
-        with pytest.raises(BadReply):
-            await CALLS[name](Node(Recording(result=result)))
-
-    run(scenario())
+async def test_another_number_of_things_than_was_asked_for_is_a_bad_reply(name: str, result: list[Any]) -> None:
+    with pytest.raises(BadReply):
+        await CALLS[name](Node(Recording(result=result)))
 
 
-def test_names_are_those_of_the_ids() -> None:
+async def test_names_are_those_of_the_ids() -> None:
     recording = Recording(result=[{"id": "1.2.20", "name": "alice-1"}, {"id": "1.2.21", "name": "bob-1"}])
-    assert run(Node(recording).names(["1.2.20", "1.2.21"])) == ["alice-1", "bob-1"]
+    assert await Node(recording).names(["1.2.20", "1.2.21"]) == ["alice-1", "bob-1"]

@@ -23,7 +23,6 @@ from tests.documents import commands_of, serving, shell
 from tests.program import ROOT, keys_of
 from tests.serving import pay, register, settle
 from tests.serving import serving as serving_http
-from tests.support import run
 
 RUNBOOK = (ROOT / "docs/operations.md").read_text()
 DOCUMENTS = RUNBOOK + (ROOT / "README.md").read_text()
@@ -80,21 +79,18 @@ def test_there_are_ten_queries() -> None:
 
 
 @pytest.mark.parametrize(("query", "answer"), list(zip(QUERIES, ANSWERS, strict=True)))
-def test_query_answers(tmp_path: Path, query: str, answer: tuple[Any, ...]) -> None:
-    run(fill(tmp_path))
+async def test_query_answers(tmp_path: Path, query: str, answer: tuple[Any, ...]) -> None:
+    await fill(tmp_path)
     with closing(sqlite3.connect(f"file:{tmp_path / 'faucet.db'}?mode=ro", uri=True)) as connection:
         row = connection.execute(query).fetchone()
     assert row[: len(answer)] == answer
 
 
-def test_every_command_runs(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with serving(tmp_path):
-            for command in commands_of(RUNBOOK):
-                code, output = await shell(command, tmp_path)
-                assert code == 0, (command, output)
-
-    run(scenario(), guard=120)
+async def test_every_command_runs(tmp_path: Path) -> None:
+    async with serving(tmp_path):
+        for command in commands_of(RUNBOOK):
+            code, output = await shell(command, tmp_path)
+            assert code == 0, (command, output)
 
 
 def mentions() -> Iterator[tuple[str, list[str]]]:
@@ -133,23 +129,17 @@ def test_every_link_leads_somewhere() -> None:
     assert not set(linked) - anchors
 
 
-def test_everything_that_readiness_checks_is_told_of(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with serving_http(tmp_path) as served:
-            checks = (await served.fetch("/readyz")).body["checks"]
-            rows = re.findall(r"^\| (`.*?) \| \[", RUNBOOK, re.MULTILINE)
-            assert set(re.findall(r"`(\w+)`", " ".join(rows))) == checks.keys()
-
-    run(scenario())
+async def test_everything_that_readiness_checks_is_told_of(tmp_path: Path) -> None:
+    async with serving_http(tmp_path) as served:
+        checks = (await served.fetch("/readyz")).body["checks"]
+        rows = re.findall(r"^\| (`.*?) \| \[", RUNBOOK, re.MULTILINE)
+        assert set(re.findall(r"`(\w+)`", " ".join(rows))) == checks.keys()
 
 
-def test_every_metric_that_is_named_is_exported(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with serving_http(tmp_path) as served:
-            exported = re.findall(r"^# TYPE (\w+)", (await served.fetch("/metrics")).body, re.MULTILINE)
-            assert set(re.findall(r"`(faucet_\w+)", RUNBOOK)) - set(exported) == set()
-
-    run(scenario())
+async def test_every_metric_that_is_named_is_exported(tmp_path: Path) -> None:
+    async with serving_http(tmp_path) as served:
+        exported = re.findall(r"^# TYPE (\w+)", (await served.fetch("/metrics")).body, re.MULTILINE)
+        assert set(re.findall(r"`(faucet_\w+)", RUNBOOK)) - set(exported) == set()
 
 
 @pytest.mark.parametrize("sentence", re.findall(r'"([^"]+)"', re.sub("`.*?`", "", PROSE)))

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from jobs.config import ConfigError, load
 from jobs.passwords import Cost, check_hash, hash_password, session_key, verify_password
 from tests.program import ROOT
-from tests.support import run
 
 QUICK = Cost(log_n=4, r=8, p=1)
 GOOD = hash_password("secret", cost=QUICK)
@@ -89,9 +88,9 @@ async def hash_of(typed: str, *arguments: str) -> tuple[int, str, str]:
     return process.returncode or 0, output.decode(), errors.decode()
 
 
-def test_command_prints_a_line_that_the_configuration_takes(tmp_path: Path) -> None:
+async def test_command_prints_a_line_that_the_configuration_takes(tmp_path: Path) -> None:
     config = tmp_path / "config.yaml"
-    code, output, errors = run(hash_of("correct horse battery\nnot this\n", "--config", str(config)))
+    code, output, errors = await hash_of("correct horse battery\nnot this\n", "--config", str(config))
     assert (code, errors) == (0, "")
     config.write_text(output)
     hashed = load(config, {}).admin_password_hash
@@ -99,34 +98,31 @@ def test_command_prints_a_line_that_the_configuration_takes(tmp_path: Path) -> N
     assert verify_password("correct horse battery", hashed)
 
 
-def test_command_warns_of_a_short_password() -> None:
-    code, output, errors = run(hash_of("secret\n"))
+async def test_command_warns_of_a_short_password() -> None:
+    code, output, errors = await hash_of("secret\n")
     assert (code, output.count("\n"), "longer" in errors) == (0, 1, True)
 
 
-def test_command_wants_a_password() -> None:
-    code, output, _ = run(hash_of("\n"))
+async def test_command_wants_a_password() -> None:
+    code, output, _ = await hash_of("\n")
     assert (code, output) == (2, "")
 
 
-def test_command_asks_twice_on_a_terminal_and_shows_nothing() -> None:
-    async def scenario() -> None:
-        master, slave = pty.openpty()
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, str(ROOT / "faucet.py"), "hash-password",
-            stdin=slave, stdout=asyncio.subprocess.PIPE, stderr=slave, start_new_session=True,
-        )  # fmt: skip
-        os.close(slave)
-        shown = b""
-        for answer in (b"correct horse battery\n", b"correct horse battery\n"):
-            while not shown.endswith(b": "):
-                shown += await asyncio.to_thread(os.read, master, 1000)
-            os.write(master, answer)
-            shown += b"."
-        output, _ = await process.communicate()
-        os.close(master)
-        assert process.returncode == 0
-        assert output.startswith(b"admin_password_hash: ")
-        assert b"horse" not in shown
-
-    run(scenario())
+async def test_command_asks_twice_on_a_terminal_and_shows_nothing() -> None:
+    master, slave = pty.openpty()
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, str(ROOT / "faucet.py"), "hash-password",
+        stdin=slave, stdout=asyncio.subprocess.PIPE, stderr=slave, start_new_session=True,
+    )  # fmt: skip
+    os.close(slave)
+    shown = b""
+    for answer in (b"correct horse battery\n", b"correct horse battery\n"):
+        while not shown.endswith(b": "):
+            shown += await asyncio.to_thread(os.read, master, 1000)
+        os.write(master, answer)
+        shown += b"."
+    output, _ = await process.communicate()
+    os.close(master)
+    assert process.returncode == 0
+    assert output.startswith(b"admin_password_hash: ")
+    assert b"horse" not in shown

@@ -11,7 +11,6 @@ from chain.transactions import Reference, sign, transfer, with_fee
 from jobs.model import State
 from tests.books import read_books
 from tests.chainside import LAG, REGISTRAR, ChainSide, chain_side, on_dev_chain
-from tests.support import run
 
 pytestmark = pytest.mark.usefixtures("both_flavours")
 
@@ -64,60 +63,51 @@ async def run_to_the_end_with_backups(side: ChainSide, folder: Path) -> list[Pat
     return backups
 
 
-def test_backup_of_every_moment_pays_nobody_twice(tmp_path: Path) -> None:
+async def test_backup_of_every_moment_pays_nobody_twice(tmp_path: Path) -> None:
     names = ["alice-1", "bob-1", "carol-1"]
 
-    async def scenario() -> None:
-        async with chain_side(tmp_path) as side:
-            await side.block(LAG + 2)
-            await side.accept(*names, balance=BALANCE)
-            backups = await run_to_the_end_with_backups(side, tmp_path)
-            before = await read_books(side.node)
-            assert [before.paid[before.ids[name]] for name in names] == [1, 1, 1]
-            for backup in backups:
-                async with on_dev_chain(side.chain, backup) as restored:
-                    await restored.tracker.follow()
-                    await restored.finish()
-                    after = await read_books(restored.node)
-                    assert after.paid == before.paid
-                    assert after.registered == before.registered
-                    assert after.spent == before.spent
-
-    run(scenario())
-
-
-def test_payment_that_a_fork_takes_back_is_made_again(tmp_path: Path) -> None:
-    """What was taken over from a block is a transaction like any other."""
-
-    async def scenario() -> None:
-        async with chain_side(tmp_path) as side:
-            await register(side, "alice-1")
-            backup = back_up(tmp_path, "registered")
-            await side.payable()
-            await side.drainer.drain()
-            await side.block()
+    async with chain_side(tmp_path) as side:
+        await side.block(LAG + 2)
+        await side.accept(*names, balance=BALANCE)
+        backups = await run_to_the_end_with_backups(side, tmp_path)
+        before = await read_books(side.node)
+        assert [before.paid[before.ids[name]] for name in names] == [1, 1, 1]
+        for backup in backups:
             async with on_dev_chain(side.chain, backup) as restored:
                 await restored.tracker.follow()
-                assert (await restored.job("alice-1")).state is State.FUNDED
-                side.chain.control.orphan(1)
                 await restored.finish()
-                books = await read_books(restored.node)
-                assert books.paid[books.ids["alice-1"]] == 1
+                after = await read_books(restored.node)
+                assert after.paid == before.paid
+                assert after.registered == before.registered
+                assert after.spent == before.spent
 
-    run(scenario())
+
+async def test_payment_that_a_fork_takes_back_is_made_again(tmp_path: Path) -> None:
+    """What was taken over from a block is a transaction like any other."""
+
+    async with chain_side(tmp_path) as side:
+        await register(side, "alice-1")
+        backup = back_up(tmp_path, "registered")
+        await side.payable()
+        await side.drainer.drain()
+        await side.block()
+        async with on_dev_chain(side.chain, backup) as restored:
+            await restored.tracker.follow()
+            assert (await restored.job("alice-1")).state is State.FUNDED
+            side.chain.control.orphan(1)
+            await restored.finish()
+            books = await read_books(restored.node)
+            assert books.paid[books.ids["alice-1"]] == 1
 
 
-def test_gift_by_hand_is_no_initial_balance(tmp_path: Path) -> None:
+async def test_gift_by_hand_is_no_initial_balance(tmp_path: Path) -> None:
     """The registrar's owner may send something to a new account; its initial balance is still due."""
 
-    async def scenario() -> None:
-        async with chain_side(tmp_path) as side:
-            await register(side, "alice-1")
-            await give(side, "alice-1", 1_00000)
-            await side.block()
-            assert (await side.job("alice-1")).state is State.REGISTERED
-            await side.finish()
-            books = await read_books(side.node)
-            assert books.amounts[books.ids["alice-1"]] == 3_50000
-
-    run(scenario())
+    async with chain_side(tmp_path) as side:
+        await register(side, "alice-1")
+        await give(side, "alice-1", 1_00000)
+        await side.block()
+        assert (await side.job("alice-1")).state is State.REGISTERED
+        await side.finish()
+        books = await read_books(side.node)
+        assert books.amounts[books.ids["alice-1"]] == 3_50000

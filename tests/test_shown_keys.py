@@ -16,7 +16,6 @@ from jobs.ledger import Ledger
 from jobs.model import BlockEffects, Job, Limits, Signup, State
 from jobs.shown_keys import digest_of, digest_of_key, keys_changed, keys_shown
 from tests.program import keys_of
-from tests.support import run
 
 KEYS = keys_of("alice-1")
 ALICE = Signup("alice-1", **KEYS)
@@ -110,21 +109,18 @@ async def seen(folder: Path, *blocks: BlockEffects) -> Ledger:
     return ledger
 
 
-def outcome(folder: Path, signup: Signup, *blocks: BlockEffects) -> Job | Code:
-    async def scenario() -> Job | Code:
-        ledger = await seen(folder, *blocks)
-        try:
-            return await ledger.accept(signup, LIMITS)
-        except FaucetError as error:
-            return error.code
-        finally:
-            await ledger.close()
-
-    return run(scenario())
+async def outcome(folder: Path, signup: Signup, *blocks: BlockEffects) -> Job | Code:
+    ledger = await seen(folder, *blocks)
+    try:
+        return await ledger.accept(signup, LIMITS)
+    except FaucetError as error:
+        return error.code
+    finally:
+        await ledger.close()
 
 
-def test_signup_whose_account_a_block_showed_is_registered_and_never_paid(tmp_path: Path) -> None:
-    job = outcome(tmp_path, ALICE, effects(keys=(SHOWN,)))
+async def test_signup_whose_account_a_block_showed_is_registered_and_never_paid(tmp_path: Path) -> None:
+    job = await outcome(tmp_path, ALICE, effects(keys=(SHOWN,)))
     assert isinstance(job, Job)
     assert (job.state, job.account_id, job.block_num) == (State.REGISTERED, "1.2.30", 7)
     assert (job.initial_balance, job.transaction_id) == (None, None)
@@ -140,55 +136,46 @@ def test_signup_whose_account_a_block_showed_is_registered_and_never_paid(tmp_pa
         {"keys": (SHOWN,), "changed": (("1.2.30", digest_of_key(EXTRA)),)},
     ],
 )
-def test_account_with_other_keys_is_somebody_elses(tmp_path: Path, more: dict[str, Any]) -> None:
-    assert outcome(tmp_path, ALICE, effects(**more)) is Code.ACCOUNT_EXISTS
+async def test_account_with_other_keys_is_somebody_elses(tmp_path: Path, more: dict[str, Any]) -> None:
+    assert await outcome(tmp_path, ALICE, effects(**more)) is Code.ACCOUNT_EXISTS
 
 
-def test_votes_change_no_keys(tmp_path: Path) -> None:
+async def test_votes_change_no_keys(tmp_path: Path) -> None:
     votes = ("1.2.30", digest_of_key(ALICE.memo_key))
-    job = outcome(tmp_path, ALICE, effects(keys=(SHOWN,)), effects(8, changed=(votes,)))
+    job = await outcome(tmp_path, ALICE, effects(keys=(SHOWN,)), effects(8, changed=(votes,)))
     assert isinstance(job, Job)
 
 
-def test_blocks_that_contradict_each_other_show_nothing(tmp_path: Path) -> None:
+async def test_blocks_that_contradict_each_other_show_nothing(tmp_path: Path) -> None:
     other = ("alice-1", "1.2.30", digest_of((EXTRA, *ALICE.keys[1:])))
     blocks = effects(keys=(SHOWN,)), replace(effects(), keys=(other,))
-    assert outcome(tmp_path, ALICE, *blocks) is Code.ACCOUNT_EXISTS
+    assert await outcome(tmp_path, ALICE, *blocks) is Code.ACCOUNT_EXISTS
 
 
-def test_it_is_the_same_job_again_takes_no_address_and_no_drain(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        ledger = await seen(tmp_path, effects(keys=(SHOWN,)))
-        first, second = await asyncio.gather(ledger.accept(ALICE, LIMITS), ledger.accept(ALICE, LIMITS))
-        assert first.id == second.id == (await ledger.accept(ALICE, LIMITS)).id
-        assert (await ledger.accept(Signup("bob-1", **keys_of("bob-1")), LIMITS)).state is State.QUEUED
-        assert [job.signup.name for job in await ledger.queued(10)] == ["bob-1"]
-        assert (await ledger.unfunded(10)).jobs == ()
-        await ledger.close()
-
-    run(scenario())
+async def test_it_is_the_same_job_again_takes_no_address_and_no_drain(tmp_path: Path) -> None:
+    ledger = await seen(tmp_path, effects(keys=(SHOWN,)))
+    first, second = await asyncio.gather(ledger.accept(ALICE, LIMITS), ledger.accept(ALICE, LIMITS))
+    assert first.id == second.id == (await ledger.accept(ALICE, LIMITS)).id
+    assert (await ledger.accept(Signup("bob-1", **keys_of("bob-1")), LIMITS)).state is State.QUEUED
+    assert [job.signup.name for job in await ledger.queued(10)] == ["bob-1"]
+    assert (await ledger.unfunded(10)).jobs == ()
+    await ledger.close()
 
 
-def test_it_is_done_when_its_block_stays(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        ledger = await seen(tmp_path, effects(keys=(SHOWN,)))
-        job = await ledger.accept(ALICE, LIMITS)
-        assert [each.id for each in await ledger.adopted(7)] == [job.id]
-        await ledger.settle_adopted({job.number: "1.2.30"})
-        done = await ledger.job(job.id)
-        assert done is not None
-        assert (done.state, done.irreversible) == (State.DONE, True)
-        assert await ledger.queued(10) == []
-        await ledger.close()
-
-    run(scenario())
+async def test_it_is_done_when_its_block_stays(tmp_path: Path) -> None:
+    ledger = await seen(tmp_path, effects(keys=(SHOWN,)))
+    job = await ledger.accept(ALICE, LIMITS)
+    assert [each.id for each in await ledger.adopted(7)] == [job.id]
+    await ledger.settle_adopted({job.number: "1.2.30"})
+    done = await ledger.job(job.id)
+    assert done is not None
+    assert (done.state, done.irreversible) == (State.DONE, True)
+    assert await ledger.queued(10) == []
+    await ledger.close()
 
 
-def test_account_that_a_fork_took_back_is_nobodys(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        ledger = await seen(tmp_path, effects(keys=(SHOWN,)))
-        await ledger.orphan(7)
-        assert (await ledger.accept(ALICE, LIMITS)).state is State.QUEUED
-        await ledger.close()
-
-    run(scenario())
+async def test_account_that_a_fork_took_back_is_nobodys(tmp_path: Path) -> None:
+    ledger = await seen(tmp_path, effects(keys=(SHOWN,)))
+    await ledger.orphan(7)
+    assert (await ledger.accept(ALICE, LIMITS)).state is State.QUEUED
+    await ledger.close()

@@ -8,7 +8,6 @@ import pytest
 from jobs.metrics import Metrics
 from jobs.model import Failure
 from jobs.tasks import MAX_DELAY, STABLE_AFTER, Tasks
-from tests.support import run
 
 
 class Flaky:
@@ -47,80 +46,63 @@ def counted(metrics: Metrics, name: str) -> float:
     return value
 
 
-def test_task_that_fails_is_started_again_and_told(caplog: pytest.LogCaptureFixture) -> None:
-    async def scenario() -> None:
-        clock, metrics, flaky = Clock(), Metrics(), Flaky(2)
-        tasks = Tasks(metrics, clock=clock, sleep=clock.sleep)
-        await tasks.start("names", flaky.run)
-        assert flaky.runs == 3
-        assert counted(metrics, "names") == 2
-        assert tasks.failures == {"names": Failure(1001.0, "ZeroDivisionError in names: its log says more.")}
-        assert [record.levelname for record in caplog.records] == ["CRITICAL"] * 2
-
-    run(scenario())
+async def test_task_that_fails_is_started_again_and_told(caplog: pytest.LogCaptureFixture) -> None:
+    clock, metrics, flaky = Clock(), Metrics(), Flaky(2)
+    tasks = Tasks(metrics, clock=clock, sleep=clock.sleep)
+    await tasks.start("names", flaky.run)
+    assert flaky.runs == 3
+    assert counted(metrics, "names") == 2
+    assert tasks.failures == {"names": Failure(1001.0, "ZeroDivisionError in names: its log says more.")}
+    assert [record.levelname for record in caplog.records] == ["CRITICAL"] * 2
 
 
-def test_delays_grow_to_a_bound_and_begin_anew_after_a_task_ran_well() -> None:
-    async def scenario() -> None:
-        clock = Clock()
+async def test_delays_grow_to_a_bound_and_begin_anew_after_a_task_ran_well() -> None:
+    clock = Clock()
 
-        def last() -> None:
-            if len(clock.slept) == 8:
-                clock.now += STABLE_AFTER
+    def last() -> None:
+        if len(clock.slept) == 8:
+            clock.now += STABLE_AFTER
 
-        tasks = Tasks(Metrics(), clock=clock, sleep=clock.sleep)
-        await tasks.start("tracker", Flaky(10, last).run)
-        assert clock.slept == [1, 2, 4, 8, 16, 32, MAX_DELAY, MAX_DELAY, 1, 2]
-
-    run(scenario())
+    tasks = Tasks(Metrics(), clock=clock, sleep=clock.sleep)
+    await tasks.start("tracker", Flaky(10, last).run)
+    assert clock.slept == [1, 2, 4, 8, 16, 32, MAX_DELAY, MAX_DELAY, 1, 2]
 
 
-def test_cancelled_task_is_not_started_again() -> None:
-    async def scenario() -> None:
-        started = asyncio.Event()
+async def test_cancelled_task_is_not_started_again() -> None:
+    started = asyncio.Event()
 
-        async def wait() -> None:
-            started.set()
-            await asyncio.Event().wait()
+    async def wait() -> None:
+        started.set()
+        await asyncio.Event().wait()
 
-        tasks = Tasks(Metrics())
-        task = tasks.start("alerts", wait)
-        await started.wait()
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        assert tasks.failures == {}
-
-    run(scenario())
+    tasks = Tasks(Metrics())
+    task = tasks.start("alerts", wait)
+    await started.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert tasks.failures == {}
 
 
 @pytest.mark.parametrize("error", [MemoryError, RecursionError, KeyError, ValueError])
-def test_whatever_ends_a_task_is_outlived(error: type[Exception]) -> None:
-    async def scenario() -> None:
-        clock, runs = Clock(), 0
+async def test_whatever_ends_a_task_is_outlived(error: type[Exception]) -> None:
+    clock, runs = Clock(), 0
 
-        async def fail_once() -> None:
-            nonlocal runs
-            runs += 1
-            if runs == 1:
-                raise error
+    async def fail_once() -> None:
+        nonlocal runs
+        runs += 1
+        if runs == 1:
+            raise error
 
-        run_it: Callable[[], Awaitable[None]] = fail_once
-        await Tasks(Metrics(), clock=clock, sleep=clock.sleep).start("mailer", run_it)
-        assert runs == 2
-
-    run(scenario())
+    run_it: Callable[[], Awaitable[None]] = fail_once
+    await Tasks(Metrics(), clock=clock, sleep=clock.sleep).start("mailer", run_it)
+    assert runs == 2
 
 
-def test_task_that_never_failed_is_counted_from_nought() -> None:
+async def test_task_that_never_failed_is_counted_from_nought() -> None:
     """Prometheus sees no increase in a counter that comes up with 1."""
 
-    async def scenario() -> None:
-        metrics = Metrics()
-        await Tasks(metrics).start("mailer", Flaky(0).run)
-        shown = [sample for metric in metrics.task_failures.collect() for sample in metric.samples]
-        assert [(each.labels, each.value) for each in shown if each.name.endswith("_total")] == [
-            ({"task": "mailer"}, 0)
-        ]
-
-    run(scenario())
+    metrics = Metrics()
+    await Tasks(metrics).start("mailer", Flaky(0).run)
+    shown = [sample for metric in metrics.task_failures.collect() for sample in metric.samples]
+    assert [(each.labels, each.value) for each in shown if each.name.endswith("_total")] == [({"task": "mailer"}, 0)]

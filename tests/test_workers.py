@@ -12,7 +12,6 @@ from tests.books import read_books
 from tests.operators import HASH, Operator
 from tests.program import DevChainProgram, Faucet, Reply, dev_chain, on_chain
 from tests.serving import turn
-from tests.support import run
 
 WORKERS = 4
 
@@ -54,60 +53,48 @@ async def metric(service: Faucet, name: str) -> float:
     return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
 
 
-def test_signups_at_once_are_registered_and_paid_once(tmp_path: Path) -> None:
+async def test_signups_at_once_are_registered_and_paid_once(tmp_path: Path) -> None:
     names = [f"crowd-{number}" for number in range(120)]
 
-    async def scenario() -> None:
-        async with dev_chain() as chain:
-            paying = {"enable_initial_balance": True, "initial_balance": 1}
-            async with workers(tmp_path, chain, **paying) as service:
-                assert len(of_http(service.pid)) == WORKERS
-                assert len(of_chain(service.pid)) == 1
-                replies = await asyncio.gather(*(service.sign_up(name) for name in names))
-                assert {reply.status for reply in replies} == {200}
-                for reply in replies:
-                    await service.job(reply.body["job"]["id"], until="done")
-                assert await metric(service, 'faucet_signups_total{outcome="accepted"}') == len(names)
-                assert await metric(service, "faucet_registration_seconds_count") == len(names)
-                assert await metric(service, 'faucet_jobs{state="done"}') == len(names)
-                assert await metric(service, "faucet_chain_connected") == 1
-            books = await read_books(chain.node)
-            assert [books.registered[name] for name in names] == [1] * len(names)
-            assert [books.paid[books.ids[name]] for name in names] == [1] * len(names)
-
-    run(scenario())
-
-
-def test_one_name_at_once_is_one_job(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with dev_chain() as chain, workers(tmp_path, chain) as service:
-            replies = await asyncio.gather(*(service.sign_up("same-1") for _ in range(60)))
+    async with dev_chain() as chain:
+        paying = {"enable_initial_balance": True, "initial_balance": 1}
+        async with workers(tmp_path, chain, **paying) as service:
+            assert len(of_http(service.pid)) == WORKERS
+            assert len(of_chain(service.pid)) == 1
+            replies = await asyncio.gather(*(service.sign_up(name) for name in names))
             assert {reply.status for reply in replies} == {200}
-            assert len({reply.body["job"]["id"] for reply in replies}) == 1
+            for reply in replies:
+                await service.job(reply.body["job"]["id"], until="done")
+            assert await metric(service, 'faucet_signups_total{outcome="accepted"}') == len(names)
+            assert await metric(service, "faucet_registration_seconds_count") == len(names)
+            assert await metric(service, 'faucet_jobs{state="done"}') == len(names)
+            assert await metric(service, "faucet_chain_connected") == 1
+        books = await read_books(chain.node)
+        assert [books.registered[name] for name in names] == [1] * len(names)
+        assert [books.paid[books.ids[name]] for name in names] == [1] * len(names)
 
-    run(scenario())
+
+async def test_one_name_at_once_is_one_job(tmp_path: Path) -> None:
+    async with dev_chain() as chain, workers(tmp_path, chain) as service:
+        replies = await asyncio.gather(*(service.sign_up("same-1") for _ in range(60)))
+        assert {reply.status for reply in replies} == {200}
+        assert len({reply.body["job"]["id"] for reply in replies}) == 1
 
 
-def test_one_address_at_once_gets_one_account(tmp_path: Path) -> None:
+async def test_one_address_at_once_gets_one_account(tmp_path: Path) -> None:
     client = {"X-Forwarded-For": "192.0.2.1"}
 
-    async def scenario() -> None:
-        async with dev_chain() as chain, workers(tmp_path, chain, minIPAge=300) as service:
-            replies = await asyncio.gather(*(service.sign_up(f"many-{n}", headers=client) for n in range(60)))
-            assert sorted(reply.status for reply in replies) == [200] + [429] * 59
-
-    run(scenario())
+    async with dev_chain() as chain, workers(tmp_path, chain, minIPAge=300) as service:
+        replies = await asyncio.gather(*(service.sign_up(f"many-{n}", headers=client) for n in range(60)))
+        assert sorted(reply.status for reply in replies) == [200] + [429] * 59
 
 
-def test_reply_that_is_held_hears_of_the_chain(tmp_path: Path) -> None:
+async def test_reply_that_is_held_hears_of_the_chain(tmp_path: Path) -> None:
     """The process that holds it is not the one that follows the blocks."""
 
-    async def scenario() -> None:
-        async with dev_chain() as chain, workers(tmp_path, chain) as service:
-            replies = await asyncio.gather(*(service.sign_up(f"held-{n}", "/faucet?wait=30") for n in range(12)))
-            assert {reply.body["job"]["state"] for reply in replies} <= {"registered", "done"}
-
-    run(scenario())
+    async with dev_chain() as chain, workers(tmp_path, chain) as service:
+        replies = await asyncio.gather(*(service.sign_up(f"held-{n}", "/faucet?wait=30") for n in range(12)))
+        assert {reply.body["job"]["state"] for reply in replies} <= {"registered", "done"}
 
 
 class Door:
@@ -121,62 +108,47 @@ class Door:
         return Reply(reply.status, reply.headers, reply.body.decode())
 
 
-def test_login_is_good_for_every_process(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with dev_chain() as chain, workers(tmp_path, chain, admin_password_hash=HASH) as service:
-            operator = Operator(Door(service))
-            await operator.log_in()
-            replies = await asyncio.gather(*(operator.see("/admin/jobs") for _ in range(40)))
-            assert {reply.status for reply in replies} == {200}
-
-    run(scenario())
+async def test_login_is_good_for_every_process(tmp_path: Path) -> None:
+    async with dev_chain() as chain, workers(tmp_path, chain, admin_password_hash=HASH) as service:
+        operator = Operator(Door(service))
+        await operator.log_in()
+        replies = await asyncio.gather(*(operator.see("/admin/jobs") for _ in range(40)))
+        assert {reply.status for reply in replies} == {200}
 
 
-def test_process_that_dies_is_started_again(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with dev_chain() as chain, workers(tmp_path, chain) as service:
-            before = children(service.pid).keys()
-            for pid in before:
-                os.kill(pid, signal.SIGKILL)
-            while len(of_http(service.pid) - before) < WORKERS or not of_chain(service.pid) - before:
-                await turn()
-            job = (await service.sign_up("after-1")).body["job"]["id"]
-            await service.job(job, until="done")
-
-    run(scenario())
+async def test_process_that_dies_is_started_again(tmp_path: Path) -> None:
+    async with dev_chain() as chain, workers(tmp_path, chain) as service:
+        before = children(service.pid).keys()
+        for pid in before:
+            os.kill(pid, signal.SIGKILL)
+        while len(of_http(service.pid) - before) < WORKERS or not of_chain(service.pid) - before:
+            await turn()
+        job = (await service.sign_up("after-1")).body["job"]["id"]
+        await service.job(job, until="done")
 
 
-def test_stop_answers_what_was_accepted_and_leaves_no_process(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with dev_chain() as chain, workers(tmp_path, chain) as service:
-            pids = children(service.pid).keys()
-            held = [asyncio.create_task(service.sign_up(f"late-{n}", "/faucet?wait=30")) for n in range(20)]
-            await held[0]
-            assert await service.stop() == 0
-            answered = [task.result() for task in held if not task.exception()]
-            assert {reply.status for reply in answered} == {200}
-            assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
-
-    run(scenario())
+async def test_stop_answers_what_was_accepted_and_leaves_no_process(tmp_path: Path) -> None:
+    async with dev_chain() as chain, workers(tmp_path, chain) as service:
+        pids = children(service.pid).keys()
+        held = [asyncio.create_task(service.sign_up(f"late-{n}", "/faucet?wait=30")) for n in range(20)]
+        await held[0]
+        assert await service.stop() == 0
+        answered = [task.result() for task in held if not task.exception()]
+        assert {reply.status for reply in answered} == {200}
+        assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
 
 
-def test_processes_end_with_the_one_that_started_them(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with dev_chain() as chain, workers(tmp_path, chain) as service:
-            pids = children(service.pid).keys()
-            await service.stop(signal.SIGKILL)
-            while [pid for pid in pids if Path(f"/proc/{pid}").exists()]:
-                await turn()
-
-    run(scenario())
+async def test_processes_end_with_the_one_that_started_them(tmp_path: Path) -> None:
+    async with dev_chain() as chain, workers(tmp_path, chain) as service:
+        pids = children(service.pid).keys()
+        await service.stop(signal.SIGKILL)
+        while [pid for pid in pids if Path(f"/proc/{pid}").exists()]:
+            await turn()
 
 
-def test_ledger_that_can_not_be_used_is_one_line(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        (tmp_path / "faucet.db").write_bytes(b"no database" * 1000)
-        service = Faucet(tmp_path, {})
-        await service.start("--workers", "2")
-        assert await service.ended() == 1
-        assert (tmp_path / "log").read_text().count("\n") == 1
-
-    run(scenario())
+async def test_ledger_that_can_not_be_used_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "faucet.db").write_bytes(b"no database" * 1000)
+    service = Faucet(tmp_path, {})
+    await service.start("--workers", "2")
+    assert await service.ended() == 1
+    assert (tmp_path / "log").read_text().count("\n") == 1

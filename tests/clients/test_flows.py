@@ -19,7 +19,6 @@ from tests.clients.wallets import (
     onboarding,
     trial,
 )
-from tests.support import run
 
 #: What a refused signup shows, whatever the wallet.
 TAKEN, PREMIUM, KEY = ["Account exists"], ["Only cheap names allowed!"], {"owner_key": ""}
@@ -38,70 +37,60 @@ def settings(*, old_clients: bool) -> dict[str, Any]:
 
 @WAYS
 @KINDS
-def test_every_wallet_signs_up_and_finds_its_account(tmp_path: Path, through_nginx: bool, old_clients: bool) -> None:
-    async def scenario() -> None:
-        async with door(tmp_path, through_nginx=through_nginx, **settings(old_clients=old_clients)) as way:
-            for number, wallet in enumerate(WALLETS):
-                name = f"wallet-{number}"
-                assert (wallet.__name__, await wallet(way, name)) == (wallet.__name__, SIGNED_UP)
-                # It was held until the account was there.
-                assert await way.on_chain(name) is not None
-                again = account_of(name)
-                if wallet is not backend:  # which gives the memo key's place to the active key
-                    assert (await way.post("/faucet", again)).json["account"]["name"] == name
-
-    run(scenario(), guard=120)
+async def test_every_wallet_signs_up_and_finds_its_account(
+    tmp_path: Path, through_nginx: bool, old_clients: bool
+) -> None:
+    async with door(tmp_path, through_nginx=through_nginx, **settings(old_clients=old_clients)) as way:
+        for number, wallet in enumerate(WALLETS):
+            name = f"wallet-{number}"
+            assert (wallet.__name__, await wallet(way, name)) == (wallet.__name__, SIGNED_UP)
+            # It was held until the account was there.
+            assert await way.on_chain(name) is not None
+            again = account_of(name)
+            if wallet is not backend:  # which gives the memo key's place to the active key
+                assert (await way.post("/faucet", again)).json["account"]["name"] == name
 
 
 @WAYS
 @KINDS
-def test_every_wallet_shows_why_it_is_refused(tmp_path: Path, through_nginx: bool, old_clients: bool) -> None:
+async def test_every_wallet_shows_why_it_is_refused(tmp_path: Path, through_nginx: bool, old_clients: bool) -> None:
     """Those that read a reply of status 200 only show it where the faucet serves old clients."""
 
-    async def scenario() -> None:
-        async with door(tmp_path, through_nginx=through_nginx, **settings(old_clients=old_clients)) as way:
-            for wallet in WALLETS:
-                reads = old_clients or wallet is not backend
-                assert await wallet(way, "premium") == (PREMIUM if reads else UNKNOWN), wallet.__name__
-                assert await wallet(way, "wallet-1", **KEY) == (MISSING if reads else UNKNOWN), wallet.__name__
-                if wallet not in (backend, exchange, onboarding, bot):  # which say themselves who refers
-                    assert await wallet(way, "wallet-1", referrer="nobody-1") == NOBODY, wallet.__name__
-
-    run(scenario(), guard=120)
+    async with door(tmp_path, through_nginx=through_nginx, **settings(old_clients=old_clients)) as way:
+        for wallet in WALLETS:
+            reads = old_clients or wallet is not backend
+            assert await wallet(way, "premium") == (PREMIUM if reads else UNKNOWN), wallet.__name__
+            assert await wallet(way, "wallet-1", **KEY) == (MISSING if reads else UNKNOWN), wallet.__name__
+            if wallet not in (backend, exchange, onboarding, bot):  # which say themselves who refers
+                assert await wallet(way, "wallet-1", referrer="nobody-1") == NOBODY, wallet.__name__
 
 
 @WAYS
 @KINDS
-def test_name_that_is_taken(tmp_path: Path, through_nginx: bool, old_clients: bool) -> None:
+async def test_name_that_is_taken(tmp_path: Path, through_nginx: bool, old_clients: bool) -> None:
     """A backend takes another one, if it can read that it must."""
 
-    async def scenario() -> None:
-        async with door(tmp_path, through_nginx=through_nginx, **settings(old_clients=old_clients)) as way:
-            assert await core_gui(way, "null-account") == TAKEN
-            assert await exchange(way, "null-account") == TAKEN
-            assert await backend(way, "null-account") == (SIGNED_UP if old_clients else UNKNOWN)
-            assert (await way.on_chain("null-account2") is not None) is old_clients
-
-    run(scenario(), guard=120)
+    async with door(tmp_path, through_nginx=through_nginx, **settings(old_clients=old_clients)) as way:
+        assert await core_gui(way, "null-account") == TAKEN
+        assert await exchange(way, "null-account") == TAKEN
+        assert await backend(way, "null-account") == (SIGNED_UP if old_clients else UNKNOWN)
+        assert (await way.on_chain("null-account2") is not None) is old_clients
 
 
 @WAYS
 @KINDS
-def test_what_is_no_signup_costs_nothing(tmp_path: Path, through_nginx: bool, old_clients: bool) -> None:
-    async def scenario() -> None:
-        async with door(tmp_path, through_nginx=through_nginx, **settings(old_clients=old_clients)) as way:
-            assert await trial(way, "alice-1") == ["tried out"]
-            assert await misconfigured(way, "alice-1") == ["There is nothing at this address."] * 2
-            (line,) = await confused(way, "alice-1")
-            assert "consider it exposed" in line
-            assert await way.on_chain("alice-1") is None
-            assert await referrers(way) == {
-                "1.2.0": "committee-account",
-                "onboarding": "faucet",
-                "referrer": "referrer",
-            }
-
-    run(scenario(), guard=120)
+async def test_what_is_no_signup_costs_nothing(tmp_path: Path, through_nginx: bool, old_clients: bool) -> None:
+    async with door(tmp_path, through_nginx=through_nginx, **settings(old_clients=old_clients)) as way:
+        assert await trial(way, "alice-1") == ["tried out"]
+        assert await misconfigured(way, "alice-1") == ["There is nothing at this address."] * 2
+        (line,) = await confused(way, "alice-1")
+        assert "consider it exposed" in line
+        assert await way.on_chain("alice-1") is None
+        assert await referrers(way) == {
+            "1.2.0": "committee-account",
+            "onboarding": "faucet",
+            "referrer": "referrer",
+        }
 
 
 async def referrers(way: Door) -> dict[str, str]:
