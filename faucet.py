@@ -15,11 +15,11 @@ import click
 from rich.console import Console
 from rich.progress import Progress
 
-from chain.devchain import DevChain, DevChainSettings, Flavour, read_parameters
 from chain.dial import dial
 from chain.errors import LinkError, Refused
 from chain.keys import PrivateKey
 from chain.node import Node
+from devchain import DevChain, DevChainSettings, Flavour, read_parameters
 from handlers.commands import client, configured, ledger, mail, passwords
 from handlers.processes import Stop, run_serving, run_until_stopped, supervise_until_stopped
 from handlers.server import bind, url_of

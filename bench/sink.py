@@ -16,14 +16,14 @@ from msgspec import Raw
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
-from chain.devchain.apis import NUMBERS, Login
-from chain.devchain.blocks import Chain
-from chain.devchain.calls import invoke
-from chain.devchain.database import Database
-from chain.devchain.errors import NodeError
-from chain.devchain.hub import Hub
-from chain.devchain.settings import ChainParameters, DevChainSettings
 from chain.packing import ACCOUNT_CREATE
+from devchain.apis import NUMBERS, Login
+from devchain.blocks import Chain
+from devchain.calls import invoke
+from devchain.database import Database
+from devchain.errors import NodeError
+from devchain.hub import Hub
+from devchain.settings import ChainParameters, DevChainSettings
 
 INTERVAL = 1.0  #: seconds between blocks
 FRAME_MOST = 64_000_000  #: bytes of a call

@@ -12,10 +12,10 @@ from typing import Any
 
 from msgspec import Raw
 
-from chain.devchain import ChainParameters, DevChain, DevChainSettings
-from chain.devchain.settings import published_key
 from chain.link import Call, Link
 from chain.node import Head, Node
+from devchain import ChainParameters, DevChain, DevChainSettings
+from devchain.settings import published_key
 from jobs.allowance import Allowances
 from jobs.config import Settings
 from jobs.confirmation import ConfirmedChain, SecondNode

@@ -7,7 +7,7 @@ from collections.abc import Generator, Iterable, Iterator
 
 import pytest
 
-from chain.devchain import Flavour
+from devchain import Flavour
 from tests.flavours import BOTH, EVERY, flavoured
 
 # A shell lets what it runs in the background ignore SIGINT, and so would every program that a test starts.

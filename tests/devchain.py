@@ -9,14 +9,14 @@ from typing import Any
 import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 
-from chain.devchain import ChainParameters, DevChain, DevChainSettings, Flavour
-from chain.devchain.blocks import Chain
-from chain.devchain.errors import NodeError
-from chain.devchain.operations import read_operation
-from chain.devchain.settings import published_key
 from chain.keys import PrivateKey, format_public_key
 from chain.packing import Operation
 from chain.transactions import Reference, account_create, sign, transfer, with_fee
+from devchain import ChainParameters, DevChain, DevChainSettings, Flavour
+from devchain.blocks import Chain
+from devchain.errors import NodeError
+from devchain.operations import read_operation
+from devchain.settings import published_key
 
 START = 1_700_000_000
 REGISTRAR, REFERRER, PLAIN = "1.2.7", "1.2.8", "1.2.9"

@@ -8,7 +8,7 @@ import contextlib
 import os
 from collections.abc import Iterator
 
-from chain.devchain import Flavour
+from devchain import Flavour
 
 BOTH = tuple(Flavour)
 EVERY = BOTH if os.environ.get("FLAVOURS") == "all" else BOTH[:1]

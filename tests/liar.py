@@ -12,8 +12,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from chain.devchain import ChainParameters, DevChain, DevChainSettings
-from chain.devchain.settings import published_key
+from devchain import ChainParameters, DevChain, DevChainSettings
+from devchain.settings import published_key
 from handlers.readiness import Readiness
 from jobs.config import Settings
 from jobs.ledger import Ledger

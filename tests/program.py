@@ -14,11 +14,11 @@ from typing import Any
 import msgspec
 from tornado.httpclient import AsyncHTTPClient, HTTPResponse
 
-from chain.devchain.settings import published_key
 from chain.keys import format_public_key
 from chain.link import Link
 from chain.node import Node
 from chain.wallet import derive_key
+from devchain.settings import published_key
 from tests.flavours import flavour, prefix
 
 ROOT = Path(__file__).parents[1]

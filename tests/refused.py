@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
-from chain.devchain import DevChain, DevChainSettings
-from chain.devchain.settings import published_key
 from chain.keys import format_public_key
 from chain.packing import Operation
 from chain.transactions import Reference
+from devchain import DevChain, DevChainSettings
+from devchain.settings import published_key
 from tests.devchain import PLAIN, REGISTRAR, SETTINGS, new_dev_chain, payment, registration, serving, signed
 
 TAKEN = "lab-56f7f56afe"

@@ -54,7 +54,7 @@ def test_sql_stands_in_the_ledger_only(path: Path) -> None:
 
 def test_the_dev_chain_is_not_known_to_the_faucet() -> None:
     """What passes on it passes on a real node: nothing but the wiring knows which one it is."""
-    knowing = [path for path in SOURCES if any(name.startswith("chain.devchain") for name in imports(path))]
+    knowing = [path for path in SOURCES if any(name.startswith("devchain") for name in imports(path))]
     outside = {str(path.relative_to(ROOT)) for path in knowing if "devchain" not in path.parts}
     assert outside == {"faucet.py"}
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from chain.devchain import Flavour
+from devchain import Flavour
 from tests import test_chaos as chaos
 from tests import test_end_to_end as end_to_end
 from tests import test_faults_answers as answers

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from chain.devchain import ChainParameters
-from chain.devchain.settings import published_key
 from chain.link import without_credentials
+from devchain import ChainParameters
+from devchain.settings import published_key
 from jobs.budget import BUDGET_SPENT
 from jobs.config import Settings
 from jobs.ledger import Ledger

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chain.devchain import DevChain
+from devchain import DevChain
 from tests.devchain import (
     PLAIN,
     REGISTRAR,

@@ -10,16 +10,16 @@ import msgspec
 import pytest
 from msgspec import Raw
 
-from chain.devchain import ChainParameters, DevChain, JournalError, read_parameters
-from chain.devchain.blocks import Chain
-from chain.devchain.errors import NodeError
-from chain.devchain.operations import read_operation
-from chain.devchain.settings import published_key
 from chain.link import Call
 from chain.node import Node
 from chain.packing import Operation, pack_operation
 from chain.refusals import read_refusal
 from chain.transactions import assert_account_name, digest_of, pack, transaction_id
+from devchain import ChainParameters, DevChain, JournalError, read_parameters
+from devchain.blocks import Chain
+from devchain.errors import NodeError
+from devchain.operations import read_operation
+from devchain.settings import published_key
 from tests.books import read_books
 from tests.chaos.books import read_chain
 from tests.devchain import (

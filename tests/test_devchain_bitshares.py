@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from chain.devchain import DevChain, DevChainSettings, Flavour, JournalError
 from chain.keys import format_public_key
 from chain.refusals import read_refusal
 from chain.transactions import transfer
+from devchain import DevChain, DevChainSettings, Flavour, JournalError
 from tests.devchain import (
     BITSHARES,
     PLAIN,

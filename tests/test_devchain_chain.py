@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from chain.devchain.blocks import Chain
-from chain.devchain.errors import NodeError
-from chain.devchain.settings import published_key
 from chain.keys import format_public_key
 from chain.transactions import Reference, operation_size, pack, transaction_id
+from devchain.blocks import Chain
+from devchain.errors import NodeError
+from devchain.settings import published_key
 from tests.devchain import (
     PLAIN,
     REFERRER,

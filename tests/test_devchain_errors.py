@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from chain.devchain import DevChain
-from chain.devchain.settings import published_key
 from chain.refusals import read_refusal
+from devchain import DevChain
+from devchain.settings import published_key
 from tests.devchain import PLAIN, REGISTRAR, frames_of, payment
 from tests.refused import (
     NEW,

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from chain.devchain import ChainParameters, DevChain, DevChainSettings, Do, Fault, JournalError
-from chain.devchain.settings import published_key
+from devchain import ChainParameters, DevChain, DevChainSettings, Do, Fault, JournalError
+from devchain.settings import published_key
 from tests.devchain import (
     PLAIN,
     SETTINGS,

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from chain.devchain import DevChain, DevChainSettings
+from devchain import DevChain, DevChainSettings
 
 ROOT = Path(__file__).parents[1]
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from chain.devchain import Flavour
 from chain.node import Node
+from devchain import Flavour
 from jobs.errors import Code
 from jobs.model import State
 from tests.chainside import chain_side

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from chain.devchain import ChainParameters, Do, Fault
+from devchain import ChainParameters, Do, Fault
 from jobs.errors import Code
 from jobs.model import Limits, Signup, State
 from tests.chainside import LAG, REGISTRAR, ChainSide, chain_side

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from tornado.httpclient import HTTPClientError
 
-from chain.devchain import Flavour
+from devchain import Flavour
 from tests.flavours import flavoured, has_results
 from tests.program import (
     QUICK,

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from chain.devchain.settings import published_key
 from chain.keys import format_public_key
+from devchain.settings import published_key
 from tests.flavours import prefix
 from tests.healing import FORGET, healing
 

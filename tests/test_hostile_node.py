@@ -15,14 +15,14 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
 from chain.connection import MAX_FRAME
-from chain.devchain.blocks import Chain
-from chain.devchain.calls import invoke
-from chain.devchain.database import Database
-from chain.devchain.hub import Hub
-from chain.devchain.settings import DevChainSettings
 from chain.packing import ACCOUNT_CREATE, TRANSFER
 from chain.protocol import MAX_VALUES
 from chain.transactions import account_create
+from devchain.blocks import Chain
+from devchain.calls import invoke
+from devchain.database import Database
+from devchain.hub import Hub
+from devchain.settings import DevChainSettings
 from tests.program import Faucet, faucet, keys_of
 
 MEGABYTE = 1024 * 1024

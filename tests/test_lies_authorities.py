@@ -7,10 +7,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from chain.devchain import DevChain
-from chain.devchain.settings import published_key
 from chain.keys import format_public_key
 from chain.transactions import Reference, account_create, sign, with_fee
+from devchain import DevChain
+from devchain.settings import published_key
 from jobs.config import Settings
 from jobs.errors import Code
 from jobs.model import State

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from chain.devchain import DevChain, DevChainSettings
-from chain.devchain.settings import published_key
 from chain.keys import format_public_key
+from devchain import DevChain, DevChainSettings
+from devchain.settings import published_key
 from jobs.config import Settings
 from jobs.ledger.following import REWIND
 from jobs.model import State

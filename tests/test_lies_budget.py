@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from tornado.httpclient import HTTPError
 
-from chain.devchain import DevChain
+from devchain import DevChain
 from jobs.model import State
 from jobs.values import DailyBudget
 from tests.books import read_books

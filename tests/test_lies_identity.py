@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from chain.devchain import DevChain
 from chain.node import Node
+from devchain import DevChain
 from jobs.model import State
 from tests.books import read_books
 from tests.liar import PLAIN, World, lied_to

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from chain.devchain import Flavour
+from devchain import Flavour
 from jobs.model import State
 from tests.flavours import flavoured
 from tests.liar import PLAIN, World, lied_to

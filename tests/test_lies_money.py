@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from chain.devchain import ChainParameters
+from devchain import ChainParameters
 from jobs.config import Settings
 from jobs.errors import Code
 from jobs.model import State

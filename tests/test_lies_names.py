@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from chain.devchain.settings import published_key
 from chain.keys import format_public_key
+from devchain.settings import published_key
 from jobs.errors import Code
 from jobs.model import State
 from tests.liar import PLAIN, World, lied_to

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from chain.blocks import BlockTransaction, Operations
-from chain.devchain import Flavour
 from chain.errors import BadReply
 from chain.node import Block
+from devchain import Flavour
 from jobs.effects import effects_of
 from jobs.looked_up import with_ids
 from jobs.model import Limits, Signup, State

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from chain.devchain import database
+from devchain import database
 from jobs.errors import Code
 from jobs.facts import Facts
 from jobs.names import PAGE, NamesCache

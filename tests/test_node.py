@@ -11,7 +11,6 @@ import pytest
 from msgspec import Raw
 
 from chain.blocks import MAX_BODY, MAX_NESTING, OUT_OF_REASON
-from chain.devchain import DevChain, DevChainSettings
 from chain.dial import dial
 from chain.errors import BadReply, Refused
 from chain.fees import AccountCreateFee, AssertFee, TransferFee
@@ -31,6 +30,7 @@ from chain.packing import ACCOUNT_CREATE, ACCOUNT_UPDATE, ASSERT, TRANSFER
 from chain.protocol import Session
 from chain.refusals import Cause, read_refusal
 from chain.transactions import CORE_ASSET, parse_time, transfer
+from devchain import DevChain, DevChainSettings
 from tests.support import data
 
 SAMPLES = data("node-samples.json")

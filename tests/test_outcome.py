@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from chain.devchain.settings import PLAIN_ACCOUNT
+from devchain.settings import PLAIN_ACCOUNT
 from jobs.model import Limits, Signup, State
 from tests.chainside import chain_side
 from tests.program import DevChainProgram, Faucet, dev_chain, faucet, keys_of, wait_ready

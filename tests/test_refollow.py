@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from chain.blocks import Block
-from chain.devchain import DevChain, DevChainSettings
+from devchain import DevChain, DevChainSettings
 from jobs.ledger.following import REWIND
 from jobs.model import State
 from tests.chainside import LAG, ChainSide, chain_side, on_dev_chain

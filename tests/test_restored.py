@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from chain.devchain.settings import published_key
 from chain.transactions import Reference, sign, transfer, with_fee
+from devchain.settings import published_key
 from jobs.model import State
 from tests.books import read_books
 from tests.chainside import LAG, REGISTRAR, ChainSide, chain_side, on_dev_chain

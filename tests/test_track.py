@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from chain.devchain import ChainParameters, Do, Fault
 from chain.errors import BadReply, UnfitNode
 from chain.node import Block
+from devchain import ChainParameters, Do, Fault
 from jobs.ledger.following import REWIND
 from jobs.model import State
 from tests.chainside import LAG, ChainSide, chain_side

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from chain.devchain import Flavour
+from devchain import Flavour
 from tests.chaos.run import Outcome, Run
 from tests.flavours import flavoured
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import cycle, islice
 from typing import Any
 
-from chain.devchain import Flavour
+from devchain import Flavour
 from tests.flavours import flavour
 from tests.lying.grammar import random_lie
 from tests.lying.lies import MadeUpNames

@@ -9,8 +9,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from chain.devchain import DevChain, DevChainSettings
 from chain.errors import LinkError, Refused, UnfitNode
+from devchain import DevChain, DevChainSettings
 from jobs.errors import FaucetError
 from jobs.ledger.spending import DAY
 from jobs.model import Job, State

@@ -7,8 +7,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from chain.devchain.settings import published_key
 from chain.keys import format_public_key
+from devchain.settings import published_key
 from tests.lying import lies as vocabulary
 from tests.lying.lie import Lie
 from tests.lying.money import EVERY_KIND

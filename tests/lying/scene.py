@@ -8,9 +8,9 @@ from typing import Any
 
 from websockets.asyncio.client import connect
 
-from chain.devchain import DevChain
 from chain.link import Call, Link
 from chain.node import Node
+from devchain import DevChain
 from tests.devchain import (
     Client,
     new_dev_chain,

@@ -9,16 +9,16 @@ from typing import Any
 
 from websockets.asyncio.server import Server, ServerConnection, serve
 
-from chain.devchain.blocks import Block, Chain
-from chain.devchain.client import Client
-from chain.devchain.control import Control
-from chain.devchain.errors import NodeError
-from chain.devchain.faults import Faults
-from chain.devchain.flavours import Flavour
-from chain.devchain.hub import Hub
-from chain.devchain.interventions import INTERVENTIONS
-from chain.devchain.journal import Journal, JournalError
-from chain.devchain.settings import ChainParameters, DevChainSettings
+from devchain.blocks import Block, Chain
+from devchain.client import Client
+from devchain.control import Control
+from devchain.errors import NodeError
+from devchain.faults import Faults
+from devchain.flavours import Flavour
+from devchain.hub import Hub
+from devchain.interventions import INTERVENTIONS
+from devchain.journal import Journal, JournalError
+from devchain.settings import ChainParameters, DevChainSettings
 
 FRAME_MOST = 32_000_000  #: bytes; a node drops connections that send more (measured)
 CLOSE_WITHIN = 1.0  #: seconds that a client has to say goodbye

@@ -3,12 +3,12 @@
 from bisect import bisect_left
 from typing import TYPE_CHECKING, Any
 
-from chain.devchain.settings import PLAIN_ACCOUNT, REFERRER, DevChainSettings, published_key
 from chain.keys import format_public_key
 from chain.transactions import PROXY_TO_SELF
+from devchain.settings import PLAIN_ACCOUNT, REFERRER, DevChainSettings, published_key
 
 if TYPE_CHECKING:
-    from chain.devchain.transaction import Transaction
+    from devchain.transaction import Transaction
 
 FOREVER = "2106-02-07T06:28:15"  #: a lifetime member's expiration: the end of the chain's time
 NEVER = "1970-01-01T00:00:00"

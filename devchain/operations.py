@@ -9,12 +9,12 @@ from msgspec import Meta, Struct
 from peerplaysbase.objects import Memo as PackedMemo
 from peerplaysbase.operations import Operation as PackedOperation
 
-from chain.devchain import errors
-from chain.devchain.assertions import Assert
-from chain.devchain.fields import AccountId, Amount, Uint16, Uint32, instance_of, wire_number
 from chain.keys import InvalidKeyError, format_public_key, key_prefix, parse_public_key
 from chain.names import name_problem
 from chain.packing import ACCOUNT_CREATE, ASSERT, TRANSFER, pack_operation
+from devchain import errors
+from devchain.assertions import Assert
+from devchain.fields import AccountId, Amount, Uint16, Uint32, instance_of, wire_number
 
 HUNDRED_PERCENT = 10_000
 

@@ -5,10 +5,10 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from chain.devchain import errors
-from chain.devchain.blocks import Applied, Chain
-from chain.devchain.hub import Hub, Listener
-from chain.devchain.operations import AccountCreate, Operation, Transfer
+from devchain import errors
+from devchain.blocks import Applied, Chain
+from devchain.hub import Hub, Listener
+from devchain.operations import AccountCreate, Operation, Transfer
 
 NUMBERS = {"login": 1, "network_broadcast": 3, "database": 4, "history": 5}
 FIRST_API = 0  #: the database, without asking for it

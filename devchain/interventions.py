@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from chain.devchain.blocks import Chain
-from chain.devchain.state import FOREVER, NEVER, authority
+from devchain.blocks import Chain
+from devchain.state import FOREVER, NEVER, authority
 
 
 def set_parameters(chain: Chain, changes: dict[str, Any]) -> None:

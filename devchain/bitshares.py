@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from chain.devchain.errors import ASSERTION, Frame, NodeError
 from chain.keys import InvalidKeyError, base58_decode
+from devchain.errors import ASSERTION, Frame, NodeError
 
 METHOD_NOT_FOUND = -32601  #: error.code of an unknown method (JSON-RPC 2.0); elsewhere it repeats data.code
 OPERATIONS = 78  #: kinds of operations that there are

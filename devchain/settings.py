@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from chain.devchain.flavours import Flavour
 from chain.keys import PrivateKey, format_public_key
 from chain.names import name_problem
+from devchain.flavours import Flavour
 
 REFERRER = "referrer"  #: the second lifetime member
 PLAIN_ACCOUNT = "plain-account1"  #: no member

@@ -5,13 +5,13 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from chain.devchain import errors, objects
-from chain.devchain.blocks import Block, Chain
-from chain.devchain.fields import AssetId, wire_number
-from chain.devchain.hub import Hub, Listener
-from chain.devchain.operations import read_to_price
-from chain.devchain.transaction import pack_signatures, read_transaction
 from chain.transactions import CORE_ASSET, format_time
+from devchain import errors, objects
+from devchain.blocks import Block, Chain
+from devchain.fields import AssetId, wire_number
+from devchain.hub import Hub, Listener
+from devchain.operations import read_to_price
+from devchain.transaction import pack_signatures, read_transaction
 
 LOOKUP_MOST = 1000  #: names in one reply (database_api.cpp)
 

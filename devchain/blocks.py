@@ -9,15 +9,15 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from chain.devchain import errors
-from chain.devchain.authority import check_authority
-from chain.devchain.errors import Frame, NodeError
-from chain.devchain.evaluate import Evaluator, Result
-from chain.devchain.operations import check_prefixes
-from chain.devchain.settings import ChainParameters, DevChainSettings
-from chain.devchain.state import State, genesis
-from chain.devchain.transaction import Transaction, read_transaction, restore_transaction, validate_transaction
 from chain.transactions import digest_of, format_time
+from devchain import errors
+from devchain.authority import check_authority
+from devchain.errors import Frame, NodeError
+from devchain.evaluate import Evaluator, Result
+from devchain.operations import check_prefixes
+from devchain.settings import ChainParameters, DevChainSettings
+from devchain.state import State, genesis
+from devchain.transaction import Transaction, read_transaction, restore_transaction, validate_transaction
 
 GENESIS_ID = "00" * 20
 TAPOS_WINDOW = 0x10000  #: blocks that a transaction's 16 bits can tell apart

@@ -4,13 +4,13 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from chain.devchain.faults import Fault
-from chain.devchain.operations import read_to_price
-from chain.devchain.settings import REFERRER, published_key
 from chain.transactions import Reference, account_create, sign, with_fee
+from devchain.faults import Fault
+from devchain.operations import read_to_price
+from devchain.settings import REFERRER, published_key
 
 if TYPE_CHECKING:
-    from chain.devchain.server import DevChain
+    from devchain.server import DevChain
 
 EXPIRES_AFTER = 60  #: seconds
 

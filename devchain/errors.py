@@ -1,6 +1,6 @@
 """A node's errors, in a node's shape: measured on a running one, kept in tests/data/node-errors.json.
 
-They are those of Peerplays; chain/devchain/bitshares.py says the same in the words of BitShares.
+They are those of Peerplays; devchain/bitshares.py says the same in the words of BitShares.
 """
 
 from dataclasses import dataclass, field

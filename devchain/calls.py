@@ -8,7 +8,7 @@ from typing import Any, get_type_hints
 
 import msgspec
 
-from chain.devchain import errors
+from devchain import errors
 
 #: What a node calls the types of JSON (fc, variant).
 _KINDS = {type(None): "null_type", bool: "bool_type", int: "int64_type", float: "double_type", str: "string_type"}

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from chain.devchain import errors
-from chain.devchain.errors import Frame, NodeError
-from chain.devchain.state import State
-from chain.devchain.transaction import Transaction
 from chain.keys import format_public_key, is_canonical, recover
+from devchain import errors
+from devchain.errors import Frame, NodeError
+from devchain.state import State
+from devchain.transaction import Transaction
 
 HEADERS = range(27, 35)  #: first bytes that a signature may have (fc, elliptic_secp256k1.cpp)
 

@@ -13,9 +13,9 @@ from graphenebase.types import Array, Hash160, Id, Static_variant, variable_buff
 from msgspec import Meta, Struct
 from peerplaysbase.objects import ObjectId
 
-from chain.devchain import errors
-from chain.devchain.fields import AccountId, Amount, AssetId, instance_of
 from chain.packing import ASSERT
+from devchain import errors
+from devchain.fields import AccountId, Amount, AssetId, instance_of
 
 
 class AccountNamePredicate(Struct, frozen=True):

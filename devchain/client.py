@@ -9,18 +9,18 @@ import msgspec
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
-from chain.devchain import errors
-from chain.devchain.apis import FIRST_API, NUMBERS, History, Login, NetworkBroadcast
-from chain.devchain.bitshares import as_bitshares
-from chain.devchain.blocks import Chain
-from chain.devchain.calls import Call, invoke, read_call
-from chain.devchain.control import Control
-from chain.devchain.database import Database
-from chain.devchain.errors import Frame, NodeError
-from chain.devchain.faults import HUGE, Do, Fault, Faults
-from chain.devchain.fields import wire_number
-from chain.devchain.flavours import Flavour
-from chain.devchain.hub import Hub
+from devchain import errors
+from devchain.apis import FIRST_API, NUMBERS, History, Login, NetworkBroadcast
+from devchain.bitshares import as_bitshares
+from devchain.blocks import Chain
+from devchain.calls import Call, invoke, read_call
+from devchain.control import Control
+from devchain.database import Database
+from devchain.errors import Frame, NodeError
+from devchain.faults import HUGE, Do, Fault, Faults
+from devchain.fields import wire_number
+from devchain.flavours import Flavour
+from devchain.hub import Hub
 
 CONTROL = "devchain"  #: the name of the API that steers; it never fails on demand
 

@@ -7,10 +7,10 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
-from chain.devchain import errors
-from chain.devchain.fields import Uint16, Uint32
-from chain.devchain.operations import Operation, read_operation, restore_operation, validate
 from chain.transactions import format_time, parse_time, transaction_id
+from devchain import errors
+from devchain.fields import Uint16, Uint32
+from devchain.operations import Operation, read_operation, restore_operation, validate
 
 
 class _Raw(Struct, frozen=True):

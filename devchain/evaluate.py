@@ -5,15 +5,15 @@ Chain source: evaluator.hpp, account_evaluator.cpp, transfer_evaluator.cpp, asse
 
 from typing import Any
 
-from chain.devchain import errors
-from chain.devchain.assertions import AccountNamePredicate, Assert, AssetSymbolPredicate, Predicate
-from chain.devchain.errors import Frame, NodeError
-from chain.devchain.fields import Amount
-from chain.devchain.operations import AccountCreate, Authority, Body, Operation, Transfer
-from chain.devchain.settings import ChainParameters, DevChainSettings
-from chain.devchain.state import FOREVER, State, new_account
 from chain.fees import AccountCreateFee, AssertFee, TransferFee
 from chain.transactions import CORE_ASSET, format_time
+from devchain import errors
+from devchain.assertions import AccountNamePredicate, Assert, AssetSymbolPredicate, Predicate
+from devchain.errors import Frame, NodeError
+from devchain.fields import Amount
+from devchain.operations import AccountCreate, Authority, Body, Operation, Transfer
+from devchain.settings import ChainParameters, DevChainSettings
+from devchain.state import FOREVER, State, new_account
 
 Result = list[Any]  #: [variant, value]: [0, {}] nothing, [1, "1.2.x"] an object's id
 

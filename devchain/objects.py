@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from chain.devchain.blocks import Chain
-from chain.devchain.fields import wire_number
-from chain.devchain.settings import ChainParameters, DevChainSettings
-from chain.devchain.state import NETWORK_PERCENT, NEVER, REFERRER_PERCENT, State
 from chain.packing import ACCOUNT_CREATE, ASSERT, TRANSFER
 from chain.transactions import CORE_ASSET, format_time
+from devchain.blocks import Chain
+from devchain.fields import wire_number
+from devchain.settings import ChainParameters, DevChainSettings
+from devchain.state import NETWORK_PERCENT, NEVER, REFERRER_PERCENT, State
 
 WITNESS = "1.6.1"  #: makes every block
 MAX_SUPPLY = 10**15

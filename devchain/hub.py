@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from chain.devchain.blocks import Block
+from devchain.blocks import Block
 
 
 class Listener(Protocol):

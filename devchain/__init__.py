@@ -1,0 +1,18 @@
+"""A small strict Graphene node: the default chain, and the ground that the tests stand on."""
+
+from devchain.faults import Do, Fault
+from devchain.flavours import Flavour
+from devchain.journal import JournalError
+from devchain.server import DevChain
+from devchain.settings import ChainParameters, DevChainSettings, read_parameters
+
+__all__ = [
+    "ChainParameters",
+    "DevChain",
+    "DevChainSettings",
+    "Do",
+    "Fault",
+    "Flavour",
+    "JournalError",
+    "read_parameters",
+]
