@@ -19,9 +19,10 @@ from chain.dial import dial
 from chain.errors import LinkError, Refused
 from chain.keys import PrivateKey
 from chain.node import Node
+from commands import configured, ledger, mail, password, signup
+from commands.preflight import preflight
+from commands.processes import Stop, run_serving, run_until_stopped, supervise_until_stopped
 from devchain import DevChain, DevChainSettings, Flavour, read_parameters
-from handlers.commands import client, configured, ledger, mail, passwords
-from handlers.processes import Stop, run_serving, run_until_stopped, supervise_until_stopped
 from handlers.server import bind, url_of
 from handlers.service import HttpService
 from jobs.config import Settings
@@ -31,7 +32,6 @@ from jobs.ledger import Ledger
 from jobs.metrics import Metrics
 from jobs.model import Difference
 from jobs.owner import ChainOwner
-from jobs.preflight import preflight
 from jobs.reconcile import Reconciler
 
 log = logging.getLogger("faucet")
@@ -285,7 +285,7 @@ async def compare(settings: Settings, first: int | None, *, rebuild: bool) -> li
         return await ledger.differences()
 
 
-for command in (*client.COMMANDS, *ledger.COMMANDS, *mail.COMMANDS, *passwords.COMMANDS):
+for command in (*signup.COMMANDS, *ledger.COMMANDS, *mail.COMMANDS, *password.COMMANDS):
     main.add_command(command)
 
 

@@ -13,10 +13,10 @@ from tornado.httpserver import HTTPServer
 from tornado.testing import bind_unused_port
 from tornado.web import Application, RequestHandler
 
-from handlers.terminal import signup_progress
-from jobs.bulk import TRIES, Bulk, BulkError, Outcome, Results, Row, read_rows
+from commands.client.bulk import TRIES, Bulk, BulkError, Outcome, Results, Row, read_rows
+from commands.client.wallet import SignupFailedError
+from commands.terminal import signup_progress
 from jobs.model import State
-from jobs.wallet import SignupFailedError
 from tests.books import read_books
 from tests.documents import free_port
 from tests.program import PREFIX, REGISTRAR_WIF, Program, command, dev_chain, faucet, keys_of

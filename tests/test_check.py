@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from chain.link import without_credentials
+from commands.nodecheck import AT_FIRST_CONTACT, LONE, NO_ASSERTIONS, OWN, STRANGER, Finding
+from commands.preflight import preflight
 from devchain import ChainParameters
 from devchain.settings import published_key
 from jobs.budget import BUDGET_SPENT
 from jobs.config import Settings
 from jobs.ledger import Ledger
-from jobs.nodecheck import AT_FIRST_CONTACT, LONE, NO_ASSERTIONS, OWN, STRANGER, Finding
-from jobs.preflight import preflight
 from jobs.values import DailyBudget
 from tests.chainside import ChainSide, chain_side
 from tests.lying import lies

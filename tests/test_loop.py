@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import pytest
 from tornado.httpserver import HTTPServer
 
-from handlers.loop import DoorSelector, FairLoop
-from handlers.processes import run_serving
+from commands.event_loop import DoorSelector, FairLoop
+from commands.processes import run_serving
 from handlers.server import bind
 
 MOST = 3

@@ -14,10 +14,10 @@ import msgspec
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPResponse
 
 from chain.private_keys import holds_private_key
+from commands.client.wallet import SignupFailedError, keys_of, sentence_of
 from jobs.errors import Code
 from jobs.model import ENDED, IN_A_BLOCK
 from jobs.signup import KEPT_FIELDS, KEY_FIELDS
-from jobs.wallet import SignupFailedError, keys_of, sentence_of
 
 COLUMNS = ("name", *KEY_FIELDS, "password", "referrer", *KEPT_FIELDS)
 RESULT_COLUMNS = ("name", "outcome", "account_id", "job", "at")

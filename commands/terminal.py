@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress
 from rich.table import Table
 
+from commands.client.bulk import Outcome
 from handlers.render import iso_time
-from jobs.bulk import Outcome
 from jobs.model import AuditEntry, Job
 
 ID_WIDTH = 32  #: characters of a job's id, which must be whole to be of use

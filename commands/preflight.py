@@ -9,12 +9,12 @@ from chain.errors import LinkError, Refused
 from chain.keys import PrivateKey
 from chain.link import without_credentials
 from chain.node import Node
+from commands.nodecheck import Books, Finding, NodeCheck
 from jobs.claims import Claims, first_difference
 from jobs.config import Settings
 from jobs.errors import FaucetError
 from jobs.ledger import Ledger, LedgerError, OldLedgerError
 from jobs.mailer import MailError, connected
-from jobs.nodecheck import Books, Finding, NodeCheck
 from jobs.situation import NOBROADCAST
 
 __all__ = ["Finding", "preflight"]

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import click
 
-from handlers.commands import configured
-from handlers.terminal import signup_progress
-from jobs.bulk import REGISTERED, Bulk, BulkError, Outcome, Results, Row, read_rows
+from commands import configured
+from commands.client.bulk import REGISTERED, Bulk, BulkError, Outcome, Results, Row, read_rows
+from commands.client.wallet import prefix_of, sign_up
+from commands.terminal import signup_progress
 from jobs.config import Settings
-from jobs.wallet import prefix_of, sign_up
 
 ALREADY = "registered before"  #: how rows count that an earlier run has done
 

@@ -14,12 +14,12 @@ from typing import Any
 
 import click
 
-from handlers.commands import with_ledger
-from handlers.loop import FairLoop
+from commands import with_ledger
+from commands.event_loop import FairLoop
+from commands.supervisor import Role, Supervisor
+from commands.systemd import READY, STOPPING, keep_alive, notify
 from handlers.server import url_of
 from jobs.config import Settings
-from jobs.notify import READY, STOPPING, keep_alive, notify
-from jobs.supervisor import Role, Supervisor
 
 COLLECT_AFTER = 50_000  #: objects made and not yet gone
 

@@ -11,10 +11,10 @@ from typing import Any
 import click
 import msgspec
 
-from handlers.commands import configured, with_ledger
+from commands import configured, with_ledger
+from commands.terminal import print_audit, print_jobs
 from handlers.export import csv_of_jobs
 from handlers.render import job_json
-from handlers.terminal import print_audit, print_jobs
 from jobs.config import Settings
 from jobs.ledger import Ledger
 from jobs.ledger.backup import back_up, forget_old_backups

@@ -6,7 +6,7 @@ import time
 
 import click
 
-from handlers.commands import configured
+from commands import configured
 from jobs.config import Settings
 from jobs.mailer import MailError, compose, send
 
