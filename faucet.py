@@ -25,7 +25,6 @@ from commands.processes import Stop, run_serving, run_until_stopped, supervise_u
 from devchain import DevChain, DevChainSettings, Flavour, read_parameters
 from handlers.server import bind, url_of
 from handlers.service import HttpService
-from jobs.config import Settings
 from jobs.confirmation import ConfirmedChain, SecondNode
 from jobs.fitness import Fitness
 from jobs.ledger import Ledger
@@ -33,6 +32,7 @@ from jobs.metrics import Metrics
 from jobs.model import Difference
 from jobs.owner import ChainOwner
 from jobs.reconcile import Reconciler
+from jobs.settings import Settings
 
 log = logging.getLogger("faucet")
 

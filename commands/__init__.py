@@ -10,10 +10,10 @@ from typing import Any, TypeVar
 import click
 
 from commands.client.wallet import SignupFailedError
-from jobs.config import ConfigError, Settings, load
 from jobs.errors import FaucetError
 from jobs.ledger import Ledger, LedgerError
 from jobs.logs import start_logging
+from jobs.settings import ConfigError, Settings, load
 
 T = TypeVar("T")
 

@@ -15,11 +15,11 @@ from commands import configured, with_ledger
 from commands.terminal import print_audit, print_jobs
 from handlers.export import csv_of_jobs
 from handlers.render import job_json
-from jobs.config import Settings
 from jobs.ledger import Ledger
 from jobs.ledger.backup import back_up, forget_old_backups
 from jobs.model import PARTS, Job, State
 from jobs.notices import check_waivable
+from jobs.settings import Settings
 
 
 def user() -> str:

@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from jobs.passwords import hash_password
+from jobs.settings.passwords import hash_password
 
 SHORT = 12  #: characters; a shorter password is found sooner or later
 

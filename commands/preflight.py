@@ -11,10 +11,10 @@ from chain.link import without_credentials
 from chain.node import Node
 from commands.nodecheck import Books, Finding, NodeCheck
 from jobs.claims import Claims, first_difference
-from jobs.config import Settings
 from jobs.errors import FaucetError
 from jobs.ledger import Ledger, LedgerError, OldLedgerError
 from jobs.mailer import MailError, connected
+from jobs.settings import Settings
 from jobs.situation import NOBROADCAST
 
 __all__ = ["Finding", "preflight"]

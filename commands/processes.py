@@ -19,7 +19,7 @@ from commands.event_loop import FairLoop
 from commands.supervisor import Role, Supervisor
 from commands.systemd import READY, STOPPING, keep_alive, notify
 from handlers.server import url_of
-from jobs.config import Settings
+from jobs.settings import Settings
 
 COLLECT_AFTER = 50_000  #: objects made and not yet gone
 

@@ -13,7 +13,7 @@ from commands import configured
 from commands.client.bulk import REGISTERED, Bulk, BulkError, Outcome, Results, Row, read_rows
 from commands.client.wallet import prefix_of, sign_up
 from commands.terminal import signup_progress
-from jobs.config import Settings
+from jobs.settings import Settings
 
 ALREADY = "registered before"  #: how rows count that an earlier run has done
 

@@ -19,11 +19,11 @@ from handlers.in_flight import InFlight
 from handlers.readiness import Readiness
 from handlers.templates import Pages
 from handlers.wishes import preferred_wait, seconds
-from jobs.config import Settings
 from jobs.errors import Code, FaucetError
 from jobs.ledger import Ledger
 from jobs.metrics import Metrics
-from jobs.passwords import session_key
+from jobs.settings import Settings
+from jobs.settings.passwords import session_key
 from jobs.snapshot import Snapshot
 
 log = logging.getLogger("faucet.http")

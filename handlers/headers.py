@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from tornado.httputil import HTTPHeaders
 
-from jobs.config import Settings
+from jobs.settings import Settings
 
 ALLOWED = "Content-Type, Prefer, X-Request-ID"  #: request headers for a preflight that names none
 EXPOSED = "Location, Retry-After, X-Request-ID, Preference-Applied"

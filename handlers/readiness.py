@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from handlers.render import core_amount, duration, host
 from jobs.budget import BUDGET_SPENT, budget_left, signups_in_budget, signups_paid
-from jobs.config import Settings
 from jobs.errors import FaucetError
 from jobs.ledger import Ledger
 from jobs.model import Pause
+from jobs.settings import Settings
 from jobs.snapshot import Snapshot
 
 CHECK_LASTS = 1.0  #: seconds that the ledger's check is good for

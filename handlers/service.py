@@ -7,10 +7,10 @@ from tornado.ioloop import PeriodicCallback
 
 from handlers.base import Parts
 from handlers.server import listen
-from jobs.config import Settings
 from jobs.errors import FaucetError
 from jobs.ledger import Ledger
 from jobs.metrics import Metrics
+from jobs.settings import Settings
 from jobs.snapshot import Snapshot
 
 log = logging.getLogger("faucet.http")

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from jobs.budget import is_below, runway_days, signups_paid
-from jobs.config import Settings
 from jobs.errors import Code, FaucetError
 from jobs.ledger import Ledger
 from jobs.model import Alert, ChainFacts, Failure, Pause
 from jobs.notices import held_payments
+from jobs.settings import Settings
 
 log = logging.getLogger("faucet.alerts")
 

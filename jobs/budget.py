@@ -3,8 +3,8 @@
 import math
 from decimal import Decimal
 
-from jobs.config import Settings
 from jobs.model import ChainFacts
+from jobs.settings import Settings
 
 #: Why nothing is signed any more today.
 BUDGET_SPENT = "The daily budget of {budget} is spent: it goes on at midnight UTC, or when daily_budget is raised."

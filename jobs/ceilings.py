@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from jobs.config import Settings
-from jobs.values import DailyBudget
+from jobs.settings import Settings
+from jobs.settings.values import DailyBudget
 
 #: Operations with a fee of their own, as the ledger names them.
 REGISTRATION, TRANSFER, ASSERTION = "account_create", "transfer", "assert"

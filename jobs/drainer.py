@@ -12,7 +12,6 @@ from chain.names import is_account_id
 from chain.node import Account, Head, Node
 from chain.transactions import Reference
 from jobs.allowance import Allowances
-from jobs.config import Settings
 from jobs.confirmation import ConfirmedChain
 from jobs.errors import FaucetError
 from jobs.facts import Facts
@@ -23,6 +22,7 @@ from jobs.metrics import Metrics
 from jobs.model import Job, Pause, ReferrerAnswer, Unfunded
 from jobs.registering import Registering
 from jobs.sender import Sender
+from jobs.settings import Settings
 from jobs.situation import Situation
 from jobs.terms import named_accounts
 

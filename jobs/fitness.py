@@ -10,9 +10,9 @@ from chain.keys import PrivateKey
 from chain.link import Call, without_credentials
 from chain.node import Account, Head, Node
 from jobs.claims import CHAIN, Claims, account_claim, first_difference, read_claims
-from jobs.config import Settings
 from jobs.ledger import Ledger
 from jobs.model import Pin
+from jobs.settings import Settings
 from jobs.situation import Identity
 from jobs.terms import named_accounts
 

@@ -9,9 +9,9 @@ from chain.errors import BadReply
 from chain.node import Block, BlockTransaction, Node
 from chain.packing import ACCOUNT_CREATE, ASSERT, TRANSFER, Operation
 from chain.transactions import CORE_ASSET, Signed, signed_before
-from jobs.config import Settings
 from jobs.looked_up import fill_in
 from jobs.model import Found, FoundOperation, Kind
+from jobs.settings import Settings
 
 #: What transactions of the registrar that serve jobs are made of.
 SERVING = frozenset({ACCOUNT_CREATE, ASSERT, TRANSFER})

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from jobs.config import Settings
+from jobs.settings import Settings
 
 log = logging.getLogger("faucet")
 

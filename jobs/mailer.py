@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 
 from aiosmtplib import SMTP, SMTPException
 
-from jobs.config import Settings
 from jobs.errors import FaucetError
 from jobs.ledger import Ledger
 from jobs.model import Mail
+from jobs.settings import Settings
 
 log = logging.getLogger("faucet.mailer")
 

@@ -1,7 +1,7 @@
 """What waits for an operator's decision, in sentences. Pure."""
 
-from jobs.config import Settings
 from jobs.errors import Code, FaucetError
+from jobs.settings import Settings
 
 
 def held_payments(count: int) -> str | None:

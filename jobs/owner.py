@@ -14,7 +14,6 @@ from chain.link import Link
 from chain.node import Head, Node
 from jobs.alerts import Alerts
 from jobs.allowance import Allowances
-from jobs.config import Settings
 from jobs.confirmation import ConfirmedChain, SecondNode
 from jobs.drainer import Drainer
 from jobs.errors import FaucetError
@@ -26,6 +25,7 @@ from jobs.metrics import Metrics
 from jobs.names import NamesCache
 from jobs.observe import observe
 from jobs.reconcile import Reconciler, reconcile_again_and_again
+from jobs.settings import Settings
 from jobs.tasks import Tasks
 from jobs.tracker import Tracker
 

@@ -6,8 +6,8 @@ from typing import Any
 from chain.fees import AccountCreateFee
 from chain.packing import Operation
 from chain.transactions import operation_size
-from jobs.config import Settings
 from jobs.model import ChainFacts, ReferrerAnswer, Signup
+from jobs.settings import Settings
 from jobs.terms import Terms, named_accounts
 
 

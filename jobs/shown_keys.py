@@ -6,7 +6,7 @@ from typing import Any
 
 from chain.blocks import Block
 from chain.packing import ACCOUNT_CREATE, ACCOUNT_UPDATE, Operation
-from jobs.config import Settings
+from jobs.settings import Settings
 
 DIGEST_SIZE = 10  #: bytes of a key's digest: who finds another key of the same one gains nothing by it
 

@@ -10,7 +10,7 @@ from chain.transactions import Reference, account_create, assert_account_name, o
 from jobs.batch import Assertion
 from jobs.budget import BUDGET_SPENT
 from jobs.ceilings import Ceilings
-from jobs.config import Settings
+from jobs.settings import Settings
 from jobs.terms import Terms
 
 NOBROADCAST = "The configuration says nobroadcast: nothing is sent to the chain."

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from chain.node import Account, Authority
 from chain.packing import Operation
 from chain.transactions import PROXY_TO_SELF, account_create
-from jobs.config import Settings
 from jobs.model import Signup
+from jobs.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)

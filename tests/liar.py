@@ -15,11 +15,11 @@ from typing import Any
 from devchain import ChainParameters, DevChain, DevChainSettings
 from devchain.settings import published_key
 from handlers.readiness import Readiness
-from jobs.config import Settings
 from jobs.ledger import Ledger
 from jobs.metrics import Metrics
 from jobs.model import Job, Limits, Signup, State
 from jobs.owner import ChainOwner
+from jobs.settings import Settings
 from jobs.snapshot import Snapshot
 from tests.books import Books, read_books
 from tests.flavours import flavour

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 from tornado.httputil import HTTPHeaders
 
-from jobs.passwords import Cost, hash_password
+from jobs.settings.passwords import Cost, hash_password
 from tests.program import Reply
 from tests.serving import Serving, serving
 

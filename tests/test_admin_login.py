@@ -9,8 +9,8 @@ from urllib.parse import quote
 import pytest
 
 from handlers.client import is_https
-from jobs.config import Settings
-from jobs.passwords import hash_password
+from jobs.settings import Settings
+from jobs.settings.passwords import hash_password
 from tests.operators import HASH, PASSWORD, QUICK, Operator, operated
 from tests.serving import NOW, serving
 

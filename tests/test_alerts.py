@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from jobs.alerts import CALM, REMIND_EVERY, Look, Verdict, judge, letters, troubles
-from jobs.config import Settings
 from jobs.errors import Code
 from jobs.ledger import Ledger
 from jobs.model import Alert, ChainFacts, Failure, Pause
+from jobs.settings import Settings
 from tests.serving import FACTS, NOW
 
 SETTINGS = Settings(balance_mailthreshold=Decimal(100), runway_mail_days=7, failures_mail=5, admins=("ops@x.org",))

@@ -6,8 +6,8 @@ from decimal import Decimal
 import pytest
 
 from jobs.budget import budget_left, signup_cost, signups_in_budget, signups_paid
-from jobs.config import Settings
 from jobs.model import ChainFacts
+from jobs.settings import Settings
 from tests.serving import FACTS
 
 PAYS = Settings(enable_initial_balance=True, initial_balance=Decimal(10))

@@ -5,8 +5,8 @@ from decimal import Decimal
 import pytest
 
 from jobs.ceilings import Ceilings, ceilings_of, daily_limit
-from jobs.config import Settings
-from jobs.values import DailyBudget, ValueProblemError, daily_budget
+from jobs.settings import Settings
+from jobs.settings.values import DailyBudget, ValueProblemError, daily_budget
 
 ACCOUNT, TRANSFER, ASSERTION = 514_000, 2_000_000, 100_000
 LOWEST = {"account_create": ACCOUNT, "transfer": TRANSFER, "assert": ASSERTION}

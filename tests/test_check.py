@@ -15,9 +15,9 @@ from commands.preflight import preflight
 from devchain import ChainParameters
 from devchain.settings import published_key
 from jobs.budget import BUDGET_SPENT
-from jobs.config import Settings
 from jobs.ledger import Ledger
-from jobs.values import DailyBudget
+from jobs.settings import Settings
+from jobs.settings.values import DailyBudget
 from tests.chainside import ChainSide, chain_side
 from tests.lying import lies
 from tests.lying.lie import Lie

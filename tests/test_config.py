@@ -11,8 +11,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.config import ConfigError, Settings, keys, load
-from jobs.config_table import describe
+from jobs.settings import ConfigError, Settings, keys, load
+from jobs.settings.table import describe
 from tests.program import REGISTRAR_WIF
 from tests.support import DATA
 

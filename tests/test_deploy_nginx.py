@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from tornado.httpclient import HTTPResponse
 
-from jobs.config import Settings
+from jobs.settings import Settings
 from tests.nginx import DEPLOY, ask, needs, nginx
 from tests.program import REGISTRAR_WIF, Faucet, keys_of
 

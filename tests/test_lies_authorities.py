@@ -11,9 +11,9 @@ from chain.keys import format_public_key
 from chain.transactions import Reference, account_create, sign, with_fee
 from devchain import DevChain
 from devchain.settings import published_key
-from jobs.config import Settings
 from jobs.errors import Code
 from jobs.model import State
+from jobs.settings import Settings
 from tests.liar import PLAIN, lied_to
 from tests.lying import lies
 from tests.program import keys_of

@@ -8,9 +8,9 @@ import pytest
 from chain.keys import format_public_key
 from devchain import DevChain, DevChainSettings
 from devchain.settings import published_key
-from jobs.config import Settings
 from jobs.ledger.following import REWIND
 from jobs.model import State
+from jobs.settings import Settings
 from tests.liar import LAG, PLAIN, WatchedChain, World, lied_to
 from tests.lying import lies
 from tests.lying.lie import Lie

@@ -12,7 +12,7 @@ from tornado.httpclient import HTTPError
 
 from devchain import DevChain
 from jobs.model import State
-from jobs.values import DailyBudget
+from jobs.settings.values import DailyBudget
 from tests.books import read_books
 from tests.healing import PAYING, REGISTRAR
 from tests.liar import BALANCE, World, lied_to

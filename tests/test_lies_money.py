@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from devchain import ChainParameters
-from jobs.config import Settings
 from jobs.errors import Code
 from jobs.model import State
+from jobs.settings import Settings
 from tests.books import read_books
 from tests.healing import PAYMENT
 from tests.liar import World, lied_to

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from jobs.alerts import Alerts
-from jobs.config import Settings
 from jobs.ledger import Ledger
 from jobs.mailer import DELAY, Mailer, MailError, address, compose, send
+from jobs.settings import Settings
 from tests.mailserver import PASSWORD, USER, Mailbox, mail_server
 from tests.program import command, dev_chain, faucet
 

@@ -14,11 +14,11 @@ import pytest
 
 import faucet
 from jobs.alerts import ALERTS
-from jobs.config import keys
 from jobs.errors import Code
 from jobs.ledger import Ledger
 from jobs.model import Limits, Signup
 from jobs.reconcile import Disagreement
+from jobs.settings import keys
 from tests.documents import commands_of, serving, shell
 from tests.program import ROOT, keys_of
 from tests.serving import pay, register, settle

@@ -11,8 +11,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.config import ConfigError, load
-from jobs.passwords import Cost, check_hash, hash_password, session_key, verify_password
+from jobs.settings import ConfigError, load
+from jobs.settings.passwords import Cost, check_hash, hash_password, session_key, verify_password
 from tests.program import ROOT
 
 QUICK = Cost(log_n=4, r=8, p=1)

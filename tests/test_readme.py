@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from jobs.config import load
-from jobs.config_table import table
+from jobs.settings import load
+from jobs.settings.table import table
 from tests.documents import commands_of, free_port, is_run_in_ci, make_clone, serving, shell
 from tests.program import REGISTRAR_WIF, ROOT, Program
 

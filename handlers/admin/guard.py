@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from jobs.errors import Code, FaucetError
-from jobs.passwords import verify_password
+from jobs.settings.passwords import verify_password
 
 
 @dataclass(slots=True)

@@ -14,7 +14,7 @@ from devchain import DevChain, DevChainSettings
 from jobs.errors import FaucetError
 from jobs.ledger.spending import DAY
 from jobs.model import Job, State
-from jobs.values import DailyBudget
+from jobs.settings.values import DailyBudget
 from tests.chainside import REGISTRAR, ChainSide, on_dev_chain
 from tests.chaos.books import ChainBook, read_chain
 from tests.lying.grammar import Step

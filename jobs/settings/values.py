@@ -9,7 +9,7 @@ from typing import Any
 from chain.keys import InvalidKeyError, PrivateKey, parse_public_key
 from chain.link import without_credentials
 from chain.names import name_problem
-from jobs.passwords import check_hash
+from jobs.settings.passwords import check_hash
 
 Parser = Callable[[Any], Any]
 Network = IPv4Network | IPv6Network

@@ -10,9 +10,9 @@ from typing import Any
 
 import yaml
 
-from jobs import values
-from jobs.predecessor import CLIENTS, NO_LONGER_NEEDED, REPLY_WAIT
-from jobs.values import DailyBudget, Network, Parser, ValueProblemError
+from jobs.settings import values
+from jobs.settings.predecessor import CLIENTS, NO_LONGER_NEEDED, REPLY_WAIT
+from jobs.settings.values import DailyBudget, Network, Parser, ValueProblemError
 
 #: Environment variables that override the file.
 ENVIRONMENT = {"FAUCET_WIF": "wif", "FAUCET_SECRET_KEY": "secret_key", "FAUCET_MAIL_PASS": "mail_pass"}

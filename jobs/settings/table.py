@@ -3,7 +3,7 @@
 from dataclasses import fields as fields_of
 from typing import Any
 
-from jobs.config import Settings
+from jobs.settings import Settings
 
 
 def describe() -> list[tuple[str, Any, str]]:
