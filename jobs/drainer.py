@@ -12,14 +12,14 @@ from chain.names import is_account_id
 from chain.node import Account, Head, Node
 from chain.transactions import Reference
 from jobs.allowance import Allowances
-from jobs.confirmation import ConfirmedChain
 from jobs.errors import FaucetError
 from jobs.facts import Facts
-from jobs.fitness import Fitness
 from jobs.funding import Funding
 from jobs.ledger import Ledger
 from jobs.metrics import Metrics
 from jobs.model import Job, Pause, ReferrerAnswer, Unfunded
+from jobs.nodes.confirmation import ConfirmedChain
+from jobs.nodes.fitness import Fitness
 from jobs.registering import Registering
 from jobs.sender import Sender
 from jobs.settings import Settings

@@ -9,9 +9,9 @@ from chain.errors import LinkError, Refused
 from chain.node import Account, Node
 from chain.transactions import Reference, transfer
 from jobs.batch import Assertion, Candidate, affordable, cost_of, fill, sizes_of
-from jobs.confirmation import ConfirmedChain
 from jobs.ledger import Ledger
 from jobs.model import Job, Kind, Unfunded
+from jobs.nodes.confirmation import ConfirmedChain
 from jobs.sender import Sender
 from jobs.situation import Situation
 

@@ -7,10 +7,10 @@ from chain.dialect import Cause
 from chain.errors import LinkError, Refused
 from chain.link import Link
 from chain.node import Node
-from jobs.confirmation import ConfirmedChain
 from jobs.errors import FaucetError
 from jobs.facts import Facts
 from jobs.ledger import Ledger
+from jobs.nodes.confirmation import ConfirmedChain
 
 log = logging.getLogger("faucet.names")
 

@@ -14,15 +14,15 @@ from chain.link import Link
 from chain.node import Head, Node
 from jobs.alerts import Alerts
 from jobs.allowance import Allowances
-from jobs.confirmation import ConfirmedChain, SecondNode
 from jobs.drainer import Drainer
 from jobs.errors import FaucetError
 from jobs.facts import Facts
-from jobs.fitness import Fitness
 from jobs.ledger import Ledger
 from jobs.mailer import Mailer
 from jobs.metrics import Metrics
 from jobs.names import NamesCache
+from jobs.nodes.confirmation import ConfirmedChain, SecondNode
+from jobs.nodes.fitness import Fitness
 from jobs.observe import observe
 from jobs.reconcile import Reconciler, reconcile_again_and_again
 from jobs.settings import Settings

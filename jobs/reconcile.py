@@ -9,13 +9,13 @@ from enum import StrEnum
 from chain.errors import LinkError, Refused
 from chain.link import Link
 from chain.node import Node
-from jobs.claims import account_claim
-from jobs.confirmation import ConfirmedChain
 from jobs.errors import Code, FaucetError
 from jobs.found import Deed, deeds_of, found_all
 from jobs.ledger import Ledger
 from jobs.looked_up import names_without_ids
 from jobs.model import Difference, Fate, Found, Kind, Recorded
+from jobs.nodes.claims import account_claim
+from jobs.nodes.confirmation import ConfirmedChain
 from jobs.settings import Settings
 
 log = logging.getLogger("faucet.reconcile")

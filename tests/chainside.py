@@ -17,13 +17,13 @@ from chain.node import Head, Node
 from devchain import ChainParameters, DevChain, DevChainSettings
 from devchain.settings import published_key
 from jobs.allowance import Allowances
-from jobs.confirmation import ConfirmedChain, SecondNode
 from jobs.drainer import Drainer
 from jobs.facts import Facts
-from jobs.fitness import Fitness
 from jobs.ledger import Ledger
 from jobs.metrics import Metrics
 from jobs.model import Job, Limits, Signup, State
+from jobs.nodes.confirmation import ConfirmedChain, SecondNode
+from jobs.nodes.fitness import Fitness
 from jobs.settings import Settings
 from jobs.tracker import Tracker
 from tests.flavours import flavour, has_results
