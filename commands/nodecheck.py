@@ -7,15 +7,15 @@ from chain.connection import Peer
 from chain.errors import UnfitNode
 from chain.keys import PrivateKey
 from chain.node import Account, Head, Node, Parameters
-from jobs.allowance import fees_of
 from jobs.budget import BUDGET_SPENT
 from jobs.ceilings import ASSERTION, REGISTRATION, TRANSFER, Ceilings, ceilings_of, daily_limit
+from jobs.drain.allowance import fees_of
+from jobs.drain.context import Identity, payment_cost, takes_assertions
 from jobs.ledger import Ledger
 from jobs.model import Pin
 from jobs.nodes.claims import CHAIN, Claims, account_claim, read_claims
 from jobs.nodes.fitness import check_number, check_time, compare, fixed_pins, is_own
 from jobs.settings import Settings
-from jobs.situation import Identity, payment_cost, takes_assertions
 from jobs.terms import named_accounts
 
 DATABASE = "database"

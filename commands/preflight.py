@@ -10,12 +10,12 @@ from chain.keys import PrivateKey
 from chain.link import without_credentials
 from chain.node import Node
 from commands.nodecheck import Books, Finding, NodeCheck
+from jobs.drain.context import NOBROADCAST
 from jobs.errors import FaucetError
 from jobs.ledger import Ledger, LedgerError, OldLedgerError
 from jobs.mailer import MailError, connected
 from jobs.nodes.claims import Claims, first_difference
 from jobs.settings import Settings
-from jobs.situation import NOBROADCAST
 
 __all__ = ["Finding", "preflight"]
 

@@ -4,10 +4,10 @@ from typing import Any
 
 from chain.connection import Peer
 from chain.node import Head, Node
-from jobs.allowance import Allowances
+from jobs.drain.allowance import Allowances
+from jobs.drain.context import PREMIUM, assertion_fee, price, takes_assertions
 from jobs.nodes.fitness import Fitness
 from jobs.settings import Settings
-from jobs.situation import PREMIUM, assertion_fee, price, takes_assertions
 
 
 async def observe(

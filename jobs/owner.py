@@ -13,8 +13,8 @@ from chain.keys import PrivateKey
 from chain.link import Link
 from chain.node import Head, Node
 from jobs.alerts import Alerts
-from jobs.allowance import Allowances
-from jobs.drainer import Drainer
+from jobs.drain.allowance import Allowances
+from jobs.drain.drainer import Drainer
 from jobs.errors import FaucetError
 from jobs.facts import Facts
 from jobs.ledger import Ledger

@@ -16,8 +16,8 @@ from chain.link import Call, Link
 from chain.node import Head, Node
 from devchain import ChainParameters, DevChain, DevChainSettings
 from devchain.settings import published_key
-from jobs.allowance import Allowances
-from jobs.drainer import Drainer
+from jobs.drain.allowance import Allowances
+from jobs.drain.drainer import Drainer
 from jobs.facts import Facts
 from jobs.ledger import Ledger
 from jobs.metrics import Metrics

@@ -65,7 +65,7 @@ def test_the_path_of_a_signup_reads_as_drawn() -> None:
         "handlers/accounts.py": "post",
         "jobs/signup.py": "parse_signup",
         "jobs/ledger/intake.py": "accept",
-        "jobs/batch.py": "fill",
+        "jobs/drain/batch.py": "fill",
         "chain/transactions.py": "sign",
         "jobs/ledger/signing.py": "record_signed",
         "chain/node.py": "broadcast",

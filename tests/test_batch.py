@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from chain.packing import Operation
 from chain.refusals import read_refusal
 from chain.transactions import account_create
-from jobs.batch import (
+from jobs.drain.batch import (
     ENVELOPE,
     OPERATIONS_MOST,
     TRIES_MOST,

@@ -45,7 +45,7 @@ async def test_drain_costs_a_fixed_few_calls_and_one_a_transaction(tmp_path: Pat
 
 async def test_queue_beyond_one_drain_waits_for_no_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Drains follow each other as long as jobs move, and then no more."""
-    monkeypatch.setattr("jobs.drainer.BATCH", 2)
+    monkeypatch.setattr("jobs.drain.drainer.BATCH", 2)
 
     async with chain_side(tmp_path) as side:
         await side.block()

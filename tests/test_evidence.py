@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from jobs.batch import TRIES_MOST, Verdict, judge
+from jobs.drain.batch import TRIES_MOST, Verdict, judge
+from jobs.drain.evidence import MAX_REFUSALS, Evidence
 from jobs.errors import Code
-from jobs.evidence import MAX_REFUSALS, Evidence
 from tests.test_batch import candidate, refusal
 
 BAD = "bad-1"

@@ -117,7 +117,7 @@ async def test_premium_name_at_the_head_of_the_queue_holds_up_nobody(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fee: int, own: bool
 ) -> None:
     """Even if there are more of them than a drain takes at once."""
-    monkeypatch.setattr("jobs.drainer.BATCH", 3)
+    monkeypatch.setattr("jobs.drain.drainer.BATCH", 3)
     premium = [f"premium{'a' * number}" for number in range(1, 6)]
 
     networks = LOOPBACK if own else ()

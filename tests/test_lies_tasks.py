@@ -8,7 +8,7 @@ import pytest
 
 from chain.link import Link
 from jobs.alerts import Alerts
-from jobs.drainer import Drainer
+from jobs.drain.drainer import Drainer
 from jobs.mailer import Mailer
 from jobs.names import NamesCache
 from jobs.reconcile import Reconciler

@@ -9,11 +9,11 @@ from chain.errors import LinkError, Refused, UnfitNode
 from chain.keys import PrivateKey
 from chain.link import Call, without_credentials
 from chain.node import Account, Head, Node
+from jobs.drain.context import Identity
 from jobs.ledger import Ledger
 from jobs.model import Pin
 from jobs.nodes.claims import CHAIN, Claims, account_claim, first_difference, read_claims
 from jobs.settings import Settings
-from jobs.situation import Identity
 from jobs.terms import named_accounts
 
 

@@ -7,9 +7,9 @@ from decimal import Decimal
 from chain.keys import PrivateKey, format_public_key
 from chain.node import Account, Head, Parameters
 from chain.transactions import Reference, account_create, assert_account_name, operation_size
-from jobs.batch import Assertion
 from jobs.budget import BUDGET_SPENT
 from jobs.ceilings import Ceilings
+from jobs.drain.batch import Assertion
 from jobs.settings import Settings
 from jobs.terms import Terms
 

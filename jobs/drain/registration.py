@@ -11,15 +11,25 @@ from chain.names import is_cheap, name_problem
 from chain.node import Account, Node
 from chain.packing import Operation
 from chain.refusals import Refusal
-from jobs.batch import Candidate, Reason, Verdict, affordable, before_fee_step, fill, judge, sizes_of, split_by_reason
+from jobs.drain.batch import (
+    Candidate,
+    Reason,
+    Verdict,
+    affordable,
+    before_fee_step,
+    fill,
+    judge,
+    sizes_of,
+    split_by_reason,
+)
+from jobs.drain.context import Situation
+from jobs.drain.evidence import Evidence
+from jobs.drain.sender import Group, Sender
 from jobs.errors import Code
-from jobs.evidence import Evidence
 from jobs.ledger import Ledger
 from jobs.metrics import Metrics
 from jobs.model import Job, Kind, Transaction
 from jobs.nodes.confirmation import ConfirmedChain
-from jobs.sender import Group, Sender
-from jobs.situation import Situation
 from jobs.terms import is_ours
 
 log = logging.getLogger("faucet.registering")

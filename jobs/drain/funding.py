@@ -8,12 +8,12 @@ from decimal import Decimal
 from chain.errors import LinkError, Refused
 from chain.node import Account, Node
 from chain.transactions import Reference, transfer
-from jobs.batch import Assertion, Candidate, affordable, cost_of, fill, sizes_of
+from jobs.drain.batch import Assertion, Candidate, affordable, cost_of, fill, sizes_of
+from jobs.drain.context import Situation
+from jobs.drain.sender import Sender
 from jobs.ledger import Ledger
 from jobs.model import Job, Kind, Unfunded
 from jobs.nodes.confirmation import ConfirmedChain
-from jobs.sender import Sender
-from jobs.situation import Situation
 
 log = logging.getLogger("faucet.funding")
 

@@ -11,19 +11,19 @@ from chain.link import Link
 from chain.names import is_account_id
 from chain.node import Account, Head, Node
 from chain.transactions import Reference
-from jobs.allowance import Allowances
+from jobs.drain.allowance import Allowances
+from jobs.drain.context import Situation
+from jobs.drain.funding import Funding
+from jobs.drain.registration import Registering
+from jobs.drain.sender import Sender
 from jobs.errors import FaucetError
 from jobs.facts import Facts
-from jobs.funding import Funding
 from jobs.ledger import Ledger
 from jobs.metrics import Metrics
 from jobs.model import Job, Pause, ReferrerAnswer, Unfunded
 from jobs.nodes.confirmation import ConfirmedChain
 from jobs.nodes.fitness import Fitness
-from jobs.registering import Registering
-from jobs.sender import Sender
 from jobs.settings import Settings
-from jobs.situation import Situation
 from jobs.terms import named_accounts
 
 log = logging.getLogger("faucet.drainer")

@@ -9,11 +9,11 @@ from chain.link import Link
 from chain.node import Head, Node
 from chain.refusals import Cause, Refusal
 from chain.transactions import Reference, assert_account_name, sign, with_fee
-from jobs.batch import Candidate, assertions_of, cost_of
+from jobs.drain.batch import Candidate, assertions_of, cost_of
+from jobs.drain.context import Situation
 from jobs.ledger import Ledger
 from jobs.metrics import Metrics
 from jobs.model import Draft, Kind, Transaction
-from jobs.situation import Situation
 
 log = logging.getLogger("faucet.sender")
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from chain.refusals import Cause, Refusal
-from jobs.batch import Candidate, Verdict, position_of
-from jobs.sender import Group, Sender
+from jobs.drain.batch import Candidate, Verdict, position_of
+from jobs.drain.sender import Group, Sender
 
 MAX_REFUSALS = 3  #: transactions in a row that a node may refuse before it is the node that is to blame
 
