@@ -25,13 +25,13 @@ from commands.processes import Stop, run_serving, run_until_stopped, supervise_u
 from devchain import DevChain, DevChainSettings, Flavour, read_parameters
 from handlers.server import bind, url_of
 from handlers.service import HttpService
+from jobs.blocks.reconcile import Reconciler
 from jobs.ledger import Ledger
 from jobs.metrics import Metrics
 from jobs.model import Difference
 from jobs.nodes.confirmation import ConfirmedChain, SecondNode
 from jobs.nodes.fitness import Fitness
 from jobs.owner import ChainOwner
-from jobs.reconcile import Reconciler
 from jobs.settings import Settings
 
 log = logging.getLogger("faucet")

@@ -200,8 +200,8 @@ class BlockEffects:
     payments: tuple[Found, ...] = ()
     provisional: frozenset[str] = frozenset()  #: signatures of those whose ids were looked up by name
     seen_by: str | None = None  #: the stranger that showed it, by URL; None of an own node
-    keys: tuple[tuple[str, str, str], ...] = ()  #: see jobs.shown_keys.keys_shown
-    changed: tuple[tuple[str, str | None], ...] = ()  #: see jobs.shown_keys.keys_changed
+    keys: tuple[tuple[str, str, str], ...] = ()  #: see jobs.blocks.keys.keys_shown
+    changed: tuple[tuple[str, str | None], ...] = ()  #: see jobs.blocks.keys.keys_changed
 
 
 class ReferrerAnswer(msgspec.Struct, frozen=True):

@@ -13,6 +13,9 @@ from chain.keys import PrivateKey
 from chain.link import Link
 from chain.node import Head, Node
 from jobs.alerts import Alerts
+from jobs.blocks.names import NamesCache
+from jobs.blocks.reconcile import Reconciler, reconcile_again_and_again
+from jobs.blocks.tracker import Tracker
 from jobs.drain.allowance import Allowances
 from jobs.drain.drainer import Drainer
 from jobs.errors import FaucetError
@@ -20,14 +23,11 @@ from jobs.facts import Facts
 from jobs.ledger import Ledger
 from jobs.mailer import Mailer
 from jobs.metrics import Metrics
-from jobs.names import NamesCache
 from jobs.nodes.confirmation import ConfirmedChain, SecondNode
 from jobs.nodes.fitness import Fitness
 from jobs.observe import observe
-from jobs.reconcile import Reconciler, reconcile_again_and_again
 from jobs.settings import Settings
 from jobs.tasks import Tasks
-from jobs.tracker import Tracker
 
 log = logging.getLogger("faucet.owner")
 

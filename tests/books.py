@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from chain.node import Node
 from chain.packing import ACCOUNT_CREATE, ASSERT, TRANSFER
-from jobs.looked_up import with_ids
+from jobs.blocks.account_ids import with_ids
 
 #: Who pays for an operation, by its number.
 PAYERS = {TRANSFER: "from", ACCOUNT_CREATE: "registrar", ASSERT: "fee_paying_account"}

@@ -16,6 +16,7 @@ from chain.link import Call, Link
 from chain.node import Head, Node
 from devchain import ChainParameters, DevChain, DevChainSettings
 from devchain.settings import published_key
+from jobs.blocks.tracker import Tracker
 from jobs.drain.allowance import Allowances
 from jobs.drain.drainer import Drainer
 from jobs.facts import Facts
@@ -25,7 +26,6 @@ from jobs.model import Job, Limits, Signup, State
 from jobs.nodes.confirmation import ConfirmedChain, SecondNode
 from jobs.nodes.fitness import Fitness
 from jobs.settings import Settings
-from jobs.tracker import Tracker
 from tests.flavours import flavour, has_results
 from tests.program import keys_of
 

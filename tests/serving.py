@@ -12,12 +12,12 @@ from tornado.httpclient import AsyncHTTPClient
 
 from handlers.base import KEEP_ALIVE, Parts
 from handlers.server import bind, listen
+from jobs.blocks.tracker import HELD
 from jobs.ledger import Ledger
 from jobs.metrics import Metrics
 from jobs.model import BlockEffects, ChainFacts, Draft, Job, Kind, Limits, Signup, Transaction
 from jobs.settings import Settings
 from jobs.snapshot import Snapshot
-from jobs.tracker import HELD
 from tests.program import Reply, keys_of
 
 NOW = 1_800_000_000  #: seconds, the time that all tests of the HTTP side take place

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from handlers.export import COLUMNS, csv_of_jobs
+from jobs.blocks.tracker import HELD
 from jobs.errors import Code
 from jobs.model import BlockEffects, Fate, Limits, Signup, State
-from jobs.tracker import HELD
 from tests.operators import operated
 from tests.program import REGISTRAR_WIF, keys_of
 from tests.serving import CLIENT, broadcast, hold, pay, register

@@ -69,7 +69,7 @@ def test_the_path_of_a_signup_reads_as_drawn() -> None:
         "chain/transactions.py": "sign",
         "jobs/ledger/signing.py": "record_signed",
         "chain/node.py": "broadcast",
-        "jobs/tracker.py": "follow",
+        "jobs/blocks/tracker.py": "follow",
         "jobs/ledger/following.py": "settle",
     }
     for file, function in drawn.items():

@@ -19,8 +19,8 @@ LIARS_KEY = format_public_key(published_key("liar").public, "TEST")
 @pytest.fixture(autouse=True)
 def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Look at names more often."""
-    monkeypatch.setattr("jobs.names.CHECK_INTERVAL", 0.05)
-    monkeypatch.setattr("jobs.names.RETRY_DELAY", 0.05)
+    monkeypatch.setattr("jobs.blocks.names.CHECK_INTERVAL", 0.05)
+    monkeypatch.setattr("jobs.blocks.names.RETRY_DELAY", 0.05)
 
 
 async def is_taken(world: World, name: str) -> bool:
@@ -112,7 +112,7 @@ async def is_complete(world: World) -> bool:
 
 @pytest.mark.parametrize("lie", [lies.EndlessNames(), lies.LongerPages(10)], ids=repr)
 async def test_list_without_an_end_is_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lie: Lie) -> None:
-    monkeypatch.setattr("jobs.names.MAX_NAMES", 3000)
+    monkeypatch.setattr("jobs.blocks.names.MAX_NAMES", 3000)
 
     async with lied_to(tmp_path, lie) as world:
         await world.sign_up("alice-1")

@@ -8,11 +8,11 @@ import pytest
 
 from chain.link import Link
 from jobs.alerts import Alerts
+from jobs.blocks.names import NamesCache
+from jobs.blocks.reconcile import Reconciler
+from jobs.blocks.tracker import Tracker
 from jobs.drain.drainer import Drainer
 from jobs.mailer import Mailer
-from jobs.names import NamesCache
-from jobs.reconcile import Reconciler
-from jobs.tracker import Tracker
 from tests.liar import World, lied_to
 
 #: A step of each background task, and the task.

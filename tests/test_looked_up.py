@@ -9,8 +9,8 @@ from chain.blocks import BlockTransaction, Operations
 from chain.errors import BadReply
 from chain.node import Block
 from devchain import Flavour
-from jobs.effects import effects_of
-from jobs.looked_up import with_ids
+from jobs.blocks.account_ids import with_ids
+from jobs.blocks.effects import effects_of
 from jobs.model import Limits, Signup, State
 from tests.books import read_books
 from tests.chainside import LAG, ChainSide, chain_side

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from devchain import database
+from jobs.blocks.names import PAGE, NamesCache
 from jobs.errors import Code
 from jobs.facts import Facts
-from jobs.names import PAGE, NamesCache
 from tests.chainside import chain_side
 from tests.program import keys_of
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from jobs.blocks.reconcile import Reconciler, Step
 from jobs.model import Job, Limits, Signup, State
-from jobs.reconcile import Reconciler, Step
 from jobs.settings import Settings
 from tests.books import read_books
 from tests.chainside import LAG, ChainSide, chain_side, on_dev_chain

@@ -10,11 +10,11 @@ import pytest
 
 from chain.blocks import Block, BlockTransaction, Operations
 from chain.packing import ACCOUNT_CREATE, ACCOUNT_UPDATE
+from jobs.blocks.keys import digest_of, digest_of_key, keys_changed, keys_shown
 from jobs.errors import Code, FaucetError
 from jobs.ledger import Ledger
 from jobs.model import BlockEffects, Job, Limits, Signup, State
 from jobs.settings import Settings
-from jobs.shown_keys import digest_of, digest_of_key, keys_changed, keys_shown
 from tests.program import keys_of
 
 KEYS = keys_of("alice-1")

@@ -263,7 +263,7 @@ async def test_payment_that_can_not_be_is_told(tmp_path: Path, monkeypatch: pyte
 
     async with chain_side(tmp_path) as side:
         with monkeypatch.context() as patched:
-            patched.setattr("jobs.found.signed_before", fail)
+            patched.setattr("jobs.blocks.transactions.signed_before", fail)
             with pytest.raises(BadReply, match="a transaction of the registrar that can't be: no key"):
                 await follow_payment(side)
         assert "that can't be: no key" in (side.tracker.obstacle or "")
@@ -274,7 +274,7 @@ async def test_payment_that_can_not_be_is_told(tmp_path: Path, monkeypatch: pyte
 async def test_fault_of_the_program_while_following_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with chain_side(tmp_path) as side:
         with monkeypatch.context() as patched:
-            patched.setattr("jobs.tracker.deeds_of", lambda *_: 1 // 0)
+            patched.setattr("jobs.blocks.tracker.deeds_of", lambda *_: 1 // 0)
             with pytest.raises(ZeroDivisionError):
                 await follow_payment(side)
         assert "its log says how" in (side.tracker.obstacle or "")

@@ -21,7 +21,7 @@ CHANGED = f"""
 def put_keys(
     connection: Connection, shown: Sequence[tuple[str, str, str]], changed: Sequence[tuple[str, str | None]]
 ) -> None:
-    """Keep the keys that a block shows, as jobs.shown_keys gives them, then drop those that it may have changed."""
+    """Keep the keys that a block shows, as jobs.blocks.keys gives them, then drop those that it may have changed."""
     if shown:
         connection.execute(SHOWN, (as_list(shown),))
     if changed:

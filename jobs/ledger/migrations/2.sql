@@ -84,7 +84,7 @@ CREATE TABLE reconciliations (
 -- Where the ledger and the chain disagree, as the last comparison of that block found.
 CREATE TABLE differences (
     block_num INTEGER NOT NULL,  -- the block
-    kind      TEXT    NOT NULL,  -- see jobs/reconcile.py
+    kind      TEXT    NOT NULL,  -- see jobs/blocks/reconcile.py
     about     TEXT    NOT NULL,  -- name of the account, or id of the transaction
     text      TEXT    NOT NULL,  -- for people
     found_at  INTEGER NOT NULL,  -- when

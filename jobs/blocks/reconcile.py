@@ -9,10 +9,10 @@ from enum import StrEnum
 from chain.errors import LinkError, Refused
 from chain.link import Link
 from chain.node import Node
+from jobs.blocks.account_ids import names_without_ids
+from jobs.blocks.transactions import Deed, deeds_of, found_all
 from jobs.errors import Code, FaucetError
-from jobs.found import Deed, deeds_of, found_all
 from jobs.ledger import Ledger
-from jobs.looked_up import names_without_ids
 from jobs.model import Difference, Fate, Found, Kind, Recorded
 from jobs.nodes.claims import account_claim
 from jobs.nodes.confirmation import ConfirmedChain

@@ -9,7 +9,7 @@ from chain.errors import BadReply
 from chain.node import Block, BlockTransaction, Node
 from chain.packing import ACCOUNT_CREATE, ASSERT, TRANSFER, Operation
 from chain.transactions import CORE_ASSET, Signed, signed_before
-from jobs.looked_up import fill_in
+from jobs.blocks.account_ids import fill_in
 from jobs.model import Found, FoundOperation, Kind
 from jobs.settings import Settings
 

@@ -7,17 +7,17 @@ from itertools import groupby, pairwise
 
 from chain.errors import LinkError, Refused, UnfitNode
 from chain.node import Block, Head, Node
-from jobs.effects import accounts_of, effects_of
+from jobs.blocks.account_ids import with_ids
+from jobs.blocks.effects import accounts_of, effects_of
+from jobs.blocks.keys import keys_changed, keys_shown
+from jobs.blocks.transactions import deeds_of, found_all
 from jobs.errors import FaucetError
-from jobs.found import deeds_of, found_all
 from jobs.ledger import Ledger
 from jobs.ledger.following import REWIND
-from jobs.looked_up import with_ids
 from jobs.metrics import Metrics
 from jobs.model import Found, Job, Kind, Transaction
 from jobs.nodes.confirmation import ConfirmedChain
 from jobs.settings import Settings
-from jobs.shown_keys import keys_changed, keys_shown
 from jobs.terms import has_keys_of
 
 log = logging.getLogger("faucet.tracker")
