@@ -27,8 +27,8 @@ from handlers.server import bind, url_of
 from handlers.service import HttpService
 from jobs.blocks.reconcile import Reconciler
 from jobs.ledger import Ledger
-from jobs.metrics import Metrics
 from jobs.model import Difference
+from jobs.monitoring.metrics import Metrics
 from jobs.nodes.confirmation import ConfirmedChain, SecondNode
 from jobs.nodes.fitness import Fitness
 from jobs.owner import ChainOwner

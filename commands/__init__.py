@@ -12,7 +12,7 @@ import click
 from commands.client.wallet import SignupFailedError
 from jobs.errors import FaucetError
 from jobs.ledger import Ledger, LedgerError
-from jobs.logs import start_logging
+from jobs.monitoring.logs import start_logging
 from jobs.settings import ConfigError, Settings, load
 
 T = TypeVar("T")

@@ -18,7 +18,7 @@ from handlers.render import job_json
 from jobs.ledger import Ledger
 from jobs.ledger.backup import back_up, forget_old_backups
 from jobs.model import PARTS, Job, State
-from jobs.notices import check_waivable
+from jobs.monitoring.notices import check_waivable
 from jobs.settings import Settings
 
 

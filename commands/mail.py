@@ -7,7 +7,7 @@ import time
 import click
 
 from commands import configured
-from jobs.mailer import MailError, compose, send
+from jobs.monitoring.mailer import MailError, compose, send
 from jobs.settings import Settings
 
 BODY = "This faucet's mails arrive. It writes when the registrar's balance is low, or when nothing is registered."

@@ -13,7 +13,7 @@ from commands.nodecheck import Books, Finding, NodeCheck
 from jobs.drain.context import NOBROADCAST
 from jobs.errors import FaucetError
 from jobs.ledger import Ledger, LedgerError, OldLedgerError
-from jobs.mailer import MailError, connected
+from jobs.monitoring.mailer import MailError, connected
 from jobs.nodes.claims import Claims, first_difference
 from jobs.settings import Settings
 

@@ -21,7 +21,7 @@ from handlers.templates import Pages
 from handlers.wishes import preferred_wait, seconds
 from jobs.errors import Code, FaucetError
 from jobs.ledger import Ledger
-from jobs.metrics import Metrics
+from jobs.monitoring.metrics import Metrics
 from jobs.settings import Settings
 from jobs.settings.passwords import session_key
 from jobs.snapshot import Snapshot

@@ -3,7 +3,7 @@
 from handlers.base import ApiHandler
 from handlers.overview import owed_count
 from jobs.budget import budget_left, runway_days, signups_paid
-from jobs.metrics import Measured
+from jobs.monitoring.metrics import Measured
 
 DAY = 86_400  #: seconds
 

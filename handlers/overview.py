@@ -7,7 +7,7 @@ from handlers.base import Parts
 from handlers.charts import DAY, MINUTE, Chart, chart
 from jobs.budget import budget_left, runway_days, signup_cost, signups_in_budget, signups_paid
 from jobs.model import ChainFacts, State
-from jobs.notices import held_payments, owed_payments
+from jobs.monitoring.notices import held_payments, owed_payments
 
 HOUR = 60  #: minutes in the first chart
 MONTH = 30  #: days in the second

@@ -9,7 +9,7 @@ from handlers.base import Parts
 from handlers.server import listen
 from jobs.errors import FaucetError
 from jobs.ledger import Ledger
-from jobs.metrics import Metrics
+from jobs.monitoring.metrics import Metrics
 from jobs.settings import Settings
 from jobs.snapshot import Snapshot
 

@@ -12,7 +12,6 @@ from chain.errors import LinkError, Refused, UnfitNode
 from chain.keys import PrivateKey
 from chain.link import Link
 from chain.node import Head, Node
-from jobs.alerts import Alerts
 from jobs.blocks.names import NamesCache
 from jobs.blocks.reconcile import Reconciler, reconcile_again_and_again
 from jobs.blocks.tracker import Tracker
@@ -21,13 +20,14 @@ from jobs.drain.drainer import Drainer
 from jobs.errors import FaucetError
 from jobs.facts import Facts
 from jobs.ledger import Ledger
-from jobs.mailer import Mailer
-from jobs.metrics import Metrics
+from jobs.monitoring.alerts import Alerts
+from jobs.monitoring.mailer import Mailer
+from jobs.monitoring.metrics import Metrics
+from jobs.monitoring.tasks import Tasks
 from jobs.nodes.confirmation import ConfirmedChain, SecondNode
 from jobs.nodes.fitness import Fitness
 from jobs.observe import observe
 from jobs.settings import Settings
-from jobs.tasks import Tasks
 
 log = logging.getLogger("faucet.owner")
 

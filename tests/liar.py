@@ -16,8 +16,8 @@ from devchain import ChainParameters, DevChain, DevChainSettings
 from devchain.settings import published_key
 from handlers.readiness import Readiness
 from jobs.ledger import Ledger
-from jobs.metrics import Metrics
 from jobs.model import Job, Limits, Signup, State
+from jobs.monitoring.metrics import Metrics
 from jobs.owner import ChainOwner
 from jobs.settings import Settings
 from jobs.snapshot import Snapshot

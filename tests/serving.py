@@ -14,8 +14,8 @@ from handlers.base import KEEP_ALIVE, Parts
 from handlers.server import bind, listen
 from jobs.blocks.tracker import HELD
 from jobs.ledger import Ledger
-from jobs.metrics import Metrics
 from jobs.model import BlockEffects, ChainFacts, Draft, Job, Kind, Limits, Signup, Transaction
+from jobs.monitoring.metrics import Metrics
 from jobs.settings import Settings
 from jobs.snapshot import Snapshot
 from tests.program import Reply, keys_of

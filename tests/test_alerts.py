@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from jobs.alerts import CALM, REMIND_EVERY, Look, Verdict, judge, letters, troubles
 from jobs.errors import Code
 from jobs.ledger import Ledger
 from jobs.model import Alert, ChainFacts, Failure, Pause
+from jobs.monitoring.alerts import CALM, REMIND_EVERY, Look, Verdict, judge, letters, troubles
 from jobs.settings import Settings
 from tests.serving import FACTS, NOW
 

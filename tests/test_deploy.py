@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from jobs.alerts import ALERTS
+from jobs.monitoring.alerts import ALERTS
 from jobs.settings import load
 from tests.nginx import DEPLOY, checked, needs
 from tests.program import ROOT, faucet

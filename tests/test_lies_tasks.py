@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from chain.link import Link
-from jobs.alerts import Alerts
 from jobs.blocks.names import NamesCache
 from jobs.blocks.reconcile import Reconciler
 from jobs.blocks.tracker import Tracker
 from jobs.drain.drainer import Drainer
-from jobs.mailer import Mailer
+from jobs.monitoring.alerts import Alerts
+from jobs.monitoring.mailer import Mailer
 from tests.liar import World, lied_to
 
 #: A step of each background task, and the task.
@@ -43,8 +43,8 @@ async def test_task_that_fails_is_started_again_counted_and_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owner: type, method: str, task: str
 ) -> None:
     monkeypatch.setattr(owner, method, failing_once(getattr(owner, method)))
-    monkeypatch.setattr("jobs.tasks.FIRST_DELAY", 0.05)
-    monkeypatch.setattr("jobs.alerts.LOOK_EVERY", 0.1)
+    monkeypatch.setattr("jobs.monitoring.tasks.FIRST_DELAY", 0.05)
+    monkeypatch.setattr("jobs.monitoring.alerts.LOOK_EVERY", 0.1)
 
     async with lied_to(tmp_path, fit=False) as world:
         await world.sign_up("alice-1")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from chain.wallet import derive_key
-from jobs.logs import JsonLine, TextLine
+from jobs.monitoring.logs import JsonLine, TextLine
 from tests.program import REGISTRAR_WIF, dev_chain, faucet, keys_of
 
 CLIENT = {"X-Forwarded-For": "198.51.100.7", "X-Request-ID": "wallet-42"}

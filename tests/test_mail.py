@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from jobs.alerts import Alerts
 from jobs.ledger import Ledger
-from jobs.mailer import DELAY, Mailer, MailError, address, compose, send
+from jobs.monitoring.alerts import Alerts
+from jobs.monitoring.mailer import DELAY, Mailer, MailError, address, compose, send
 from jobs.settings import Settings
 from tests.mailserver import PASSWORD, USER, Mailbox, mail_server
 from tests.program import command, dev_chain, faucet

@@ -13,11 +13,11 @@ import click
 import pytest
 
 import faucet
-from jobs.alerts import ALERTS
 from jobs.blocks.reconcile import Disagreement
 from jobs.errors import Code
 from jobs.ledger import Ledger
 from jobs.model import Limits, Signup
+from jobs.monitoring.alerts import ALERTS
 from jobs.settings import keys
 from tests.documents import commands_of, serving, shell
 from tests.program import ROOT, keys_of

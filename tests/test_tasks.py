@@ -5,9 +5,9 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from jobs.metrics import Metrics
 from jobs.model import Failure
-from jobs.tasks import MAX_DELAY, STABLE_AFTER, Tasks
+from jobs.monitoring.metrics import Metrics
+from jobs.monitoring.tasks import MAX_DELAY, STABLE_AFTER, Tasks
 
 
 class Flaky:

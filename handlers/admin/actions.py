@@ -2,7 +2,7 @@
 
 from handlers.admin.base import PATH, AdminForm
 from jobs.errors import Code, FaucetError
-from jobs.notices import check_waivable
+from jobs.monitoring.notices import check_waivable
 
 REASON_MOST = 200  #: characters
 

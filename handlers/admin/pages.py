@@ -7,7 +7,7 @@ from handlers.overview import overview, owed_count
 from jobs.errors import Code, FaucetError
 from jobs.ledger.steering import deeds
 from jobs.model import ENDED, PARTS, State
-from jobs.notices import owed_payments
+from jobs.monitoring.notices import owed_payments
 
 DIFFERENCES = 20  #: between ledger and chain, on the dashboard
 HELD = 20  #: jobs whose initial balance is held, on the dashboard

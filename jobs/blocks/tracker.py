@@ -14,8 +14,8 @@ from jobs.blocks.transactions import deeds_of, found_all
 from jobs.errors import FaucetError
 from jobs.ledger import Ledger
 from jobs.ledger.following import REWIND
-from jobs.metrics import Metrics
 from jobs.model import Found, Job, Kind, Transaction
+from jobs.monitoring.metrics import Metrics
 from jobs.nodes.confirmation import ConfirmedChain
 from jobs.settings import Settings
 from jobs.terms import has_keys_of

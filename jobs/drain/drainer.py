@@ -19,8 +19,8 @@ from jobs.drain.sender import Sender
 from jobs.errors import FaucetError
 from jobs.facts import Facts
 from jobs.ledger import Ledger
-from jobs.metrics import Metrics
 from jobs.model import Job, Pause, ReferrerAnswer, Unfunded
+from jobs.monitoring.metrics import Metrics
 from jobs.nodes.confirmation import ConfirmedChain
 from jobs.nodes.fitness import Fitness
 from jobs.settings import Settings

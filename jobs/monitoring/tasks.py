@@ -6,8 +6,8 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 
 from chain.link import backoff
-from jobs.metrics import Metrics
 from jobs.model import Failure
+from jobs.monitoring.metrics import Metrics
 
 log = logging.getLogger("faucet.tasks")
 

@@ -10,7 +10,7 @@ from jobs.budget import is_below, runway_days, signups_paid
 from jobs.errors import Code, FaucetError
 from jobs.ledger import Ledger
 from jobs.model import Alert, ChainFacts, Failure, Pause
-from jobs.notices import held_payments
+from jobs.monitoring.notices import held_payments
 from jobs.settings import Settings
 
 log = logging.getLogger("faucet.alerts")
