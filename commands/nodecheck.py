@@ -16,7 +16,7 @@ from jobs.model import Pin
 from jobs.nodes.claims import CHAIN, Claims, account_claim, read_claims
 from jobs.nodes.fitness import check_number, check_time, compare, fixed_pins, is_own
 from jobs.settings import Settings
-from jobs.terms import named_accounts
+from jobs.template import named_accounts
 
 DATABASE = "database"
 APIS = (DATABASE, "network_broadcast")  #: what serving calls

@@ -15,7 +15,7 @@ from jobs.errors import Code, FaucetError
 from jobs.model import ENDED, IN_A_BLOCK, Job, Limits, ReferrerAnswer, Signup, State
 from jobs.preview import preview
 from jobs.signup import SignupRules, check_name, has_referrer_by_id, is_test_name, parse_signup, spelled_account
-from jobs.terms import named_accounts
+from jobs.template import named_accounts
 
 NO_REFERRER = "faucet"  #: what stands in the referrer's place in the path of wallets that know none
 

@@ -10,8 +10,8 @@ from tornado.iostream import StreamClosedError
 
 from handlers.base import ApiHandler, encode_json
 from handlers.render import job_json
-from jobs.changes import Watch
 from jobs.errors import Code, FaucetError
+from jobs.ledger.changes import Watch
 from jobs.model import ENDED, Job
 
 

@@ -8,7 +8,7 @@ from chain.packing import Operation
 from chain.transactions import operation_size
 from jobs.model import ChainFacts, ReferrerAnswer, Signup
 from jobs.settings import Settings
-from jobs.terms import Terms, named_accounts
+from jobs.template import Terms, named_accounts
 
 
 def preview(

@@ -18,7 +18,7 @@ from jobs.model import Found, Job, Kind, Transaction
 from jobs.monitoring.metrics import Metrics
 from jobs.nodes.confirmation import ConfirmedChain
 from jobs.settings import Settings
-from jobs.terms import has_keys_of
+from jobs.template import has_keys_of
 
 log = logging.getLogger("faucet.tracker")
 

@@ -11,7 +11,7 @@ from jobs.budget import BUDGET_SPENT
 from jobs.ceilings import Ceilings
 from jobs.drain.batch import Assertion
 from jobs.settings import Settings
-from jobs.terms import Terms
+from jobs.template import Terms
 
 NOBROADCAST = "The configuration says nobroadcast: nothing is sent to the chain."
 

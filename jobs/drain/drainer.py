@@ -24,7 +24,7 @@ from jobs.monitoring.metrics import Metrics
 from jobs.nodes.confirmation import ConfirmedChain
 from jobs.nodes.fitness import Fitness
 from jobs.settings import Settings
-from jobs.terms import named_accounts
+from jobs.template import named_accounts
 
 log = logging.getLogger("faucet.drainer")
 

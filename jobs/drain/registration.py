@@ -30,7 +30,7 @@ from jobs.ledger import Ledger
 from jobs.model import Job, Kind, Transaction
 from jobs.monitoring.metrics import Metrics
 from jobs.nodes.confirmation import ConfirmedChain
-from jobs.terms import is_ours
+from jobs.template import is_ours
 
 log = logging.getLogger("faucet.registering")
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from jobs.changes import Changes
+from jobs.ledger.changes import Changes
 from jobs.ledger.database import Connection, Database, Result, Row
 from jobs.model import MOVES, Fate, Job, Signup, State, state_of
 

@@ -14,7 +14,7 @@ from jobs.ledger import Ledger
 from jobs.model import Pin
 from jobs.nodes.claims import CHAIN, Claims, account_claim, first_difference, read_claims
 from jobs.settings import Settings
-from jobs.terms import named_accounts
+from jobs.template import named_accounts
 
 
 class Fitness:
