@@ -13,8 +13,8 @@ import msgspec
 
 from commands import configured, with_ledger
 from commands.terminal import print_audit, print_jobs
-from handlers.export import csv_of_jobs
 from handlers.render import job_json
+from handlers.spreadsheet import csv_of_jobs
 from jobs.ledger import Ledger
 from jobs.ledger.backup import back_up, forget_old_backups
 from jobs.model import PARTS, Job, State

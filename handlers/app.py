@@ -6,15 +6,15 @@ from tornado.httputil import HTTPServerRequest
 from tornado.routing import Matcher, Rule
 from tornado.web import Application, RequestHandler
 
-from handlers.accounts import AccountHandler, SignupHandler
 from handlers.admin.routes import ROUTES as ADMIN_ROUTES
+from handlers.api.accounts import AccountHandler, SignupHandler
+from handlers.api.health import ChainHandler, HealthHandler, MetricsHandler, ReadyHandler
+from handlers.api.jobs import JobEventsHandler, JobHandler
+from handlers.api.openapi import OpenApiHandler
 from handlers.base import READING, ApiNotFound, Parts
-from handlers.entrance import Entrance
-from handlers.health import ChainHandler, HealthHandler, MetricsHandler, ReadyHandler
-from handlers.jobs import JobEventsHandler, JobHandler
-from handlers.openapi import OpenApiHandler
-from handlers.pages import IndexPage, JobPage, PageNotFound, StaticFiles, StatusPage
-from handlers.templates import STATIC
+from handlers.pages.public import IndexPage, JobPage, PageNotFound, StaticFiles, StatusPage
+from handlers.pages.templates import STATIC
+from handlers.signup_router import Entrance
 
 __all__ = ["Parts", "make_app"]
 

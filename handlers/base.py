@@ -12,13 +12,13 @@ from tornado.httputil import HTTPHeaders, HTTPServerRequest
 from tornado.web import Application, HTTPError, RequestHandler, stream_request_body
 
 from handlers.admin.guard import Guard
-from handlers.client import client_key
-from handlers.errors import STATUS, error_body, error_headers, error_of_status
-from handlers.headers import JSON, base_headers, cors_headers, preflight_headers, random_request_id, request_id_of
-from handlers.in_flight import InFlight
-from handlers.readiness import Readiness
-from handlers.templates import Pages
-from handlers.wishes import preferred_wait, seconds
+from handlers.api.readiness import Readiness
+from handlers.http.client import client_key
+from handlers.http.errors import STATUS, error_body, error_headers, error_of_status
+from handlers.http.headers import JSON, base_headers, cors_headers, preflight_headers, random_request_id, request_id_of
+from handlers.http.in_flight import InFlight
+from handlers.http.preferences import preferred_wait, seconds
+from handlers.pages.templates import Pages
 from jobs.errors import Code, FaucetError
 from jobs.ledger import Ledger
 from jobs.monitoring.metrics import Metrics

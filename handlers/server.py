@@ -9,10 +9,10 @@ from tornado.iostream import IOStream
 
 from handlers.app import make_app
 from handlers.base import Parts, encode_json
-from handlers.connection import ClientStream
-from handlers.entrance import Entrance
-from handlers.errors import STATUS, error_body, error_of_status
-from handlers.headers import JSON, base_headers, cors_headers
+from handlers.http.errors import STATUS, error_body, error_of_status
+from handlers.http.headers import JSON, base_headers, cors_headers
+from handlers.http.stream import ClientStream
+from handlers.signup_router import Entrance
 
 BACKLOG = 4096  #: connections that may wait to be taken; Tornado's 128 loses a crowd
 IDLE_WITHIN = 75.0  #: seconds that a connection may stay open without a request

@@ -14,7 +14,7 @@ from typing import Any
 
 from devchain import ChainParameters, DevChain, DevChainSettings
 from devchain.settings import published_key
-from handlers.readiness import Readiness
+from handlers.api.readiness import Readiness
 from jobs.ledger import Ledger
 from jobs.model import Job, Limits, Signup, State
 from jobs.monitoring.metrics import Metrics

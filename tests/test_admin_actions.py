@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from handlers.export import COLUMNS, csv_of_jobs
+from handlers.spreadsheet import COLUMNS, csv_of_jobs
 from jobs.blocks.tracker import HELD
 from jobs.errors import Code
 from jobs.model import BlockEffects, Fate, Limits, Signup, State
@@ -140,7 +140,7 @@ async def test_no_cell_of_an_export_is_a_formula(tmp_path: Path) -> None:
 
 
 async def test_export_is_read_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("handlers.export.BATCH", 2)
+    monkeypatch.setattr("handlers.spreadsheet.BATCH", 2)
 
     async def scenario() -> list[str]:
         async with operated(tmp_path) as (served, _):
@@ -154,7 +154,7 @@ async def test_export_is_read_in_parts(tmp_path: Path, monkeypatch: pytest.Monke
 
 async def test_export_that_breaks_off_does_not_look_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The ledger becomes unreadable while a slow client has taken a part."""
-    monkeypatch.setattr("handlers.export.BATCH", 5)
+    monkeypatch.setattr("handlers.spreadsheet.BATCH", 5)
 
     async with operated(tmp_path) as (served, operator):
         for number in range(100):

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
-from handlers.client import is_https
+from handlers.http.client import is_https
 from jobs.settings import Settings
 from jobs.settings.passwords import hash_password
 from tests.operators import HASH, PASSWORD, QUICK, Operator, operated

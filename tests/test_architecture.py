@@ -62,7 +62,7 @@ def test_the_dev_chain_is_not_known_to_the_faucet() -> None:
 def test_the_path_of_a_signup_reads_as_drawn() -> None:
     """Each step is a function that a newcomer finds by its word."""
     drawn = {
-        "handlers/accounts.py": "post",
+        "handlers/api/accounts.py": "post",
         "jobs/signup.py": "parse_signup",
         "jobs/ledger/intake.py": "accept",
         "jobs/drain/batch.py": "fill",

@@ -2,8 +2,8 @@
 
 import pytest
 
-from handlers.charts import DAY, MINUTE, chart, round_up
-from handlers.overview import share_within
+from handlers.pages.charts import DAY, MINUTE, chart, round_up
+from handlers.pages.overview import share_within
 from jobs.model import Span
 
 NOW = 20_000 * DAY + 5 * MINUTE + 1

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.client import client_key
+from handlers.http.client import client_key
 
 TRUSTED = tuple(ip_network(network) for network in ("127.0.0.0/8", "::1/128", "10.0.0.0/8"))
 

@@ -78,7 +78,7 @@ def _counts(lines: list[str]) -> list[str]:
 
 
 async def test_body_that_does_not_come_ends_the_connection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("handlers.entrance.BODY_WITHIN", 0.01)
+    monkeypatch.setattr("handlers.signup_router.BODY_WITHIN", 0.01)
 
     async with serving(tmp_path) as served:
         for path in ("/faucet", "/bob/api/v1/accounts"):

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from handlers.errors import STATUS
-from handlers.openapi import DOCUMENT
+from handlers.api.openapi import DOCUMENT
+from handlers.http.errors import STATUS
 from jobs.errors import Code
 from tests.program import Reply
 from tests.serving import serving

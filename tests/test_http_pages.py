@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from handlers.pages.progress import steps_of
 from handlers.render import core_amount, duration, host, iso_time
-from handlers.steps import steps_of
 from jobs.budget import BUDGET_SPENT
 from jobs.errors import Code
 from jobs.ledger import Ledger

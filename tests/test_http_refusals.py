@@ -11,8 +11,8 @@ import msgspec
 import pytest
 
 from chain.wallet import derive_key
+from handlers.api.openapi import DOCUMENT
 from handlers.app import ROUTES
-from handlers.openapi import DOCUMENT
 from jobs.budget import room_after
 from jobs.errors import Code
 from tests.program import ROOT, Reply, keys_of

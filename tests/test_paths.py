@@ -2,7 +2,7 @@
 
 import pytest
 
-from handlers.paths import is_signup, plain_target, split_absolute
+from handlers.http.paths import is_signup, plain_target, split_absolute
 
 
 @pytest.mark.parametrize(

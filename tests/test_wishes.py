@@ -2,7 +2,7 @@
 
 import pytest
 
-from handlers.wishes import is_wished, preferred_wait
+from handlers.http.preferences import is_wished, preferred_wait
 from jobs.errors import Code, FaucetError
 
 

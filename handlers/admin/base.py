@@ -9,8 +9,8 @@ from urllib.parse import urlencode
 from tornado.escape import parse_qs_bytes
 from tornado.web import HTTPError, create_signed_value, decode_signed_value
 
-from handlers.client import is_https
-from handlers.pages import PageHandler
+from handlers.http.client import is_https
+from handlers.pages.public import PageHandler
 from jobs.errors import Code, FaucetError
 from jobs.exposure import exposure
 from jobs.signup import BODY_MOST

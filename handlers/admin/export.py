@@ -7,7 +7,7 @@ from tornado.iostream import StreamClosedError
 
 from handlers.admin.base import AdminForm
 from handlers.admin.pages import searched
-from handlers.export import csv_of_jobs
+from handlers.spreadsheet import csv_of_jobs
 from jobs.errors import FaucetError
 
 

@@ -3,7 +3,7 @@
 from handlers.admin.base import AdminHandler, AdminPage
 from handlers.admin.login import LoginPage
 from handlers.admin.timeline import WHAT, timeline
-from handlers.overview import overview, owed_count
+from handlers.pages.overview import overview, owed_count
 from jobs.errors import Code, FaucetError
 from jobs.ledger.steering import deeds
 from jobs.model import ENDED, PARTS, State

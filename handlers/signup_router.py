@@ -22,11 +22,11 @@ from tornado.httputil import (
 )
 from tornado.web import Application
 
-from handlers.accounts import SignupHandler, limits_of, rules_of
+from handlers.api.accounts import SignupHandler, limits_of, rules_of
 from handlers.base import Handler, Parts, encode_json, tell
-from handlers.errors import STATUS, error_body, error_headers, refusal_status
-from handlers.headers import JSON, base_headers, cors_headers, request_id_of
-from handlers.paths import PLAIN, is_signup, plain_target, split_absolute
+from handlers.http.errors import STATUS, error_body, error_headers, refusal_status
+from handlers.http.headers import JSON, base_headers, cors_headers, request_id_of
+from handlers.http.paths import PLAIN, is_signup, plain_target, split_absolute
 from handlers.render import job_url, signup_json
 from jobs.errors import Code, FaucetError
 from jobs.exposure import exposure

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from handlers.base import Parts
-from handlers.charts import DAY, MINUTE, Chart, chart
+from handlers.pages.charts import DAY, MINUTE, Chart, chart
 from jobs.budget import budget_left, runway_days, signup_cost, signups_in_budget, signups_paid
 from jobs.model import ChainFacts, State
 from jobs.monitoring.notices import held_payments, owed_payments

@@ -5,11 +5,11 @@ import asyncio
 import msgspec
 from tornado.httputil import HTTPHeaders
 
+from handlers.api.jobs import JobApiHandler
 from handlers.base import ApiHandler, Parts, address_of
-from handlers.errors import error_of_job, refusal_status
-from handlers.jobs import JobApiHandler
+from handlers.http.errors import error_of_job, refusal_status
+from handlers.http.preferences import is_wished
 from handlers.render import account_json, job_url, signup_json
-from handlers.wishes import is_wished
 from jobs.budget import is_premium_too_dear, room_after
 from jobs.errors import Code, FaucetError
 from jobs.model import ENDED, IN_A_BLOCK, Job, Limits, ReferrerAnswer, Signup, State

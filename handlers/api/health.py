@@ -1,7 +1,7 @@
 """For machines that watch: is the process alive, is it ready, what does it measure."""
 
 from handlers.base import ApiHandler
-from handlers.overview import owed_count
+from handlers.pages.overview import owed_count
 from jobs.budget import budget_left, runway_days, signups_paid
 from jobs.monitoring.metrics import Measured
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from handlers.base import ApiHandler
-from handlers.errors import STATUS
+from handlers.http.errors import STATUS
 from jobs.errors import Code
 from jobs.model import State
 

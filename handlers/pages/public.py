@@ -5,8 +5,8 @@ from typing import Any
 from tornado.web import StaticFileHandler
 
 from handlers.base import Handler
-from handlers.overview import obstacles, overview
-from handlers.steps import steps_of
+from handlers.pages.overview import obstacles, overview
+from handlers.pages.progress import steps_of
 from jobs.errors import Code, FaucetError
 from jobs.model import ENDED
 
