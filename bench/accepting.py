@@ -12,7 +12,7 @@ from bench.alone import measure_alone
 from bench.figure import Figure
 from bench.load import CONNECTIONS, PATH, Load, load, write_keys
 from bench.processes import asked, bare, cpu_seconds, faucet, pause_drain
-from tests.program import Faucet, dev_chain
+from tests.harness.program import Faucet, dev_chain
 
 ROUNDS = 5  #: of bare, one, two; each ratio is that of neighbours, and the median counts
 SECONDS = 8  #: of load in each

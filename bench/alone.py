@@ -7,8 +7,8 @@ from pathlib import Path
 
 from bench.figure import Figure
 from bench.processes import faucet
-from tests.chainside import chain_side
-from tests.program import DevChainProgram, Faucet, dev_chain
+from tests.harness.chain_harness import chain_side
+from tests.harness.program import DevChainProgram, Faucet, dev_chain
 
 LATER = 5  #: signups that are followed into a block
 CROWD = 50  #: signups that share a drain

@@ -13,7 +13,7 @@ from bench.load import PATH, load, write_keys
 from bench.million import make_ledger
 from bench.processes import asked, faucet, pause_drain
 from bench.registering import pace, sink
-from tests.program import Faucet
+from tests.harness.program import Faucet
 
 JOBS = (0, 1_000_000, 10_000_000)
 ROUNDS = 3  #: of all ledgers in turn; each ratio is that of neighbours, and the median counts

@@ -9,7 +9,7 @@ from pathlib import Path
 from coincurve import PrivateKey
 
 from chain.keys import format_public_key
-from tests.program import PREFIX
+from tests.harness.program import PREFIX
 
 CONNECTIONS = 64
 PATH = "/api/v1/accounts"  #: where signups are posted

@@ -12,7 +12,7 @@ from bench.load import CONNECTIONS, PATH, Load, load, write_keys
 from bench.processes import all_registered, asked, faucet, ledger_of, pause_drain, raise_limit
 from bench.registering import fill, sink
 from jobs.ledger import Ledger
-from tests.program import Faucet
+from tests.harness.program import Faucet
 
 TIMES = (1, 2, 10)  #: what it can take
 SECONDS = 20  #: of each load

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from bench.figure import Figure
 from bench.million import make_ledger
-from tests.operators import HASH, Operator
-from tests.serving import NOW, Serving, serving
+from tests.harness.operators import HASH, Operator
+from tests.harness.serving import NOW, Serving, serving
 
 JOBS = 1_000_000
 FEWEST = 200_000  #: with fewer in the same month, the oldest that waits is too old for /readyz

@@ -13,7 +13,7 @@ from peerplays.account import Account
 from peerplays.exceptions import AccountDoesNotExistsException
 from peerplaysbase.chains import known_chains
 
-from tests.program import PREFIX, REGISTRAR_WIF, keys_of
+from tests.harness.program import PREFIX, REGISTRAR_WIF, keys_of
 
 KEY = keys_of("before")["owner_key"]
 

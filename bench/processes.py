@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs.ledger import Ledger
-from tests.program import REGISTRAR_WIF, Faucet, Program, wait_ready
+from tests.harness.program import REGISTRAR_WIF, Faucet, Program, wait_ready
 
 LOOK_EVERY = 0.1  #: seconds between two looks at what has no event
 TICKS = os.sysconf("SC_CLK_TCK")  #: of a processor's clock, in a second

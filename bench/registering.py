@@ -15,7 +15,7 @@ from chain.dial import dial
 from chain.node import Node
 from jobs.ledger import Ledger
 from jobs.model import Limits, Signup, State
-from tests.program import ROOT, Faucet, dev_chain, keys_of
+from tests.harness.program import ROOT, Faucet, dev_chain, keys_of
 
 COUNT = 20_000  #: accounts from a full queue
 PAID = 5_000  #: … that get an initial balance too

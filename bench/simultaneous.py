@@ -12,8 +12,8 @@ from pathlib import Path
 from bench.figure import Figure
 from bench.load import write_keys
 from bench.processes import all_registered, asked, faucet, memory, peak_memory, raise_limit
-from tests.books import read_books
-from tests.program import ROOT, DevChainProgram, Faucet, dev_chain
+from tests.harness.chain_totals import read_books
+from tests.harness.program import ROOT, DevChainProgram, Faucet, dev_chain
 
 CROWD = 20_000
 CLIENTS = 4  #: processes, each from a loopback address of its own

@@ -8,7 +8,7 @@ from collections.abc import Generator, Iterable, Iterator
 import pytest
 
 from devchain import Flavour
-from tests.flavours import BOTH, EVERY, flavoured
+from tests.harness.flavours import BOTH, EVERY, flavoured
 
 # A shell lets what it runs in the background ignore SIGINT, and so would every program that a test starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)

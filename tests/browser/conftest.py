@@ -6,7 +6,7 @@ import pytest
 
 from tests.browser.chromium import Browser, chromium, missing_programs
 from tests.browser.site import Site, open_site
-from tests.operators import HASH
+from tests.harness.operators import HASH
 
 
 @pytest.fixture(scope="session")

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from jobs.errors import Code
 from jobs.ledger import Ledger
 from jobs.model import BlockEffects, Draft, Job, Kind, Limits, Signup
-from tests.program import keys_of
-from tests.serving import FACTS as OTHER_FACTS
-from tests.serving import NOW
+from tests.harness.program import keys_of
+from tests.harness.serving import FACTS as OTHER_FACTS
+from tests.harness.serving import NOW
 
 DAY = 86_400  #: seconds
 HOUR = 3_600  #: seconds

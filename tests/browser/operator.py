@@ -1,7 +1,7 @@
 """Somebody who may steer the faucet."""
 
 from tests.browser.chromium import Browser
-from tests.operators import PASSWORD
+from tests.harness.operators import PASSWORD
 
 NAME = "maria"
 

@@ -13,9 +13,9 @@ from tests.browser.beside import beside
 from tests.browser.chromium import LOOKS, Browser, chromium
 from tests.browser.month import FACTS, Clock, Month
 from tests.browser.operator import log_in
-from tests.operators import HASH
-from tests.program import ROOT
-from tests.serving import serving
+from tests.harness.operators import HASH
+from tests.harness.program import ROOT
+from tests.harness.serving import serving
 
 FOLDER = ROOT / "docs" / "screenshots"
 SCALES = {"phone": 1.0, "desktop": 0.75}  #: small files, in which everything can still be read

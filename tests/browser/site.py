@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from jobs.ledger import Ledger
 from tests.browser.beside import Beside, beside
-from tests.program import DevChainProgram, Faucet, Reply, dev_chain, faucet
+from tests.harness.program import DevChainProgram, Faucet, Reply, dev_chain, faucet
 
 T = TypeVar("T")
 

@@ -7,7 +7,7 @@ from tests.browser.chromium import Browser
 from tests.browser.looks import assert_sound
 from tests.browser.operator import log_in
 from tests.browser.site import Site
-from tests.operators import PASSWORD
+from tests.harness.operators import PASSWORD
 
 
 def test_wrong_password_is_refused(browser: Browser, site: Site) -> None:

@@ -8,7 +8,7 @@ from tests.browser.chromium import Browser
 from tests.browser.looks import assert_sound
 from tests.browser.operator import log_in
 from tests.browser.site import Site, open_site
-from tests.program import keys_of
+from tests.harness.program import keys_of
 
 STATES = ("done", "failed", "cancelled", "queued")
 OF_EVERYBODY = {"about": "/", "status": "/status", "nothing": "/nothing/here", "login": "/admin"}

@@ -10,7 +10,7 @@ import click
 
 from devchain import Flavour
 from tests.chaos.run import Outcome, Run
-from tests.flavours import flavoured
+from tests.harness.flavours import flavoured
 
 
 @click.command()

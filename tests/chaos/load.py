@@ -10,7 +10,7 @@ import msgspec
 from tornado.httpclient import HTTPClientError
 
 from tests.chaos.schedule import Wish
-from tests.program import Faucet, Reply, keys_of
+from tests.harness.program import Faucet, Reply, keys_of
 
 CLIENTS = 10  #: at the same time
 ENDED = ("done", "failed", "cancelled")

@@ -17,7 +17,7 @@ from tests.chaos.load import ENDED, Load
 from tests.chaos.schedule import Life, deeds, lives, wishes
 from tests.chaos.schedule import lies as told
 from tests.chaos.trouble import Trouble
-from tests.program import Faucet, Program, dev_chain, on_chain
+from tests.harness.program import Faucet, Program, dev_chain, on_chain
 
 REGISTRAR = "1.2.7"
 PAYMENT = 150_000  #: satoshi, the initial balance
@@ -120,7 +120,7 @@ class Run:
         await self._service.stop()
 
     async def _live(self, life: Life) -> None:
-        script = ("faucet.py",) if life.step is None else ("tests/killed_faucet.py", life.step)
+        script = ("faucet.py",) if life.step is None else ("tests/harness/killed_faucet.py", life.step)
         await self._service.start(script=script)
         if self._service.url:  # else it is dead already
             self._load.serving.set()

@@ -8,12 +8,12 @@ from itertools import cycle, islice
 from typing import Any
 
 from devchain import Flavour
-from tests.flavours import flavour
-from tests.lying.grammar import random_lie
-from tests.lying.lies import MadeUpNames
-from tests.support import data
+from tests.harness.flavours import flavour
+from tests.harness.lying.grammar import random_lie
+from tests.harness.lying.lies import MadeUpNames
+from tests.harness.support import data
 
-#: Methods of the ledger and the node before and after which the faucet can die, see tests/killed_faucet.py.
+#: Methods of the ledger and the node before and after which the faucet can die, see tests/harness/killed_faucet.py.
 METHODS = (
     "_commit", "queued", "unfunded", "record_signed", "refuse", "adopt", "fail", "live",
     "follow", "orphan", "settle", "release", "expire", "settle_adopted", "put_facts",

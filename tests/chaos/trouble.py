@@ -12,9 +12,9 @@ import msgspec
 
 from chain.errors import LinkError, Refused
 from tests.chaos.schedule import Deed
-from tests.lying.lie import Lie
-from tests.lying.relay import Relay
-from tests.program import keys_of, start_dev_chain
+from tests.harness.lying.lie import Lie
+from tests.harness.lying.relay import Relay
+from tests.harness.program import keys_of, start_dev_chain
 
 LAG = 20  #: blocks that the last irreversible one trails the head by
 BASIC_FEE = 500_000  #: satoshi, when nothing is the matter

@@ -11,8 +11,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from chain.node import Account
-from tests.nginx import needs, nginx
-from tests.program import DevChainProgram, dev_chain, faucet, keys_of, wait_ready
+from tests.harness.nginx import needs, nginx
+from tests.harness.program import DevChainProgram, dev_chain, faucet, keys_of, wait_ready
 
 
 @dataclass

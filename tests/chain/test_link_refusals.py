@@ -1,0 +1,60 @@
+"""A node that refuses to read is left for the next one; one refusal is nobody's fault."""
+
+import pytest
+
+from chain.errors import Refused
+from chain.link import MAX_REFUSALS, Link
+from chain.node import Node
+from tests.chain.test_link import running, take_any
+from tests.harness.lying import lies
+from tests.harness.lying.scene import Scene, scene
+
+DENIED = lies.RefusedCalls("denied", method="get_required_fees")
+
+
+async def refused(node: Node, times: int) -> None:
+    for _ in range(times):
+        with pytest.raises(Refused):
+            await node.required_fees([])
+
+
+def link_to(at: Scene, *others: str) -> Link:
+    return Link([at.relay.url, *others], greet=take_any, on_block=lambda: None, timeout=5)
+
+
+async def test_node_that_refuses_a_call_again_and_again_is_left() -> None:
+    async with scene() as at:
+        link = link_to(at, at.chain.url)
+        async with running(link):
+            await link.wait_connected()
+            at.relay.lie(DENIED)
+            await refused(Node(link.call), MAX_REFUSALS)
+            assert "refuses get_required_fees" in (link.trouble or "")
+            await link.wait_connected()
+            assert link.url == at.chain.url
+            assert await Node(link.call).required_fees([]) == []
+
+
+async def test_answer_between_refusals_keeps_the_node() -> None:
+    async with scene() as at:
+        link = link_to(at, at.chain.url)
+        async with running(link):
+            await link.wait_connected()
+            for _ in range(2):
+                at.relay.lie(DENIED)
+                await refused(Node(link.call), MAX_REFUSALS - 1)
+                at.relay.heal()
+                await Node(link.call).required_fees([])
+            assert link.url == at.relay.url
+
+
+async def test_only_node_is_not_left() -> None:
+    """To connect anew would change nothing, and send everything again."""
+
+    async with scene() as at:
+        link = link_to(at)
+        async with running(link):
+            await link.wait_connected()
+            at.relay.lie(DENIED)
+            await refused(Node(link.call), 2 * MAX_REFUSALS)
+            assert (link.connected, link.epoch) == (True, 1)

@@ -1,0 +1,418 @@
+"""The operation that fails its whole transaction unless an account has the name that it says."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from msgspec import Raw
+
+from chain.link import Call
+from chain.node import Node
+from chain.packing import Operation, pack_operation
+from chain.refusals import read_refusal
+from chain.transactions import assert_account_name, digest_of, pack, transaction_id
+from devchain import ChainParameters, DevChain, JournalError, read_parameters
+from devchain.blocks import Chain
+from devchain.errors import NodeError
+from devchain.operations import read_operation
+from devchain.settings import published_key
+from tests.chaos.books import read_chain
+from tests.harness.chain_totals import read_books
+from tests.harness.devchain import (
+    PLAIN,
+    REFERRER,
+    REGISTRAR,
+    SETTINGS,
+    Client,
+    new_chain,
+    new_dev_chain,
+    paying,
+    payment,
+    refusal,
+    register,
+    registration,
+    serving,
+    signed,
+    snapshot,
+    text_of,
+)
+
+PLAIN_NAME = "plain-account1"
+FEE = 100_000  #: for each predicate
+UNTRUE = "p.account_id(db).name == p.name: "
+FORBIDDEN = "unsigned(p.which()) < max_predicate_opcode: "
+UNKNOWN = "maybe_found != nullptr: Unable to find Object"
+
+
+def assertion(
+    chain: Chain, account_id: str = PLAIN, name: str = PLAIN_NAME, *, payer: str = REGISTRAR, fee: int | None = None
+) -> Operation:
+    """An assertion with the fee that it costs now."""
+    return paying(chain, assert_account_name(payer=payer, account_id=account_id, name=name), fee)
+
+
+def asserting(chain: Chain, *predicates: Any, fee: int | None = None) -> Operation:
+    """An assertion of any predicates."""
+    number, body = assert_account_name(payer=REGISTRAR, account_id=PLAIN, name=PLAIN_NAME)
+    return paying(chain, [number, {**body, "predicates": list(predicates)}], fee)
+
+
+def named(account_id: str, name: str) -> list[Any]:
+    return [0, {"account_id": account_id, "name": name}]
+
+
+def balance(chain: Chain, account_id: str = REGISTRAR) -> int:
+    return chain.state.balances[account_id]
+
+
+def frame_methods(error: dict[str, Any]) -> Sequence[str]:
+    return [frame["context"]["method"] for frame in error["data"]["stack"]]
+
+
+# True and false
+
+
+def test_true_assertion_is_included_and_makes_nothing() -> None:
+    chain = new_chain()
+    before = balance(chain)
+    chain.push(signed(chain, assertion(chain)))
+    (entry,) = chain.produce().transactions
+    assert entry.results == [[0, {}]]
+    assert balance(chain) == before - FEE
+
+
+def test_payment_behind_a_true_assertion_arrives() -> None:
+    chain = new_chain()
+    before = balance(chain)
+    chain.push(signed(chain, assertion(chain), payment(chain, 5)))
+    assert chain.produce().transactions[0].results == [[0, {}], [0, {}]]
+    assert balance(chain, PLAIN) == 5
+    assert balance(chain) == before - FEE - 2_000_000 - 5
+
+
+@pytest.mark.parametrize("payment_first", [False, True])
+def test_false_assertion_refuses_its_transaction_whole(payment_first: bool) -> None:
+    chain = new_chain()
+    operations = [assertion(chain, name="alice-1"), payment(chain, 5)]
+    error = refusal(chain, signed(chain, *(reversed(operations) if payment_first else operations)))
+    assert (error["data"]["code"], text_of(error)) == (10, UNTRUE)
+    assert PLAIN not in chain.state.balances
+
+
+def test_refusal_names_the_assertion() -> None:
+    chain = new_chain()
+    false = assertion(chain, REFERRER, "alice-1")
+    error = refusal(chain, signed(chain, assertion(chain), false, payment(chain, 5)))
+    assert read_refusal(error).operation == false
+    assert frame_methods(error) == [
+        "operator()", "do_evaluate", "start_evaluate", "apply_operation", "_apply_transaction", "push_transaction",
+    ]  # fmt: skip
+
+
+def test_assertion_about_an_unknown_account_is_refused() -> None:
+    chain = new_chain()
+    unknown = assertion(chain, "1.2.999")
+    error = refusal(chain, signed(chain, unknown, payment(chain, 5)))
+    assert (error["data"]["code"], text_of(error)) == (10, UNKNOWN)
+    assert error["data"]["stack"][0]["data"] == {"id": "1.2.999"}
+    assert read_refusal(error).operation == unknown
+
+
+def test_account_of_the_same_transaction_is_no_account_yet() -> None:
+    """Nobody knows its id before it has one; a wrong id fails the registration as well."""
+    chain = new_chain()
+    for operations in (
+        [assertion(chain, "1.2.10", "alice-1"), registration(chain, "alice-1")],
+        [registration(chain, "alice-1"), assertion(chain, "1.2.11", "alice-1")],
+    ):
+        assert text_of(refusal(chain, signed(chain, *operations))) == UNKNOWN
+    assert chain.state.by_name("alice-1") is None
+
+
+def test_assertion_fails_when_a_fork_gives_the_id_to_somebody_else() -> None:
+    """What the operation is for: the payment waits behind it and is dropped with it."""
+    chain = new_chain(blocks=2)
+    alice, bob = (register(chain, name)[0] for name in ("alice-1", "bob-1"))
+    chain.push(signed(chain, assertion(chain, alice, "alice-1"), payment(chain, 5, receiver=alice)))
+    chain.produce()
+    assert balance(chain, alice) == 5
+    before = balance(chain)
+    chain.orphan(1, reverse=True)
+    chain.produce()
+    assert chain.state.accounts[alice]["name"] == "bob-1"
+    assert chain.state.accounts[bob]["name"] == "alice-1"
+    assert alice not in chain.state.balances
+    assert balance(chain) == before + FEE + 2_000_000 + 5
+
+
+# Several predicates, and other ones
+
+
+def test_every_predicate_must_be_true() -> None:
+    chain = new_chain()
+    true = [named(PLAIN, PLAIN_NAME), named(REFERRER, "referrer")]
+    before = balance(chain)
+    chain.push(signed(chain, asserting(chain, *true)))
+    assert balance(chain) == before - 2 * FEE
+    error = refusal(chain, signed(chain, asserting(chain, *true, named(REFERRER, PLAIN_NAME))))
+    assert text_of(error) == UNTRUE
+
+
+SYMBOL = [1, {"asset_id": "1.3.0", "symbol": "PPY"}]
+BLOCK = [2, {"id": "00" * 20}]
+
+
+@pytest.mark.parametrize("predicate", [SYMBOL, BLOCK])
+def test_predicate_that_parameters_forbid_is_refused(predicate: list[Any]) -> None:
+    chain = new_chain()
+    error = refusal(chain, signed_by_the_chain(chain, asserting(chain, named(PLAIN, PLAIN_NAME), predicate)))
+    assert (error["data"]["code"], text_of(error)) == (10, FORBIDDEN)
+    operation = read_refusal(error).operation
+    assert operation is not None
+    assert operation[1]["predicates"] == [named(PLAIN, PLAIN_NAME), predicate]
+
+
+def signed_by_the_chain(chain: Chain, operation: Operation) -> dict[str, Any]:
+    """A transaction that the faucet can't pack, signed over the chain's own bytes."""
+    body = signed(chain)
+    body["operations"] = [read_operation(operation, SETTINGS.prefix)[0].shown]
+    head, tail = pack({**body, "operations": []}, SETTINGS.prefix)[:10], b"\0"
+    packed = head + b"\1" + read_operation(operation, SETTINGS.prefix)[1] + tail
+    signature = published_key("registrar").sign(digest_of(packed, chain.chain_id)).hex()
+    return {**body, "signatures": [signature]}
+
+
+@pytest.mark.parametrize(
+    ("predicate", "text"),
+    [
+        (SYMBOL, None),
+        ([1, {"asset_id": "1.3.0", "symbol": "BTS"}], "p.asset_id(db).symbol == p.symbol: "),
+        ([1, {"asset_id": "1.3.7", "symbol": "PPY"}], UNKNOWN),
+        (BLOCK, FORBIDDEN),
+    ],
+)
+def test_asset_symbols_can_be_asserted_where_parameters_allow(predicate: list[Any], text: str | None) -> None:
+    chain = new_chain(max_predicate_opcode=2)
+    transaction = signed_by_the_chain(chain, asserting(chain, predicate))
+    if text is None:
+        chain.push(transaction)
+    else:
+        assert text_of(refusal(chain, transaction)) == text
+
+
+def test_chain_may_forbid_the_account_name_too() -> None:
+    chain = new_chain(max_predicate_opcode=0)
+    assert text_of(refusal(chain, signed(chain, assertion(chain)))) == FORBIDDEN
+
+
+@pytest.mark.parametrize(
+    "predicate",
+    [
+        [3, {}],
+        [-1, {}],
+        [0, {"account_id": PLAIN}],
+        [0, {"account_id": "1.3.0", "name": "a-1"}],
+        [0, {"account_id": PLAIN, "name": 5}],
+        [2, {"id": "00"}],
+        [0],
+        "alice-1",
+    ],
+)
+def test_predicate_of_another_form_cannot_be_read(predicate: Any) -> None:
+    chain = new_chain()
+    number, body = assertion(chain)
+    with pytest.raises(NodeError):
+        read_operation([number, {**body, "predicates": [predicate]}], SETTINGS.prefix)
+    assert not chain.pending
+
+
+def test_bytes_are_packed_alike_by_faucet_and_chain() -> None:
+    chain = new_chain()
+    operation = asserting(chain, named("1.2.300", "alice-1"), named("1.2.16", "\x01\b\t é"), fee=2**40)
+    assert read_operation(operation, "PPY")[1] == pack_operation(operation, "PPY")
+
+
+def test_size_and_id_are_those_of_the_serialised_transaction() -> None:
+    chain = new_chain()
+    transaction = signed(chain, assertion(chain), payment(chain, 5))
+    entry = chain.push(transaction)
+    packed = pack(transaction, SETTINGS.prefix)
+    assert entry.transaction.id == transaction_id(packed)
+    assert entry.transaction.size == len(packed) + 1 + 65
+
+
+def test_required_authorities_are_kept_in_order_and_need_no_signature() -> None:
+    """The chain source asks none but the payer (operation_get_required_auth)."""
+    chain = new_chain()
+    number, body = assertion(chain)
+    operation = [number, {**body, "required_auths": ["1.2.9", "1.2.10", "1.2.9"]}]
+    entry = chain.push(signed_by_the_chain(chain, operation))
+    assert entry.transaction.operations[0].shown[1]["required_auths"] == ["1.2.9", "1.2.10"]
+
+
+# Fee and payer
+
+
+def test_fee_is_due_for_each_predicate() -> None:
+    chain = new_chain(assert_fee=700, fee_scale=5_000)
+    two = [named(PLAIN, PLAIN_NAME), named(REFERRER, "referrer")]
+    assert asserting(chain, *two)[1]["fee"]["amount"] == 700
+    error = refusal(chain, signed(chain, asserting(chain, *two, fee=699)))
+    assert error["data"]["code"] == 3030007
+    assert error["data"]["stack"][0]["data"] == {"core_fee_paid": 699, "required": 700}
+
+
+def test_negative_fee_is_refused() -> None:
+    chain = new_chain()
+    error = refusal(chain, signed(chain, assertion(chain, fee=-1)))
+    assert text_of(error) == "fee.amount >= 0: "
+
+
+@pytest.mark.parametrize("has", [FEE - 1, FEE])
+def test_payer_must_have_the_fee(has: int) -> None:
+    dev_chain = new_dev_chain()
+    chain = dev_chain.chain
+    dev_chain.control.set_balance("faucet", has)
+    transaction = signed(chain, assertion(chain))
+    if has < FEE:
+        assert "Insufficient Balance" in text_of(refusal(chain, transaction))
+    else:
+        chain.push(transaction)
+        assert balance(chain) == 0
+
+
+def test_payer_must_sign() -> None:
+    chain = new_chain()
+    by_referrer = assertion(chain, payer=REFERRER)
+    assert refusal(chain, signed(chain, by_referrer))["data"]["code"] == 3030001
+    before = balance(chain, REFERRER)
+    chain.push(signed(chain, by_referrer, key=published_key("referrer")))
+    assert balance(chain, REFERRER) == before - FEE
+
+
+def test_unknown_payer_is_refused() -> None:
+    chain = new_chain()
+    assert text_of(refusal(chain, signed(chain, assertion(chain, payer="1.2.999")))) == UNKNOWN
+
+
+# Parameters
+
+
+def test_parameters_can_be_set_at_the_start() -> None:
+    parameters = read_parameters(["assert_fee=5", "max_predicate_opcode=0"])
+    assert (parameters.assert_fee, parameters.max_predicate_opcode) == (5, 0)
+    assert (ChainParameters().assert_fee, ChainParameters().max_predicate_opcode) == (FEE, 1)
+
+
+def test_parameter_that_would_allow_block_ids_is_refused() -> None:
+    with pytest.raises(ValueError, match="max_predicate_opcode must be 0 to 2"):
+        read_parameters(["max_predicate_opcode=3"])
+
+
+async def current(client: Client) -> tuple[int, int]:
+    """Fee and limit of assertions as the API shows them."""
+    parameters = (await client.get(0, "get_global_properties"))["parameters"]
+    return dict(parameters["current_fees"]["parameters"])[36]["fee"], parameters["max_predicate_opcode"]
+
+
+async def test_api_shows_and_changes_fee_and_limit() -> None:
+    dev_chain = new_dev_chain()
+    two = asserting(dev_chain.chain, named(PLAIN, PLAIN_NAME), named(REFERRER, "referrer"))
+    async with serving(dev_chain) as client:
+        assert await current(client) == (FEE, 1)
+        assert await Node(caller(client)).required_fees([two]) == [2 * FEE]
+        await client.get("devchain", "set_parameters", {"assert_fee": 7, "max_predicate_opcode": 0})
+        assert await current(client) == (7, 0)
+        assert await Node(caller(client)).required_fees([two]) == [14]
+        reply = await client.ask(3, "broadcast_transaction", signed(dev_chain.chain, assertion(dev_chain.chain)))
+        assert text_of(reply["error"]) == FORBIDDEN
+
+
+def caller(client: Client) -> Call:
+    """Calls as a Node makes them, through `client`."""
+
+    async def call(api: str, method: str, arguments: list[Any]) -> Raw:
+        return Raw(msgspec.json.encode(await client.get(api, method, *arguments)))
+
+    return call
+
+
+# History, file, books
+
+
+async def test_history_has_the_assertions_that_an_account_paid() -> None:
+    dev_chain = new_dev_chain()
+    dev_chain.chain.push(signed(dev_chain.chain, assertion(dev_chain.chain)))
+    dev_chain.produce()
+    async with serving(dev_chain) as client:
+        arguments = ["1.11.0", 100, "1.11.0"]
+        (entry,) = await client.get("history", "get_account_history", REGISTRAR, *arguments)
+        assert (entry["op"][0], entry["result"]) == (36, [0, {}])
+        assert await client.get("history", "get_account_history", PLAIN, *arguments) == []
+
+
+def lived_in(path: Path, **parameters: Any) -> DevChain:
+    """A chain that has an assertion in a block of its file."""
+    dev_chain = new_dev_chain(replace(SETTINGS, data=path), **parameters)
+    chain = dev_chain.chain
+    two = asserting(chain, named(PLAIN, PLAIN_NAME), named(REFERRER, "referrer"))
+    chain.push(signed(chain, two, payment(chain, 5)))
+    dev_chain.produce()
+    dev_chain.control.set_parameters({"assert_fee": 9, "max_predicate_opcode": 0})
+    dev_chain.produce()
+    return dev_chain
+
+
+async def test_file_keeps_assertions_and_their_parameters(tmp_path: Path) -> None:
+    dev_chain = lived_in(tmp_path / "chain.jsonl")
+    await dev_chain.stop()
+    again = DevChain(replace(SETTINGS, data=tmp_path / "chain.jsonl"), clock=lambda: 0)
+    assert snapshot(again.chain) == snapshot(dev_chain.chain)
+    assert (again.chain.parameters.assert_fee, again.chain.parameters.max_predicate_opcode) == (9, 0)
+
+
+async def test_file_of_before_a_parameter_was_added_is_read_with_its_default(tmp_path: Path) -> None:
+    path = tmp_path / "chain.jsonl"
+    dev_chain = lived_in(path)
+    await dev_chain.stop()
+    forget_parameters(path, "assert_fee", "max_predicate_opcode")
+    again = DevChain(replace(SETTINGS, data=path), clock=lambda: 0)
+    assert snapshot(again.chain) == snapshot(dev_chain.chain)
+    with pytest.raises(JournalError, match="began with other settings"):
+        DevChain(replace(SETTINGS, data=path, parameters=ChainParameters(assert_fee=5)), clock=lambda: 0)
+
+
+def forget_parameters(path: Path, *names: str) -> None:
+    first, *rest = path.read_text().splitlines(keepends=True)
+    beginning = json.loads(first)
+    for name in names:
+        del beginning["parameters"][name]
+    path.write_text(json.dumps(beginning) + "\n" + "".join(rest))
+
+
+async def test_books_count_the_fee_of_an_assertion_as_spent() -> None:
+    """It is neither a registration nor a payment, in whatever transaction it stands."""
+
+    dev_chain = new_dev_chain()
+    chain = dev_chain.chain
+    before = balance(chain)
+    chain.push(signed(chain, assertion(chain)))
+    chain.push(signed(chain, assertion(chain), registration(chain, "alice-1"), payment(chain, 5)))
+    dev_chain.produce()
+    others = signed(chain, assertion(chain, payer=REFERRER), key=published_key("referrer"))
+    async with serving(dev_chain) as client:
+        books = await read_books(Node(caller(client)))
+        assert books.spent == before - balance(chain)
+        assert (dict(books.registered), dict(books.paid), dict(books.amounts)) == (
+            {"alice-1": 1}, {PLAIN: 1}, {PLAIN: 5},
+        )  # fmt: skip
+        chain.push(others)
+        dev_chain.produce()
+        book = await read_chain(dev_chain.url, REGISTRAR)
+        assert (len(book.registrations), len(book.payments), book.assertions) == (1, 1, [FEE, FEE])
+        assert book.spent == before - balance(chain) == before - book.balance
+        assert len(book.blocks) == 2

@@ -1,0 +1,190 @@
+"""Every error that was recorded on a real node is made by the dev chain, too, in the same shape."""
+
+import re
+from typing import Any
+
+import pytest
+
+from chain.refusals import read_refusal
+from devchain import DevChain
+from devchain.settings import published_key
+from tests.harness.devchain import PLAIN, REGISTRAR, frames_of, payment
+from tests.harness.refused import (
+    NEW,
+    Asked,
+    Case,
+    asked,
+    broadcast,
+    by_plain_account,
+    by_poor_registrar,
+    duplicate_signature,
+    expired,
+    foreign_prefix,
+    known,
+    known_in_a_block,
+    named,
+    new,
+    other_fee,
+    poor_transfer,
+    reply_to,
+    resent_when_expired,
+    taken,
+    taken_while_pending,
+    two_signatures,
+    unknown_operation,
+    unknown_reference,
+    with_memo_key,
+    without,
+)
+from tests.harness.support import data
+
+RECORDED: dict[str, Any] = data("node-errors.json")
+
+CASES: dict[str, Case] = {
+    "account exists (in a block) via broadcast_transaction": taken,
+    "account exists (in a block) via broadcast_transaction_synchronous": taken,
+    "account exists via broadcast_transaction_with_callback": taken,
+    "account exists (still pending)": taken_while_pending,
+    "same name twice in one tx": lambda chain: broadcast(chain, new(chain), new(chain)),
+    "bad name 'a1.b'": taken,
+    "bad name 'x9'": taken,
+    "bad name 'aa--1b'": taken,
+    "premium name with basic fee": other_fee("bananapieeadbad", 600_000),
+    "expired": expired,
+    "expired via synchronous": expired,
+    "duplicate while pending": known,
+    "duplicate after in a block": known_in_a_block,
+    "duplicate after in a block, synchronous": known_in_a_block,
+    "duplicate transfer after in a block": known_in_a_block,
+    "duplicate resent after its own expiration": resent_when_expired,
+    "no signature": lambda chain: without(chain, signatures=[]),
+    "wrong key": lambda chain: broadcast(chain, new(chain), key=published_key("stranger")),
+    "wrong chain id": lambda chain: broadcast(chain, new(chain), chain_id="ab" * 32),
+    "irrelevant extra signature": two_signatures,
+    "duplicate signature": duplicate_signature,
+    "garbage signature (65 zero bytes)": lambda chain: without(chain, signatures=["00" * 65]),
+    "short signature": lambda chain: without(chain, signatures=["1f00"]),
+    "insufficient balance for fee": by_poor_registrar,
+    "fee too low (0)": other_fee(NEW, 0),
+    "transfer more than balance": poor_transfer,
+    "non-lifetime registrar": by_plain_account,
+    "non-member referrer": lambda chain: broadcast(chain, new(chain, referrer=PLAIN)),
+    "expiration too far": lambda chain: broadcast(chain, new(chain), expires=86_401),
+    "tapos wrong prefix": unknown_reference(1),
+    "tapos unknown block num": unknown_reference(40_000),
+    "bad public key": with_memo_key("PPY1111"),
+    "unknown registrar id": lambda chain: broadcast(chain, new(chain, registrar="1.2.999999")),
+    "unknown op number": unknown_operation,
+    "bad expiration string": lambda chain: without(chain, expiration="tomorrow"),
+    "ref_block_num missing": lambda chain: without(chain, "ref_block_num"),
+    "no operations": lambda chain: without(chain, operations=[]),
+    "unknown method": asked(0, "no_such_method"),
+    "unknown api id": asked(99, "get_config"),
+    "api by name string (network_broadcast)": lambda chain: without(chain, operations=[]),
+    "too few args": asked(0, "get_objects"),
+    "wrong arg type": asked(0, "get_objects", "notalist"),
+    "bad object id": asked(0, "get_objects", ["1.2"]),
+    "jsonrpc 2.0 error": asked(0, "no_such_method"),
+}
+REFUSED_NAMES = {
+    case: named(case.split("'")[1])
+    for case, recorded in RECORDED.items()
+    if case.startswith("bad name") and "is_valid_name" in str(recorded)
+}
+ALL = {**CASES, **REFUSED_NAMES}
+#: Cases whose stack was recorded to its end.
+WHOLE = {case for case in ALL if isinstance(RECORDED[case]["error"]["data"]["stack"][-1], dict)}
+#: What a node takes, against what one might think.
+TAKEN_BY_A_NODE: dict[str, Case] = {
+    "premium name (full fee)": named("bananapie"),
+    "dup first": named(NEW),
+    "referrer committee-account 1.2.0 (peerplays lib default)": lambda chain: broadcast(
+        chain, new(chain, referrer="1.2.0")
+    ),
+    "wrong prefix public key": foreign_prefix,
+}
+
+
+@pytest.mark.parametrize("name", sorted(ALL))
+async def test_error_has_the_shape_of_a_real_node(name: str) -> None:
+    """Code, name, message and first stack frame agree; the whole stack where it was recorded."""
+    real = RECORDED[name]["error"]
+    error = (await reply_to(ALL[name]))["error"]
+    assert (error["code"], neutral(error["message"])) == (real["code"], neutral(real["message"]))
+    for member in ("code", "name", "message"):
+        assert error["data"][member] == real["data"][member]
+    if name in WHOLE:
+        assert frames_of(error) == frames_of(real)
+    else:
+        assert frames_of(error)[0] == frames_of(real)[0]
+
+
+@pytest.mark.parametrize("name", sorted(WHOLE))
+async def test_error_names_the_guilty_operation_where_a_real_node_does(name: str) -> None:
+    ours = read_refusal((await reply_to(ALL[name]))["error"])
+    theirs = read_refusal(RECORDED[name]["error"])
+    assert (ours.operation is None) == (theirs.operation is None)
+
+
+def test_every_recorded_case_is_here() -> None:
+    not_calls = {"no params"}  # see test_devchain_server.py
+    assert {*CASES, *REFUSED_NAMES, *TAKEN_BY_A_NODE, *not_calls} == set(RECORDED)
+
+
+def neutral(text: str) -> str:
+    """Without what differs from chain to chain: account ids, and the end of what came after a key's length."""
+    return re.sub(r"1\.2\.\d+", "1.2.x", text).split(" fc::array")[0].replace("faucet-registrar", "faucet")
+
+
+@pytest.mark.parametrize(
+    ("operation", "text"),
+    [
+        ({"referrer_percent": 10_001}, "referrer_percent <= GRAPHENE_100_PERCENT"),
+        ({"extra_owner_accounts": ["1.2.999"]}, "Account ${a} specified in authority does not exist"),
+        ({"extra_active_accounts": [f"1.2.{n}" for n in range(10)]}, "Maximum authority membership exceeded"),
+        ({"voting_account": "1.2.999"}, "maybe_found != nullptr: Unable to find Object"),
+        ({"referrer": "1.2.999"}, "maybe_found != nullptr: Unable to find Object"),
+    ],
+)
+async def test_operation_that_no_case_was_recorded_of(operation: dict[str, Any], text: str) -> None:
+    """What the chain's source refuses, and nobody tried on the node."""
+    error = (await reply_to(lambda chain: broadcast(chain, new(chain, **operation))))["error"]
+    assert error["data"]["stack"][0]["format"].startswith(text)
+
+
+@pytest.mark.parametrize("name", sorted(TAKEN_BY_A_NODE))
+async def test_what_a_real_node_takes_is_taken(name: str) -> None:
+    assert (await reply_to(TAKEN_BY_A_NODE[name]))["result"] is None
+
+
+@pytest.mark.parametrize(("amount", "receiver"), [(0, PLAIN), (-5, PLAIN), (5, REGISTRAR)])
+async def test_transfer_of_nothing_or_to_oneself_is_refused(amount: int, receiver: str) -> None:
+    error = (await reply_to(lambda chain: broadcast(chain, payment(chain.chain, amount, receiver=receiver))))["error"]
+    assert error["data"]["stack"][0]["context"]["file"] == "transfer.cpp"
+
+
+async def test_registrar_with_too_little_is_told_otherwise_than_one_who_never_had_any() -> None:
+    """db_balance.cpp has an assertion for each; both mean that the balance is too small."""
+
+    def case(dev_chain: DevChain) -> Asked:
+        dev_chain.control.set_balance("faucet", 10)
+        return broadcast(dev_chain, new(dev_chain))
+
+    error = (await reply_to(case))["error"]
+    assert error["data"]["stack"][0]["format"].startswith("itr->get_balance() >= -delta: Insufficient Balance")
+    assert read_refusal(error).operation is not None
+
+
+async def test_another_asset_is_unknown() -> None:
+    def case(dev_chain: DevChain) -> Asked:
+        operation = payment(dev_chain.chain, 5)
+        operation[1]["amount"]["asset_id"] = "1.3.1"
+        return broadcast(dev_chain, operation)
+
+    assert (await reply_to(case))["error"]["data"]["stack"][0]["data"] == {"id": "1.3.1"}
+
+
+async def test_stack_frames_carry_their_context_on_the_wire() -> None:
+    error = (await reply_to(taken))["error"]
+    context = {"level", "file", "line", "method", "hostname", "thread_name", "timestamp"}
+    assert all({*frame["context"]} == context for frame in error["data"]["stack"])

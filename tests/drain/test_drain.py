@@ -1,0 +1,329 @@
+"""Drains, one at a time, against a dev chain that makes blocks only on demand."""
+
+import asyncio
+from collections import Counter
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from devchain import ChainParameters, Do, Fault
+from jobs.errors import Code
+from jobs.model import Limits, Signup, State
+from tests.harness.chain_harness import LAG, REGISTRAR, ChainSide, chain_side
+from tests.harness.program import keys_of
+from tests.harness.support import data
+
+pytestmark = pytest.mark.usefixtures("both_flavours")
+
+ERRORS: dict[str, Any] = data("node-errors.json")
+ANY_FEE = {"max_account_fee": Decimal(1000)}
+SMALL = ChainParameters(maximum_transaction_size=2048)
+
+
+def refuse_once(side: ChainSide, case: str, times: int = 1) -> None:
+    """Let the node refuse the next broadcasts as in the recorded `case`."""
+    side.chain.faults.add(Fault("broadcast_transaction", Do.REFUSE, times=times, error=ERRORS[case]["error"]))
+
+
+async def test_drain_costs_a_fixed_few_calls_and_one_a_transaction(tmp_path: Path) -> None:
+    async with chain_side(tmp_path, parameters=SMALL) as side:
+        costs = []
+        for count in (1, 60):
+            await side.block()
+            side.node.calls.clear()
+            await side.accept(*(f"cost-{count}-{number}" for number in range(count)))
+            assert side.node.calls.total() == 0
+            await side.drainer.drain()
+            costs.append(Counter(side.node.calls))
+        one, many = costs
+        assert (one.pop("broadcast_transaction"), many.pop("broadcast_transaction")) == (1, 5)
+        assert one == many
+        assert one.total() == 5
+
+
+async def test_queue_beyond_one_drain_waits_for_no_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drains follow each other as long as jobs move, and then no more."""
+    monkeypatch.setattr("jobs.drain.drainer.BATCH", 2)
+
+    async with chain_side(tmp_path) as side:
+        await side.block()
+        await side.accept(*(f"many-{number}" for number in range(5)))
+        running = asyncio.create_task(side.drainer.run())
+        side.drainer.wake()
+        while set(await side.states()) != {State.BROADCAST}:
+            """Asking is the waiting."""
+        side.drainer.stop()
+        await running
+
+
+async def test_registration_refers_to_an_irreversible_block(tmp_path: Path) -> None:
+    async with chain_side(tmp_path) as side:
+        await side.block(LAG + 5)
+        await side.accept("alice-1")
+        await side.drainer.drain()
+        (transaction,) = await side.ledger.live()
+        assert transaction.reference == (await side.node.head()).irreversible
+        side.chain.control.orphan(4)
+        await side.block()
+        assert await side.states() == [State.REGISTERED]
+
+
+async def test_nothing_is_signed_beyond_the_fee_step(tmp_path: Path) -> None:
+    """Ten accounts go at the present fee; the eleventh waits until the chain says what it costs now."""
+
+    parameters = ChainParameters(accounts_per_fee_scale=10, account_fee_scale_bitshifts=4)
+    async with chain_side(tmp_path, parameters=parameters, settings=ANY_FEE) as side:
+        await side.block()
+        await side.accept(*(f"step-{number:02}" for number in range(15)))
+        await side.drainer.drain()
+        assert Counter(await side.states()) == {State.BROADCAST: 10, State.QUEUED: 5}
+        await side.drainer.drain()
+        assert Counter(await side.states()) == {State.BROADCAST: 15}
+        await side.block()
+        assert Counter(await side.states()) == {State.REGISTERED: 15}
+
+
+async def test_somebody_elses_registrations_step_the_fee_up_meanwhile(tmp_path: Path) -> None:
+    """The node refuses what straddles the step; those before it go at once, the others with the next drain."""
+
+    parameters = ChainParameters(accounts_per_fee_scale=5, account_fee_scale_bitshifts=1)
+    async with chain_side(tmp_path, parameters=parameters) as side:
+        await side.block()
+        await side.accept(*(f"race-{number}" for number in range(4)))
+        looked = side.node.required_fees
+
+        async def look_then_lose(operations: Any) -> list[int]:
+            fees = await looked(operations)
+            for number in range(3):
+                side.chain.control.register(f"other-{number}", keys_of("other")["owner_key"])
+            return fees
+
+        side.node.required_fees = look_then_lose  # type: ignore[method-assign]  # what happens between two calls
+        await side.drainer.drain()
+        assert Counter(await side.states()) == {State.BROADCAST: 2, State.QUEUED: 2}
+        assert [(await side.job(f"race-{number}")).attempts for number in range(4)] == [1, 1, 0, 0]
+        side.node.required_fees = looked  # type: ignore[method-assign]
+        await side.drainer.drain()
+        await side.block()
+        assert await side.states() == [State.REGISTERED] * 4
+
+
+async def test_name_taken_between_look_and_broadcast(tmp_path: Path) -> None:
+    """The guilty one fails alone; its neighbours go again at once, and no try is counted against them."""
+
+    async with chain_side(tmp_path) as side:
+        await side.block()
+        await side.accept("free-1", "taken-1", "free-2")
+        looked = side.node.required_fees
+
+        async def look_then_lose(operations: Any) -> list[int]:
+            side.chain.control.register("taken-1", keys_of("other")["owner_key"])
+            return await looked(operations)
+
+        side.node.required_fees = look_then_lose  # type: ignore[method-assign]  # what happens between two calls
+        await side.drainer.drain()
+        assert await side.states() == [State.BROADCAST, State.QUEUED, State.BROADCAST]
+        side.node.required_fees = looked  # type: ignore[method-assign]
+        await side.drainer.drain()
+        await side.block()
+        assert await side.states() == [State.REGISTERED, State.FAILED, State.REGISTERED]
+        assert (await side.job("taken-1")).code == Code.ACCOUNT_EXISTS
+        assert [(await side.job(name)).attempts for name in ("free-1", "free-2")] == [1, 1]
+
+
+async def test_own_account_found_on_the_chain_is_registered(tmp_path: Path) -> None:
+    """Same name and keys: it is ours, from an earlier try; final when it is still there irreversibly."""
+
+    async with chain_side(tmp_path) as side:
+        await side.block()
+        await side.accept("mine-1")
+        await side.drainer.drain()
+        (transaction,) = await side.ledger.live()
+        await side.ledger.refuse(transaction, guilty={})
+        await side.drainer.drain()
+        job = await side.job("mine-1")
+        assert (job.state, job.transaction_id) == (State.REGISTERED, None)
+        await side.block()
+        await side.block(LAG + 2)
+        assert await side.states() == [State.DONE]
+        assert (await side.job("mine-1")).account_id == (await side.node.accounts(["mine-1"]))[0].id  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("case", ["bad name 'Bad-Name1'", "unknown op number"])
+async def test_refusal_that_names_nobody_is_halved_until_all_are_through(tmp_path: Path, case: str) -> None:
+    async with chain_side(tmp_path) as side:
+        await side.block()
+        await side.accept(*(f"half-{number}" for number in range(8)))
+        refuse_once(side, case, times=3)
+        await side.drainer.drain()
+        await side.block()
+        assert await side.states() == [State.REGISTERED] * 8
+
+
+async def test_registrar_in_trouble_pauses_the_drain_with_the_reason(tmp_path: Path) -> None:
+    async with chain_side(tmp_path) as side:
+        await side.block()
+        await side.accept("wait-1")
+        troubles: list[tuple[str, tuple[Any, ...], tuple[Any, ...], str]] = [
+            ("set_member", ("faucet", False), ("faucet", True), "not a lifetime member"),
+            ("set_balance", ("faucet", 5), ("faucet", 10**9), "does not pay"),
+        ]
+        for method, break_it, mend_it, reason in troubles:
+            getattr(side.chain.control, method)(*break_it)
+            await side.drainer.drain()
+            assert reason in (await side.ledger.pauses())["drain"].reason
+            assert await side.states() == [State.QUEUED]
+            getattr(side.chain.control, method)(*mend_it)
+        await side.drainer.drain()
+        assert await side.ledger.pauses() == {}
+        assert await side.states() == [State.BROADCAST]
+
+
+async def test_operators_pause_outlasts_every_drain(tmp_path: Path) -> None:
+    async with chain_side(tmp_path) as side:
+        await side.block()
+        await side.accept("wait-1")
+        await side.ledger.pause("drain", by="operator", reason="maintenance")
+        await side.drainer.drain()
+        assert await side.states() == [State.QUEUED]
+        await side.ledger.resume("drain", by="operator")
+        await side.drainer.drain()
+        assert await side.states() == [State.BROADCAST]
+
+
+async def test_account_that_only_the_configuration_has_pauses_the_drain(tmp_path: Path) -> None:
+    async with chain_side(tmp_path, settings={"proxy": "nobody-1"}) as side:
+        await side.block()
+        await side.accept("wait-1")
+        await side.drainer.drain()
+        assert "no account nobody-1" in (await side.ledger.pauses())["drain"].reason
+        side.chain.control.register("nobody-1", keys_of("other")["owner_key"])
+        await side.drainer.drain()
+        assert await side.ledger.pauses() == {}
+        assert await side.states() == [State.BROADCAST]
+
+
+async def test_keys_of_another_chain_fail_alone(tmp_path: Path) -> None:
+    """They could be accepted before the faucet had met its chain."""
+
+    async with chain_side(tmp_path) as side:
+        await side.block()
+        foreign = {field: "BTS" + key.removeprefix("TEST") for field, key in keys_of("far-1").items()}
+        limits = Limits(address=None, interval=0, queue=10)
+        await side.ledger.accept(Signup("far-1", **foreign), limits)
+        await side.accept("near-1")
+        await side.drainer.drain()
+        assert await side.states() == [State.FAILED, State.BROADCAST]
+        assert (await side.job("far-1")).code == Code.INVALID_KEY
+
+
+async def test_fault_of_the_program_is_told_and_outlived(tmp_path: Path) -> None:
+    """An error that nobody foresaw pauses the drain visibly; when it is over, the drain goes on by itself."""
+
+    async with chain_side(tmp_path) as side:
+        await side.block()
+        await side.accept("late-1")
+        looked = side.node.accounts
+
+        async def fail(_: Any) -> Any:
+            side.drainer.stop()
+            raise ZeroDivisionError
+
+        side.node.accounts = fail  # type: ignore[method-assign, assignment]  # a fault that no part of ours has
+        side.drainer.wake()
+        await side.drainer.run()
+        assert "its log" in (await side.ledger.pauses())["drain"].reason
+        side.node.accounts = looked  # type: ignore[method-assign]
+        await side.drainer.drain()
+        assert await side.ledger.pauses() == {}
+        assert await side.states() == [State.BROADCAST]
+
+
+async def test_fee_above_the_ceiling_is_not_paid(tmp_path: Path) -> None:
+    async with chain_side(tmp_path, settings={"max_account_fee": Decimal(5)}) as side:
+        await side.block()
+        await side.accept("dear-1")
+        await side.drainer.drain()
+        assert "max_account_fee" in (await side.ledger.pauses())["drain"].reason
+        assert await side.states() == [State.QUEUED]
+        assert await side.node.balance(REGISTRAR) == 10_000_000 * 10**5
+
+
+async def test_jobs_cancelled_while_they_were_signed_are_not_sent(tmp_path: Path) -> None:
+    async with chain_side(tmp_path) as side:
+        await side.block()
+        (job,) = await side.accept("late-1")
+        looked = side.node.required_fees
+
+        async def cancel_meanwhile(operations: Any) -> list[int]:
+            await side.ledger.cancel([job.id], by="operator", reason="by hand")
+            return await looked(operations)
+
+        side.node.required_fees = cancel_meanwhile  # type: ignore[method-assign]  # what happens between two calls
+        await side.drainer.drain()
+        assert await side.states() == [State.CANCELLED]
+        assert side.node.calls["broadcast_transaction"] == 0
+
+
+async def test_referrer_who_is_no_member_gives_way(tmp_path: Path) -> None:
+    async with chain_side(tmp_path, settings={"default_referrer": "referrer"}) as side:
+        await side.block()
+        await side.accept("child-1")
+        await side.drainer.drain()
+        await side.block()
+        side.chain.control.set_member("referrer", member=False)
+        await side.accept("child-2")
+        await side.drainer.drain()
+        await side.block()
+        assert await side.states() == [State.REGISTERED] * 2
+        blocks = [await side.node.block(number) for number in (2, 3)]
+        bodies = [block.transactions[0].operations[0][1] for block in blocks if block is not None]
+        assert [body["referrer"] for body in bodies] == ["1.2.8", "1.2.7"]
+
+
+async def test_fates_of_transactions_end_as_they_must(tmp_path: Path) -> None:
+    async with chain_side(tmp_path) as side:
+        await side.block()
+        await side.accept("alice-1", balance="1.5")
+        await side.drainer.drain()
+        await side.block()
+        await side.payable()
+        await side.drainer.drain()
+        assert await side.states() == [State.FUNDING]
+        await side.block()
+        assert await side.states() == [State.FUNDED]
+        await side.block(LAG)
+        assert await side.states() == [State.DONE]
+        assert await side.ledger.live() == []
+        assert await side.ledger.unsettled(10**6) == []
+        job = await side.job("alice-1")
+        assert await side.node.balance(job.account_id or "") == 150_000
+
+
+async def test_fork_amid_a_drain_pays_nobody_else(tmp_path: Path) -> None:
+    """The accounts change their ids after the drain has read them: what it signs then is for the old fork only."""
+
+    async with chain_side(tmp_path) as side:
+        await side.block()
+        await side.accept("first-1", balance="2")
+        await side.drainer.drain()
+        await side.accept("second-1", balance="3")
+        await side.drainer.drain()
+        await side.block()
+        looked = side.node.accounts
+
+        async def look_after_a_fork(names: Any) -> Any:
+            side.node.accounts = looked  # type: ignore[method-assign]
+            side.chain.control.orphan(1, keep=True, reverse=True)
+            await side.block()
+            return await looked(names)
+
+        side.node.accounts = look_after_a_fork  # type: ignore[method-assign]  # what happens between two calls
+        await side.drainer.drain()
+        await side.block(60 + 2 * LAG)
+        await side.finish()
+        accounts = await side.node.accounts(["first-1", "second-1"])
+        assert [await side.node.balance(account.id) for account in accounts if account] == [200_000, 300_000]
+        assert await side.states() == [State.DONE] * 2

@@ -1,0 +1,178 @@
+"""The ledger compared with the chain's blocks, and rebuilt from them."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jobs.blocks.reconcile import Reconciler, Step
+from jobs.model import Job, Limits, Signup, State
+from jobs.settings import Settings
+from tests.harness.chain_harness import LAG, ChainSide, chain_side, on_dev_chain
+from tests.harness.chain_totals import read_books
+from tests.harness.program import REGISTRAR_WIF, keys_of
+
+pytestmark = pytest.mark.usefixtures("both_flavours")
+
+BALANCE = "2.5"
+NAMES = ("alice-1", "bob-1")
+FORGET_PAYMENT = """
+    UPDATE jobs SET funding = 1;
+    DELETE FROM operations WHERE txn = 2;
+    DELETE FROM transactions WHERE number = 2
+"""
+
+
+def reconciler(side: ChainSide) -> Reconciler:
+    settings = Settings(witness_url=(side.chain.url,), wif=REGISTRAR_WIF)
+    return Reconciler(node=side.node, ledger=side.ledger, confirmed=side.confirmed, settings=settings)
+
+
+async def reconcile(side: ChainSide, first: int | None = None, *, rebuild: bool = False) -> list[Step]:
+    return [step async for step in reconciler(side).steps(first, rebuild=rebuild)]
+
+
+async def found(side: ChainSide) -> list[tuple[str, str]]:
+    return [(difference.kind, difference.about) for difference in await side.ledger.differences()]
+
+
+async def finish(side: ChainSide) -> None:
+    """Let every job end, and its blocks be irreversible."""
+    await side.finish()
+    await side.block(LAG)
+
+
+async def registered_and_paid(side: ChainSide, *names: str) -> None:
+    await side.block(LAG + 2)
+    await side.accept(*names, balance=BALANCE)
+    await finish(side)
+
+
+def sql(folder: Path, script: str) -> None:
+    with closing(sqlite3.connect(folder / "faucet.db")) as connection:
+        connection.executescript(script)
+
+
+def rows(folder: Path, query: str) -> list[tuple[Any, ...]]:
+    with closing(sqlite3.connect(folder / "faucet.db")) as connection:
+        return connection.execute(query).fetchall()
+
+
+def shape(job: Job) -> tuple[Any, ...]:
+    """All of a job but its own id and times."""
+    return (
+        job.signup, job.state, job.account_id, job.transaction_id, job.block_num, job.irreversible,
+        job.initial_balance, job.attempts,
+    )  # fmt: skip
+
+
+async def test_ledger_that_agrees_has_no_differences_and_is_read_once(tmp_path: Path) -> None:
+    async with chain_side(tmp_path) as side:
+        await registered_and_paid(side, *NAMES)
+        steps = await reconcile(side)
+        head = await side.node.head()
+        assert (steps[-1].block, steps[-1].last, steps[-1].differences) == (head.irreversible, head.irreversible, 0)
+        last = await side.ledger.reconciliation()
+        assert last is not None
+        assert (last.last_block, last.registrations, last.payments) == (head.irreversible, 2, 2)
+        side.node.calls.clear()
+        await side.block(3)
+        await reconcile(side)
+        await reconcile(side)
+        assert side.node.calls["get_block"] <= 3 + LAG
+
+
+async def test_lost_ledger_is_rebuilt_from_the_chain(tmp_path: Path) -> None:
+    """Every job is back but for its id, repeated signups find theirs, and nothing is paid again."""
+
+    async with chain_side(tmp_path) as side:
+        await registered_and_paid(side, *NAMES)
+        books = await read_books(side.node)
+        async with on_dev_chain(side.chain, tmp_path / "new") as new:
+            await reconcile(new, 1)
+            assert set(await found(new)) == {("unknown_account", name) for name in NAMES}
+            steps = await reconcile(new, 1, rebuild=True)
+            assert steps[-1].recovered == 2 * len(NAMES)
+            assert await found(new) == []
+            for name in NAMES:
+                assert shape(await new.job(name)) == shape(await side.job(name))
+                repeated = await new.ledger.accept(Signup(name, **keys_of(name)), Limits(None, 0, 100, BALANCE))
+                assert repeated.id == (await new.job(name)).id
+            await new.tracker.follow()
+            await new.drainer.drain()
+            await new.block(2)
+            assert (await read_books(new.node)).spent == books.spent
+        columns = "kind, id, signature, body, reference, expiration, fate, block_num"
+        query = f"SELECT {columns} FROM transactions ORDER BY signature"
+        assert rows(tmp_path / "new", query) == rows(tmp_path, query)
+
+
+async def test_old_ledger_gets_what_came_after_it(tmp_path: Path) -> None:
+    """A job that waited in the backup is the one that is registered; one that came later is made anew."""
+
+    async with chain_side(tmp_path) as side:
+        await side.block(LAG + 2)
+        await side.accept("alice-1", balance=BALANCE)
+        old = tmp_path / "old"
+        old.mkdir()
+        sql(tmp_path, f"VACUUM INTO '{old / 'faucet.db'}'")
+        await side.accept("bob-1", balance=BALANCE)
+        await finish(side)
+        async with on_dev_chain(side.chain, old) as restored:
+            before = await restored.job("alice-1")
+            await reconcile(restored, 1, rebuild=True)
+            after = await restored.job("alice-1")
+            assert (after.id, after.state, after.account_id) == (
+                before.id, State.DONE, (await side.job("alice-1")).account_id,
+            )  # fmt: skip
+            assert (await restored.job("bob-1")).state is State.DONE
+            assert await found(restored) == []
+
+
+async def test_name_that_went_to_another_signup_fails_the_one_that_waited(tmp_path: Path) -> None:
+    async with chain_side(tmp_path) as side:
+        await registered_and_paid(side, "alice-1")
+        async with on_dev_chain(side.chain, tmp_path / "new") as new:
+            (other,) = await new.accept("alice-1", password="other")
+            await reconcile(new, 1, rebuild=True)
+            failed = await new.ledger.job(other.id)
+            assert failed is not None
+            assert (failed.state, failed.code) == (State.FAILED, "account_exists")
+            assert shape(await new.job("alice-1")) == shape(await side.job("alice-1"))
+
+
+@pytest.mark.parametrize(
+    ("script", "difference"),
+    [
+        ("UPDATE jobs SET account_id = '1.2.9999' WHERE name = 'alice-1'", ("other_account", "alice-1")),
+        ("UPDATE jobs SET funding = NULL, initial_balance = NULL WHERE name = 'alice-1'", ("paid_twice", "alice-1")),
+        ("UPDATE transactions SET fate = 'expired', block_num = NULL WHERE kind = 'funding'", ("given_up", "id")),
+        ("UPDATE transactions SET block_num = block_num + 1 WHERE kind = 'registration'", ("not_there", "id")),
+        (FORGET_PAYMENT, ("unknown_payment", "alice-1")),
+    ],
+    ids=lambda value: value[0] if isinstance(value, tuple) else "",
+)
+async def test_each_disagreement_is_found(tmp_path: Path, script: str, difference: tuple[str, str]) -> None:
+    async with chain_side(tmp_path) as side:
+        await registered_and_paid(side, "alice-1")
+        ids = dict(rows(tmp_path, "SELECT kind, id FROM transactions"))
+        sql(tmp_path, f"PRAGMA foreign_keys = OFF; {script}")
+        await reconcile(side, 1)
+        kind, about = difference
+        if about == "id":
+            about = ids["funding" if kind == "given_up" else "registration"]
+        assert await found(side) == [(kind, about)]
+
+
+async def test_difference_that_is_mended_is_gone_after_the_next_look(tmp_path: Path) -> None:
+    async with chain_side(tmp_path) as side:
+        await registered_and_paid(side, "alice-1")
+        account_id = (await side.job("alice-1")).account_id
+        sql(tmp_path, "UPDATE jobs SET account_id = '1.2.9999'")
+        await reconcile(side, 1)
+        assert await side.ledger.difference_count() == 1
+        sql(tmp_path, f"UPDATE jobs SET account_id = '{account_id}'")
+        await reconcile(side, 1)
+        assert await side.ledger.difference_count() == 0

@@ -1,0 +1,113 @@
+"""A ledger restored from a backup pays nobody twice, however old the backup is."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from chain.transactions import Reference, sign, transfer, with_fee
+from devchain.settings import published_key
+from jobs.model import State
+from tests.harness.chain_harness import LAG, REGISTRAR, ChainSide, chain_side, on_dev_chain
+from tests.harness.chain_totals import read_books
+
+pytestmark = pytest.mark.usefixtures("both_flavours")
+
+BALANCE = "2.5"
+
+
+def back_up(folder: Path, name: str) -> Path:
+    """A copy of the ledger in `folder` as it is now, in a folder of its own."""
+    copy = folder / name
+    copy.mkdir()
+    with closing(sqlite3.connect(folder / "faucet.db")) as source, closing(sqlite3.connect(copy / "faucet.db")) as to:
+        source.backup(to)
+    return copy
+
+
+async def give(side: ChainSide, name: str, amount: int) -> None:
+    """Send `amount` satoshi to `name` with the registrar's key, but not through the faucet."""
+    account = (await side.job(name)).account_id
+    head = await side.node.head()
+    bare = transfer(sender=REGISTRAR, receiver=account or "", amount=amount)
+    (fee,) = await side.node.required_fees([bare])
+    signed = sign(
+        [with_fee(bare, fee)],
+        reference=Reference(head.number, head.id),
+        expiration=head.time + 30,
+        chain_id=side.chain.chain.chain_id,
+        prefix="TEST",
+        key=published_key("registrar"),
+    )
+    await side.node.broadcast(signed.body)
+
+
+async def register(side: ChainSide, name: str) -> None:
+    """Bring the account of a new signup into a block, unpaid."""
+    await side.block(LAG + 2)
+    await side.accept(name, balance=BALANCE)
+    await side.drainer.drain()
+    await side.block()
+
+
+async def run_to_the_end_with_backups(side: ChainSide, folder: Path) -> list[Path]:
+    """Register and pay, with a backup after each step."""
+    steps = [side.drainer.drain, side.block, side.drainer.drain, side.block, side.block]
+    backups = [back_up(folder, "accepted")]
+    for number, step in enumerate(steps):
+        await step()
+        backups.append(back_up(folder, f"step-{number}"))
+    await side.finish()
+    await side.block(2 * LAG)
+    return backups
+
+
+async def test_backup_of_every_moment_pays_nobody_twice(tmp_path: Path) -> None:
+    names = ["alice-1", "bob-1", "carol-1"]
+
+    async with chain_side(tmp_path) as side:
+        await side.block(LAG + 2)
+        await side.accept(*names, balance=BALANCE)
+        backups = await run_to_the_end_with_backups(side, tmp_path)
+        before = await read_books(side.node)
+        assert [before.paid[before.ids[name]] for name in names] == [1, 1, 1]
+        for backup in backups:
+            async with on_dev_chain(side.chain, backup) as restored:
+                await restored.tracker.follow()
+                await restored.finish()
+                after = await read_books(restored.node)
+                assert after.paid == before.paid
+                assert after.registered == before.registered
+                assert after.spent == before.spent
+
+
+async def test_payment_that_a_fork_takes_back_is_made_again(tmp_path: Path) -> None:
+    """What was taken over from a block is a transaction like any other."""
+
+    async with chain_side(tmp_path) as side:
+        await register(side, "alice-1")
+        backup = back_up(tmp_path, "registered")
+        await side.payable()
+        await side.drainer.drain()
+        await side.block()
+        async with on_dev_chain(side.chain, backup) as restored:
+            await restored.tracker.follow()
+            assert (await restored.job("alice-1")).state is State.FUNDED
+            side.chain.control.orphan(1)
+            await restored.finish()
+            books = await read_books(restored.node)
+            assert books.paid[books.ids["alice-1"]] == 1
+
+
+async def test_gift_by_hand_is_no_initial_balance(tmp_path: Path) -> None:
+    """The registrar's owner may send something to a new account; its initial balance is still due."""
+
+    async with chain_side(tmp_path) as side:
+        await register(side, "alice-1")
+        await give(side, "alice-1", 1_00000)
+        await side.block()
+        assert (await side.job("alice-1")).state is State.REGISTERED
+        await side.finish()
+        books = await read_books(side.node)
+        assert books.amounts[books.ids["alice-1"]] == 3_50000

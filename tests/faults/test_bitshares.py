@@ -1,0 +1,58 @@
+"""The most telling tests of the program, on a chain like BitShares; FLAVOURS=all runs all of them there."""
+
+import functools
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from devchain import Flavour
+from tests.chaos import test_chaos as chaos
+from tests.faults import test_answers as answers
+from tests.faults import test_blocks as blocks
+from tests.faults import test_killed as killed
+from tests.faults import test_link as link
+from tests.faults import test_money as money
+from tests.harness.flavours import flavoured
+from tests.program import test_end_to_end as end_to_end
+
+Scenario = Callable[[Path], Awaitable[None]]
+
+WHOLE: list[Scenario] = [
+    end_to_end.test_signup_becomes_an_account_with_its_keys,
+    end_to_end.test_initial_balance_is_paid_once,
+    end_to_end.test_name_registered_by_somebody_else_meanwhile,
+    end_to_end.test_fee_that_steps_up,
+    blocks.test_transaction_that_expires_unbroadcast,
+    link.test_failover_amid_a_batch,
+    money.test_registrar_out_of_funds_and_refilled,
+    money.test_registrars_key_is_changed,
+]
+#: Between which steps the faucet is killed: those that learn of ids and what follows from that.
+STEPS = [
+    "after:record_signed:1",
+    "after:broadcast:1",
+    "after:account_ids:1",
+    "after:settle:1",
+    "before:record_signed:2",
+    "after:broadcast:2",
+]
+PARTS: dict[str, Scenario] = {
+    **{step: functools.partial(killed.test_killed_and_started_again, step=step) for step in STEPS},
+    "chaos": functools.partial(chaos.test_books_agree_after_chaos, lies=False),
+    "orphaned unpaid": functools.partial(blocks.test_orphaned_blocks, blocks=1, paid=False),
+    "orphaned paid": functools.partial(blocks.test_orphaned_blocks, blocks=5, paid=True),
+    "lost after it was applied": functools.partial(answers.test_calls_that_go_wrong, fault="drop_after"),
+}
+
+
+@pytest.mark.parametrize("scenario", WHOLE, ids=lambda scenario: scenario.__name__)
+async def test_whole_scenario(tmp_path: Path, scenario: Scenario) -> None:
+    with flavoured(Flavour.BITSHARES):
+        await scenario(tmp_path)
+
+
+@pytest.mark.parametrize("part", PARTS)
+async def test_part_of_a_scenario(tmp_path: Path, part: str) -> None:
+    with flavoured(Flavour.BITSHARES):
+        await PARTS[part](tmp_path)

@@ -1,0 +1,96 @@
+"""Blocks that are orphaned or do not come, and transactions that expire before anybody has them."""
+
+import os
+import signal
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.harness.fault_scenario import CLOCKED, FORGET, Scene, healing
+from tests.harness.flavours import has_results
+from tests.harness.program import QUICK_LAG
+
+pytestmark = pytest.mark.usefixtures("every_flavour")
+
+SMALL = ("--parameter", "maximum_transaction_size=500")  # two accounts, or two transfers and a little
+DEEP_LAG = 25
+DEEP = ("--block-interval", "0.05", "--irreversible-lag", str(DEEP_LAG), "--faults")
+NAMES = [f"fork-{number}" for number in range(6)]
+EXPIRED = 20  #: blocks after which what is signed now has irreversibly expired: each takes a second at least
+
+
+async def account_ids(scene: Scene) -> list[str]:
+    """The ids of the accounts as the faucet shows them now."""
+    return [(await scene.service.fetch(f"/api/v1/jobs/{job}")).body["job"]["account_id"] for job in scene.jobs.values()]
+
+
+async def pending(scene: Scene, name: str) -> None:
+    """Return when the node has the account, be it in no block yet."""
+    while (await scene.chain.node.accounts([name]))[0] is None:
+        """Asking is the waiting."""
+
+
+def expired(folder: Path) -> list[str]:
+    """The kinds of the transactions that were given up as expired, in order of signing."""
+    with closing(sqlite3.connect(folder / "faucet.db")) as ledger:
+        return [kind for (kind,) in ledger.execute("SELECT kind FROM transactions WHERE fate = 'expired'")]
+
+
+@pytest.mark.parametrize(("blocks", "paid"), [(1, False), (1, True), (5, True), (20, True)])
+async def test_orphaned_blocks(tmp_path: Path, blocks: int, paid: bool) -> None:
+    """Registrations, or balances, or both are in them; the accounts come back in another order with other ids."""
+
+    async with healing(tmp_path, *DEEP, *SMALL) as scene:
+        await scene.broadcast(*NAMES)
+        await scene.chain.control("produce", 1)
+        if has_results() or paid:
+            await scene.payable(DEEP_LAG)
+            await scene.reach("funding")
+        else:
+            await scene.reach("registered")
+        before = await account_ids(scene)
+        if paid:
+            await scene.chain.control("produce", 1)
+            await scene.reach("funded")
+        await scene.chain.control("produce", max(0, blocks - 2))
+        await scene.chain.control("orphan", blocks, True, True)
+        await scene.chain.control("stall", False)
+        await scene.reach("done")
+        stay = blocks == 1 or not has_results()  # where there are no results, what is paid is irreversible
+        assert (before == await account_ids(scene)) is (paid and stay)
+
+
+async def test_blocks_stay_away_for_an_hour(tmp_path: Path) -> None:
+    """What the node still has comes into the first block; what it has not has expired then, and is signed anew."""
+
+    async with healing(tmp_path, node=(CLOCKED, "0"), script=(CLOCKED, "0")) as scene:
+        await scene.chain.control("fault", FORGET)
+        await scene.broadcast("early-1")
+        for pid in (scene.chain.program.pid, scene.service.pid):
+            os.kill(pid, signal.SIGUSR1)
+        await scene.told("head", "seconds old")
+        await scene.sign_up("late-1")
+        await pending(scene, "late-1")
+        await scene.chain.control("stall", False)
+        await scene.reach("done")
+        assert expired(tmp_path) == ["registration"]
+
+
+async def test_transaction_that_expires_unbroadcast(tmp_path: Path) -> None:
+    """The node says that it took the registration, and later the transfer, and forgets them: they are signed anew."""
+
+    async with healing(tmp_path) as scene:
+        await scene.chain.control("fault", FORGET)
+        await scene.broadcast("unsent-1")
+        await scene.chain.control("produce", EXPIRED)
+        await pending(scene, "unsent-1")
+        await scene.chain.control("fault", FORGET)
+        await scene.chain.control("produce", 1)
+        await scene.payable(QUICK_LAG)
+        await scene.reach("funding")
+        await scene.chain.control("produce", EXPIRED)
+        await scene.chain.control("stall", False)
+        await scene.reach("done")
+        assert expired(tmp_path) == ["registration", "funding"]

@@ -1,0 +1,61 @@
+"""A faucet that is killed between any two steps of a job's path loses no signup and pays none twice."""
+
+import asyncio
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.harness.chain_totals import read_books
+from tests.harness.program import Faucet, dev_chain, on_chain
+
+pytestmark = pytest.mark.usefixtures("every_flavour")
+
+NAMES = [f"kill-{number}" for number in range(4)]
+PAYMENT = 1_250_000  #: satoshi
+
+#: When, which method of the ledger or the node, and which call of it. Registrations come first, transfers second.
+STEPS = [
+    "before:_commit:1",
+    "after:_commit:1",
+    "before:record_signed:1",
+    "after:record_signed:1",
+    "before:broadcast:1",
+    "after:broadcast:1",
+    "before:follow:3",
+    "after:follow:3",
+    "before:follow:8",
+    "after:follow:8",
+    "before:record_signed:2",
+    "after:record_signed:2",
+    "before:broadcast:2",
+    "after:broadcast:2",
+    "before:settle:1",
+    "after:settle:1",
+    "before:settle:2",
+    "after:settle:2",
+]
+
+
+@pytest.mark.parametrize("step", STEPS)
+async def test_killed_and_started_again(tmp_path: Path, step: str) -> None:
+    async with dev_chain() as chain:
+        before = await chain.node.balance("1.2.7")
+        payment = {"enable_initial_balance": True, "initial_balance": 12.5}
+        service = Faucet(tmp_path, on_chain(chain.url, **payment))
+        await service.start(script=("tests/harness/killed_faucet.py", step))
+        posting = asyncio.gather(*(service.sign_up(name) for name in NAMES), return_exceptions=True)
+        assert await service.ended() == -signal.SIGKILL
+        await posting
+        await service.start()
+        try:
+            replies = [await service.sign_up(name) for name in NAMES]
+            for reply in replies:
+                await service.job(reply.body["job"]["id"], until="done")
+        finally:
+            await service.stop()
+        books = await read_books(chain.node)
+        assert dict(books.registered) == dict.fromkeys(NAMES, 1)
+        assert dict(books.paid) == {books.ids[name]: 1 for name in NAMES}
+        assert dict(books.amounts) == {books.ids[name]: PAYMENT for name in NAMES}
+        assert await chain.node.balance("1.2.7") == before - books.spent

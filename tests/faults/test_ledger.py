@@ -1,0 +1,149 @@
+"""A ledger that is locked, can't be written, is damaged or old, and a disk that is full."""
+
+import resource
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from jobs.ledger.database import migrations
+from tests.harness.fault_scenario import Scene, healing
+from tests.harness.program import Reply, command, keys_of
+from tests.harness.support import DATA
+
+IMPATIENT = ("tests/harness/impatient_faucet.py", "0.2")  # waits for a lock 25 times shorter
+PLAIN = ("tests/harness/plain_faucet.py",)
+UNLIMITED = resource.RLIM_INFINITY
+
+
+def ledger(folder: Path) -> Path:
+    return folder / "faucet.db"
+
+
+async def refused(scene: Scene, name: str) -> None:
+    """Sign up, to be told to come again."""
+    reply: Reply = await scene.service.sign_up(name)
+    assert (reply.status, reply.headers["Retry-After"]) == (503, "5")
+    assert reply.body["error_code"] == "ledger_unavailable"
+
+
+async def test_shell_that_holds_the_ledger_for_thirty_seconds(tmp_path: Path) -> None:
+    """Six times as long as the faucet waits for it; what was on its way to the chain goes on after that."""
+
+    async with healing(tmp_path, script=IMPATIENT) as scene:
+        await scene.broadcast("before-1")
+        with closing(sqlite3.connect(ledger(tmp_path), isolation_level=None)) as shell:
+            shell.execute("BEGIN IMMEDIATE")
+            await scene.chain.control("stall", False)
+            for number in range(6):
+                await refused(scene, f"held-{number}")
+            await scene.told("ledger", "can't be written")
+            shell.execute("ROLLBACK")
+        await scene.sign_up(*(f"held-{number}" for number in range(6)))
+
+
+class Disk:
+    """A disk that takes no more of what a process writes: no file of it may grow.
+
+    RLIMIT_FSIZE stands for it: the system refuses the write just as on a full disk, only by another number.
+    """
+
+    def __init__(self, pid: int, folder: Path) -> None:
+        self._pid = pid
+        self._log = folder / "faucet.db-wal"
+
+    def fill(self) -> None:
+        """Let nothing grow from now on."""
+        resource.prlimit(self._pid, resource.RLIMIT_FSIZE, (self._log.stat().st_size, UNLIMITED))
+
+    def clear(self) -> None:
+        """Let everything grow again."""
+        resource.prlimit(self._pid, resource.RLIMIT_FSIZE, (UNLIMITED, UNLIMITED))
+
+
+async def test_disk_full_while_accepting(tmp_path: Path) -> None:
+    async with healing(tmp_path) as scene:
+        await scene.sign_up("before-1")
+        disk = Disk(scene.service.pid, tmp_path)
+        disk.fill()
+        await refused(scene, "full-1")
+        await scene.told("ledger", "can't be written")
+        await refused(scene, "full-2")
+        disk.clear()
+        await scene.sign_up("full-1", "full-2")
+
+
+async def test_disk_full_while_draining(tmp_path: Path) -> None:
+    """Nothing leaves that could not be written; what had left before comes into blocks unseen, and is found there."""
+
+    async with healing(tmp_path) as scene:
+
+        async def steer(*arguments: str) -> None:
+            assert (await command(*arguments, "--config", str(scene.service.config)))[0] == 0
+
+        disk = Disk(scene.service.pid, tmp_path)
+        await scene.broadcast("sent-1")
+        await steer("pause", "drain", "--reason", "The disk is filling.")
+        await scene.sign_up("queued-1")
+        disk.fill()
+        await steer("resume", "drain", "--reason", "Let us see.")
+        await scene.told("ledger", "can't be written")
+        await scene.chain.control("produce", 10)
+        await scene.told("ledger", "can't be written")
+        sent, queued = await scene.chain.node.accounts(["sent-1", "queued-1"])
+        assert (sent is not None, queued) == (True, None)
+        await scene.chain.control("stall", False)
+        disk.clear()
+
+
+async def test_ledger_that_may_not_be_written(tmp_path: Path) -> None:
+    async with healing(tmp_path) as scene:
+        await scene.sign_up("before-1")
+        await scene.service.stop()
+        ledger(tmp_path).chmod(0o444)
+        await scene.service.start(script=PLAIN)
+        assert await scene.service.ended() == 1
+        assert (tmp_path / "log").read_text().endswith("faucet.db can't be written by this user\n")
+        ledger(tmp_path).chmod(0o644)
+        await scene.service.start(script=PLAIN)
+
+
+@pytest.mark.parametrize("damage", [b"\xaa" * 12_288, b""])
+async def test_damaged_ledger(tmp_path: Path, damage: bytes) -> None:
+    """Refused and left as it is, until the operator puts a backup in its place."""
+
+    async with healing(tmp_path) as scene:
+        await scene.sign_up("before-1")
+        await scene.reach("done")
+        await scene.service.stop()
+        whole = ledger(tmp_path).read_bytes()
+        damaged = whole[:8_192] + damage + whole[20_480:]
+        ledger(tmp_path).write_bytes(damaged)
+        await scene.service.start()
+        assert await scene.service.ended() == 1
+        said = (tmp_path / "log").read_text().splitlines()[-1]
+        assert said.startswith("faucet.db is damaged (")
+        assert said.endswith("): restore a backup; it was left as it is")
+        assert ledger(tmp_path).read_bytes() == damaged
+        ledger(tmp_path).write_bytes(whole)
+        await scene.service.start()
+
+
+async def test_ledger_of_an_older_version(tmp_path: Path) -> None:
+    """It is migrated, and what waits in it is registered and paid."""
+    with closing(sqlite3.connect(ledger(tmp_path))) as old:
+        old.executescript((DATA / "ledger-1.sql").read_text())
+        old.execute(
+            "INSERT INTO jobs (id, name, owner_key, active_key, memo_key, initial_balance, created_at, updated_at) "
+            "VALUES ('old', 'old-1', :owner_key, :active_key, :memo_key, '1.5', 0, 0)",
+            keys_of("old-1"),
+        )
+        old.commit()
+
+    async with healing(tmp_path) as scene:
+        scene.jobs["old-1"] = "old"
+        await scene.sign_up("new-1")
+        await scene.healed()
+        with closing(sqlite3.connect(ledger(tmp_path))) as migrated:
+            assert migrated.execute("PRAGMA user_version").fetchone() == (len(migrations()) + 1,)

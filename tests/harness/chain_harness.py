@@ -1,0 +1,170 @@
+"""The faucet's chain side in the test's own process, moved step by step: a block, a round of the tracker, a drain."""
+
+import asyncio
+import contextlib
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from msgspec import Raw
+
+from chain.link import Call, Link
+from chain.node import Head, Node
+from devchain import ChainParameters, DevChain, DevChainSettings
+from devchain.settings import published_key
+from jobs.blocks.tracker import Tracker
+from jobs.drain.allowance import Allowances
+from jobs.drain.drainer import Drainer
+from jobs.facts import Facts
+from jobs.ledger import Ledger
+from jobs.model import Job, Limits, Signup, State
+from jobs.monitoring.metrics import Metrics
+from jobs.nodes.confirmation import ConfirmedChain, SecondNode
+from jobs.nodes.fitness import Fitness
+from jobs.settings import Settings
+from tests.harness.flavours import flavour, has_results
+from tests.harness.program import keys_of
+
+REGISTRAR = "1.2.7"
+LAG = 8  #: blocks that the last irreversible one trails the head by
+
+
+class CountingNode(Node):
+    """A node that remembers what was called."""
+
+    def __init__(self, call: Call) -> None:
+        self.calls: Counter[str] = Counter()
+
+        async def counted(api: str, method: str, arguments: list[Any]) -> Raw:
+            self.calls[method] += 1
+            return await call(api, method, arguments)
+
+        super().__init__(counted)
+
+
+@dataclass
+class ChainSide:
+    """Everything but HTTP."""
+
+    chain: DevChain
+    ledger: Ledger
+    link: Link
+    node: CountingNode
+    tracker: Tracker
+    drainer: Drainer
+    confirmed: ConfirmedChain
+    facts: Facts
+
+    async def accept(self, *names: str, balance: str | None = None, password: str = "secret") -> list[Job]:
+        """Accept a signup for each of `names`."""
+        limits = Limits(address=None, interval=0, queue=10_000, initial_balance=balance)
+        signups = [Signup(name, **keys_of(name, password)) for name in names]
+        return list(await asyncio.gather(*(self.ledger.accept(signup, limits) for signup in signups)))
+
+    async def block(self, blocks: int = 1) -> None:
+        """Make blocks, and follow them."""
+        self.chain.control.produce(blocks)
+        await self.tracker.follow()
+
+    async def payable(self) -> None:
+        """Return when the accounts that are in a block may be paid: at once, or when their block is irreversible."""
+        if not has_results():
+            await self.block(LAG)
+
+    async def finish(self) -> None:
+        """Drain and follow until every job is done."""
+        while set(await self.states()) != {State.DONE}:
+            await self.drainer.drain()
+            await self.block()
+
+    async def states(self) -> list[State]:
+        """Where the jobs stand, in order of acceptance."""
+        return [job.state for job in reversed(await self.ledger.jobs())]
+
+    async def job(self, name: str) -> Job:
+        """The newest job of `name`."""
+        return (await self.ledger.jobs(name=name))[0]
+
+
+@contextlib.asynccontextmanager
+async def chain_side(
+    folder: Path, *, parameters: ChainParameters | None = None, settings: dict[str, Any] | None = None
+) -> AsyncIterator[ChainSide]:
+    """A chain side on a dev chain that makes blocks only on demand."""
+    options = DevChainSettings(
+        block_interval=0,
+        faults=True,
+        flavour=flavour(),
+        irreversible_lag=LAG,
+        parameters=parameters or ChainParameters(),
+    )
+    chain = DevChain(options)
+    await chain.start()
+    try:
+        async with on_dev_chain(chain, folder, settings) as side:
+            yield side
+    finally:
+        await chain.stop()
+
+
+@contextlib.asynccontextmanager
+async def on_dev_chain(
+    chain: DevChain,
+    folder: Path,
+    settings: dict[str, Any] | None = None,
+    *,
+    urls: Sequence[str] = (),
+    clock: Callable[[], float] = time.time,
+    timeout: float = 5,  # noqa: ASYNC109  # of each call
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    wait: bool = True,
+) -> AsyncIterator[ChainSide]:
+    """A chain side with the ledger in `folder`, on the nodes at `urls`, or on the dev chain itself.
+
+    `timeout` is what a call may take, seconds; `sleep` passes the time between two attempts to connect. The block
+    begins once a node is in use, unless not to `wait`.
+    """
+    ledger = await Ledger.open(folder / "faucet.db", clock=clock)
+    key = published_key("registrar")
+    urls = tuple(urls or (chain.url,))
+    config = Settings(
+        witness_url=urls,
+        wif=key.wif(),
+        ledger=folder / "faucet.db",
+        devchain_data=folder / "unused",
+        **{"max_head_age": 10**6, "enable_initial_balance": True, "initial_balance": Decimal(1), **(settings or {})},
+    )
+    fitness = Fitness(settings=config, ledger=ledger, urls=urls, key=key, clock=clock)
+    link = Link(urls, greet=fitness.validate, on_block=lambda: None, timeout=timeout, sleep=sleep)
+    linking = asyncio.create_task(link.run())
+    if wait:
+        await link.wait_connected()
+    node = CountingNode(link.call)
+    second = SecondNode(link, urls, is_own=fitness.is_own, validate=fitness.validate_second, timeout=timeout)
+    confirmed = ConfirmedChain(node, second)
+    metrics, facts = Metrics(), Facts(ledger, clock=clock)
+
+    async def check_head(head: Head) -> None:
+        if link.peer is not None:
+            fitness.check_time(head, link.peer)
+
+    tracker = Tracker(
+        node=node, ledger=ledger, settings=config, metrics=metrics, clock=clock, confirmed=confirmed,
+        account_ids=lambda: fitness.ids, check_head=check_head,
+    )  # fmt: skip
+    drainer = Drainer(
+        link=link, node=node, ledger=ledger, settings=config, metrics=metrics, fitness=fitness, confirmed=confirmed,
+        allowances=Allowances(settings=config, ledger=ledger, confirmed=confirmed), standstill=lambda: tracker.obstacle,
+        facts=facts,
+    )  # fmt: skip
+    try:
+        yield ChainSide(chain, ledger, link, node, tracker, drainer, confirmed, facts)
+    finally:
+        linking.cancel()
+        await asyncio.gather(linking, return_exceptions=True)
+        await confirmed.close()
+        await ledger.close()

@@ -1,0 +1,73 @@
+"""A real mail server on a free port, which keeps what it takes."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from email import message_from_bytes
+from email.message import Message
+from typing import Any
+
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword
+
+from tests.harness.serving import turn
+
+USER, PASSWORD = "faucet", "mail secret"
+
+
+@dataclass
+class Mailbox:
+    """What the server has taken; while `refusal` is set, it takes nothing."""
+
+    refusal: str | None = None
+    mails: list[Message] = field(default_factory=list)
+
+    async def handle_DATA(self, _server: SMTP, _session: Any, envelope: Envelope) -> str:  # noqa: N802  # the library's name
+        if self.refusal is not None:
+            return self.refusal
+        self.mails.append(message_from_bytes(envelope.original_content or b""))
+        return "250 OK"
+
+    @property
+    def subjects(self) -> list[str]:
+        return [str(mail["Subject"]) for mail in self.mails]
+
+    async def holds(self, count: int) -> None:
+        """Return when `count` mails have come."""
+        while len(self.mails) < count:
+            await turn()
+
+
+@dataclass
+class MailServer:
+    """The server's port, and what it took."""
+
+    port: int
+    box: Mailbox
+
+
+def authenticate(_server: SMTP, _session: Any, _envelope: Any, _mechanism: str, data: Any) -> AuthResult:
+    right = isinstance(data, LoginPassword) and (data.login, data.password) == (USER.encode(), PASSWORD.encode())
+    return AuthResult(success=right, handled=False)
+
+
+@asynccontextmanager
+async def mail_server(
+    *, port: int = 0, tls: ssl.SSLContext | None = None, auth: bool = False, box: Mailbox | None = None
+) -> AsyncIterator[MailServer]:
+    """A mail server until the block ends; with `tls` it offers STARTTLS, with `auth` it wants a login."""
+    box = box or Mailbox()
+
+    def protocol() -> SMTP:
+        return SMTP(
+            box, tls_context=tls, authenticator=authenticate if auth else None,
+            auth_required=auth, auth_require_tls=tls is not None,
+        )  # fmt: skip
+
+    server = await asyncio.get_running_loop().create_server(protocol, "127.0.0.1", port)
+    try:
+        yield MailServer(server.sockets[0].getsockname()[1], box)
+    finally:
+        server.close()
+        await server.wait_closed()

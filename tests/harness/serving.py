@@ -1,0 +1,193 @@
+"""The HTTP side on a free port, with a real ledger and whatever the test says of the chain."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from tornado.httpclient import AsyncHTTPClient
+
+from handlers.base import KEEP_ALIVE, Parts
+from handlers.server import bind, listen
+from jobs.blocks.tracker import HELD
+from jobs.ledger import Ledger
+from jobs.model import BlockEffects, ChainFacts, Draft, Job, Kind, Limits, Signup, Transaction
+from jobs.monitoring.metrics import Metrics
+from jobs.settings import Settings
+from jobs.snapshot import Snapshot
+from tests.harness.program import Reply, keys_of
+
+NOW = 1_800_000_000  #: seconds, the time that all tests of the HTTP side take place
+CLIENT = {"X-Forwarded-For": "192.0.2.1"}  #: headers of a client that the address limit counts
+FACTS = ChainFacts(
+    chain_id="00" * 32,
+    prefix="TEST",
+    symbol="TEST",
+    precision=5,
+    registrar_id="1.2.7",
+    balance=10_000_00000,
+    fee=5_14941,
+    transfer_fee=20000,
+    registrar_member=True,
+    key_matches=True,
+    head_block=1_007,
+    head_time=NOW - 2,
+    irreversible_block=1_000,
+    connected=True,
+    node="wss://someone:secret@node.example:8090/path",
+    stranger=False,
+    assertion_fee=0,
+    max_fee=10_29882,
+    budget=2_500_00000,
+    names_complete=True,
+)
+
+
+@dataclass
+class Serving:
+    """The application, listening."""
+
+    parts: Parts
+    port: int
+
+    @property
+    def ledger(self) -> Ledger:
+        """Its ledger."""
+        return self.parts.ledger
+
+    async def fetch(self, path: str, **options: Any) -> Reply:
+        """The reply at `path`, JSON decoded where it is JSON, text else."""
+        url = f"http://127.0.0.1:{self.port}{path}"
+        response = await AsyncHTTPClient().fetch(url, raise_error=False, follow_redirects=False, **options)
+        is_json = response.headers.get("Content-Type", "").startswith("application/json")
+        body = msgspec.json.decode(response.body) if is_json and response.body else response.body.decode()
+        return Reply(response.code, response.headers, body)
+
+    async def sign_up(
+        self, name: str, path: str = "/api/v1/accounts", *, referrer: str | None = None, **options: Any
+    ) -> Reply:
+        """Post a signup of `name` with keys made for it."""
+        return await self.fetch(path, method="POST", body=signup_of(name, referrer=referrer), **options)
+
+    async def job(self, name: str) -> Job:
+        """The newest job of `name`."""
+        return (await self.ledger.jobs(name=name))[0]
+
+    async def accept(self, name: str, initial_balance: str | None = None) -> Job:
+        """A job in the ledger, without HTTP."""
+        return await self.ledger.accept(Signup(name, **keys_of(name)), Limits(None, 0, 1000, initial_balance))
+
+    async def see(self, facts: ChainFacts | None = None, **changes: Any) -> None:
+        """Let the chain be as `facts`, or as FACTS with `changes`."""
+        await self.ledger.put_facts(facts or replace(FACTS, **changes))
+        await self.parts.snapshot.refresh()
+
+    async def watched(self, job_id: str, count: int = 1) -> None:
+        """Return when `count` requests wait for the job to move."""
+        while len(self.ledger.changes.watched(job_id)) != count:
+            await turn()
+
+    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A bare connection."""
+        return await asyncio.open_connection("127.0.0.1", self.port)
+
+    async def send(self, request: bytes) -> tuple[int, dict[str, str], bytes]:
+        """What comes back for the bytes of `request`, read to the end of its body: status, headers, body."""
+        reader, writer = await self.connect()
+        try:
+            writer.write(request)
+            return await read_reply(reader)
+        finally:
+            writer.close()
+
+
+def signup_of(name: str, **fields: Any) -> bytes:
+    """What a wallet posts to sign `name` up, with keys made for it."""
+    return msgspec.json.encode({"account": {"name": name, **keys_of(name), **fields}})
+
+
+async def turn() -> None:
+    """Let everything else that is ready run once."""
+    await asyncio.sleep(0)
+
+
+async def read_reply(reader: asyncio.StreamReader) -> tuple[int, dict[str, str], bytes]:
+    """One reply of a connection: status, headers, body."""
+    head = (await reader.readuntil(b"\r\n\r\n")).decode()
+    first, *lines = head.strip().split("\r\n")
+    headers = dict(line.split(": ", 1) for line in lines)
+    return int(first.split()[1]), headers, await reader.readexactly(int(headers.get("Content-Length", "0")))
+
+
+@contextlib.asynccontextmanager
+async def serving(
+    folder: Path,
+    *,
+    clock: Callable[[], float] = lambda: NOW,
+    keep_alive: float = KEEP_ALIVE,
+    answer_wait: float = 0,
+    facts: ChainFacts = FACTS,
+    **settings: Any,
+) -> AsyncIterator[Serving]:
+    """The application that knows `facts` of the chain, until the block ends."""
+    ledger = await Ledger.open(folder / "faucet.db", clock=clock)
+    snapshot = Snapshot(ledger)
+    # Nobody is there to answer.
+    options: dict[str, Any] = {"clock": clock, "keep_alive": keep_alive, "answer_wait": answer_wait}
+    parts = Parts(Settings(**settings), ledger, snapshot, Metrics(), **options)
+    listener = bind("127.0.0.1", 0)
+    server = listen(parts, listener)
+    served = Serving(parts, listener.getsockname()[1])
+    try:
+        await served.see(facts)
+        yield served
+    finally:
+        server.stop()
+        ledger.changes.close()
+        await server.close_all_connections()
+        await ledger.close()
+
+
+async def broadcast(ledger: Ledger, job: Job) -> Transaction:
+    """Sign a registration of `job`."""
+    return await _sign(ledger, job, Kind.REGISTRATION)
+
+
+async def register(ledger: Ledger, job: Job) -> None:
+    """Put the account of `job` in a block, as account 1.2.NUMBER."""
+    transaction = await broadcast(ledger, job)
+    await _follow(ledger, 1_000 + job.number, transaction, f"1.2.{job.number}")
+
+
+async def settle(ledger: Ledger) -> None:
+    """Make every block so far irreversible."""
+    for transaction in await ledger.unsettled(10_000):
+        await ledger.settle([(transaction, [f"1.2.{job}" for job in transaction.jobs])])
+
+
+async def pay(ledger: Ledger, job: Job) -> None:
+    """Put the initial balance of the registered `job` in a block."""
+    transfer = await _sign(ledger, job, Kind.FUNDING)
+    await _follow(ledger, 1_500 + job.number, transfer, None)
+
+
+async def hold(ledger: Ledger, job: Job) -> Transaction:
+    """Register `job`, and let an operator decide whether its initial balance was paid."""
+    await register(ledger, job)
+    transfer = await _sign(ledger, job, Kind.FUNDING)
+    await ledger.hold([transfer], HELD)
+    return transfer
+
+
+async def _sign(ledger: Ledger, job: Job, kind: Kind) -> Transaction:
+    signature = f"{kind} of {job.number}"
+    draft = Draft(kind, f"{job.number:040x}", signature, "{}", 1_000, NOW + 60, (job.number,), (1,))
+    (transaction,) = await ledger.record_signed([draft])
+    return transaction
+
+
+async def _follow(ledger: Ledger, number: int, transaction: Transaction, result: str | None) -> None:
+    await ledger.follow([BlockEffects(number, f"{number:040x}", {transaction.signature: (result,)}, ())], 1_000)

@@ -1,0 +1,43 @@
+"""Whoever waits for a job in one process hears of its moves in another."""
+
+import asyncio
+from pathlib import Path
+
+from jobs.ledger import Ledger
+from jobs.model import Job, Limits, Signup
+from tests.harness.program import command, dev_chain, faucet, keys_of
+from tests.harness.serving import register
+
+FREE = Limits(address=None, interval=0, queue=1000)
+
+
+async def accepted(ledger: Ledger, name: str) -> Job:
+    return await ledger.accept(Signup(name, **keys_of(name)), FREE)
+
+
+async def test_moves_of_another_process_wake_those_who_watch(tmp_path: Path) -> None:
+    here, there = [await Ledger.open(tmp_path / "faucet.db") for _ in range(2)]
+    alice, bob = await accepted(there, "alice-1"), await accepted(there, "bob-1")
+    with here.changes.watch(alice.id) as of_alice, here.changes.watch(bob.id) as of_bob:
+        await here.notice()
+        await of_alice.changed(0)
+        await of_bob.changed(0)
+        await register(there, alice)
+        await here.notice()
+        assert await of_alice.changed(0)
+        assert not await of_bob.changed(0)
+        await here.notice()
+        assert not await of_alice.changed(0), "told twice of one move"
+        await there.cancel([bob.id], by="ann", reason="x")
+        await here.notice()
+        assert await of_bob.changed(0)
+    await here.close()
+    await there.close()
+
+
+async def test_reply_that_is_held_ends_when_an_operator_cancels(tmp_path: Path) -> None:
+    async with dev_chain() as chain, faucet(tmp_path, chain.url, nobroadcast=True) as service:
+        job_id = (await service.sign_up("alice-1")).body["job"]["id"]
+        held = asyncio.create_task(service.fetch(f"/api/v1/jobs/{job_id}?wait=30"))
+        await command("cancel", "--config", str(service.config), job_id)
+        assert (await held).body["job"]["state"] == "cancelled"

@@ -1,0 +1,181 @@
+"""A signup is known by its account's keys, as a block showed them, wherever it was registered."""
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from chain.blocks import Block, BlockTransaction, Operations
+from chain.packing import ACCOUNT_CREATE, ACCOUNT_UPDATE
+from jobs.blocks.keys import digest_of, digest_of_key, keys_changed, keys_shown
+from jobs.errors import Code, FaucetError
+from jobs.ledger import Ledger
+from jobs.model import BlockEffects, Job, Limits, Signup, State
+from jobs.settings import Settings
+from tests.harness.program import keys_of
+
+KEYS = keys_of("alice-1")
+ALICE = Signup("alice-1", **KEYS)
+LIMITS = Limits(address="192.0.2.1", interval=300, queue=10, initial_balance="10")
+SHOWN = ("alice-1", "1.2.30", digest_of(ALICE.keys))
+SETTINGS = Settings()
+EXTRA = keys_of("extra")["owner_key"]
+WITH_EXTRAS = Settings(additional_owner_keys=(EXTRA,), additional_active_accounts=("guardian",))
+
+
+def block_of(*operations: tuple[int, dict[str, Any]], result: str | None = "1.2.30") -> Block:
+    parts = Operations([(number, msgspec.json.encode(body)) for number, body in operations])
+    transaction = BlockTransaction(1, 1, 1, ("00",), parts, (result,) * len(operations))
+    return Block(7, "00" * 20, 1_800_000_000, (transaction,))
+
+
+def authority(*keys: str, accounts: tuple[str, ...] = (), threshold: int = 1, weight: int = 1) -> dict[str, Any]:
+    return {
+        "weight_threshold": threshold,
+        "account_auths": [[account, weight] for account in accounts],
+        "key_auths": [[key, weight] for key in keys],
+        "address_auths": [],
+    }
+
+
+def created(**changes: Any) -> tuple[int, dict[str, Any]]:
+    body = {
+        "name": "alice-1",
+        "owner": authority(KEYS["owner_key"]),
+        "active": authority(KEYS["active_key"]),
+        "options": {"memo_key": KEYS["memo_key"]},
+        **changes,
+    }
+    return ACCOUNT_CREATE, body
+
+
+def test_keys_that_a_block_shows() -> None:
+    assert keys_shown(block_of(created()), SETTINGS, {}) == (SHOWN,)
+
+
+@pytest.mark.parametrize(
+    "owner",
+    [
+        authority(KEYS["owner_key"], EXTRA),
+        authority(KEYS["owner_key"], accounts=("1.2.9",)),
+        authority(KEYS["owner_key"], threshold=2),
+        authority(KEYS["owner_key"], weight=2),
+        authority(accounts=("1.2.9",)),
+        {**authority(KEYS["owner_key"]), "address_auths": [["PPYaddress", 1]]},
+    ],
+)
+def test_account_for_which_others_may_sign_shows_no_keys(owner: dict[str, Any]) -> None:
+    assert keys_shown(block_of(created(owner=owner)), SETTINGS, {}) == ()
+
+
+def test_those_whom_this_faucet_adds_are_no_others() -> None:
+    ours = created(
+        owner=authority(EXTRA, KEYS["owner_key"]), active=authority(KEYS["active_key"], accounts=("1.2.40",))
+    )
+    assert keys_shown(block_of(ours), WITH_EXTRAS, {"guardian": "1.2.40"}) == (SHOWN,)
+    assert keys_shown(block_of(ours), WITH_EXTRAS, {"guardian": "1.2.41"}) == ()
+    assert keys_shown(block_of(created()), WITH_EXTRAS, {"guardian": "1.2.40"}) == (SHOWN,)
+
+
+def test_chain_that_names_no_account_ids_shows_no_keys() -> None:
+    assert keys_shown(block_of(created(), result=None), SETTINGS, {}) == ()
+
+
+@pytest.mark.parametrize(
+    ("body", "changed"),
+    [
+        ({"owner": authority(EXTRA)}, (("1.2.30", None),)),
+        ({"active": authority(EXTRA), "new_options": None}, (("1.2.30", None),)),
+        ({"new_options": {"memo_key": EXTRA}}, (("1.2.30", digest_of_key(EXTRA)),)),
+        ({"owner": None, "new_options": {"memo_key": EXTRA}}, (("1.2.30", digest_of_key(EXTRA)),)),
+        ({"new_options": {"memo_key": 7}}, (("1.2.30", None),)),
+        ({}, (("1.2.30", None),)),
+    ],
+)
+def test_keys_that_a_block_changes(body: dict[str, Any], changed: tuple[Any, ...]) -> None:
+    assert keys_changed(block_of((ACCOUNT_UPDATE, {"account": "1.2.30", **body}))) == changed
+
+
+def effects(number: int = 7, **more: Any) -> BlockEffects:
+    return BlockEffects(number, f"{number:040x}", {}, (("alice-1", "1.2.30"),) if number == 7 else (), **more)
+
+
+async def seen(folder: Path, *blocks: BlockEffects) -> Ledger:
+    ledger = await Ledger.open(folder / "faucet.db", clock=lambda: 1_800_000_000)
+    await ledger.follow(blocks, 1)
+    return ledger
+
+
+async def outcome(folder: Path, signup: Signup, *blocks: BlockEffects) -> Job | Code:
+    ledger = await seen(folder, *blocks)
+    try:
+        return await ledger.accept(signup, LIMITS)
+    except FaucetError as error:
+        return error.code
+    finally:
+        await ledger.close()
+
+
+async def test_signup_whose_account_a_block_showed_is_registered_and_never_paid(tmp_path: Path) -> None:
+    job = await outcome(tmp_path, ALICE, effects(keys=(SHOWN,)))
+    assert isinstance(job, Job)
+    assert (job.state, job.account_id, job.block_num) == (State.REGISTERED, "1.2.30", 7)
+    assert (job.initial_balance, job.transaction_id) == (None, None)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {},
+        {"keys": (("alice-1", "1.2.31", SHOWN[2]),)},
+        {"keys": (("alice-1", "1.2.30", digest_of((EXTRA, *ALICE.keys[1:]))),)},
+        {"keys": (SHOWN,), "changed": (("1.2.30", None),)},
+        {"keys": (SHOWN,), "changed": (("1.2.30", digest_of_key(EXTRA)),)},
+    ],
+)
+async def test_account_with_other_keys_is_somebody_elses(tmp_path: Path, more: dict[str, Any]) -> None:
+    assert await outcome(tmp_path, ALICE, effects(**more)) is Code.ACCOUNT_EXISTS
+
+
+async def test_votes_change_no_keys(tmp_path: Path) -> None:
+    votes = ("1.2.30", digest_of_key(ALICE.memo_key))
+    job = await outcome(tmp_path, ALICE, effects(keys=(SHOWN,)), effects(8, changed=(votes,)))
+    assert isinstance(job, Job)
+
+
+async def test_blocks_that_contradict_each_other_show_nothing(tmp_path: Path) -> None:
+    other = ("alice-1", "1.2.30", digest_of((EXTRA, *ALICE.keys[1:])))
+    blocks = effects(keys=(SHOWN,)), replace(effects(), keys=(other,))
+    assert await outcome(tmp_path, ALICE, *blocks) is Code.ACCOUNT_EXISTS
+
+
+async def test_it_is_the_same_job_again_takes_no_address_and_no_drain(tmp_path: Path) -> None:
+    ledger = await seen(tmp_path, effects(keys=(SHOWN,)))
+    first, second = await asyncio.gather(ledger.accept(ALICE, LIMITS), ledger.accept(ALICE, LIMITS))
+    assert first.id == second.id == (await ledger.accept(ALICE, LIMITS)).id
+    assert (await ledger.accept(Signup("bob-1", **keys_of("bob-1")), LIMITS)).state is State.QUEUED
+    assert [job.signup.name for job in await ledger.queued(10)] == ["bob-1"]
+    assert (await ledger.unfunded(10)).jobs == ()
+    await ledger.close()
+
+
+async def test_it_is_done_when_its_block_stays(tmp_path: Path) -> None:
+    ledger = await seen(tmp_path, effects(keys=(SHOWN,)))
+    job = await ledger.accept(ALICE, LIMITS)
+    assert [each.id for each in await ledger.adopted(7)] == [job.id]
+    await ledger.settle_adopted({job.number: "1.2.30"})
+    done = await ledger.job(job.id)
+    assert done is not None
+    assert (done.state, done.irreversible) == (State.DONE, True)
+    assert await ledger.queued(10) == []
+    await ledger.close()
+
+
+async def test_account_that_a_fork_took_back_is_nobodys(tmp_path: Path) -> None:
+    ledger = await seen(tmp_path, effects(keys=(SHOWN,)))
+    await ledger.orphan(7)
+    assert (await ledger.accept(ALICE, LIMITS)).state is State.QUEUED
+    await ledger.close()

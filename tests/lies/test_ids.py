@@ -1,0 +1,74 @@
+"""Nodes that lie about the ids of new accounts where blocks do not say them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from devchain import Flavour
+from jobs.model import State
+from tests.harness.flavours import flavoured
+from tests.harness.liar import PLAIN, World, lied_to
+from tests.harness.lying import lies
+from tests.harness.lying.lie import Lie
+
+HELD = "one stranger's node alone says that no block holds it"
+FALSE_IDS = [lies.AccountId("alice-*", PLAIN), lies.SwappedIds("alice-1", "alice-2")]
+
+
+@pytest.fixture(autouse=True)
+def without_results() -> Iterator[None]:
+    """Every chain here is of the kind that keeps none."""
+    with flavoured(Flavour.BITSHARES):
+        yield
+
+
+@pytest.mark.parametrize("lie", FALSE_IDS, ids=repr)
+async def test_false_id_under_a_name_is_refused_by_the_chain(tmp_path: Path, lie: Lie) -> None:
+    """The payment asserts it: what was signed is held until an operator has looked, then the right one is paid."""
+
+    async with lied_to(tmp_path, lie) as world:
+        await world.sign_up("alice-1", "alice-2")
+        await world.told(HELD)
+        assert (await world.books()).paid == {}
+        world.relay.heal()
+        await world.until(lambda: released_or_done(world))
+        await world.healed()
+
+
+async def held(world: World) -> list[str]:
+    """The ids of the jobs whose payment is held."""
+    numbers = {number for payment in await world.ledger.held() for number in payment.jobs}
+    return [job.id for job in (await world.jobs()).values() if job.number in numbers]
+
+
+async def released_or_done(world: World) -> bool:
+    """Release what is held; whether all is done."""
+    if jobs := await held(world):
+        await world.ledger.release_payments(jobs, by="ann", reason="it is in no block")
+    return {job.state for job in (await world.jobs()).values()} == {State.DONE}
+
+
+@pytest.mark.parametrize("lie", FALSE_IDS, ids=repr)
+async def test_second_node_contradicts_a_false_id(tmp_path: Path, lie: Lie) -> None:
+    """Nothing is final, so nothing is paid, until both show the same ids."""
+
+    async with lied_to(tmp_path, lie, honest=True) as world:
+        await world.sign_up("alice-1", "alice-2", "alice-3")
+        await world.told("shows other account ids than the node in use")
+        assert (await world.books()).paid == {}
+        world.relay.heal()
+        await world.healed()
+
+
+async def test_hidden_payment_is_not_paid_again_on_one_strangers_word(tmp_path: Path) -> None:
+    async with lied_to(tmp_path) as world:
+        await world.sign_up("alice-1", "alice-2")
+        await world.reach(State.FUNDING, State.FUNDED)
+        world.relay.lie(lies.HiddenTransactions("1.2.7"))
+        await world.told(HELD)
+        assert len((await world.books()).paid) == 2
+        world.relay.heal()
+        await world.ledger.refollow(by="ann", reason="the node lied")
+        await world.healed()
+        assert await world.ledger.held() == []

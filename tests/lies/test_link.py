@@ -1,0 +1,103 @@
+"""The program itself behind a stranger that lies by the form of what it sends: it stays small, readable, and alive."""
+
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.harness.fault_scenario import PAYING, Scene
+from tests.harness.lying import lies
+from tests.harness.lying.lie import Lie
+from tests.harness.lying.relay import Relay
+from tests.harness.program import QUICK, Faucet, dev_chain, on_chain, wait_ready
+from tests.http.test_hostile import memory
+
+MAX_MEMORY = 300_000_000  #: bytes that the program may have
+MAX_LINE = 500  #: characters of a line of the log, or of a sentence
+REGISTRAR = "1.2.7"
+
+
+@contextlib.asynccontextmanager
+async def lied_to(folder: Path, *, honest: bool = False) -> AsyncIterator[tuple[Scene, Relay]]:
+    """A scene whose node is a stranger that may lie; it must heal from what the block does."""
+    async with dev_chain(*QUICK) as chain, Relay(chain.url) as relay:
+        urls = [relay.url, *([chain.url] if honest else [])]
+        service = Faucet(folder, on_chain(urls, own_nodes=[], **PAYING))
+        scene = Scene(chain, service, await chain.node.balance(REGISTRAR))
+        await service.start()
+        try:
+            await wait_ready(service)
+            yield scene, relay
+            relay.heal()
+            await scene.healed()
+            assert memory(service) < MAX_MEMORY
+            assert max(map(len, (folder / "log").read_text().splitlines())) < MAX_LINE
+        finally:
+            await service.stop()
+
+
+async def until_lied(relay: Relay, lie: Lie, times: int) -> None:
+    """Return when the lie was heard so often."""
+    await relay.told(type(lie), relay.lied[type(lie).__name__] + times)
+
+
+#: Texts, frames and values that are too much.
+LARGE = [
+    lies.HugeFrame(megabytes=30),
+    lies.HugeFrame(megabytes=11, numbers=True),
+    lies.DeepNesting(depth=500_000),
+    lies.LongText("time"),
+    lies.WrongValue("get_dynamic_global_properties", ("head_block_number",), "digits"),
+    lies.WrongValue("lookup_account_names", (0, "id"), "megabyte"),
+]
+
+
+@pytest.mark.parametrize("lie", LARGE, ids=repr)
+async def test_large_replies_are_not_kept(tmp_path: Path, lie: Lie) -> None:
+    async with lied_to(tmp_path) as (scene, relay):
+        relay.lie(lie)
+        await scene.sign_up("alice-1")
+        await until_lied(relay, lie, 3)
+        assert memory(scene.service) < MAX_MEMORY
+        await _read_pages(scene.service)
+
+
+async def _read_pages(service: Faucet) -> None:
+    """All that people read stays readable."""
+    checks = (await service.fetch("/readyz")).body["checks"]
+    assert max(len(check["text"]) for check in checks.values()) < MAX_LINE
+    assert len((await service.fetch("/status")).body) < 100_000
+
+
+@pytest.mark.parametrize("kind", lies.FLOODS)
+async def test_floods_are_read_and_forgotten(tmp_path: Path, kind: str) -> None:
+    async with lied_to(tmp_path) as (scene, relay):
+        relay.lie(lies.Flood(kind))
+        await scene.sign_up("alice-1")
+        for _ in range(5):
+            await relay.called("get_block", relay.seen["get_block"] + 2)
+            assert memory(scene.service) < MAX_MEMORY
+        await _read_pages(scene.service)
+
+
+@pytest.mark.parametrize("error", ["long message", "long stack"])
+async def test_long_refusals_are_cut(tmp_path: Path, error: str) -> None:
+    async with lied_to(tmp_path) as (scene, relay):
+        relay.lie(lies.RefusedCalls(error, api="network_broadcast"))
+        await scene.sign_up("alice-1")
+        await scene.told("drain", "The node refuses what it is sent")
+        await _read_pages(scene.service)
+
+
+@pytest.mark.parametrize("honest", [True, False], ids=["two nodes", "one node"])
+async def test_redirect_is_told_and_never_followed(tmp_path: Path, honest: bool) -> None:
+    async with lied_to(tmp_path, honest=honest) as (scene, relay):
+        relay.lie(lies.Redirect())
+        relay.disconnect()
+        await scene.sign_up("alice-1")
+        if honest:
+            await scene.reach("funded", "done")
+        else:
+            await scene.told("chain", "redirects to another address (HTTP 302), which is not followed")
+        assert relay.redirects_followed == 0

@@ -1,0 +1,152 @@
+"""Nodes that lie to be paid, or to have somebody paid twice."""
+
+from pathlib import Path
+
+import pytest
+
+from jobs.model import Kind, State
+from tests.harness.liar import PLAIN, lied_to
+from tests.harness.lying import lies
+from tests.harness.lying.lie import Lie
+
+HELD = "one stranger's node alone says that no block holds it"
+
+#: Lies about which account was registered.
+FALSE_IDS = [
+    lies.ResultIds("alice-*", PLAIN),
+    lies.RotatedResults(),
+    lies.ShiftedResults(-1),
+]
+
+
+@pytest.mark.parametrize("lie", FALSE_IDS, ids=repr)
+async def test_false_id_of_a_new_account_is_not_paid(tmp_path: Path, lie: Lie) -> None:
+    """The id under the name is paid, and the payment asserts it."""
+
+    async with lied_to(tmp_path, lie) as world:
+        await world.sign_up("alice-1", "alice-2", "alice-3")
+        await world.told("the node contradicts itself about the id of the account alice-1")
+        await world.reach(State.FUNDED)
+        assert len((await world.books()).paid) == 3
+        world.relay.heal()
+        await world.healed()
+
+
+async def test_false_id_in_block_and_list_is_refused_by_the_chain(tmp_path: Path) -> None:
+    """What was signed is held until an operator has looked; then the right one is paid."""
+
+    async with lied_to(tmp_path, lies.ResultIds("alice-*", PLAIN), lies.AccountId("alice-*", PLAIN)) as world:
+        await world.sign_up("alice-1", "alice-2")
+        await world.told(HELD)
+        assert (await world.books()).paid == {}
+        world.relay.heal()
+        await world.until(world.release)
+        await world.books()
+        jobs = await world.jobs()
+        assert {job.state for job in jobs.values()} == {State.DONE}
+
+
+@pytest.mark.parametrize("lie", FALSE_IDS, ids=repr)
+async def test_second_node_contradicts_a_false_id(tmp_path: Path, lie: Lie) -> None:
+    async with lied_to(tmp_path, lie, honest=True) as world:
+        await world.sign_up("alice-1", "alice-2", "alice-3")
+        await world.told("has another block")
+        assert PLAIN not in (await world.books()).paid
+        world.relay.heal()
+        await world.healed()
+
+
+async def test_hidden_payment_is_not_paid_again_on_one_strangers_word(tmp_path: Path) -> None:
+    """It is held, visibly, for as long as it takes; a block that shows it after all ends that."""
+
+    async with lied_to(tmp_path) as world:
+        await world.sign_up("alice-1", "alice-2")
+        await world.reach(State.REGISTERED, State.FUNDING)
+        world.relay.lie(lies.HiddenTransactions("1.2.7"))
+        await world.told(HELD)
+        await world.blocks(30)
+        assert len((await world.books()).paid) == 2
+        assert [len(payment.jobs) for payment in await world.ledger.held()] == [2]
+        world.relay.heal()
+        await world.ledger.refollow(by="ann", reason="the node lied")
+        await world.healed()
+        assert await world.ledger.held() == []
+
+
+async def test_operator_releases_a_payment_that_no_block_holds(tmp_path: Path) -> None:
+    async with lied_to(tmp_path) as world:
+        world.relay.lie(lies.LostBroadcasts(lies.TRANSFER))
+        await world.sign_up("alice-1")
+        await world.told(HELD)
+        world.relay.heal()
+        await world.blocks(20)
+        assert (await world.books()).paid == {}
+        await world.until(world.release)
+        await world.healed()
+
+
+async def test_hidden_payment_is_shown_by_the_second_node(tmp_path: Path) -> None:
+    """Two nodes that disagree are one that lies: nothing is given up before they agree."""
+
+    async with lied_to(tmp_path, honest=True) as world:
+        await world.sign_up("alice-1", "alice-2")
+        await world.reach(State.REGISTERED, State.FUNDING)
+        world.relay.lie(lies.HiddenTransactions("1.2.7"))
+        await world.told("has another block")
+        await world.blocks(30)
+        assert len((await world.books()).paid) == 2
+        world.relay.heal()
+        await world.healed()
+
+
+async def test_lost_payment_is_made_again_when_two_nodes_show_that_it_is_nowhere(tmp_path: Path) -> None:
+    async with lied_to(tmp_path, honest=True) as world:
+        world.relay.lie(lies.LostBroadcasts(lies.TRANSFER))
+        await world.sign_up("alice-1")
+        await world.reach(State.FUNDING)
+        world.relay.heal()
+        await world.healed()
+        assert await world.ledger.held() == []
+
+
+async def test_payment_that_the_node_sends_on_later_is_not_made_twice(tmp_path: Path) -> None:
+    """It keeps the first for itself until it has the second, or so it hopes: there is no second."""
+
+    async with lied_to(tmp_path) as world:
+        world.relay.lie(lies.LostBroadcasts(lies.TRANSFER))
+        await world.sign_up("alice-1")
+        await world.reach(State.FUNDING)
+        world.relay.lie(lies.HeadTime(900), lies.Irreversible())
+        await world.blocks(8)
+        await world.relay.replay()
+        world.relay.heal()
+        await world.until(world.release)
+        await world.healed()
+
+
+async def test_false_inclusion_is_no_payment(tmp_path: Path) -> None:
+    """Accounts and payments that only the node's own blocks hold end nothing where another node can be asked."""
+
+    async with lied_to(tmp_path, lies.FalseInclusion(), honest=True) as world:
+        await world.sign_up("alice-1")
+        await world.told("has another block")
+        await world.blocks(20)
+        assert (await world.job("alice-1")).state is not State.DONE
+        world.relay.heal()
+        await world.healed()
+
+
+@pytest.mark.parametrize("honest", [True, False], ids=["two nodes", "one node"])
+async def test_payments_wait_where_a_node_says_that_nothing_can_be_asserted(tmp_path: Path, honest: bool) -> None:
+    """Then a second node must confirm whose id it is."""
+
+    lie = lies.ChainParameter("max_predicate_opcode", 0)
+    async with lied_to(tmp_path, lie, lies.ResultIds("*", PLAIN), honest=honest) as world:
+        await world.sign_up("alice-1")
+        await world.told("initial balances wait until a second node confirms the accounts")
+        assert (await world.books()).paid == {}
+        live = await world.ledger.live()
+        assert [transaction for transaction in live if transaction.kind is Kind.FUNDING] == []
+        world.relay.heal()
+        await world.until(world.release)
+        await world.healed()

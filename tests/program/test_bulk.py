@@ -1,0 +1,304 @@
+"""Many signups from a table: each once, whatever stops on the way."""
+
+import asyncio
+import csv
+import signal
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import msgspec
+import pytest
+from tornado.httpserver import HTTPServer
+from tornado.testing import bind_unused_port
+from tornado.web import Application, RequestHandler
+
+from commands.client.bulk import TRIES, Bulk, BulkError, Outcome, Results, Row, read_rows
+from commands.client.wallet import SignupFailedError
+from commands.terminal import signup_progress
+from jobs.model import State
+from tests.harness.chain_totals import read_books
+from tests.harness.documents import free_port
+from tests.harness.program import PREFIX, REGISTRAR_WIF, Program, command, dev_chain, faucet, keys_of
+from tests.harness.serving import register, serving, turn
+
+
+def table(folder: Path, text: str) -> Path:
+    file = folder / "people.csv"
+    file.write_text(text)
+    return file
+
+
+def outcomes(file: Path) -> dict[str, list[str]]:
+    with file.with_name(f"{file.name}.results.csv").open() as results:
+        found: dict[str, list[str]] = {}
+        for row in csv.DictReader(results):
+            found.setdefault(row["name"], []).append(row["outcome"])
+        return found
+
+
+async def test_every_row_has_its_outcome(tmp_path: Path) -> None:
+    keys = keys_of("dora-1")
+    text = (
+        "name,password,owner_key,active_key,memo_key,email\n"
+        "alice-1,secret,,,,alice@x.org\n"
+        "Bob,secret,,,,\n"
+        ",secret,,,,\n"
+        f"dora-1,,{keys['owner_key']},{keys['active_key']},{keys['memo_key']},\n"
+        "faucet,secret,,,,\n"
+        "eve-1,,,,,\n"
+        "fay-1,secret,with a comma,,,,\n"
+        f"gus-1,secret,{keys['owner_key']},,,\n"
+        f"hal-1,,{REGISTRAR_WIF},{keys['active_key']},{keys['memo_key']},\n"
+        "test-faucet-1,secret,,,,\n"
+    )
+
+    premium = {"disable_premium_names": False, "max_account_fee": 10_000}
+    async with dev_chain() as chain, faucet(tmp_path, chain.url, **premium) as service:
+        where = ("--config", str(service.config), "--url", service.url)
+        file = table(tmp_path, text)
+        code, output, errors = await command("bulk", *where, str(file))
+        assert code == 1
+        assert outcomes(file) == {
+            "alice-1": ["registered"], "Bob": ["invalid_name"], "line 4": ["no_name"], "dora-1": ["registered"],
+            "faucet": ["account_exists"], "eve-1": ["missing_field"], "line 8": ["too_many_cells"],
+            "line 9": ["keys_twice"], "line 10": ["private_key_sent"], "test-faucet-1": ["dry_run"],
+        }  # fmt: skip
+        assert {"2 registered", "1 invalid_name", "1 no_name"} <= {line.strip() for line in output.splitlines()}
+        assert {"Bob invalid_name", "line 4 no_name"} <= set(errors.splitlines())
+        found = await chain.node.accounts(["alice-1"])
+        assert found[0] is not None
+        assert found[0].owner.keys == ((keys_of("alice-1")["owner_key"], 1),)
+        said = output + errors + file.with_name("people.csv.results.csv").read_text()
+        assert not [word for word in ("secret", REGISTRAR_WIF, *keys.values()) if word in said]
+
+
+async def test_interrupted_run_goes_on_where_it_was(tmp_path: Path) -> None:
+    names = [f"row-{number}" for number in range(60)]
+
+    async with dev_chain() as chain, faucet(tmp_path, chain.url) as service:
+        file = table(tmp_path, "name;password\n" + "".join(f"{name};secret\n" for name in names))
+        where = ("--config", str(service.config), "--url", service.url, "--concurrency", "4", str(file))
+        await chain.control("stall", True)
+        first = await Program.start("bulk", *where, lines=0, log=tmp_path / "bulk.log")
+        results = file.with_name("people.csv.results.csv")
+        while not results.exists() or results.read_text().count("registered") < 10:
+            await chain.control("produce", 1)
+        assert await first.stop(signal.SIGINT) != 0
+        await chain.control("stall", False)
+        done = len(outcomes(file))
+        assert done < len(names)
+        code, output, _ = await command("bulk", *where)
+        assert (code, f"{done} registered before" in output) == (0, True)
+        assert outcomes(file) == {name: ["registered"] for name in names}
+        books = await read_books(chain.node)
+        assert [books.registered[name] for name in names] == [1] * len(names)
+
+
+async def test_faucet_that_is_killed_and_comes_back(tmp_path: Path) -> None:
+    async with dev_chain() as chain, faucet(tmp_path, chain.url) as service:
+        file = table(tmp_path, "name,password\n" + "".join(f"row-{n},secret\n" for n in range(30)))
+        port = service.url.rpartition(":")[2]
+        where = ("--config", str(service.config), "--url", service.url)
+        running = asyncio.create_task(command("bulk", *where, "--concurrency", "2", str(file)))
+        results = file.with_name("people.csv.results.csv")
+        while not results.exists() or results.read_text().count("registered") < 5:
+            await service.fetch("/healthz")
+        await service.stop(signal.SIGKILL)
+        await service.start("--port", port)
+        code, _, errors = await running
+        assert (code, "waiting: The faucet does not answer." in errors) == (0, True)
+        assert outcomes(file) == {f"row-{n}": ["registered"] for n in range(30)}
+
+
+@pytest.mark.parametrize(
+    ("force", "shown", "hidden"),
+    [("1", "1/2", "alice-1"), ("", "alice-1 registered 1.2.7\nwaiting: Later.\nbob-1 no_name\n", "1/2")],
+)
+def test_terminal_has_a_bar_and_a_file_has_lines(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], force: str, shown: str, hidden: str
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", force)  # by which rich takes any output for a terminal
+    with signup_progress(2) as progress:
+        progress.tell(Outcome("alice-1", "registered", "1.2.7"))
+        progress.wait("Later.")
+        progress.wait("Later.")
+        if not force:
+            progress.tell(Outcome("bob-1", "no_name"))
+    errors = capsys.readouterr().err
+    assert shown in errors
+    assert hidden not in errors
+    assert errors.count("Later.") == 1
+
+
+async def test_paused_intake_is_waited_for(tmp_path: Path) -> None:
+    told: list[Outcome] = []
+    reasons: list[str] = []
+
+    async with serving(tmp_path) as served:
+        await served.ledger.pause("intake", by="ann", reason="Upgrade.")
+
+        async def sleep(seconds: float) -> None:
+            assert seconds == 60
+            await served.ledger.resume("intake", by="ann", reason="")
+
+        url = f"http://127.0.0.1:{served.port}"
+        client = Bulk(url, PREFIX, concurrency=3, on_wait=reasons.append, sleep=sleep)
+        row = Row(2, {"name": "alice-1", "password": "secret"})
+        running = asyncio.create_task(client.run(iter([row]), told.append))
+        while (await served.ledger.counts())[State.QUEUED] == 0:
+            await turn()
+        job = await served.job("alice-1")
+        await register(served.ledger, job)
+        assert await running == {"registered": 1}
+        assert told == [Outcome("alice-1", "registered", "1.2.1", job.id)]
+        assert reasons == ["Signups are paused: Upgrade."]
+
+
+async def test_signup_that_an_operator_refuses_meanwhile(tmp_path: Path) -> None:
+    async with serving(tmp_path) as served:
+        client = Bulk(f"http://127.0.0.1:{served.port}", PREFIX, concurrency=1)
+        rows = iter([Row(2, {"name": "alice-1", "password": "secret"})])
+        running = asyncio.create_task(client.run(rows, lambda _: None))
+        while (await served.ledger.counts())[State.QUEUED] == 0:
+            await turn()
+        job = await served.job("alice-1")
+        await served.ledger.fail_by_hand([job.id], by="ann", reason="No spam, please.")
+        assert await running == {"rejected": 1}
+
+
+Scripted = tuple[int, Mapping[str, str], bytes]  #: status, headers and body of a reply
+
+
+@asynccontextmanager
+async def proxy(replies: Sequence[Scripted]) -> AsyncIterator[str]:
+    """The address of a server that gives `replies` one after the other."""
+    left = iter(replies)
+
+    class Handler(RequestHandler):
+        def post(self) -> None:
+            status, headers, body = next(left)
+            self.set_status(status)
+            for name, value in headers.items():
+                self.set_header(name, value)
+            self.finish(body)
+
+    listener, port = bind_unused_port()
+    server = HTTPServer(Application([(".*", Handler)], log_function=lambda _: None))
+    server.add_socket(listener)
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.stop()
+        await server.close_all_connections()
+
+
+TRIED_OUT: Scripted = (200, {}, b'{"dry_run": true}')
+
+
+def refusal(code: str) -> bytes:
+    return msgspec.json.encode({"error": {"base": ["No."]}, "error_code": code})
+
+
+@pytest.mark.parametrize(
+    ("replies", "outcome", "waits"),
+    [
+        ([(502, {}, b"<html>"), (504, {}, b""), TRIED_OUT], "dry_run", [1.0, 2.0]),
+        ([(503, {"Retry-After": "30"}, refusal("overloaded")), TRIED_OUT], "dry_run", [30.0]),
+        ([(503, {"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}, b""), TRIED_OUT], "dry_run", [1.0]),
+        ([(429, {"Retry-After": "7"}, refusal("throttled"))] * 20 + [TRIED_OUT], "dry_run", [7.0] * 20),
+        ([(200, {"Retry-After": "7"}, refusal("throttled")), TRIED_OUT], "dry_run", [7.0]),
+        ([(422, {}, refusal("chain_refused"))], "chain_refused", []),
+        ([(200, {}, refusal("account_exists"))], "account_exists", []),
+        ([(500, {}, refusal("internal"))], "internal", []),
+        ([(404, {}, b"<html>")], "status_404", []),
+        ([(200, {}, b"[]")], "status_200", []),
+    ],
+)
+async def test_reply_is_waited_for_only_where_it_may_change(
+    replies: Sequence[Scripted], outcome: str, waits: list[float]
+) -> None:
+    waited: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waited.append(seconds)
+
+    async with proxy(replies) as url:
+        client = Bulk(url, PREFIX, concurrency=1, sleep=sleep)
+        found = await client.run(iter([Row(2, {"name": "alice-1", "password": "secret"})]), lambda _: None)
+        assert (found, waited) == ({outcome: 1}, waits)
+
+
+async def test_faucet_that_stays_away_ends_the_run() -> None:
+    waited: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waited.append(seconds)
+
+    client = Bulk(f"http://127.0.0.1:{free_port()}", PREFIX, concurrency=1, sleep=sleep)
+    with pytest.raises(SignupFailedError, match="goes on where it was"):
+        await client.run(iter([Row(2, {"name": "alice-1", "password": "secret"})]), lambda _: None)
+    assert len(waited) == TRIES
+    assert waited == sorted(waited)
+    assert waited[-1] == 30
+
+
+async def test_results_that_cannot_be_written_end_the_run() -> None:
+    def tell(_: Outcome) -> None:
+        raise OSError("no space left on device")
+
+    client = Bulk("http://127.0.0.1:1", PREFIX, concurrency=2)
+    with pytest.raises(OSError, match="no space left"):
+        await client.run(iter([Row(2, {}), Row(3, {})]), tell)
+
+
+def test_results_of_a_run_that_was_killed_before_its_first(tmp_path: Path) -> None:
+    """The file is there, but what was to be its first line never left the program."""
+    path = tmp_path / "results.csv"
+    path.touch()
+    results = Results(path, clock=lambda: 1_800_000_000)
+    with results.written() as write:
+        write(Outcome("alice-1", "registered", "1.2.7", "ab"))
+    assert results.registered() == {"alice-1"}
+    assert path.read_text().splitlines()[1:] == ["alice-1,registered,1.2.7,ab,2027-01-15T08:00:00Z"]
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("name,pasword\n", "'pasword' is no column"),
+        ("password\n", "no column 'name'"),
+        ("name,owner_key\n", "or 'password'"),
+        ("", "no column 'name'"),
+        ("name,password,name\n", "two columns 'name'"),
+        ('name,password\nalice-1,a\nbob-1,"b\n', "after line 2 is no CSV"),
+        (f"name,password\nalice-1,{'a' * 200_000}\n", "after line 1 is no CSV"),
+    ],
+)
+def test_mistake_in_the_file_is_named(tmp_path: Path, text: str, sentence: str) -> None:
+    with pytest.raises(BulkError, match=sentence):
+        list(read_rows(table(tmp_path, text)))
+
+
+def test_file_in_another_encoding_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "people.csv"
+    file.write_bytes("name,password\nalice-1,caf\xe9\n".encode("latin-1"))
+    with pytest.raises(BulkError, match="not UTF-8"):
+        list(read_rows(file))
+
+
+def test_tables_of_spreadsheets(tmp_path: Path) -> None:
+    text = '\ufeffname; password\r\nalice-1 ;a\r\n\r\nbob-1;"b;\r\nb"\r\n carol-1; c \r\n'
+    rows = list(read_rows(table(tmp_path, text)))
+    assert [(row.line, row.name, row.problem) for row in rows] == [
+        (2, "alice-1", None), (5, "bob-1", None), (6, "carol-1", None),
+    ]  # fmt: skip
+    # Whoever logs in types the password as it is, with its blanks.
+    assert [row.fields["password"] for row in rows] == ["a", "b;\r\nb", " c "]
+
+
+async def test_mistake_in_the_file_ends_with_2(tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text("")
+    code, _, errors = await command("bulk", "--config", str(config), str(table(tmp_path, "name,pasword\n")))
+    assert (code, errors.count("\n")) == (2, 1)

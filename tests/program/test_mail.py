@@ -1,0 +1,182 @@
+"""Mails reach a real mail server, once it is there, and nobody else sees the password."""
+
+import asyncio
+import shutil
+import socket
+import ssl
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jobs.ledger import Ledger
+from jobs.monitoring.alerts import Alerts
+from jobs.monitoring.mailer import DELAY, Mailer, MailError, address, compose, send
+from jobs.settings import Settings
+from tests.harness.mailserver import PASSWORD, USER, Mailbox, mail_server
+from tests.harness.program import command, dev_chain, faucet
+
+OPERATORS = {"admins": ("ann@x.org", "bob@x.org"), "mail_from": "faucet@x.org"}
+
+
+class Clock:
+    """Time that passes when told to."""
+
+    now = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def settings(port: int, **changes: Any) -> Settings:
+    return Settings(**{"mail_host": f"127.0.0.1:{port}", **OPERATORS, **changes})
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+@pytest.fixture
+def tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
+    """A server's context, whose certificate this process trusts."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed")
+    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", certificate,
+         "-days", "2", "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate, key)
+    return context
+
+
+async def test_mail_waits_for_a_server_that_is_down_and_is_sent_once(tmp_path: Path) -> None:
+    clock, port = Clock(), free_port()
+    ledger = await Ledger.open(tmp_path / "faucet.db", clock=clock)
+    mailer = Mailer(settings(port), ledger, clock=clock)
+    await ledger.put_alerts([], ended=[], mails=[("first", "one"), ("second", "two")])
+    await mailer.send_due()
+    assert await ledger.mails_waiting() == 2
+    async with mail_server(port=port) as server:
+        await mailer.send_due()
+        assert server.box.mails == [], "it was tried before its time"
+        clock.now += DELAY
+        await mailer.send_due()
+        await mailer.send_due()
+        assert server.box.subjects == ["first", "second"]
+        first = server.box.mails[0]
+        assert (first["To"], first["From"]) == ("ann@x.org, bob@x.org", "faucet@x.org")
+        assert first.get_payload() == "one\r\n"
+    assert await ledger.mails_waiting() == 0
+    await ledger.close()
+
+
+async def test_mail_that_is_refused_holds_up_no_other_and_keeps_its_id(tmp_path: Path) -> None:
+    clock = Clock()
+    ledger = await Ledger.open(tmp_path / "faucet.db", clock=clock)
+    async with mail_server(box=Mailbox(refusal="554 not today")) as server:
+        mailer = Mailer(settings(server.port), ledger, clock=clock)
+        await ledger.put_alerts([], ended=[], mails=[("first", "one")])
+        await mailer.send_due()
+        server.box.refusal = None
+        await ledger.put_alerts([], ended=[], mails=[("second", "two")])
+        await mailer.send_due()
+        assert server.box.subjects == ["second"]
+        clock.now += DELAY
+        await mailer.send_due()
+        assert server.box.subjects == ["second", "first"]
+        assert len({mail["Message-ID"] for mail in server.box.mails}) == 2
+    await ledger.close()
+
+
+@pytest.mark.parametrize("mode", ["auto", "starttls"])
+async def test_password_goes_through_tls(tls: ssl.SSLContext, mode: str) -> None:
+    async with mail_server(tls=tls, auth=True) as server:
+        given = settings(server.port, mail_tls=mode, mail_user=USER, mail_pass=PASSWORD)
+        await send(given, compose(given, "secret", "x", 0))
+        assert server.box.subjects == ["secret"]
+        wrong = settings(server.port, mail_tls=mode, mail_user=USER, mail_pass="wrong")
+        with pytest.raises(MailError) as caught:
+            await send(wrong, compose(wrong, "secret", "x", 0))
+        assert "wrong" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("mode", "words"), [("auto", "offers no TLS"), ("starttls", "STARTTLS")])
+async def test_password_is_not_sent_without_tls(mode: str, words: str) -> None:
+    async with mail_server() as server:
+        given = settings(server.port, mail_tls=mode, mail_user=USER, mail_pass=PASSWORD)
+        with pytest.raises(MailError, match=words):
+            await send(given, compose(given, "secret", "x", 0))
+
+
+async def test_certificate_that_nobody_vouches_for_is_refused(
+    tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SSL_CERT_FILE")
+
+    async with mail_server(tls=tls) as server:
+        given = settings(server.port)
+        with pytest.raises(MailError, match="certificate"):
+            await send(given, compose(given, "x", "x", 0))
+
+
+@pytest.mark.parametrize(
+    ("given", "host", "port"),
+    [("mail.x.org", "mail.x.org", 25), ("mail.x.org:587", "mail.x.org", 587), ("[::1]:2525", "::1", 2525)],
+)
+def test_address_of_the_mail_server(given: str, host: str, port: int) -> None:
+    assert address(given) == (host, port)
+
+
+def test_address_that_is_none() -> None:
+    with pytest.raises(MailError, match="HOST:PORT"):
+        address("mail.x.org:port")
+
+
+async def test_without_admins_trouble_is_known_and_no_mail_is_written(tmp_path: Path) -> None:
+    ledger = await Ledger.open(tmp_path / "faucet.db")
+    await ledger.hold_drain("No money.")
+    await Alerts(Settings(), ledger, wake=lambda: None).look()
+    assert [alert.text for alert in await ledger.alerts()] == ["No money."]
+    assert await ledger.mails_waiting() == 0
+    await ledger.close()
+
+
+async def test_registrar_that_runs_dry_is_mailed_by_the_server(tmp_path: Path) -> None:
+    async with dev_chain() as chain, mail_server() as server:
+        mail = {"mail_host": f"127.0.0.1:{server.port}", "admins": ["ann@x.org"], "balance_mailthreshold": 10**9}
+        async with faucet(tmp_path, chain.url, **mail):
+            await server.box.holds(1)
+    assert server.box.subjects == ["Faucet faucet: the registrar's balance is low"]
+
+
+async def test_testmail(tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text("log_level: info\n")
+    code, _, errors = await command("testmail", "--config", str(config))
+    assert (code, errors.startswith("mail_host is not configured")) == (1, True)
+    async with mail_server() as server:
+        config.write_text(f"mail_host: 127.0.0.1:{server.port}\nadmins: ann@x.org\n")
+        assert (await command("testmail", "--config", str(config)))[0] == 0
+        assert server.box.subjects == ["Faucet faucet: a test"]
+        server.box.refusal = "554 not today"
+        code, _, errors = await command("testmail", "--config", str(config))
+        assert (code, "not today" in errors) == (1, True)
+        check = (await command("check", "--config", str(config)))[1]
+        assert "ok   mail: " in check
+
+
+async def test_server_goes_on_while_the_mail_server_hangs(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        async with dev_chain() as chain:
+            mail = {"mail_host": f"127.0.0.1:{silent.getsockname()[1]}", "admins": ["ann@x.org"]}
+            async with faucet(tmp_path, chain.url, balance_mailthreshold=10**9, **mail) as service:
+                taken, _ = await asyncio.to_thread(silent.accept)
+                job = (await service.sign_up("alice-1")).body["job"]["id"]
+                await service.job(job, until="done")
+                taken.close()

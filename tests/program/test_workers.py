@@ -1,0 +1,154 @@
+"""Several processes serve HTTP and one owns the chain: what holds in one process holds across them."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.harness.chain_totals import read_books
+from tests.harness.operators import HASH, Operator
+from tests.harness.program import DevChainProgram, Faucet, Reply, dev_chain, on_chain
+from tests.harness.serving import turn
+
+WORKERS = 4
+
+
+@asynccontextmanager
+async def workers(folder: Path, chain: DevChainProgram, **settings: Any) -> AsyncIterator[Faucet]:
+    """A faucet of four processes for HTTP and one for the chain."""
+    service = Faucet(folder, on_chain(chain.url, **settings))
+    await service.start("--workers", str(WORKERS))
+    try:
+        yield service
+    finally:
+        await service.stop()
+
+
+def children(pid: int) -> dict[int, str]:
+    """The command lines of the processes that `pid` started."""
+    found = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+            if parent == pid:
+                found[int(folder.name)] = (folder / "cmdline").read_text()
+        except (FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
+            continue
+    return found
+
+
+def of_http(pid: int) -> set[int]:
+    return {child for child, command in children(pid).items() if "--listener" in command}
+
+
+def of_chain(pid: int) -> set[int]:
+    return children(pid).keys() - of_http(pid)
+
+
+async def metric(service: Faucet, name: str) -> float:
+    lines = (await service.fetch("/metrics")).body.decode().splitlines()
+    return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
+
+
+async def test_signups_at_once_are_registered_and_paid_once(tmp_path: Path) -> None:
+    names = [f"crowd-{number}" for number in range(120)]
+
+    async with dev_chain() as chain:
+        paying = {"enable_initial_balance": True, "initial_balance": 1}
+        async with workers(tmp_path, chain, **paying) as service:
+            assert len(of_http(service.pid)) == WORKERS
+            assert len(of_chain(service.pid)) == 1
+            replies = await asyncio.gather(*(service.sign_up(name) for name in names))
+            assert {reply.status for reply in replies} == {200}
+            for reply in replies:
+                await service.job(reply.body["job"]["id"], until="done")
+            assert await metric(service, 'faucet_signups_total{outcome="accepted"}') == len(names)
+            assert await metric(service, "faucet_registration_seconds_count") == len(names)
+            assert await metric(service, 'faucet_jobs{state="done"}') == len(names)
+            assert await metric(service, "faucet_chain_connected") == 1
+        books = await read_books(chain.node)
+        assert [books.registered[name] for name in names] == [1] * len(names)
+        assert [books.paid[books.ids[name]] for name in names] == [1] * len(names)
+
+
+async def test_one_name_at_once_is_one_job(tmp_path: Path) -> None:
+    async with dev_chain() as chain, workers(tmp_path, chain) as service:
+        replies = await asyncio.gather(*(service.sign_up("same-1") for _ in range(60)))
+        assert {reply.status for reply in replies} == {200}
+        assert len({reply.body["job"]["id"] for reply in replies}) == 1
+
+
+async def test_one_address_at_once_gets_one_account(tmp_path: Path) -> None:
+    client = {"X-Forwarded-For": "192.0.2.1"}
+
+    async with dev_chain() as chain, workers(tmp_path, chain, minIPAge=300) as service:
+        replies = await asyncio.gather(*(service.sign_up(f"many-{n}", headers=client) for n in range(60)))
+        assert sorted(reply.status for reply in replies) == [200] + [429] * 59
+
+
+async def test_reply_that_is_held_hears_of_the_chain(tmp_path: Path) -> None:
+    """The process that holds it is not the one that follows the blocks."""
+
+    async with dev_chain() as chain, workers(tmp_path, chain) as service:
+        replies = await asyncio.gather(*(service.sign_up(f"held-{n}", "/faucet?wait=30") for n in range(12)))
+        assert {reply.body["job"]["state"] for reply in replies} <= {"registered", "done"}
+
+
+class Door:
+    """The service as an operator's browser asks it."""
+
+    def __init__(self, service: Faucet) -> None:
+        self._service = service
+
+    async def fetch(self, path: str, **options: Any) -> Reply:
+        reply = await self._service.fetch(path, follow_redirects=False, **options)
+        return Reply(reply.status, reply.headers, reply.body.decode())
+
+
+async def test_login_is_good_for_every_process(tmp_path: Path) -> None:
+    async with dev_chain() as chain, workers(tmp_path, chain, admin_password_hash=HASH) as service:
+        operator = Operator(Door(service))
+        await operator.log_in()
+        replies = await asyncio.gather(*(operator.see("/admin/jobs") for _ in range(40)))
+        assert {reply.status for reply in replies} == {200}
+
+
+async def test_process_that_dies_is_started_again(tmp_path: Path) -> None:
+    async with dev_chain() as chain, workers(tmp_path, chain) as service:
+        before = children(service.pid).keys()
+        for pid in before:
+            os.kill(pid, signal.SIGKILL)
+        while len(of_http(service.pid) - before) < WORKERS or not of_chain(service.pid) - before:
+            await turn()
+        job = (await service.sign_up("after-1")).body["job"]["id"]
+        await service.job(job, until="done")
+
+
+async def test_stop_answers_what_was_accepted_and_leaves_no_process(tmp_path: Path) -> None:
+    async with dev_chain() as chain, workers(tmp_path, chain) as service:
+        pids = children(service.pid).keys()
+        held = [asyncio.create_task(service.sign_up(f"late-{n}", "/faucet?wait=30")) for n in range(20)]
+        await held[0]
+        assert await service.stop() == 0
+        answered = [task.result() for task in held if not task.exception()]
+        assert {reply.status for reply in answered} == {200}
+        assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
+
+
+async def test_processes_end_with_the_one_that_started_them(tmp_path: Path) -> None:
+    async with dev_chain() as chain, workers(tmp_path, chain) as service:
+        pids = children(service.pid).keys()
+        await service.stop(signal.SIGKILL)
+        while [pid for pid in pids if Path(f"/proc/{pid}").exists()]:
+            await turn()
+
+
+async def test_ledger_that_can_not_be_used_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "faucet.db").write_bytes(b"no database" * 1000)
+    service = Faucet(tmp_path, {})
+    await service.start("--workers", "2")
+    assert await service.ended() == 1
+    assert (tmp_path / "log").read_text().count("\n") == 1

@@ -1,0 +1,149 @@
+"""The bench in small: what it counts is right. What it times is not looked at here."""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from bench import accepting, idle, overload, profile, simultaneous
+from bench.crowd import is_whole
+from bench.figure import Figure
+from bench.load import PATH, load, read_summary, write_keys
+from bench.processes import cpu_seconds, faucet, ledger_of, memory, pause_drain, peak_memory, resident_memory
+from bench.report import write_report
+from jobs.ledger import Ledger
+from jobs.model import State
+from tests.harness.program import dev_chain
+
+SMALL = 0.01
+needs_wrk = pytest.mark.skipif(shutil.which("wrk") is None, reason="the load is made by wrk, which is missing")
+
+
+def met(figures: Sequence[Figure], *parts: str) -> dict[str, bool | None]:
+    """Whether the figures are met that have one of `parts` in what they say."""
+    return {figure.what: figure.met for figure in figures if any(part in figure.what for part in parts)}
+
+
+@needs_wrk
+async def test_accepting_counts_what_is_on_disk(tmp_path: Path) -> None:
+    figures = await accepting.measure(SMALL, tmp_path)
+    counted = met(figures, "other than 200", "not in the ledger", "calls to the node")
+    assert len(counted) == 4
+    assert set(counted.values()) == {True}
+    assert all(figure.value > 0 for figure in figures if figure.unit == "/s")
+
+
+@needs_wrk
+async def test_profile_sees_what_a_busy_faucet_does(tmp_path: Path) -> None:
+    figures = await profile.measure(SMALL, tmp_path)
+    # Where a process may not look at another, there is nothing to show.
+    assert {round(sum(figure.value for figure in figures))} <= {0, 100}
+
+
+def test_time_is_that_of_the_first_that_fits() -> None:
+    main, deep = "thread (1): MainThread;run (asyncio/runners.py:160)", "_read_message (tornado/http1connection.py:204)"
+    stacks = [
+        f"{main};EpollSelector.select (selectors.py:451) 10",
+        f"{main};{deep};Exchange.finish (handlers/signup_router.py:90);parse_signup (jobs/signup.py:42);search (re.py:1) 40",
+        f"{main};HTTP1Connection.{deep} 20",
+        f"{main};Exchange._reply (handlers/signup_router.py:150);tell (handlers/base.py:101) 5",
+        f"{main};call_soon (asyncio/base_events.py:740) 25",
+        "thread (2): Thread-1;select (selectors.py:451) 900",
+    ]
+    assert list(profile.shares(stacks).values()) == [10, 40, 5, 20, 25]
+    assert profile.shares([]) == {}
+
+
+@needs_wrk
+async def test_signups_of_the_load_are_distinct_jobs(tmp_path: Path) -> None:
+    keys = write_keys(tmp_path / "keys", 300)
+    async with dev_chain() as chain, faucet(tmp_path / "one", chain.url) as service:
+        await pause_drain(service)
+        taken = await load(service.url + PATH, keys, "some", seconds=1)
+        assert taken.others == 0
+        assert taken.answered > 100
+        ledger = await Ledger.open(ledger_of(service))
+        waiting = (await ledger.counts())[State.QUEUED]
+        await ledger.close()
+        # Of the signups in flight when the load ended, some are jobs without an answer.
+        assert taken.answered <= waiting <= taken.answered + 64
+
+
+async def test_signups_at_once_are_all_answered_and_registered(tmp_path: Path) -> None:
+    figures = await simultaneous.measure(SMALL, tmp_path)
+    counted = met(figures, "answered 200", "other answers", "on the chain")
+    assert len(counted) == 6
+    assert set(counted.values()) == {True}
+
+
+@needs_wrk
+async def test_overload_is_refused_with_a_time_to_come_back(tmp_path: Path) -> None:
+    figures = await overload.measure(SMALL, tmp_path)
+    counted = met(figures, "Retry-After", "queue full: ")
+    assert len(counted) == 3
+    assert set(counted.values()) == {True}
+
+
+@needs_wrk
+async def test_idle_and_steady_cost_are_measured(tmp_path: Path) -> None:
+    figures = await idle.measure(SMALL, tmp_path)
+    assert len(figures) == 6
+    assert all(figure.value > 0 for figure in figures if figure.unit == "MB")
+
+
+async def test_workers_count_for_what_the_server_takes(tmp_path: Path) -> None:
+    async with dev_chain() as chain, faucet(tmp_path / "two", chain.url, workers=2) as service:
+        # Supervisor, two of HTTP, the chain's owner: each has its own interpreter.
+        assert resident_memory(service.pid) > 4 * 15
+        assert memory(service.pid) < resident_memory(service.pid) <= peak_memory(service.pid)
+        assert cpu_seconds(service.pid) > 0
+
+
+def test_summary_of_the_load_is_read() -> None:
+    text = "Running 1s test\nsummary us=2000000 p50=1500 p95=2500 p99=3500 200=30 503=8 silent=1 broken=2\n"
+    seen = read_summary(text, cpu=0.5)
+    assert (seen.answered, seen.rate, seen.others, seen.silent, seen.cpu) == (30, 15.0, 10, 1, 0.25)
+    assert (seen.p50, seen.p95, seen.p99) == (1.5, 2.5, 3.5)
+
+
+@pytest.mark.parametrize(
+    ("reply", "whole"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n", False),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{", False),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}", True),
+    ],
+)
+def test_reply_is_whole_with_its_body(reply: bytes, *, whole: bool) -> None:
+    assert is_whole(reply) is whole
+
+
+def test_report_has_every_figure_and_its_plots(tmp_path: Path) -> None:
+    results = {
+        "one": [
+            Figure("a < b", 1234.5, "/s", "0.60", 0.5, met=False, note="why", plot="Some, a second"),
+            Figure("c", 7, plot="Some, a second"),
+        ],
+        "two": [Figure("nothing", 0, "ms", "0", met=True)],
+    }
+    write_report(results, tmp_path)
+    text = (tmp_path / "benchmarks.md").read_text()
+    assert "| a < b | 1,234 /s | 0.60 | 0.50 | NO | why |" in text
+    assert "| nothing | 0 ms | 0 |  | yes |  |" in text
+    assert "![Some, a second](benchmarks/some-a-second.svg)" in text
+    (picture,) = (tmp_path / "benchmarks").iterdir()
+    drawn = ET.fromstring(picture.read_text())  # noqa: S314  # it is ours
+    shown = [element.text for element in drawn.iter("{http://www.w3.org/2000/svg}text")]
+    assert shown == ["Some, a second", "a < b", "1,234 /s", "c", "7"]
+
+
+def test_goodput_is_measured_against_the_best_of_smaller_loads() -> None:
+    """The smallest load overloads nothing, and what more of it reaches is no fault of the others."""
+    loads = [read_summary(f"summary us=1000000 p50=1 p95=1 p99=1 200={rate} broken=0", cpu=0) for rate in (80, 100, 89)]
+    assert [(figure.ratio, figure.met) for figure in overload._of_connections(loads)] == [
+        (None, None),
+        (1.25, True),
+        (0.89, False),
+    ]

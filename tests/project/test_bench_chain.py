@@ -1,0 +1,55 @@
+"""The parts of the bench that have a node, in small: what they count is right. What they time is not looked at here."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from bench import growth, registering
+from chain.dial import dial
+from chain.node import Node
+from tests.harness.chain_totals import read_books
+from tests.harness.program import dev_chain, keys_of
+
+SMALL = 0.005
+COUNT = 100
+
+
+async def test_paces_are_measured_at_both_nodes(tmp_path: Path) -> None:
+    figures = await registering.measure(SMALL, tmp_path)
+    assert [figure.what for figure in figures if figure.value <= 0] == []
+    assert sum(figure.met is not None for figure in figures) == 3
+
+
+async def test_what_is_drained_and_what_the_predecessors_way_makes_is_on_the_chain(tmp_path: Path) -> None:
+    async with dev_chain(*registering.CHAIN) as chain:
+        await registering.drained(tmp_path / "paid", chain.url, COUNT, balance=registering.BALANCE)
+        await registering.predecessor(chain.url, 3)
+        while len((books := await read_books(chain.node)).registered) < COUNT + 3:
+            """The last ones wait for the next block."""
+        names = {*(f"paid-{number}" for number in range(COUNT)), *(f"before-{number}" for number in range(3))}
+        assert dict(books.registered) == dict.fromkeys(names, 1)
+        assert len(books.paid) == COUNT
+        (account,) = await chain.node.accounts(["paid-7"])
+        assert account is not None
+        assert account.active.keys == ((keys_of("paid")["active_key"], 1),)
+
+
+async def test_sink_has_each_transaction_once_in_its_blocks(tmp_path: Path) -> None:
+    async with registering.sink() as url, dial([url], timeout=5) as link:
+        await registering.drained(tmp_path / "sunk", url, COUNT)
+        books = await read_books(Node(link.call))
+        assert dict(books.registered) == {f"sunk-{number}": 1 for number in range(COUNT)}
+
+
+async def test_sink_offers_what_serving_needs() -> None:
+    async with registering.sink() as url, dial([url], timeout=5) as link:
+        node = Node(link.call)
+        assert [await node.serves(api) for api in ("login", "database", "network_broadcast")] == [None] * 3
+
+
+@pytest.mark.skipif(shutil.which("wrk") is None, reason="the load is made by wrk, which is missing")
+async def test_ledgers_of_all_sizes_are_measured(tmp_path: Path) -> None:
+    figures = await growth.measure(0.0001, tmp_path)
+    assert len(figures) == 8
+    assert [figure.what for figure in figures if figure.value <= 0] == []

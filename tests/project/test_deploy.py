@@ -1,0 +1,81 @@
+"""What deploy/ holds works with this program: tried where the programs are there that it is made for."""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import yaml
+
+from jobs.monitoring.alerts import ALERTS
+from jobs.settings import load
+from tests.harness.nginx import DEPLOY, checked, needs
+from tests.harness.program import ROOT, faucet
+
+OPTIONS = {"nobroadcast": True}
+
+
+def metrics_of(expressions: str) -> set[str]:
+    return set(re.findall(r"faucet_[a-z_]+", expressions))
+
+
+def expressions() -> str:
+    dashboard = json.loads((DEPLOY / "grafana/dashboard.json").read_text())
+    rules = yaml.safe_load((DEPLOY / "prometheus/alerts.yml").read_text())
+    shown = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    return "\n".join([*shown, *(rule["expr"] for group in rules["groups"] for rule in group["rules"])])
+
+
+async def test_every_metric_of_dashboard_and_rules_is_exported(tmp_path: Path) -> None:
+    async with faucet(tmp_path, "ws://127.0.0.1:1", **OPTIONS) as service:
+        text = (await service.fetch("/metrics")).body.decode()
+        exported = {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE")}
+        used = {re.sub(r"_(bucket|count|sum)$", "", name) for name in metrics_of(expressions())}
+        assert used - exported - {name.removesuffix("_total") for name in exported} == set()
+
+
+def test_rules_and_their_tests() -> None:
+    needs("promtool")
+    folder = DEPLOY / "prometheus"
+    checked("promtool", "check", "config", "prometheus.yml", cwd=folder)
+    assert "SUCCESS" in checked("promtool", "test", "rules", "alerts.test.yml", cwd=folder)
+
+
+def test_every_rule_has_a_test() -> None:
+    rules = yaml.safe_load((DEPLOY / "prometheus/alerts.yml").read_text())
+    tests = yaml.safe_load((DEPLOY / "prometheus/alerts.test.yml").read_text())
+    tried = {test["alertname"] for group in tests["tests"] for test in group["alert_rule_test"]}
+    assert {rule["alert"] for group in rules["groups"] for rule in group["rules"]} == tried
+
+
+def test_rules_and_mails_point_to_symptoms_of_the_runbook() -> None:
+    runbook = (ROOT / "docs/operations.md").read_text()
+    named = set(re.findall(r"docs/operations\.md#([a-z]+)", (DEPLOY / "prometheus/alerts.yml").read_text()))
+    for symptom in named | set(ALERTS):
+        assert f'<a id="{symptom}"></a>' in runbook
+
+
+def test_systemd_units_are_sound_and_sandboxed() -> None:
+    needs("systemd-analyze")
+    units = [path for path in (DEPLOY / "systemd").iterdir() if path.suffix in (".service", ".timer")]
+    done = subprocess.run(["systemd-analyze", "verify", *units], capture_output=True, text=True, check=False)
+    complaints = [line for line in done.stderr.splitlines() if str(DEPLOY) in line or "faucet" in line]
+    assert [line for line in complaints if "/opt/faucet" not in line] == []
+    verdict = checked("systemd-analyze", "security", "--offline=true", DEPLOY / "systemd/faucet.service")
+    exposure = re.search(r"Overall exposure level for faucet.service: ([0-9.]+)", verdict)
+    assert exposure is not None
+    assert float(exposure[1]) < 2
+
+
+def test_containers_have_what_they_name() -> None:
+    """Where there is no Docker, at least nothing is missing."""
+    folder = DEPLOY / "docker"
+    copied = re.findall(r"^COPY (?!--from)(.*) \S+$", (folder / "Dockerfile").read_text(), re.MULTILINE)
+    for source in " ".join(copied).split():
+        assert (ROOT / source).exists()
+        assert f"!{source}" in (folder / "Dockerfile.dockerignore").read_text().splitlines()
+    services = yaml.safe_load((folder / "compose.yaml").read_text())["services"]
+    mounts = [mount for service in services.values() for mount in service.get("volumes", ())]
+    for source in (mount.split(":")[0] for mount in mounts if mount.startswith(".")):
+        assert (folder / source).exists()
+    assert load(folder / "config.yaml", {}).uses_devchain

@@ -1,0 +1,195 @@
+"""The configuration file: what is valid is typed, what is not is named."""
+
+import contextlib
+from decimal import Decimal
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jobs.settings import ConfigError, Settings, keys, load
+from jobs.settings.table import describe
+from tests.harness.program import REGISTRAR_WIF
+from tests.harness.support import DATA
+
+OTHER_WIF = "5KQwrPbwdL6PhXujxW37FSSQZ1JiwsST4cqQzDeyXtP79zkvFD3"
+
+
+def load_text(folder: Path, text: str, environ: dict[str, str] | None = None) -> Settings:
+    (folder / "config.yaml").write_text(text)
+    return load(folder / "config.yaml", environ or {})
+
+
+def test_predecessors_file() -> None:
+    settings = load(DATA / "predecessor-config.yml", {})
+    assert settings.witness_url == ("ws://10.11.12.101:8090",)
+    assert (settings.registrar, settings.default_referrer, settings.wif) == ("nathan", "nathan", OTHER_WIF)
+    assert settings.admins == ("adminA@example.com", "adminB@example.com")
+    assert (settings.minIPAge, settings.payment, settings.core_asset) == (300, Decimal(10000), "TEST")
+    assert "redis_ip is no longer needed" in settings.notes[0]
+    assert "old_clients" in settings.notes[1]
+    assert len(settings.notes) == 2
+
+
+@pytest.mark.parametrize("value", ["true", "false"])
+def test_predecessors_file_that_says_which_clients_it_serves(tmp_path: Path, value: str) -> None:
+    text = (DATA / "predecessor-config.yml").read_text()
+    settings = load_text(tmp_path, f"{text}\nold_clients: {value}\n")
+    assert len(settings.notes) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("", 0),
+        ("old_clients: false", 0),
+        ("old_clients: true", 15),
+        ("old_clients: true\nreply_wait: 4", 4),
+        ("old_clients: true\nreply_wait: 0", 0),
+        ("old_clients: true\nreply_wait_max: 10", 10),
+    ],
+)
+def test_replies_to_old_clients_are_held(tmp_path: Path, text: str, seconds: float) -> None:
+    assert load_text(tmp_path, text).reply_wait == seconds
+
+
+def test_every_key_of_the_predecessor_is_known() -> None:
+    predecessors = (
+        "secret_key nobroadcast mail_host mail_user mail_pass mail_from admins minIPAge restrict_ip witness_url "
+        "registrar default_referrer referrer_percent wif balance_mailthreshold core_asset enable_initial_balance "
+        "initial_balance disable_premium_names require_fields proxy additional_owner_accounts "
+        "additional_active_accounts additional_owner_keys additional_active_keys"
+    )
+    assert set(predecessors.split()) <= keys().keys()
+
+
+def test_empty_file_is_the_embedded_dev_chain(tmp_path: Path) -> None:
+    settings = load_text(tmp_path, "")
+    assert settings.uses_devchain
+    assert (settings.registrar, settings.default_referrer) == ("faucet", "faucet")
+    assert settings.ledger == tmp_path / "faucet.db"
+
+
+def test_values_are_typed(tmp_path: Path) -> None:
+    settings = load_text(
+        tmp_path,
+        f"""
+        witness_url: [ws://one:8090, wss://two/ws]
+        registrar: my-registrar
+        wif: {REGISTRAR_WIF}
+        referrer_percent: 12.5
+        initial_balance: 0.00001
+        trusted_proxies: 10.0.0.0/8
+        require_fields: email
+        additional_owner_accounts: null
+        ledger: books/faucet.db
+        """,
+    )
+    assert settings.witness_url == ("ws://one:8090", "wss://two/ws")
+    assert settings.default_referrer == "my-registrar"
+    assert settings.referrer_percent == 1250
+    assert settings.initial_balance == Decimal("0.00001")
+    assert settings.payment is None
+    assert settings.trusted_proxies == (ip_network("10.0.0.0/8"),)
+    assert settings.require_fields == ("email",)
+    assert settings.additional_owner_accounts == ()
+    assert settings.ledger == tmp_path / "books" / "faucet.db"
+
+
+@pytest.mark.parametrize(
+    ("text", "start"),
+    [
+        ("port: 5000\nminIPage: 3", "config.yaml:2: minIPage: is not a key of this file; the nearest is minIPAge"),
+        ("minIPAge: soon", "config.yaml:1: minIPAge: must be a whole number"),
+        ("port: 5\nport: 6", "config.yaml:2: port: stands already in line 1"),
+        ("port: 70000", "config.yaml:1: port: must be a whole number from 0 to 65535"),
+        ("port: true", "config.yaml:1: port: "),
+        ("reply_wait: 60", "config.yaml:1: reply_wait: is longer than reply_wait_max"),
+        ("address_retention: 5", "config.yaml:1: address_retention: is shorter than minIPAge"),
+        ("witness_url: http://x", "config.yaml:1: witness_url: must be a URL"),
+        ("witness_url: ws://x:99999", "config.yaml:1: witness_url: must be a URL"),
+        ("witness_url: ws://x:1", "config.yaml: registrar: is needed"),
+        ("witness_url: ws://x:1\nregistrar: bob", "config.yaml: wif: is needed"),
+        ("registrar: Bob", "config.yaml:1: registrar: must be an account's name"),
+        ("initial_balance: -1", "config.yaml:1: initial_balance: must be an amount"),
+        ("initial_balance: .nan", "config.yaml:1: initial_balance: must be an amount"),
+        ("trusted_proxies: [nowhere]", "config.yaml:1: trusted_proxies: must be an address"),
+        ("wif_file: missing.wif", "config.yaml:1: wif_file: can't be read"),
+        ("require_fields: [shoe_size]", "config.yaml:1: require_fields: must be one of"),
+        ("additional_owner_keys: [TEST1]", "config.yaml:1: additional_owner_keys: must be a public key"),
+        ("- a list", "config.yaml: must be"),
+        ("a: [", "config.yaml:1: is not YAML"),
+        ("a: \x01", "config.yaml: is not YAML"),
+    ],
+)
+def test_mistakes_are_named_in_one_line(tmp_path: Path, text: str, start: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_text(tmp_path, text)
+    assert str(caught.value).startswith(start)
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"^nothing.yaml: can't be read"):
+        load(tmp_path / "nothing.yaml", {})
+
+
+@pytest.mark.parametrize(
+    "text", [f"wif: {REGISTRAR_WIF[:-1]}x", f"wif: [{REGISTRAR_WIF}]", f"mail_pass: [{OTHER_WIF}]"]
+)
+def test_no_message_repeats_a_secret(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_text(tmp_path, text)
+    assert REGISTRAR_WIF[:20] not in str(caught.value)
+    assert OTHER_WIF not in str(caught.value)
+
+
+def test_settings_hide_their_secrets(tmp_path: Path) -> None:
+    settings = load_text(tmp_path, f"wif: {REGISTRAR_WIF}\nmail_pass: hush\nsecret_key: quiet")
+    assert not [secret for secret in (REGISTRAR_WIF, "hush", "quiet") if secret in repr(settings)]
+
+
+def test_environment_goes_before_the_file(tmp_path: Path) -> None:
+    environ = {"FAUCET_WIF": REGISTRAR_WIF, "FAUCET_SECRET_KEY": "s", "FAUCET_MAIL_PASS": "m"}
+    settings = load_text(tmp_path, f"wif: {OTHER_WIF}\nmail_pass: other", environ)
+    assert (settings.wif, settings.secret_key, settings.mail_pass) == (REGISTRAR_WIF, "s", "m")
+
+
+def test_key_in_a_file_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "registrar.wif").write_text(f"{REGISTRAR_WIF}\n")
+    assert load_text(tmp_path, "wif_file: registrar.wif").wif == REGISTRAR_WIF
+    with pytest.raises(ConfigError, match="wif_file: wif is given too"):
+        load_text(tmp_path, f"wif_file: registrar.wif\nwif: {REGISTRAR_WIF}")
+
+
+def test_key_among_the_credentials_of_a_service(tmp_path: Path) -> None:
+    credentials = tmp_path / "credentials"
+    credentials.mkdir()
+    (credentials / "registrar.wif").write_text(REGISTRAR_WIF)
+    config = tmp_path / "config.yaml"
+    config.write_text("wif_file: registrar.wif\n")
+    assert load(config, {"CREDENTIALS_DIRECTORY": str(credentials)}).wif == REGISTRAR_WIF
+
+
+def test_every_key_is_described() -> None:
+    assert [key for key, _, description in describe() if not description] == []
+
+
+_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(st.dictionaries(st.sampled_from(sorted(keys())), _values, max_size=4))
+def test_whatever_stands_there_is_taken_or_named(
+    tmp_path_factory: pytest.TempPathFactory, given: dict[str, Any]
+) -> None:
+    folder = tmp_path_factory.mktemp("config")
+    with contextlib.suppress(ConfigError):
+        load_text(folder, yaml.safe_dump(given))

@@ -1,0 +1,82 @@
+"""When a refusal is the signup's, and when it is the node's."""
+
+from typing import Any
+
+import pytest
+
+from jobs.drain.batch import TRIES_MOST, Verdict, judge
+from jobs.drain.evidence import MAX_REFUSALS, Evidence
+from jobs.errors import Code
+from tests.unit.test_batch import candidate, refusal
+
+BAD = "bad-1"
+
+
+class Counts:
+    """What the sender counted on the connection in use."""
+
+    def __init__(self) -> None:
+        self.epoch = 1
+        self.accepted = 0
+        self.refused_in_a_row = 0
+
+
+@pytest.fixture
+def counts() -> Counts:
+    return Counts()
+
+
+@pytest.fixture
+def evidence(counts: Counts) -> Evidence:
+    return Evidence(counts)  # type: ignore[arg-type]  # all that is asked of a sender
+
+
+def refuse(evidence: Evidence, counts: Counts, case: str, *, own: bool = False, named: bool = True) -> Verdict:
+    """The verdict after a node refused a signup that was tried often enough."""
+    group = (candidate(1, BAD, attempts=TRIES_MOST),)
+    refused: Any = refusal(case, BAD if named else None)
+    counts.refused_in_a_row += 1
+    return evidence.proven(group, refused, judge(group, refused), own=own)
+
+
+def test_strangers_refusal_fails_nobody_before_he_took_something_else(evidence: Evidence, counts: Counts) -> None:
+    for _ in range(20):
+        assert refuse(evidence, counts, "bad name 'Bad-Name1'") == Verdict()
+    counts.accepted += 1
+    assert refuse(evidence, counts, "bad name 'Bad-Name1'").guilty[1][0] is Code.INVALID_NAME
+
+
+def test_what_was_taken_before_the_first_refusal_proves_nothing(evidence: Evidence, counts: Counts) -> None:
+    """A node that worked once may have begun to refuse everything."""
+    counts.accepted = 100
+    assert refuse(evidence, counts, "unknown op number") == Verdict(counted=True)
+    assert refuse(evidence, counts, "unknown op number") == Verdict(counted=True)
+    counts.accepted += 1
+    assert refuse(evidence, counts, "unknown op number").guilty[1][0] is Code.CHAIN_REFUSED
+
+
+def test_own_node_is_believed_where_it_names_the_operation(evidence: Evidence, counts: Counts) -> None:
+    assert refuse(evidence, counts, "bad name 'Bad-Name1'", own=True).guilty[1][0] is Code.INVALID_NAME
+    assert refuse(evidence, counts, "bad name 'Bad-Name1'", own=True, named=False) == Verdict()
+
+
+def test_evidence_of_one_connection_says_nothing_of_another(evidence: Evidence, counts: Counts) -> None:
+    refuse(evidence, counts, "unknown op number")
+    counts.epoch, counts.accepted, counts.refused_in_a_row = 2, 5, 0
+    assert refuse(evidence, counts, "unknown op number") == Verdict(counted=True)
+
+
+def test_node_that_refuses_several_in_a_row_is_told(evidence: Evidence, counts: Counts) -> None:
+    for _ in range(MAX_REFUSALS - 1):
+        refuse(evidence, counts, "unknown op number")
+        assert evidence.obstacle is None
+    refuse(evidence, counts, "unknown op number")
+    assert (evidence.obstacle or "").startswith("The node refuses what it is sent: ")
+    counts.refused_in_a_row = 0
+    assert evidence.obstacle is None
+
+
+def test_name_that_is_taken_and_not_shown_is_put_off(evidence: Evidence) -> None:
+    group, taken = (candidate(1, BAD),), refusal("account exists (in a block) via broadcast_transaction", BAD)
+    assert [evidence.hidden_names(group, taken) for _ in range(MAX_REFUSALS)] == [[], [], [1]]
+    assert evidence.hidden_names(group, refusal("expired", BAD)) == []

@@ -1,0 +1,110 @@
+"""Keys: read strictly, signed as the chain wants it."""
+
+import hashlib
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from peerplaysbase.account import PrivateKey as PackagePrivateKey
+
+from chain.keys import (
+    InvalidKeyError,
+    PrivateKey,
+    base58_encode,
+    format_public_key,
+    is_canonical,
+    parse_public_key,
+    recover,
+)
+from chain.transactions import digest_of, pack
+from tests.harness.support import data
+
+SAMPLES: dict[str, Any] = data("node-samples.json")
+KEY = "PPY5roySZzFKTfsamp7VHbBaBYqRLXmWiES9MHWZ9tLmjVzNCUcfA"
+WIF = "5KQwrPbwdL6PhXujxW37FSSQZ1JiwsST4cqQzDeyXtP79zkvFD3"
+
+secrets = st.integers(1, 2**256 - 2**130).map(lambda number: PrivateKey(number.to_bytes(32, "big")))
+
+
+def with_checksum(raw: bytes) -> str:
+    return "PPY" + base58_encode(raw + hashlib.new("ripemd160", raw).digest()[:4])
+
+
+def test_key_of_a_real_account() -> None:
+    assert format_public_key(parse_public_key(KEY, "PPY"), "PPY") == KEY
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("00", "must begin with PPY"),
+        ("abcdef", "must begin with PPY"),
+        (WIF, "must begin with PPY"),
+        ("", "must begin with PPY"),
+        ("BTS" + KEY[3:], "must begin with PPY"),
+        ("ppy" + KEY[3:], "must begin with PPY"),
+        (KEY[:-1], "must have 50 characters"),
+        (KEY + "1", "must have 50 characters"),
+        (KEY[:-1] + "0", "a character that base58 does not know"),
+        (KEY[:-1] + "é", "a character that base58 does not know"),
+        (KEY[:-1] + "B", "a wrong checksum"),
+        (KEY[:10] + KEY[11] + KEY[10] + KEY[12:], "a wrong checksum"),
+        (with_checksum(b"\x02" + b"\xff" * 32), "not a point on the curve"),
+        (with_checksum(b"\x02" + (5).to_bytes(32, "big")), "not a point on the curve"),
+    ],
+)
+def test_what_is_no_key_says_why(text: str, sentence: str) -> None:
+    with pytest.raises(InvalidKeyError, match=sentence) as caught:
+        parse_public_key(text, "PPY")
+    assert not text or text not in str(caught.value)
+
+
+@given(secrets)
+def test_every_key_is_read_as_it_was_written(key: PrivateKey) -> None:
+    text = format_public_key(key.public, "TEST")
+    assert parse_public_key(text, "TEST") == parse_public_key(text, None) == key.public
+    assert PrivateKey.from_wif(key.wif()).public == key.public
+
+
+@given(st.text(max_size=60), st.none() | st.just("TEST"))
+def test_any_text_is_a_key_or_refused(text: str, prefix: str | None) -> None:
+    with pytest.raises(InvalidKeyError):
+        parse_public_key(text, prefix)
+    with pytest.raises(InvalidKeyError):
+        PrivateKey.from_wif(text)
+
+
+def test_the_package_finds_the_same_public_key() -> None:
+    assert format_public_key(PrivateKey.from_wif(WIF).public, "PPY") == format(PackagePrivateKey(WIF).pubkey, "PPY")
+
+
+def test_private_key_hides_itself() -> None:
+    key = PrivateKey.from_wif(WIF)
+    assert WIF not in f"{key!r}{key}"
+
+
+@given(secrets, st.binary(min_size=32, max_size=32))
+def test_signature_is_canonical_and_tells_its_key(key: PrivateKey, digest: bytes) -> None:
+    signature = key.sign(digest)
+    assert (len(signature), is_canonical(signature[1:])) == (65, True)
+    assert recover(digest, signature) == key.public
+    assert key.sign(digest) == signature
+
+
+@given(st.binary(max_size=70))
+def test_any_bytes_are_a_signature_or_refused(signature: bytes) -> None:
+    try:
+        assert len(recover(b"\1" * 32, signature)) == 33
+    except ValueError as error:
+        assert str(error).startswith(("signature is not", "unable to"))  # noqa: PT017  # most are refused, not all
+
+
+def test_signature_that_a_real_node_took() -> None:
+    """Digest, chain id and recovery are the node's: its registrar's key comes out."""
+    transaction = SAMPLES["get_transaction_hex"]["request"]["params"][2][0]
+    chain_id = SAMPLES["get_chain_id"]["reply"]["result"]
+    signature = bytes.fromhex(transaction["signatures"][0])
+    public = recover(digest_of(pack(transaction, "PPY"), chain_id), signature)
+    registrar = SAMPLES["get_account_by_name"]["reply"]["result"]
+    assert registrar["active"]["key_auths"] == [[format_public_key(public, "PPY"), 1]]
