@@ -27,7 +27,7 @@ from handlers.server import bind, url_of
 from handlers.service import HttpService
 from jobs.blocks.reconcile import Reconciler
 from jobs.ledger import Ledger
-from jobs.model import Difference
+from jobs.model.operators import Difference
 from jobs.monitoring.metrics import Metrics
 from jobs.nodes.confirmation import ConfirmedChain, SecondNode
 from jobs.nodes.fitness import Fitness

@@ -14,7 +14,7 @@ from bench.processes import LOOK_EVERY, asked, faucet, ledger_of, pause_drain
 from chain.dial import dial
 from chain.node import Node
 from jobs.ledger import Ledger
-from jobs.model import Limits, Signup, State
+from jobs.model.job import Limits, Signup, State
 from tests.harness.program import ROOT, Faucet, dev_chain, keys_of
 
 COUNT = 20_000  #: accounts from a full queue

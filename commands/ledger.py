@@ -17,7 +17,8 @@ from handlers.render import job_json
 from handlers.spreadsheet import csv_of_jobs
 from jobs.ledger import Ledger
 from jobs.ledger.backup import back_up, forget_old_backups
-from jobs.model import PARTS, Job, State
+from jobs.model.job import Job, State
+from jobs.model.operators import PARTS
 from jobs.monitoring.notices import check_waivable
 from jobs.settings import Settings
 

@@ -12,7 +12,7 @@ from jobs.ceilings import ASSERTION, REGISTRATION, TRANSFER, Ceilings, ceilings_
 from jobs.drain.allowance import fees_of
 from jobs.drain.context import Identity, payment_cost, takes_assertions
 from jobs.ledger import Ledger
-from jobs.model import Pin
+from jobs.model.chain import Pin
 from jobs.nodes.claims import CHAIN, Claims, account_claim, read_claims
 from jobs.nodes.fitness import check_number, check_time, compare, fixed_pins, is_own
 from jobs.settings import Settings

@@ -10,7 +10,8 @@ from rich.table import Table
 
 from commands.client.bulk import Outcome
 from handlers.render import iso_time
-from jobs.model import AuditEntry, Job
+from jobs.model.job import Job
+from jobs.model.operators import AuditEntry
 
 ID_WIDTH = 32  #: characters of a job's id, which must be whole to be of use
 PIPE_WIDTH = 200  #: characters of a line where no terminal has a width: nothing may be cut off there

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from jobs.model import Job, Signup
+from jobs.model.job import Job, Signup
 
 WHOLE_FROM = 1000  #: core asset; the decimals of larger amounts tell people nothing
 

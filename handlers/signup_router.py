@@ -30,7 +30,7 @@ from handlers.http.paths import PLAIN, is_signup, plain_target, split_absolute
 from handlers.render import job_url, signup_json
 from jobs.errors import Code, FaucetError
 from jobs.exposure import exposure
-from jobs.model import Job
+from jobs.model.job import Job
 from jobs.signup import BODY_MOST, has_referrer_by_id, is_test_name, parse_signup
 
 BODY_WITHIN = 30.0  #: seconds that a request's body may take

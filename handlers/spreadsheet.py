@@ -7,7 +7,7 @@ from typing import Any
 
 from handlers.render import job_json
 from jobs.ledger import Ledger
-from jobs.model import Job, State
+from jobs.model.job import Job, State
 
 BATCH = 500  #: jobs that are in memory at a time
 COLUMNS = (

@@ -3,7 +3,7 @@
 import math
 from decimal import Decimal
 
-from jobs.model import ChainFacts
+from jobs.model.chain import ChainFacts
 from jobs.settings import Settings
 
 #: Why nothing is signed any more today.

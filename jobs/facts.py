@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from jobs.ledger import Ledger
-from jobs.model import ChainFacts
+from jobs.model.chain import ChainFacts
 
 
 class Facts:

@@ -6,7 +6,8 @@ from typing import Any
 from chain.fees import AccountCreateFee
 from chain.packing import Operation
 from chain.transactions import operation_size
-from jobs.model import ChainFacts, ReferrerAnswer, Signup
+from jobs.model.chain import ChainFacts, ReferrerAnswer
+from jobs.model.job import Signup
 from jobs.settings import Settings
 from jobs.template import Terms, named_accounts
 

@@ -10,7 +10,7 @@ import msgspec
 from chain.keys import InvalidKeyError, key_prefix, parse_public_key
 from chain.names import is_account_id, is_cheap, name_problem
 from jobs.errors import Code, FaucetError
-from jobs.model import Signup
+from jobs.model.job import Signup
 
 BODY_MOST = 16 * 1024  #: bytes of a request
 NESTING_MOST = 8  #: levels of braces and brackets; a signup has two

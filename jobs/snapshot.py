@@ -1,7 +1,11 @@
 """What every request needs to know of the chain, in memory."""
 
 from jobs.ledger import Ledger
-from jobs.model import ChainFacts, Pause
+from jobs.model.chain import ChainFacts
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jobs.model.operators import Pause
 
 
 class Snapshot:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from chain.node import Account, Authority
 from chain.packing import Operation
 from chain.transactions import PROXY_TO_SELF, account_create
-from jobs.model import Signup
+from jobs.model.job import Signup
 from jobs.settings import Settings
 
 

@@ -16,7 +16,7 @@ from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPResponse
 from chain.private_keys import holds_private_key
 from commands.client.wallet import SignupFailedError, keys_of, sentence_of
 from jobs.errors import Code
-from jobs.model import ENDED, IN_A_BLOCK
+from jobs.model.job import ENDED, IN_A_BLOCK
 from jobs.signup import KEPT_FIELDS, KEY_FIELDS
 
 COLUMNS = ("name", *KEY_FIELDS, "password", "referrer", *KEPT_FIELDS)

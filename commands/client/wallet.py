@@ -11,7 +11,7 @@ from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPResponse
 
 from chain.keys import format_public_key
 from chain.wallet import ROLES, derive_key
-from jobs.model import ENDED, IN_A_BLOCK
+from jobs.model.job import ENDED, IN_A_BLOCK
 
 ASK_AGAIN = 0.5  #: seconds between two looks at whether the faucet knows its chain
 HOLD = 20  #: seconds that one request asks the faucet to wait

@@ -6,7 +6,8 @@ from handlers.admin.timeline import WHAT, timeline
 from handlers.pages.overview import overview, owed_count
 from jobs.errors import Code, FaucetError
 from jobs.ledger.steering import deeds
-from jobs.model import ENDED, PARTS, State
+from jobs.model.job import ENDED, State
+from jobs.model.operators import PARTS
 from jobs.monitoring.notices import owed_payments
 
 DIFFERENCES = 20  #: between ledger and chain, on the dashboard

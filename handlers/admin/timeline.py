@@ -6,7 +6,9 @@ from operator import attrgetter
 
 from jobs.errors import Code
 from jobs.ledger.search import SignedFor
-from jobs.model import AuditEntry, Fate, Job, Kind, State
+from jobs.model.job import Job, State
+from jobs.model.operators import AuditEntry
+from jobs.model.transaction import Fate, Kind
 
 WHAT = {Kind.REGISTRATION: "Registration", Kind.FUNDING: "Initial balance"}
 

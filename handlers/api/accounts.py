@@ -12,7 +12,8 @@ from handlers.http.preferences import is_wished
 from handlers.render import account_json, job_url, signup_json
 from jobs.budget import is_premium_too_dear, room_after
 from jobs.errors import Code, FaucetError
-from jobs.model import ENDED, IN_A_BLOCK, Job, Limits, ReferrerAnswer, Signup, State
+from jobs.model.chain import ReferrerAnswer
+from jobs.model.job import ENDED, IN_A_BLOCK, Job, Limits, Signup, State
 from jobs.preview import preview
 from jobs.signup import SignupRules, check_name, has_referrer_by_id, is_test_name, parse_signup, spelled_account
 from jobs.template import named_accounts

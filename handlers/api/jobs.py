@@ -12,7 +12,7 @@ from handlers.base import ApiHandler, encode_json
 from handlers.render import job_json
 from jobs.errors import Code, FaucetError
 from jobs.ledger.changes import Watch
-from jobs.model import ENDED, Job
+from jobs.model.job import ENDED, Job
 
 
 class JobApiHandler(ApiHandler):

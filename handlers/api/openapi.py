@@ -6,7 +6,7 @@ from typing import Any
 from handlers.base import ApiHandler
 from handlers.http.errors import STATUS
 from jobs.errors import Code
-from jobs.model import State
+from jobs.model.job import State
 
 Schema = dict[str, Any]
 

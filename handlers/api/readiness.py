@@ -9,7 +9,7 @@ from handlers.render import core_amount, duration, host
 from jobs.budget import BUDGET_SPENT, budget_left, signups_in_budget, signups_paid
 from jobs.errors import FaucetError
 from jobs.ledger import Ledger
-from jobs.model import Pause
+from jobs.model.operators import Pause
 from jobs.settings import Settings
 from jobs.snapshot import Snapshot
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from jobs.errors import Code, FaucetError
-from jobs.model import Job
+from jobs.model.job import Job
 
 STATUS = {
     Code.BAD_REQUEST: 400,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from jobs.model import Span
+from jobs.model.operators import Span
 
 MINUTE = 60_000  #: milliseconds
 DAY = 86_400_000

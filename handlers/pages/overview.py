@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from handlers.base import Parts
 from handlers.pages.charts import DAY, MINUTE, Chart, chart
 from jobs.budget import budget_left, runway_days, signup_cost, signups_in_budget, signups_paid
-from jobs.model import ChainFacts, State
+from jobs.model.chain import ChainFacts
+from jobs.model.job import State
 from jobs.monitoring.notices import held_payments, owed_payments
 
 HOUR = 60  #: minutes in the first chart

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from jobs.model import Job, State
+from jobs.model.job import Job, State
 
 _WAY = (
     (State.QUEUED, "Accepted", "The signup is on disk; the next drain takes it."),

@@ -8,7 +8,7 @@ from handlers.base import Handler
 from handlers.pages.overview import obstacles, overview
 from handlers.pages.progress import steps_of
 from jobs.errors import Code, FaucetError
-from jobs.model import ENDED
+from jobs.model.job import ENDED
 
 POLICY = "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
 RECENT = 15  #: jobs on the status page

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from chain.node import Block, BlockTransaction
 from chain.packing import ACCOUNT_CREATE, ASSERT
-from jobs.model import BlockEffects
+from jobs.model.transaction import BlockEffects
 
 
 def effects_of(block: Block, block_id: str) -> BlockEffects:

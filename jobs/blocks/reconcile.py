@@ -13,7 +13,8 @@ from jobs.blocks.account_ids import names_without_ids
 from jobs.blocks.transactions import Deed, deeds_of, found_all
 from jobs.errors import Code, FaucetError
 from jobs.ledger import Ledger
-from jobs.model import Difference, Fate, Found, Kind, Recorded
+from jobs.model.operators import Difference
+from jobs.model.transaction import Fate, Found, Kind, Recorded
 from jobs.nodes.claims import account_claim
 from jobs.nodes.confirmation import ConfirmedChain
 from jobs.settings import Settings

@@ -14,7 +14,8 @@ from jobs.blocks.transactions import deeds_of, found_all
 from jobs.errors import FaucetError
 from jobs.ledger import Ledger
 from jobs.ledger.following import REWIND
-from jobs.model import Found, Job, Kind, Transaction
+from jobs.model.job import Job
+from jobs.model.transaction import Found, Kind, Transaction
 from jobs.monitoring.metrics import Metrics
 from jobs.nodes.confirmation import ConfirmedChain
 from jobs.settings import Settings

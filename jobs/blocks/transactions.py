@@ -10,7 +10,7 @@ from chain.node import Block, BlockTransaction, Node
 from chain.packing import ACCOUNT_CREATE, ASSERT, TRANSFER, Operation
 from chain.transactions import CORE_ASSET, Signed, signed_before
 from jobs.blocks.account_ids import fill_in
-from jobs.model import Found, FoundOperation, Kind
+from jobs.model.transaction import Found, FoundOperation, Kind
 from jobs.settings import Settings
 
 #: What transactions of the registrar that serve jobs are made of.

@@ -7,7 +7,7 @@ from chain.node import Parameters
 from jobs.ceilings import ASSERTION, REGISTRATION, TRANSFER, Ceilings, ceilings_of, daily_limit
 from jobs.drain.context import Identity, payment_cost, price, takes_assertions
 from jobs.ledger import Ledger
-from jobs.model import State
+from jobs.model.job import State
 from jobs.nodes.confirmation import ConfirmedChain
 from jobs.settings import Settings
 

@@ -8,7 +8,7 @@ from chain.packing import Operation
 from chain.refusals import Cause, Refusal
 from chain.transactions import operation_size
 from jobs.errors import Code
-from jobs.model import Job
+from jobs.model.job import Job
 
 #: Bytes of a signed transaction beside its operations: header, counts, one signature; rounded up.
 ENVELOPE = 82

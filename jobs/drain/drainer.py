@@ -19,7 +19,9 @@ from jobs.drain.sender import Sender
 from jobs.errors import FaucetError
 from jobs.facts import Facts
 from jobs.ledger import Ledger
-from jobs.model import Job, Pause, ReferrerAnswer, Unfunded
+from jobs.model.chain import ReferrerAnswer
+from jobs.model.job import Job, Unfunded
+from jobs.model.operators import Pause
 from jobs.monitoring.metrics import Metrics
 from jobs.nodes.confirmation import ConfirmedChain
 from jobs.nodes.fitness import Fitness

@@ -12,7 +12,8 @@ from jobs.drain.batch import Assertion, Candidate, affordable, cost_of, fill, si
 from jobs.drain.context import Situation
 from jobs.drain.sender import Sender
 from jobs.ledger import Ledger
-from jobs.model import Job, Kind, Unfunded
+from jobs.model.job import Job, Unfunded
+from jobs.model.transaction import Kind
 from jobs.nodes.confirmation import ConfirmedChain
 
 log = logging.getLogger("faucet.funding")

@@ -27,7 +27,8 @@ from jobs.drain.evidence import Evidence
 from jobs.drain.sender import Group, Sender
 from jobs.errors import Code
 from jobs.ledger import Ledger
-from jobs.model import Job, Kind, Transaction
+from jobs.model.job import Job
+from jobs.model.transaction import Kind, Transaction
 from jobs.monitoring.metrics import Metrics
 from jobs.nodes.confirmation import ConfirmedChain
 from jobs.template import is_ours

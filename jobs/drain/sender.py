@@ -12,7 +12,7 @@ from chain.transactions import Reference, assert_account_name, sign, with_fee
 from jobs.drain.batch import Candidate, assertions_of, cost_of
 from jobs.drain.context import Situation
 from jobs.ledger import Ledger
-from jobs.model import Draft, Kind, Transaction
+from jobs.model.transaction import Draft, Kind, Transaction
 from jobs.monitoring.metrics import Metrics
 
 log = logging.getLogger("faucet.sender")

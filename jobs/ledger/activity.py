@@ -1,7 +1,7 @@
 """How many signups there were when, and how long they took."""
 
 from jobs.ledger.book import Book
-from jobs.model import Span
+from jobs.model.operators import Span
 
 MINUTE = 60_000  #: milliseconds
 

@@ -7,7 +7,9 @@ from dataclasses import asdict, fields
 from jobs.errors import Code
 from jobs.ledger.book import NAME_COUNTS, Book, as_list, put_accounts
 from jobs.ledger.database import Connection
-from jobs.model import ChainFacts, Pause, State
+from jobs.model.chain import ChainFacts
+from jobs.model.job import State
+from jobs.model.operators import Pause
 
 _FACT_NAMES = tuple(field.name for field in fields(ChainFacts))
 

@@ -7,7 +7,8 @@ import msgspec
 
 from jobs.ledger.changes import Changes
 from jobs.ledger.database import Connection, Database, Result, Row
-from jobs.model import MOVES, Fate, Job, Signup, State, state_of
+from jobs.model.job import MOVES, Job, Signup, State, state_of
+from jobs.model.transaction import Fate
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(list[dict[str, Any]]).decode
@@ -27,7 +28,7 @@ Columns = Row | Mapping[str, Any]  #: a row, by the names of its columns
 
 
 class IllegalMoveError(Exception):
-    """A job was about to make a move that `jobs.model.MOVES` does not hold: a fault of this program."""
+    """A job was about to make a move that `jobs.model.job.MOVES` does not hold: a fault of this program."""
 
 
 class Book:

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 
 from jobs.ledger.book import Book, as_list
 from jobs.ledger.database import Connection
-from jobs.model import Difference, Fate, Reconciliation, Recorded
+from jobs.model.operators import Difference, Reconciliation
+from jobs.model.transaction import Fate, Recorded
 
 
 class Comparing(Book):

@@ -6,7 +6,7 @@ from jobs.ledger.book import Book, settle_states
 from jobs.ledger.database import Connection
 from jobs.ledger.signing import TRANSACTION_SELECT, jobs_of, transaction_of
 from jobs.ledger.spending import day_of
-from jobs.model import Fate, Transaction
+from jobs.model.transaction import Fate, Transaction
 
 EXPIRE = """
     UPDATE transactions SET fate = ?, reserved = 0, held = NULL, updated_at = ? WHERE number = ? AND fate = 'live'

@@ -18,7 +18,8 @@ from jobs.ledger.database import Connection
 from jobs.ledger.keys import put_keys
 from jobs.ledger.recovering import take_over_payments
 from jobs.ledger.signing import LINK, TRANSACTION_SELECT, jobs_of, transaction_of, transactions_where
-from jobs.model import BlockEffects, Fate, Job, Kind, Transaction
+from jobs.model.job import Job
+from jobs.model.transaction import BlockEffects, Fate, Kind, Transaction
 
 REWIND = 20  #: final blocks that are remembered: a node that was killed may come back without the last ones
 

@@ -9,7 +9,7 @@ from jobs.blocks.keys import digest_of
 from jobs.errors import Code, FaucetError
 from jobs.ledger.book import NAME_COUNTS, Book, as_list, as_rows, job_of, settle_states
 from jobs.ledger.database import Connection, Database, Row
-from jobs.model import Job, Limits, Signup, State
+from jobs.model.job import Job, Limits, Signup, State
 
 #: signups that may wait for their commit: a crowd of twenty thousand is taken whole
 GATHERED_MOST = 20_000

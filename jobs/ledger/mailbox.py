@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from jobs.ledger.book import Book, as_list
 from jobs.ledger.database import Connection
-from jobs.model import Alert, Mail
+from jobs.model.operators import Alert, Mail
 
 
 class Mailbox(Book):

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from jobs.ledger.book import Book
 from jobs.ledger.database import Connection
-from jobs.model import Pin
+from jobs.model.chain import Pin
 
 # A lone stranger's word gives way to an own node's, or to that of two nodes; nothing else replaces a pin.
 _PIN = """

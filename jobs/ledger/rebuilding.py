@@ -8,7 +8,8 @@ from jobs.ledger.database import Connection, Row
 from jobs.ledger.following import include_all, make_final
 from jobs.ledger.recovering import draft_of
 from jobs.ledger.signing import record
-from jobs.model import BlockEffects, Found, FoundOperation, Kind, State
+from jobs.model.job import State
+from jobs.model.transaction import BlockEffects, Found, FoundOperation, Kind
 
 #: A job of another signup that stands in the way of an account on the chain, and has not come into a block.
 _WAITING = (State.QUEUED, State.BROADCAST)

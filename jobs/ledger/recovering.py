@@ -6,7 +6,7 @@ from decimal import ROUND_DOWN, Decimal
 from jobs.ledger.book import Book, as_list
 from jobs.ledger.database import Connection
 from jobs.ledger.signing import jobs_of, record
-from jobs.model import Draft, Found
+from jobs.model.transaction import Draft, Found
 
 
 class Recovering(Book):

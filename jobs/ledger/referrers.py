@@ -6,7 +6,7 @@ import msgspec
 
 from jobs.ledger.book import Book
 from jobs.ledger.database import Connection
-from jobs.model import ReferrerAnswer
+from jobs.model.chain import ReferrerAnswer
 
 FRESH = 60_000  #: milliseconds that an answer is good for: a membership may end, and the fee may step up
 MAX_QUESTIONS = 10_000  #: that are kept

@@ -1,7 +1,7 @@
 """What pages, metrics and operators ask."""
 
 from jobs.ledger.book import JOB_SELECT, Book, job_of
-from jobs.model import Job, State
+from jobs.model.job import Job, State
 
 #: A job that was put off has its reason, and holds up nobody.
 OLDEST_WAITING = "SELECT created_at FROM jobs WHERE state = 'queued' AND reason IS NULL ORDER BY number LIMIT 1"

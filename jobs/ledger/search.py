@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from jobs.ledger.book import JOB_SELECT, Book, as_list, job_of
 from jobs.ledger.database import Row
 from jobs.ledger.signing import TRANSACTION_SELECT, transaction_of
-from jobs.model import Job, State, Transaction
+from jobs.model.job import Job, State
+from jobs.model.transaction import Transaction
 
 PAGE = 50  #: jobs
 LOOKED_AT = 5_000  #: jobs that one page looks at where few of them are in the state asked for

@@ -18,7 +18,8 @@ from jobs.ledger.book import (
 )
 from jobs.ledger.database import Connection, Row
 from jobs.ledger.spending import committed_on, release_shares, within
-from jobs.model import Draft, Fate, Job, Kind, Transaction, Unfunded
+from jobs.model.job import Job, Unfunded
+from jobs.model.transaction import Draft, Fate, Kind, Transaction
 
 TRANSACTION_SELECT = """
     SELECT transactions.*,

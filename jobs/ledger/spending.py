@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from jobs.ledger.book import Book, as_list, as_rows
 from jobs.ledger.database import Connection
-from jobs.model import Draft, Kind
+from jobs.model.transaction import Draft, Kind
 
 DAY = 86_400_000  #: milliseconds
 

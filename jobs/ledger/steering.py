@@ -7,7 +7,9 @@ from jobs.ledger.book import Book, as_list, check_move, settle_states
 from jobs.ledger.database import Connection
 from jobs.ledger.expiry import EXPIRE
 from jobs.ledger.following import forget_blocks
-from jobs.model import AuditEntry, Fate, State
+from jobs.model.job import State
+from jobs.model.operators import AuditEntry
+from jobs.model.transaction import Fate
 
 _FROM = {
     State.CANCELLED: (State.QUEUED,),

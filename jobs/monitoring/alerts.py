@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 from jobs.budget import is_below, runway_days, signups_paid
 from jobs.errors import Code, FaucetError
 from jobs.ledger import Ledger
-from jobs.model import Alert, ChainFacts, Failure, Pause
+from jobs.model.chain import ChainFacts
+from jobs.model.operators import Alert, Failure, Pause
 from jobs.monitoring.notices import held_payments
 from jobs.settings import Settings
 

@@ -13,7 +13,7 @@ from aiosmtplib import SMTP, SMTPException
 
 from jobs.errors import FaucetError
 from jobs.ledger import Ledger
-from jobs.model import Mail
+from jobs.model.operators import Mail
 from jobs.settings import Settings
 
 log = logging.getLogger("faucet.mailer")

@@ -9,7 +9,9 @@ from functools import cache
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from jobs.model import PARTS, ChainFacts, State
+from jobs.model.chain import ChainFacts
+from jobs.model.job import State
+from jobs.model.operators import PARTS
 from jobs.monitoring.alerts import ALERTS
 
 REGISTRATION_BUCKETS = (0.5, 1, 2, 3, 5, 10, 20, 30, 60, 120, 300, 600, 3600)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 
 from chain.link import backoff
-from jobs.model import Failure
+from jobs.model.operators import Failure
 from jobs.monitoring.metrics import Metrics
 
 log = logging.getLogger("faucet.tasks")

@@ -11,7 +11,7 @@ from chain.link import Call, without_credentials
 from chain.node import Account, Head, Node
 from jobs.drain.context import Identity
 from jobs.ledger import Ledger
-from jobs.model import Pin
+from jobs.model.chain import Pin
 from jobs.nodes.claims import CHAIN, Claims, account_claim, first_difference, read_claims
 from jobs.settings import Settings
 from jobs.template import named_accounts

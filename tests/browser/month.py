@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 
 from jobs.errors import Code
 from jobs.ledger import Ledger
-from jobs.model import BlockEffects, Draft, Job, Kind, Limits, Signup
+from jobs.model.job import Job, Limits, Signup
+from jobs.model.transaction import BlockEffects, Draft, Kind
 from tests.harness.program import keys_of
 from tests.harness.serving import FACTS as OTHER_FACTS
 from tests.harness.serving import NOW

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from jobs.model import State
+from jobs.model.job import State
 from tests.browser.beside import beside
 from tests.browser.chromium import LOOKS, Browser, chromium
 from tests.browser.month import FACTS, Clock, Month

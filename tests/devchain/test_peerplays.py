@@ -9,13 +9,14 @@ from typing import Any
 
 from devchain import DevChain, DevChainSettings
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 async def use(dev_chain: DevChain, home: Path) -> dict[str, Any]:
     """What tests/harness/peerplays_client.py saw; its key store is in `home`."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.harness.peerplays_client", dev_chain.url, dev_chain.chain_id, dev_chain.registrar_wif,
+        sys.executable, "-m", "tests.harness.peerplays_client",
+        dev_chain.url, dev_chain.chain_id, dev_chain.registrar_wif,
         stdout=asyncio.subprocess.PIPE, cwd=ROOT, env={**os.environ, "HOME": str(home)},
     )  # fmt: skip
     output, _ = await process.communicate()

@@ -11,7 +11,7 @@ from chain.node import Block
 from devchain import Flavour
 from jobs.blocks.account_ids import with_ids
 from jobs.blocks.effects import effects_of
-from jobs.model import Limits, Signup, State
+from jobs.model.job import Limits, Signup, State
 from tests.harness.chain_harness import LAG, ChainSide, chain_side
 from tests.harness.chain_totals import read_books
 from tests.harness.flavours import flavoured

@@ -10,7 +10,7 @@ import pytest
 
 from devchain import ChainParameters, Do, Fault
 from jobs.errors import Code
-from jobs.model import Limits, Signup, State
+from jobs.model.job import Limits, Signup, State
 from tests.harness.chain_harness import LAG, REGISTRAR, ChainSide, chain_side
 from tests.harness.program import keys_of
 from tests.harness.support import data

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from jobs.blocks.reconcile import Reconciler, Step
-from jobs.model import Job, Limits, Signup, State
+from jobs.model.job import Job, Limits, Signup, State
 from jobs.settings import Settings
 from tests.harness.chain_harness import LAG, ChainSide, chain_side, on_dev_chain
 from tests.harness.chain_totals import read_books

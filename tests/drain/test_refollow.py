@@ -5,7 +5,7 @@ from pathlib import Path
 from chain.blocks import Block
 from devchain import DevChain, DevChainSettings
 from jobs.ledger.following import REWIND
-from jobs.model import State
+from jobs.model.job import State
 from tests.harness.chain_harness import LAG, ChainSide, chain_side, on_dev_chain
 from tests.harness.lying import lies
 from tests.harness.lying.relay import Relay

@@ -8,7 +8,7 @@ import pytest
 
 from chain.transactions import Reference, sign, transfer, with_fee
 from devchain.settings import published_key
-from jobs.model import State
+from jobs.model.job import State
 from tests.harness.chain_harness import LAG, REGISTRAR, ChainSide, chain_side, on_dev_chain
 from tests.harness.chain_totals import read_books
 

@@ -8,7 +8,7 @@ from chain.errors import BadReply, UnfitNode
 from chain.node import Block
 from devchain import ChainParameters, Do, Fault
 from jobs.ledger.following import REWIND
-from jobs.model import State
+from jobs.model.job import State
 from tests.harness.chain_harness import LAG, ChainSide, chain_side
 from tests.harness.devchain import payment, signed
 from tests.harness.flavours import has_results

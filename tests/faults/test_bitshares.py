@@ -8,13 +8,13 @@ import pytest
 
 from devchain import Flavour
 from tests.chaos import test_chaos as chaos
+from tests.end_to_end import test_end_to_end as end_to_end
 from tests.faults import test_answers as answers
 from tests.faults import test_blocks as blocks
 from tests.faults import test_killed as killed
 from tests.faults import test_link as link
 from tests.faults import test_money as money
 from tests.harness.flavours import flavoured
-from tests.program import test_end_to_end as end_to_end
 
 Scenario = Callable[[Path], Awaitable[None]]
 

@@ -21,7 +21,7 @@ from jobs.drain.allowance import Allowances
 from jobs.drain.drainer import Drainer
 from jobs.facts import Facts
 from jobs.ledger import Ledger
-from jobs.model import Job, Limits, Signup, State
+from jobs.model.job import Job, Limits, Signup, State
 from jobs.monitoring.metrics import Metrics
 from jobs.nodes.confirmation import ConfirmedChain, SecondNode
 from jobs.nodes.fitness import Fitness

@@ -34,4 +34,4 @@ if __name__ == "__main__":
     signal.signal(signal.SIGUSR1, lambda *_: clock.set_ahead(HOUR))
     signal.signal(signal.SIGUSR2, lambda *_: clock.set_ahead(-HOUR))
     # Everything is imported now, and takes this clock for the right one.
-    runpy.run_path(str(Path(__file__).parents[1] / "faucet.py"), run_name="__main__")
+    runpy.run_path(str(Path(__file__).parents[2] / "faucet.py"), run_name="__main__")

@@ -16,7 +16,7 @@ from devchain import ChainParameters, DevChain, DevChainSettings
 from devchain.settings import published_key
 from handlers.api.readiness import Readiness
 from jobs.ledger import Ledger
-from jobs.model import Job, Limits, Signup, State
+from jobs.model.job import Job, Limits, Signup, State
 from jobs.monitoring.metrics import Metrics
 from jobs.owner import ChainOwner
 from jobs.settings import Settings

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
-from jobs.model import BlockEffects, Draft, Kind
+from jobs.model.transaction import BlockEffects, Draft, Kind
 
 GENESIS = (0, "genesis")
 Keys = tuple[str, str, str]

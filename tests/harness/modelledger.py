@@ -3,7 +3,8 @@
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from jobs.model import Fate, Kind, State
+from jobs.model.job import State
+from jobs.model.transaction import Fate, Kind
 from tests.harness.modelchain import Block, Keys, Operation, Sendable
 
 

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from tornado.httpclient import AsyncHTTPClient, HTTPResponse
 
+from tests.end_to_end.test_mail import free_port
 from tests.harness.program import ROOT
-from tests.program.test_mail import free_port
 
 DEPLOY = ROOT / "deploy"
 

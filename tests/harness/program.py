@@ -21,7 +21,7 @@ from chain.wallet import derive_key
 from devchain.settings import published_key
 from tests.harness.flavours import flavour, prefix
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PREFIX = "TEST"  #: of the embedded chain, and of others where no test says otherwise
 REGISTRAR_WIF = published_key("registrar").wif()
 

@@ -14,7 +14,9 @@ from handlers.base import KEEP_ALIVE, Parts
 from handlers.server import bind, listen
 from jobs.blocks.tracker import HELD
 from jobs.ledger import Ledger
-from jobs.model import BlockEffects, ChainFacts, Draft, Job, Kind, Limits, Signup, Transaction
+from jobs.model.chain import ChainFacts
+from jobs.model.job import Job, Limits, Signup
+from jobs.model.transaction import BlockEffects, Draft, Kind, Transaction
 from jobs.monitoring.metrics import Metrics
 from jobs.settings import Settings
 from jobs.snapshot import Snapshot

@@ -10,7 +10,8 @@ import pytest
 from handlers.spreadsheet import COLUMNS, csv_of_jobs
 from jobs.blocks.tracker import HELD
 from jobs.errors import Code
-from jobs.model import BlockEffects, Fate, Limits, Signup, State
+from jobs.model.job import Limits, Signup, State
+from jobs.model.transaction import BlockEffects, Fate
 from tests.harness.operators import operated
 from tests.harness.program import REGISTRAR_WIF, keys_of
 from tests.harness.serving import CLIENT, broadcast, hold, pay, register

@@ -6,7 +6,8 @@ import pytest
 
 from handlers.admin.timeline import timeline
 from jobs.errors import Code
-from jobs.model import Alert, Job
+from jobs.model.job import Job
+from jobs.model.operators import Alert
 from tests.harness.operators import operated
 from tests.harness.program import keys_of
 from tests.harness.serving import NOW, Serving, broadcast, pay, register, settle

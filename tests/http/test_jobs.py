@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from jobs.errors import Code
-from jobs.model import State
+from jobs.model.job import State
 from tests.harness.serving import NOW, Serving, broadcast, pay, register, serving, settle
 
 

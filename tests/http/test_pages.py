@@ -15,7 +15,10 @@ from handlers.render import core_amount, duration, host, iso_time
 from jobs.budget import BUDGET_SPENT
 from jobs.errors import Code
 from jobs.ledger import Ledger
-from jobs.model import Alert, ChainFacts, Difference, Draft, Job, Kind
+from jobs.model.chain import ChainFacts
+from jobs.model.job import Job
+from jobs.model.operators import Alert, Difference
+from jobs.model.transaction import Draft, Kind
 from tests.harness.program import keys_of
 from tests.harness.serving import CLIENT, FACTS, NOW, Serving, broadcast, hold, pay, register, serving, settle
 

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from jobs.errors import Code
-from jobs.model import Job, State
+from jobs.model.job import Job, State
 from tests.harness.program import keys_of
 from tests.harness.serving import CLIENT, Serving, register, serving, signup_of, turn
 

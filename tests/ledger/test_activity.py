@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from jobs.ledger import Ledger
-from jobs.model import BlockEffects, Job, Limits, Signup, Span
+from jobs.model.job import Job, Limits, Signup
+from jobs.model.operators import Span
+from jobs.model.transaction import BlockEffects
 from tests.harness.program import keys_of
 from tests.harness.serving import broadcast, register
 

@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 from jobs.ledger import Ledger
-from jobs.model import Job, Limits, Signup
+from jobs.model.job import Job, Limits, Signup
 from tests.harness.program import command, dev_chain, faucet, keys_of
 from tests.harness.serving import register
 

@@ -24,7 +24,8 @@ from jobs.ledger.search import _OF_TRANSACTION, page_query
 from jobs.ledger.signing import LINK, QUEUED, RECORD, RECORD_OPERATIONS, TRANSACTION_SELECT
 from jobs.ledger.spending import RELEASE_SHARES, RESERVED
 from jobs.ledger.steering import _HELD, OWED, WAIVE
-from jobs.model import BlockEffects, Draft, Fate, Job, Kind, Limits, Signup, State, Transaction
+from jobs.model.job import Job, Limits, Signup, State
+from jobs.model.transaction import BlockEffects, Draft, Fate, Kind, Transaction
 from tests.harness.program import ROOT, keys_of
 
 START = 1_700_000_000.0

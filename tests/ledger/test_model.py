@@ -22,7 +22,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from jobs.errors import Code, FaucetError
 from jobs.ledger import Ledger
-from jobs.model import ENDED, Job, Kind, Limits, Signup, State, Transaction, Unfunded
+from jobs.model.job import ENDED, Job, Limits, Signup, State, Unfunded
+from jobs.model.transaction import Kind, Transaction
 from tests.harness.modelchain import GENESIS, ModelChain, Operation, Sendable
 from tests.harness.modelledger import ModelJob, ModelLedger
 

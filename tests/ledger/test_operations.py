@@ -16,7 +16,7 @@ import faucet
 from jobs.blocks.reconcile import Disagreement
 from jobs.errors import Code
 from jobs.ledger import Ledger
-from jobs.model import Limits, Signup
+from jobs.model.job import Limits, Signup
 from jobs.monitoring.alerts import ALERTS
 from jobs.settings import keys
 from tests.harness.documents import commands_of, serving, shell

@@ -8,7 +8,8 @@ import pytest
 
 from jobs.errors import Code, FaucetError
 from jobs.ledger import Ledger
-from jobs.model import Job, Limits, Pause, Signup, State
+from jobs.model.job import Job, Limits, Signup, State
+from jobs.model.operators import Pause
 from tests.harness.program import keys_of
 from tests.harness.serving import broadcast, register
 

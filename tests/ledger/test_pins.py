@@ -4,7 +4,8 @@ from pathlib import Path
 
 from jobs.errors import Code
 from jobs.ledger import Ledger
-from jobs.model import BlockEffects, Pin
+from jobs.model.chain import Pin
+from jobs.model.transaction import BlockEffects
 from tests.ledger.test_ledger import FREE, code_of, opened, signup
 
 

@@ -12,7 +12,8 @@ from jobs.errors import Code
 from jobs.ledger import Ledger, search
 from jobs.ledger.database import SCHEMA
 from jobs.ledger.search import JobPage, page_query
-from jobs.model import Draft, Fate, Job, Kind, Limits, Signup, State
+from jobs.model.job import Job, Limits, Signup, State
+from jobs.model.transaction import Draft, Fate, Kind
 from tests.harness.program import keys_of
 from tests.harness.serving import NOW, broadcast, pay, register, settle
 from tests.ledger.test_operator_actions import opened

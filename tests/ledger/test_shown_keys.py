@@ -13,7 +13,8 @@ from chain.packing import ACCOUNT_CREATE, ACCOUNT_UPDATE
 from jobs.blocks.keys import digest_of, digest_of_key, keys_changed, keys_shown
 from jobs.errors import Code, FaucetError
 from jobs.ledger import Ledger
-from jobs.model import BlockEffects, Job, Limits, Signup, State
+from jobs.model.job import Job, Limits, Signup, State
+from jobs.model.transaction import BlockEffects
 from jobs.settings import Settings
 from tests.harness.program import keys_of
 

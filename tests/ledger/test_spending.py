@@ -8,7 +8,8 @@ from msgspec import structs
 
 from jobs.ledger import Ledger
 from jobs.ledger.spending import DAY
-from jobs.model import Draft, Job, Kind, State, Transaction
+from jobs.model.job import Job, State
+from jobs.model.transaction import Draft, Kind, Transaction
 from tests.ledger.test_ledger import FREE, START, Clock, block, draft, opened, signup
 
 COST = 100  #: satoshi of each job in these tests

@@ -12,7 +12,7 @@ from chain.transactions import Reference, account_create, sign, with_fee
 from devchain import DevChain
 from devchain.settings import published_key
 from jobs.errors import Code
-from jobs.model import State
+from jobs.model.job import State
 from jobs.settings import Settings
 from tests.harness.liar import PLAIN, lied_to
 from tests.harness.lying import lies

@@ -9,7 +9,7 @@ from chain.keys import format_public_key
 from devchain import DevChain, DevChainSettings
 from devchain.settings import published_key
 from jobs.ledger.following import REWIND
-from jobs.model import State
+from jobs.model.job import State
 from jobs.settings import Settings
 from tests.harness.liar import LAG, PLAIN, WatchedChain, World, lied_to
 from tests.harness.lying import lies

@@ -11,7 +11,7 @@ import pytest
 from tornado.httpclient import HTTPError
 
 from devchain import DevChain
-from jobs.model import State
+from jobs.model.job import State
 from jobs.settings.values import DailyBudget
 from tests.harness.chain_totals import read_books
 from tests.harness.fault_scenario import PAYING, REGISTRAR

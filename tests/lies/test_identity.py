@@ -7,7 +7,7 @@ import pytest
 
 from chain.node import Node
 from devchain import DevChain
-from jobs.model import State
+from jobs.model.job import State
 from tests.harness.chain_totals import read_books
 from tests.harness.liar import PLAIN, World, lied_to
 from tests.harness.lying import lies

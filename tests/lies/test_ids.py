@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from devchain import Flavour
-from jobs.model import State
+from jobs.model.job import State
 from tests.harness.flavours import flavoured
 from tests.harness.liar import PLAIN, World, lied_to
 from tests.harness.lying import lies

@@ -6,7 +6,7 @@ import pytest
 
 from devchain import ChainParameters
 from jobs.errors import Code
-from jobs.model import State
+from jobs.model.job import State
 from jobs.settings import Settings
 from tests.harness.chain_totals import read_books
 from tests.harness.fault_scenario import PAYMENT

@@ -7,7 +7,7 @@ import pytest
 from chain.keys import format_public_key
 from devchain.settings import published_key
 from jobs.errors import Code
-from jobs.model import State
+from jobs.model.job import State
 from tests.harness.liar import PLAIN, World, lied_to
 from tests.harness.lying import lies
 from tests.harness.lying.lie import Lie

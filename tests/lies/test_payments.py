@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from jobs.model import Kind, State
+from jobs.model.job import State
+from jobs.model.transaction import Kind
 from tests.harness.liar import PLAIN, lied_to
 from tests.harness.lying import lies
 from tests.harness.lying.lie import Lie

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 
-from jobs.model import Job, State
+from jobs.model.job import Job, State
 from tests.chaos.books import ChainBook
 from tests.harness.lying.campaign import BALANCE, BUDGET, PAYMENT, ROUNDS, Campaign, Outcome
 from tests.harness.lying.grammar import REGISTRAR, Step, campaigns

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs.model import State
+from jobs.model.job import State
 from tests.harness.liar import lied_to
 from tests.harness.lying import lies
 from tests.harness.lying.lie import Lie

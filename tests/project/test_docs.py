@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from jobs.model import MOVES, State
+from jobs.model.job import MOVES, State
 from tests.harness.program import ROOT
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from jobs.errors import Code
 from jobs.ledger import Ledger
-from jobs.model import Alert, ChainFacts, Failure, Pause
+from jobs.model.chain import ChainFacts
+from jobs.model.operators import Alert, Failure, Pause
 from jobs.monitoring.alerts import CALM, REMIND_EVERY, Look, Verdict, judge, letters, troubles
 from jobs.settings import Settings
 from tests.harness.serving import FACTS, NOW

@@ -20,7 +20,7 @@ from jobs.drain.batch import (
     judge,
 )
 from jobs.errors import Code
-from jobs.model import Job, Signup, State
+from jobs.model.job import Job, Signup, State
 from tests.harness.program import keys_of
 from tests.harness.support import data
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from jobs.budget import budget_left, signup_cost, signups_in_budget, signups_paid
-from jobs.model import ChainFacts
+from jobs.model.chain import ChainFacts
 from jobs.settings import Settings
 from tests.harness.serving import FACTS
 

@@ -4,7 +4,7 @@ import pytest
 
 from handlers.pages.charts import DAY, MINUTE, chart, round_up
 from handlers.pages.overview import share_within
-from jobs.model import Span
+from jobs.model.operators import Span
 
 NOW = 20_000 * DAY + 5 * MINUTE + 1
 

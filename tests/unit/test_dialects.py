@@ -7,7 +7,7 @@ import pytest
 from chain.node import Node
 from devchain import Flavour
 from jobs.errors import Code
-from jobs.model import State
+from jobs.model.job import State
 from tests.harness.chain_harness import chain_side
 from tests.harness.lying import lies
 from tests.harness.lying.relay import Relay

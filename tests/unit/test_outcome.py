@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from devchain.settings import PLAIN_ACCOUNT
-from jobs.model import Limits, Signup, State
+from jobs.model.job import Limits, Signup, State
 from tests.harness.chain_harness import chain_side
 from tests.harness.program import DevChainProgram, Faucet, dev_chain, faucet, keys_of, wait_ready
 

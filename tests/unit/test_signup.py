@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from jobs.errors import Code, FaucetError
 from jobs.exposure import exposure
-from jobs.model import Signup
+from jobs.model.job import Signup
 from jobs.signup import SignupRules, is_test_name, parse_signup
 from tests.harness.program import REGISTRAR_WIF, keys_of
 

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from jobs.model import Failure
+from jobs.model.operators import Failure
 from jobs.monitoring.metrics import Metrics
 from jobs.monitoring.tasks import MAX_DELAY, STABLE_AFTER, Tasks
 

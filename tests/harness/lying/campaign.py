@@ -13,7 +13,7 @@ from chain.errors import LinkError, Refused, UnfitNode
 from devchain import DevChain, DevChainSettings
 from jobs.errors import FaucetError
 from jobs.ledger.spending import DAY
-from jobs.model import Job, State
+from jobs.model.job import Job, State
 from jobs.settings.values import DailyBudget
 from tests.chaos.books import ChainBook, read_chain
 from tests.harness.chain_harness import REGISTRAR, ChainSide, on_dev_chain

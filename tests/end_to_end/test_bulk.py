@@ -16,7 +16,7 @@ from tornado.web import Application, RequestHandler
 from commands.client.bulk import TRIES, Bulk, BulkError, Outcome, Results, Row, read_rows
 from commands.client.wallet import SignupFailedError
 from commands.terminal import signup_progress
-from jobs.model import State
+from jobs.model.job import State
 from tests.harness.chain_totals import read_books
 from tests.harness.documents import free_port
 from tests.harness.program import PREFIX, REGISTRAR_WIF, Program, command, dev_chain, faucet, keys_of

@@ -1,0 +1,55 @@
+"""What the chain's owner publishes of the chain, and what is pinned of it."""
+
+from dataclasses import dataclass
+
+import msgspec
+
+
+class ReferrerAnswer(msgspec.Struct, frozen=True):
+    """Whom a registration would name as its referrer now, and how its fee is reckoned."""
+
+    name: str
+    account_id: str
+    fee: tuple[int, int, int, int]  #: basic, premium, of a kbyte, and their scale: chain.fees.AccountCreateFee
+
+
+@dataclass(frozen=True, slots=True)
+class ChainFacts:
+    """What the chain's owner last saw, as the HTTP side shows it; None until it was seen."""
+
+    chain_id: str | None = None
+    prefix: str | None = None  #: of public keys, such as PPY
+    symbol: str | None = None  #: of the core asset
+    precision: int | None = None  #: decimals of the core asset
+    reserved_ending: str | None = None  #: that names may not have; None: there is none, or no node was met
+    registrar_id: str | None = None
+    balance: int | None = None  #: the registrar's, satoshi
+    fee: int | None = None  #: of a cheap name of usual length now, satoshi
+    transfer_fee: int | None = None  #: of an initial balance now, satoshi
+    registrar_member: bool | None = None  #: the registrar is a lifetime member
+    key_matches: bool | None = None  #: the configured key signs for the registrar
+    head_block: int | None = None
+    head_time: int | None = None  #: seconds since 1970, chain time
+    irreversible_block: int | None = None
+    connected: bool = False
+    node: str | None = None  #: URL of the node in use, without credentials
+    failovers: int = 0
+    trouble: str | None = None  #: why no node is in use, for people
+    stranger: bool | None = None  #: the node in use is not the operator's own
+    waiting: str | None = None  #: why the drain does nothing right now, for people; it passes by itself
+    unconfirmed: str | None = None  #: why nothing is taken for final, for people
+    unconfirmed_since: int | None = None  #: when that began, milliseconds since 1970, UTC
+    premium_fee: int | None = None  #: of a premium name now, satoshi
+    assertion_fee: int | None = None  #: that a payment through this node costs besides, satoshi; 0 through an own one
+    max_fee: int | None = None  #: the ceiling of a registration's fee, satoshi
+    budget: int | None = None  #: what may leave the registrar today, satoshi
+    names_complete: bool = False  #: the names cache holds every name of the chain
+    seen_at: int | None = None  #: milliseconds since 1970, local clock
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """Something that the chain was at first contact."""
+
+    value: str
+    agreed: bool  #: an own node or two nodes said so
