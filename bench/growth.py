@@ -12,7 +12,7 @@ from bench.figure import Figure, number
 from bench.load import PATH, load, write_keys
 from bench.million import make_ledger
 from bench.processes import asked, faucet, pause_drain
-from bench.registering import pace, sink
+from bench.registering import registration_rate, sink
 from tests.harness.program import Faucet
 
 JOBS = (0, 1_000_000, 10_000_000)
@@ -57,7 +57,7 @@ class Grown:
         known = self._spread(max(20, round(LOOKS * size)))
         job = await self._time_of(f"/api/v1/jobs/{job_id}" for job_id, _ in known)
         name = await self._time_of(f"/api/v1/accounts/{name}" for _, name in known)
-        draining = await pace(self.service, f"{tag}-drained", max(100, round(DRAINED * size)))
+        draining = await registration_rate(self.service, f"{tag}-drained", max(100, round(DRAINED * size)))
         self.rounds.append(Taken(1 / accepted.rate, 1 / draining, job, name))
 
     def _spread(self, looks: int) -> list[tuple[str, str]]:

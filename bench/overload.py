@@ -42,14 +42,14 @@ async def measure(size: float, folder: Path) -> list[Figure]:
     keys = write_keys(folder / "keys")
     async with sink() as url:
         crowded = await _crowded(folder / "crowded", url, keys, seconds)
-        pace = await _sustained(folder / "sustained", url, keys, seconds)
+        registration_rate = await _sustained(folder / "sustained", url, keys, seconds)
         async with faucet(folder / "offered", url) as service:
             offered = []
             for times in TIMES:
                 await all_registered(service)
-                offered.append(await _offer(service, keys, pace, times, seconds))
+                offered.append(await _offer(service, keys, registration_rate, times, seconds))
         refused = await _refused(folder / "full", url, keys, seconds)
-    return [*_of_connections(crowded), *_of_offers(pace, offered), *_of_refusals(refused, crowded[0])]
+    return [*_of_connections(crowded), *_of_offers(registration_rate, offered), *_of_refusals(refused, crowded[0])]
 
 
 async def _crowded(folder: Path, url: str, keys: Path, seconds: int) -> list[Load]:
@@ -105,9 +105,9 @@ async def _refused(folder: Path, url: str, keys: Path, seconds: int) -> Load:
         return await load(service.url + PATH, keys, "refused", seconds=seconds)
 
 
-async def _offer(service: Faucet, keys: Path, pace: float, times: int, seconds: int) -> Offer:
+async def _offer(service: Faucet, keys: Path, registration_rate: float, times: int, seconds: int) -> Offer:
     """Offer so many `times` the pace."""
-    connections = max(1, round(pace * times * REST / 1000))
+    connections = max(1, round(registration_rate * times * REST / 1000))
     waits: list[float] = []
     start = time.time()
     probing = asyncio.create_task(_probe(service, f"probe{times}", waits))
@@ -136,9 +136,9 @@ def _goodput(service: Faucet, start: float, end: float) -> float:
     return sum(jobs for _, jobs in blocks[1:]) * 1000 / (blocks[-1][0] - blocks[0][0])
 
 
-def _of_offers(pace: float, offers: list[Offer]) -> list[Figure]:
+def _of_offers(registration_rate: float, offers: list[Offer]) -> list[Figure]:
     return [
-        Figure("what it accepts and registers for long", pace, "/s", note="on the sink node; one process"),
+        Figure("what it accepts and registers for long", registration_rate, "/s", note="on the sink node; one process"),
         *(
             _goodput_figure(
                 f"registered, {one.times} times that offered", one.goodput, so_far,

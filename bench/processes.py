@@ -12,7 +12,7 @@ from typing import Any
 from jobs.ledger import Ledger
 from tests.harness.program import REGISTRAR_WIF, Faucet, Program, wait_ready
 
-LOOK_EVERY = 0.1  #: seconds between two looks at what has no event
+LOOK_INTERVAL = 0.1  #: seconds between two looks at what has no event
 TICKS = os.sysconf("SC_CLK_TCK")  #: of a processor's clock, in a second
 
 
@@ -70,7 +70,7 @@ async def all_registered(service: Faucet) -> None:
     """Return when all of its jobs are in a block."""
     look = "SELECT 1 FROM jobs WHERE registered_at IS NULL LIMIT 1"
     while asked(service, look):  # noqa: ASYNC110  # a file has no event
-        await asyncio.sleep(LOOK_EVERY)
+        await asyncio.sleep(LOOK_INTERVAL)
 
 
 def family(pid: int) -> list[int]:

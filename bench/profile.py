@@ -21,7 +21,7 @@ DOING = {
     "the signup's checks": ("parse_signup (jobs/signup.py)",),
     "metrics and the log's line": ("tell (handlers/base.py)",),
     "the reply": ("_reply (handlers/signup_router.py)",),
-    "to the ledger and back": ("hand_in (jobs/ledger/intake.py)", "_write (jobs/ledger/intake.py)"),
+    "to the ledger and back": ("submit (jobs/ledger/intake.py)", "_write (jobs/ledger/intake.py)"),
     "reading, Tornado": ("_read_message (tornado/http1connection.py)", "_handle_events (tornado/iostream.py)"),
 }
 REST = "the rest of Tornado and asyncio"

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from bench.figure import Figure
-from bench.processes import LOOK_EVERY, asked, faucet, ledger_of, pause_drain
-from chain.dial import dial
+from bench.processes import LOOK_INTERVAL, asked, faucet, ledger_of, pause_drain
 from chain.node import Node
+from chain.open_link import open_link
 from jobs.ledger import Ledger
 from jobs.model.job import Limits, Signup, State
 from tests.harness.program import ROOT, Faucet, dev_chain, keys_of
@@ -94,10 +94,10 @@ async def drained(folder: Path, url: str, count: int, *, balance: str | None = N
     )
     async with faucet(folder, url, **payment) as service:
         await pause_drain(service)
-        return await pace(service, folder.name, count, balance=balance)
+        return await registration_rate(service, folder.name, count, balance=balance)
 
 
-async def pace(service: Faucet, tag: str, count: int, *, balance: str | None = None) -> float:
+async def registration_rate(service: Faucet, tag: str, count: int, *, balance: str | None = None) -> float:
     """Accounts a second, of what waits at the paused drain of `service` and `count` more.
 
     Counted from the moment that the drain may begin to the last account in a block, paid if there is a balance.
@@ -127,12 +127,12 @@ async def _ended(service: Faucet, count: int, *, paid: bool) -> None:
     states = "('funded', 'done')" if paid else "('registered', 'done')"
     look = f"SELECT sum(jobs) FROM job_counts WHERE state IN {states}"
     while asked(service, look)[0][0] < count:  # noqa: ASYNC110  # a file has no event
-        await asyncio.sleep(LOOK_EVERY)
+        await asyncio.sleep(LOOK_INTERVAL)
 
 
 async def predecessor(url: str, count: int) -> float:
     """Accounts a second that the predecessor's way registers at the node `url`."""
-    async with dial([url], timeout=5) as link:
+    async with open_link([url], timeout=5) as link:
         chain_id = await Node(link.call).chain_id()
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "bench.predecessor", url, chain_id, str(count), stdout=asyncio.subprocess.PIPE, cwd=ROOT

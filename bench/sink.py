@@ -22,11 +22,11 @@ from devchain.blocks import Chain
 from devchain.calls import invoke
 from devchain.database import Database
 from devchain.errors import NodeError
-from devchain.hub import Hub
 from devchain.settings import ChainParameters, DevChainSettings
+from devchain.subscriptions import Subscriptions
 
 INTERVAL = 1.0  #: seconds between blocks
-FRAME_MOST = 64_000_000  #: bytes of a call
+MAX_FRAME = 64_000_000  #: bytes of a call
 PARAMETERS = ChainParameters(maximum_transaction_size=2048)  # as on most chains: a dozen accounts in a transaction
 
 
@@ -50,7 +50,7 @@ class Sink:
 
     def __init__(self) -> None:
         self.chain = Chain(DevChainSettings(parameters=PARAMETERS), clock=time.time)
-        self.hub = Hub()
+        self.subscriptions = Subscriptions()
         self._pending: list[bytes] = []
         self._blocks: dict[int, list[bytes]] = {}
         self._ids = count(1_000)
@@ -74,7 +74,7 @@ class Sink:
             taken, self._pending = self._pending, []
             block = self.chain.produce()
             self._blocks[block.number] = taken
-            self.hub.announce(block)
+            self.subscriptions.announce(block)
 
     async def converse(self, connection: ServerConnection) -> None:
         """Answer a client until it goes."""
@@ -87,7 +87,7 @@ class Client:
     def __init__(self, sink: Sink, connection: ServerConnection) -> None:
         self._sink = sink
         self._connection = connection
-        self._database = Database(sink.chain, sink.hub, self)
+        self._database = Database(sink.chain, sink.subscriptions, self)
         self._login = Login()
         self._telling: set[asyncio.Task[None]] = set()
 
@@ -103,7 +103,7 @@ class Client:
             async for frame in self._connection:
                 call = _read_call(frame)
                 await self._send({"id": call.id, "jsonrpc": "2.0", **self._answer(*call.params)})
-        self._sink.hub.forget(self)
+        self._sink.subscriptions.forget(self)
 
     def _answer(self, api: int | str, method: str, arguments: Raw) -> dict[str, Any]:
         try:
@@ -128,7 +128,7 @@ class Client:
 async def main(port: int) -> None:
     """Serve on `port`; 0 is any free one."""
     sink = Sink()
-    async with serve(sink.converse, "127.0.0.1", port, max_size=FRAME_MOST, compression=None) as server:
+    async with serve(sink.converse, "127.0.0.1", port, max_size=MAX_FRAME, compression=None) as server:
         print(f"sink on ws://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
         await sink.produce()
 

@@ -32,7 +32,7 @@ Call = Callable[[str, str, list[Any]], Awaitable[Raw]]
 
 
 #: Looks at a node by its call. Raises LinkError to have it left.
-Greet = Callable[[Call, Peer], Awaitable[None]]
+NodeValidator = Callable[[Call, Peer], Awaitable[None]]
 
 
 def backoff(first: float, most: float, jitter: Callable[[], float]) -> Iterator[float]:
@@ -62,7 +62,7 @@ def without_credentials(url: str) -> str:
 class Link:
     """Keeps a connection to a node that serves, for as long as `run` runs; what fails is left for the next.
 
-    `greet` looks at a node, by its call, before others may use it, every `recheck` seconds
+    `validate_node` looks at a node, by its call, before others may use it, every `recheck` seconds
     from then on, and when nothing was heard for `silence` seconds; it raises LinkError to have the node left.
     `on_block` is called at each new block, and every `poll` seconds without one, in case a notice was missed.
     `timeout` is what opening a connection may take, and each call, in seconds.
@@ -72,7 +72,7 @@ class Link:
         self,
         urls: Sequence[str],
         *,
-        greet: Greet,
+        validate_node: NodeValidator,
         on_block: Callable[[], None],
         timeout: float = 10.0,
         poll: float = 3.0,
@@ -84,7 +84,7 @@ class Link:
     ) -> None:
         """Raises ValueError if one of `urls` is not a websocket's."""
         self._shown = {url: without_credentials(url) for url in urls}
-        self._greet = greet
+        self._greet = validate_node
         self._on_block = on_block
         self._timeout = timeout
         self._poll = poll
@@ -104,7 +104,7 @@ class Link:
         self.peer: Peer | None = None  #: the node in use
         self.epoch = 0  #: how many connections there were: one more, and what was sent before is unknown
         self.failovers = 0  #: how often another node took over
-        self.trouble: str | None = "no node was reached yet"  #: why there is no connection, for people
+        self.last_error: str | None = "no node was reached yet"  #: why there is no connection, for people
 
     @property
     def url(self) -> str | None:
@@ -127,7 +127,7 @@ class Link:
         if the node answers with an error, BadReply if with neither result nor error.
         """
         if self._connection is None:
-            raise NotSent(f"not connected: {self.trouble}")
+            raise NotSent(f"not connected: {self.last_error}")
         try:
             result = await self._connection.call(api, method, arguments)
         except Refused as error:
@@ -141,13 +141,13 @@ class Link:
         return result
 
     def leave(self, reason: str) -> None:
-        """Leave the node in use for the next one now; `trouble` says the reason. Nothing happens without a node.
+        """Leave the node in use for the next one now; `last_error` says the reason. Nothing happens without a node.
 
         Calls that wait for its answers raise OutcomeUnknown. A single node is connected to again.
         """
         if self._connection is not None:
             self._connection.leave(reason)
-            self.trouble = _trouble(self._connection.peer.url, reason)
+            self.last_error = _sentence(self._connection.peer.url, reason)
             self._exit()
 
     def _count_refusal(self, api: str, method: str, error: Refused) -> None:
@@ -174,10 +174,10 @@ class Link:
 
     def _note_trouble(self, url: str, error: Exception) -> None:
         is_failure = isinstance(error, FAILURES)
-        self.trouble = _trouble(self._shown[url], str(error) if is_failure and str(error) else repr(error))
+        self.last_error = _sentence(self._shown[url], str(error) if is_failure and str(error) else repr(error))
         if self._clock() - self._logged_at.get(url, -math.inf) >= LOG_INTERVAL:
             self._logged_at[url] = self._clock()
-            log.warning("node not in use: %s", self.trouble, exc_info=None if is_failure else error)
+            log.warning("node not in use: %s", self.last_error, exc_info=None if is_failure else error)
 
     async def _use(self, url: str) -> None:
         """Use the node at `url` until it is lost or unfit; why is raised."""
@@ -202,7 +202,7 @@ class Link:
         self.epoch += 1
         self.peer = connection.peer
         self._refused.clear()
-        self.trouble = None
+        self.last_error = None
         log.info("node in use: %s connection=%d failovers=%d", self.url, self.epoch, self.failovers)
         self._last_url = url
         self._used_since = self._clock()
@@ -242,7 +242,7 @@ class Link:
         return True
 
 
-def _trouble(shown: str, reason: str) -> str:
+def _sentence(shown: str, reason: str) -> str:
     return cut(f"{shown}: {reason}")
 
 

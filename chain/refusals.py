@@ -24,7 +24,7 @@ class Refusal:
     cause: Cause
     code: int  #: data.code, 0 where there is none
     text: str  #: the assertion or message, cut, for logs and operators
-    operation: Operation | None  #: the guilty one, where the node names it
+    operation: Operation | None  #: the rejected one, where the node names it
     name: str | None = None  #: what the first frame of the stack is about, such as the method that there is not
 
 

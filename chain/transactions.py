@@ -21,7 +21,7 @@ _HEADER = Struct("<HII").pack  #: reference, its prefix, expiration
 
 
 @dataclass(frozen=True, slots=True)
-class Reference:
+class RefBlock:
     """The block that a transaction refers to: on a chain without it, the transaction is void (TaPoS)."""
 
     number: int
@@ -127,14 +127,14 @@ def operation_size(operation: Operation, prefix: str) -> int:
 def sign(
     operations: Iterable[Operation],
     *,
-    reference: Reference,
+    ref_block: RefBlock,
     expiration: int,
     chain_id: str,
     prefix: str,
     key: PrivateKey,
 ) -> Signed:
     """The transaction of `operations` that expires at `expiration`, seconds of chain time, signed by `key`."""
-    transaction = _unsigned(operations, reference.ref_block_num, reference.ref_block_prefix, expiration)
+    transaction = _unsigned(operations, ref_block.ref_block_num, ref_block.ref_block_prefix, expiration)
     packed = pack(transaction, prefix)
     signature = key.sign(digest_of(packed, chain_id)).hex()
     return _signed(transaction, packed, signature)

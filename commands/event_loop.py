@@ -30,7 +30,7 @@ _EPOLL = {
 }
 
 
-class DoorSelector(selectors.EpollSelector):
+class PrioritySelector(selectors.EpollSelector):
     """A selector that gives all events of its files, but those of guests a few at a time."""
 
     def __init__(self, most: int) -> None:
@@ -103,12 +103,12 @@ def _event(key: selectors.SelectorKey, events: int) -> Event:
     return key, (read | write) & key.events
 
 
-class FairLoop(asyncio.SelectorEventLoop):
+class FairEventLoop(asyncio.SelectorEventLoop):
     """asyncio's loop, in which files that are added by number are guests: Tornado adds all that it serves so."""
 
     def __init__(self, guests: int = GUESTS) -> None:
         """Take `guests` of their events in a turn at the most."""
-        self._of_guests = DoorSelector(guests)
+        self._of_guests = PrioritySelector(guests)
         super().__init__(self._of_guests)
 
     def add_reader(self, fd: "FileDescriptorLike", callback: Callable[[*Arguments], Any], *args: *Arguments) -> None:

@@ -7,14 +7,14 @@ from chain.connection import Peer
 from chain.errors import UnfitNode
 from chain.keys import PrivateKey
 from chain.node import Account, Head, Node, Parameters
-from jobs.budget import BUDGET_SPENT
-from jobs.ceilings import ASSERTION, REGISTRATION, TRANSFER, Ceilings, ceilings_of, daily_limit
+from jobs.budget import ASSERTION, BUDGET_SPENT, REGISTRATION, TRANSFER, Ceilings, ceilings_of, daily_limit
 from jobs.drain.allowance import fees_of
-from jobs.drain.context import Identity, payment_cost, takes_assertions
+from jobs.drain.context import payment_cost, takes_assertions
 from jobs.ledger import Ledger
 from jobs.model.chain import Pin
 from jobs.nodes.claims import CHAIN, Claims, account_claim, read_claims
 from jobs.nodes.fitness import check_number, check_time, compare, fixed_pins, is_own
+from jobs.nodes.profile import ChainProfile
 from jobs.settings import Settings
 from jobs.template import named_accounts
 
@@ -104,10 +104,10 @@ class NodeCheck:
             yield finding
 
     @property
-    def _identity(self) -> Identity:
+    def _profile(self) -> ChainProfile:
         claims = self.claims
         precision = int(claims["precision"])
-        return Identity(claims["chain_id"], claims["prefix"], claims["symbol"], precision, self._key)
+        return ChainProfile(claims["chain_id"], claims["prefix"], claims["symbol"], precision, self._key)
 
     def _check_head(self, head: Head) -> Finding:
         try:
@@ -125,9 +125,9 @@ class NodeCheck:
 
     def _check_claims(self, head: Head) -> Iterator[Finding]:
         """Whether the chain is the one that is configured, and the one of the ledger."""
-        identity, configured = self._identity, self._settings.core_asset
-        text = f"{identity.chain_id}, prefix {identity.prefix}, core asset {identity.symbol}"
-        fits = configured in (None, identity.symbol)
+        profile, configured = self._profile, self._settings.core_asset
+        text = f"{profile.chain_id}, prefix {profile.prefix}, core asset {profile.symbol}"
+        fits = configured in (None, profile.symbol)
         yield Finding(fits, "chain", text if fits else f"{text}; the configuration says {configured}")
         if self._books.pins:
             yield self._compare_with_books(head)
@@ -148,30 +148,30 @@ class NodeCheck:
         yield Finding(ok=True, name="registrar", text=f"{registrar.name} is {registrar.id}")
         member = registrar.lifetime_member
         yield Finding(member, "membership", "for life" if member else f"{registrar.name} is not a lifetime member")
-        public = self._identity.public_key
+        public = self._profile.public_key
         signs = public in registrar.signing_keys
         yield Finding(signs, "key", f"{public} {'signs' if signs else 'does not sign'} for {registrar.name}")
 
     def _check_money(self, parameters: Parameters, balance: int) -> Iterator[Finding]:
         """Whether what a signup takes may be paid, and can be."""
-        identity, settings = self._identity, self._settings
-        readable = identity.readable
-        fees = fees_of(parameters, identity.prefix, settings)
+        profile, settings = self._profile, self._settings
+        readable = profile.readable
+        fees = fees_of(parameters, profile.prefix, settings)
         yield self._check_fees(fees)
         asserts = not self._own and takes_assertions(parameters)
         if not self._own and not asserts:
             # It concerns only who pays initial balances, and then only until a second node is configured.
             yield Finding(settings.payment is None or self._others, "assertions", NO_ASSERTIONS)
-        cost = fees[REGISTRATION] + payment_cost(settings, identity, parameters, asserts=asserts)
+        cost = fees[REGISTRATION] + payment_cost(settings, profile, parameters, asserts=asserts)
         signups = balance // max(1, cost)
         yield Finding(signups > 0, "balance", f"{readable(balance)} pays for {signups} signups at {readable(cost)}")
         if settings.payment is not None:
-            yield _initial_balance(identity, identity.satoshi(settings.payment), balance)
+            yield _initial_balance(profile, profile.satoshi(settings.payment), balance)
         yield self._check_budget(balance, cost)
 
     def _check_fees(self, fees: Mapping[str, int]) -> Finding:
         """Whether all that is to be sent may cost what it does now."""
-        readable = self._identity.readable
+        readable = self._profile.readable
         sent = [
             (what, fees[operation], ceiling)
             for what, operation, ceiling in self._sent(self._ceilings(fees))
@@ -191,7 +191,7 @@ class NodeCheck:
         lowest = {
             name: min(fee, known.get(name, fee)) if self._own else known.get(name, fee) for name, fee in fees.items()
         }
-        return ceilings_of(self._settings, lowest, self._identity.precision)
+        return ceilings_of(self._settings, lowest, self._profile.precision)
 
     def _sent(self, ceilings: Ceilings) -> Iterator[tuple[str, str, int]]:
         yield "an account", REGISTRATION, ceilings.registration
@@ -202,20 +202,20 @@ class NodeCheck:
 
     def _check_budget(self, balance: int, cost: int) -> Finding:
         """Whether a signup that takes `cost` is within what is left of today's budget."""
-        identity, books = self._identity, self._books
+        profile, books = self._profile, self._books
         budget = daily_limit(
             self._settings.daily_budget,
             balance=balance if books.opening_balance is None else books.opening_balance,
             signup_cost=cost,
-            precision=identity.precision,
+            precision=profile.precision,
         )
         left = max(0, budget - books.spent)
         if budget < cost:
-            text = f"daily_budget is {identity.readable(budget)}, and one signup takes {identity.readable(cost)}"
+            text = f"daily_budget is {profile.readable(budget)}, and one signup takes {profile.readable(cost)}"
             return Finding(ok=False, name="budget", text=text)
         if left < cost:
-            return Finding(ok=False, name="budget", text=BUDGET_SPENT.format(budget=identity.readable(budget)))
-        amounts = f"{identity.readable(left)} of {identity.readable(budget)}"
+            return Finding(ok=False, name="budget", text=BUDGET_SPENT.format(budget=profile.readable(budget)))
+        amounts = f"{profile.readable(left)} of {profile.readable(budget)}"
         return Finding(ok=True, name="budget", text=f"{amounts} are left today, for {left // max(1, cost)} signups")
 
 
@@ -225,10 +225,8 @@ def _apis(refused: Mapping[str, str]) -> Finding:
     return Finding(ok=False, name="api", text="; ".join(f"does not offer {api}: {why}" for api, why in refused.items()))
 
 
-def _initial_balance(identity: Identity, amount: int, balance: int) -> Finding:
+def _initial_balance(profile: ChainProfile, amount: int, balance: int) -> Finding:
     if amount > balance:
-        text = (
-            f"{identity.readable(amount)} for each account, more than the registrar has ({identity.readable(balance)})"
-        )
+        text = f"{profile.readable(amount)} for each account, more than the registrar has ({profile.readable(balance)})"
         return Finding(ok=False, name="initial_balance", text=text)
-    return Finding(ok=True, name="initial_balance", text=f"{identity.readable(amount)} for each account")
+    return Finding(ok=True, name="initial_balance", text=f"{profile.readable(amount)} for each account")

@@ -4,11 +4,11 @@ import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 
-from chain.dial import dial
 from chain.errors import LinkError, Refused
 from chain.keys import PrivateKey
 from chain.link import without_credentials
 from chain.node import Node
+from chain.open_link import open_link
 from commands.nodecheck import Books, Finding, NodeCheck
 from jobs.drain.context import NOBROADCAST
 from jobs.errors import FaucetError
@@ -53,7 +53,7 @@ class _Nodes:
         """What is found of the node at `url`, which each finding names."""
         shown = without_credentials(url)
         try:
-            async with dial([url], timeout=self._settings.node_timeout) as link:
+            async with open_link([url], timeout=self._settings.node_timeout) as link:
                 check = NodeCheck(
                     Node(link.call), link.peer, self._settings, self._key, self._books,
                     others=self._others, now=self._now,

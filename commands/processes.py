@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 from commands import with_ledger
-from commands.event_loop import FairLoop
+from commands.event_loop import FairEventLoop
 from commands.supervisor import Role, Supervisor
 from commands.systemd import READY, STOPPING, keep_alive, notify
 from handlers.server import url_of
@@ -28,7 +28,7 @@ Stop = Callable[[], Coroutine[Any, Any, None]]
 
 def run_serving(main: Coroutine[Any, Any, None]) -> None:
     """Run `main` on a loop that shares its time fairly between clients and the chain."""
-    with asyncio.Runner(loop_factory=FairLoop) as runner:
+    with asyncio.Runner(loop_factory=FairEventLoop) as runner:
         runner.run(main)
 
 
@@ -49,15 +49,15 @@ async def run_until_stopped(
     if parent is not None:
         loop.add_reader(parent, stopped.set)
     stop = await start()
-    spare_the_collector()
+    tune_gc()
     if check is None:
         await stopped.wait()
     else:
-        await tell_until(stopped, check)
+        await notify_systemd(stopped, check)
     await stop()
 
 
-async def tell_until(stopped: asyncio.Event, check: Callable[[], Awaitable[object]]) -> None:
+async def notify_systemd(stopped: asyncio.Event, check: Callable[[], Awaitable[object]]) -> None:
     """Tell systemd how the program is until it is to stop."""
     notify(READY)
     alive = asyncio.create_task(keep_alive(check), name="watchdog")
@@ -66,7 +66,7 @@ async def tell_until(stopped: asyncio.Event, check: Callable[[], Awaitable[objec
     notify(STOPPING)
 
 
-def spare_the_collector() -> None:
+def tune_gc() -> None:
     """Let the garbage collector pass over what lives as long as the program, and come less often.
 
     A request leaves no cycles behind, and a crowd of them waits at once: at the usual threshold of 700 objects the

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 log = logging.getLogger("faucet.supervisor")
 
 DELAY = 0.5  #: seconds before a process that died is started again, doubled each time it dies early
-DELAY_MOST = 30.0
-STEADY = 60.0  #: seconds after which a process counts as well
-STOP_WITHIN = 10.0  #: seconds that a process has to end by itself
+MAX_DELAY = 30.0
+STABLE_AFTER = 60.0  #: seconds after which a process counts as well
+STOP_TIMEOUT = 10.0  #: seconds that a process has to end by itself
 
 Process = asyncio.subprocess.Process
 Start = Callable[[], Awaitable[Process]]
@@ -53,7 +53,7 @@ class Supervisor:
         while True:
             began = loop.time()
             code = await self._running[role].wait()
-            delay = self._delay if loop.time() - began > STEADY else min(delay * 2, DELAY_MOST)
+            delay = self._delay if loop.time() - began > STABLE_AFTER else min(delay * 2, MAX_DELAY)
             log.error("process=%s ended code=%d restart_in=%.1f", role.name, code, delay)
             await asyncio.sleep(delay)
             self._running[role] = await role.start()
@@ -65,7 +65,7 @@ class Supervisor:
         if process.returncode is None:
             process.send_signal(signal.SIGTERM)
         ended = asyncio.create_task(process.wait())
-        if not (await asyncio.wait({ended}, timeout=STOP_WITHIN))[0]:
-            log.error("process=%s did not end within %g seconds", role.name, STOP_WITHIN)
+        if not (await asyncio.wait({ended}, timeout=STOP_TIMEOUT))[0]:
+            log.error("process=%s did not end within %g seconds", role.name, STOP_TIMEOUT)
             process.kill()
         await ended

@@ -1,6 +1,6 @@
 """A small strict Graphene node: the default chain, and the ground that the tests stand on."""
 
-from devchain.faults import Do, Fault
+from devchain.faults import Fault, FaultKind
 from devchain.flavours import Flavour
 from devchain.journal import JournalError
 from devchain.server import DevChain
@@ -10,8 +10,8 @@ __all__ = [
     "ChainParameters",
     "DevChain",
     "DevChainSettings",
-    "Do",
     "Fault",
+    "FaultKind",
     "Flavour",
     "JournalError",
     "read_parameters",

@@ -7,12 +7,12 @@ from typing import Any
 
 from devchain import errors
 from devchain.blocks import Applied, Chain
-from devchain.hub import Hub, Listener
 from devchain.operations import AccountCreate, Operation, Transfer
+from devchain.subscriptions import Listener, Subscriptions
 
 NUMBERS = {"login": 1, "network_broadcast": 3, "database": 4, "history": 5}
 FIRST_API = 0  #: the database, without asking for it
-HISTORY_MOST = 100  #: entries in one reply (history_api.cpp)
+MAX_HISTORY = 100  #: entries in one reply (history_api.cpp)
 
 _ENTRY_ID = re.compile(r"1\.11\.(-?\d{1,15})")
 
@@ -40,9 +40,9 @@ class Login:
 class NetworkBroadcast:
     """Takes transactions."""
 
-    def __init__(self, chain: Chain, hub: Hub, listener: Listener) -> None:
+    def __init__(self, chain: Chain, subscriptions: Subscriptions, listener: Listener) -> None:
         self._chain = chain
-        self._hub = hub
+        self._hub = subscriptions
         self._listener = listener
 
     def broadcast_transaction(self, trx: dict[str, Any]) -> None:
@@ -69,7 +69,7 @@ class History:
 
     def get_account_history(self, account: str, stop: str, limit: int, start: str) -> list[dict[str, Any]]:
         """Up to `limit` operations that concern the account id, the newest first: after `stop`, not after `start`."""
-        if limit > HISTORY_MOST:
+        if limit > MAX_HISTORY:
             raise errors.assertion("limit <= 100: ", "get_account_history", "api.cpp")
         newest, oldest = _number_of(start), _number_of(stop)
         if newest <= 0:
@@ -107,7 +107,7 @@ def _concerned(operation: Operation, result: list[Any]) -> tuple[Any, ...]:
 def _entry(number: int, applied: Applied, place: int, block: int, position: int) -> dict[str, Any]:
     return {
         "id": f"1.11.{number}",
-        "op": applied.transaction.operations[place].shown,
+        "op": applied.transaction.operations[place].as_json,
         "result": applied.results[place],
         "block_num": block,
         "trx_in_block": position,

@@ -24,7 +24,7 @@ def check_authority(transaction: Transaction, digest: bytes, state: State, *, pr
     try:
         _check(transaction, state, _Signers(keys, state, depth))
     except NodeError as error:
-        inner = {"ops": [operation.shown for operation in transaction.operations], "sigs": keys}
+        inner = {"ops": [operation.as_json for operation in transaction.operations], "sigs": keys}
         frame = Frame("verify_authority", "transaction.cpp", "", inner)
         raise error.through(frame, _verify(transaction)) from None
 
@@ -102,4 +102,4 @@ def _recover_key(signature: str, digest: bytes, prefix: str) -> str:
 
 
 def _verify(transaction: Transaction) -> Frame:
-    return Frame("verify_authority", "transaction.cpp", "", {"*this": transaction.shown})
+    return Frame("verify_authority", "transaction.cpp", "", {"*this": transaction.as_json})

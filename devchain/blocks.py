@@ -34,9 +34,9 @@ class Applied:
     has_results: bool  #: whether the chain's blocks say what the operations did
 
     @property
-    def shown(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Any]:
         """The transaction as a block shows it."""
-        return {**self.transaction.shown, "operation_results": self.results if self.has_results else []}
+        return {**self.transaction.as_json, "operation_results": self.results if self.has_results else []}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Block:
     time: int  #: seconds
     transactions: tuple[Applied, ...]
     first_operation: int  #: how many operations were in the blocks before it
-    mark: int  #: the state's changes before it, to undo it
+    savepoint: int  #: the state's changes before it, to undo it
 
 
 class Chain:
@@ -77,7 +77,7 @@ class Chain:
         self._traits = settings.flavour.traits
         self._clock = clock
         self._start = int(clock()) if start is None else start
-        self._settled = self.state.mark()  # the state after the last block, before what is pending
+        self._settled = self.state.savepoint()  # the state after the last block, before what is pending
         self._made = count()  # makes a block that replaces an orphaned one another block
 
     @property
@@ -124,7 +124,7 @@ class Chain:
             self._check_reference(transaction)
             entry = self._apply(transaction)
         except NodeError as error:
-            data = {"trx": transaction.shown}
+            data = {"trx": transaction.as_json}
             frames = [Frame(name, "db_block.cpp", "", data) for name in ("_apply_transaction", "push_transaction")]
             raise error.through(*frames) from None
         self.pending.append(entry)
@@ -132,10 +132,10 @@ class Chain:
 
     def validate(self, raw: dict[str, Any]) -> Applied:
         """Make every check of `push`, and keep nothing. Raises NodeError."""
-        mark = self.state.mark()
+        savepoint = self.state.savepoint()
         entry = self.push(raw)
         self.pending.pop()
-        self.state.undo(mark)
+        self.state.rollback(savepoint)
         return entry
 
     def produce(self) -> Block:
@@ -155,10 +155,10 @@ class Chain:
         lost: list[Applied] = []
         for _ in range(min(blocks, self.head_number)):
             block = self.blocks.pop()
-            self.state.undo(block.mark)
+            self.state.rollback(block.savepoint)
             lost[:0] = block.transactions
         self.irreversible = min(self.irreversible, self.head_number)
-        self._settled = self.state.mark()
+        self._settled = self.state.savepoint()
         if keep:
             again = [*(reversed(lost) if reverse else lost), *waiting]
             self._put_back(entry.transaction for entry in again)
@@ -170,7 +170,7 @@ class Chain:
         """
         waiting = self._take_back()
         result = change(self.state)
-        self._settled = self.state.mark()
+        self._settled = self.state.savepoint()
         self._put_back(entry.transaction for entry in waiting)
         return result
 
@@ -187,7 +187,7 @@ class Chain:
 
     def _take_back(self) -> list[Applied]:
         """What was pending, with the state as it was without."""
-        self.state.undo(self._settled)
+        self.state.rollback(self._settled)
         waiting, self.pending = self.pending, []
         return waiting
 
@@ -202,15 +202,15 @@ class Chain:
 
     def _append(self, time: int, entries: Iterable[Applied], block_id: str | None = None) -> Block:
         """Add a block of `entries`, which are applied as they are taken, at the head time before it."""
-        mark, first_operation = self.state.mark(), self.operation_count
+        savepoint, first_operation = self.state.savepoint(), self.operation_count
         taken = tuple(entries)
         new_id = self._block_id(time, taken)
         self._maintain(time)
-        block = Block(self.head_number + 1, block_id or new_id, self.head_id, time, taken, first_operation, mark)
+        block = Block(self.head_number + 1, block_id or new_id, self.head_id, time, taken, first_operation, savepoint)
         self.blocks.append(block)
         self.irreversible = max(self.irreversible, self.head_number - self.settings.irreversible_lag)
         self._forget_expired()
-        self._settled = self.state.mark()
+        self._settled = self.state.savepoint()
         return block
 
     def _fitting(self, waiting: Iterable[Applied]) -> Iterator[Applied]:
@@ -229,13 +229,13 @@ class Chain:
     def _apply(self, transaction: Transaction) -> Applied:
         """Apply all operations or none. Raises NodeError."""
         self._check_expiration(transaction.expiration)
-        mark = self.state.mark()
+        savepoint = self.state.savepoint()
         self.state.put(self.state.transactions, transaction.id, transaction)
         now = self.head_time
         try:
             results = [self.evaluator.apply(entry, now) for entry in transaction.operations]
         except NodeError:
-            self.state.undo(mark)
+            self.state.rollback(savepoint)
             raise
         return Applied(transaction, results, self._traits.has_results)
 
@@ -254,10 +254,10 @@ class Chain:
         check_authority(transaction, digest, self.state, prefix=self.settings.prefix, depth=depth)
 
     def _check_reference(self, transaction: Transaction) -> None:
-        behind = (self.head_number - transaction.shown["ref_block_num"]) % TAPOS_WINDOW
+        behind = (self.head_number - transaction.as_json["ref_block_num"]) % TAPOS_WINDOW
         block = self.block_at(self.head_number - behind)
         prefix = int.from_bytes(bytes.fromhex(block.id if block else GENESIS_ID)[4:8], "little")
-        if transaction.shown["ref_block_prefix"] != prefix:
+        if transaction.as_json["ref_block_prefix"] != prefix:
             raise _refused("trx.ref_block_prefix == tapos_block_summary.block_id._hash[1]: ")
 
     def _check_expiration(self, expiration: int) -> None:

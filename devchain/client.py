@@ -14,13 +14,13 @@ from devchain.apis import FIRST_API, NUMBERS, History, Login, NetworkBroadcast
 from devchain.bitshares import as_bitshares
 from devchain.blocks import Chain
 from devchain.calls import Call, invoke, read_call
-from devchain.control import Control
+from devchain.control import TestControl
 from devchain.database import Database
 from devchain.errors import Frame, NodeError
-from devchain.faults import HUGE, Do, Fault, Faults
+from devchain.faults import HUGE, Fault, FaultKind, Faults
 from devchain.fields import wire_number
 from devchain.flavours import Flavour
-from devchain.hub import Hub
+from devchain.subscriptions import Subscriptions
 
 CONTROL = "devchain"  #: the name of the API that steers; it never fails on demand
 
@@ -31,17 +31,22 @@ class Client:
     """Answers one client; `control` is None unless the client may steer."""
 
     def __init__(
-        self, connection: ServerConnection, chain: Chain, hub: Hub, faults: Faults, control: Control | None
+        self,
+        connection: ServerConnection,
+        chain: Chain,
+        subscriptions: Subscriptions,
+        faults: Faults,
+        control: TestControl | None,
     ) -> None:
         self._connection = connection
-        self._hub = hub
+        self._hub = subscriptions
         self._faults = faults
         self._settings = chain.settings
         self._later: set[asyncio.Task[None]] = set()
         self._apis: dict[int | str, object] = {
             "login": Login(),
-            "database": Database(chain, hub, self),
-            "network_broadcast": NetworkBroadcast(chain, hub, self),
+            "database": Database(chain, subscriptions, self),
+            "network_broadcast": NetworkBroadcast(chain, subscriptions, self),
             "history": History(chain),
         }
         self._apis |= {number: self._apis[name] for name, number in NUMBERS.items()}
@@ -78,11 +83,11 @@ class Client:
             await self._send(self._refusal(call, error))
             return
         fault = None if api == CONTROL else self._faults.take(method)
-        if fault is not None and fault.do is Do.DROP_BEFORE:
+        if fault is not None and fault.do is FaultKind.DROP_BEFORE:
             self.drop()
-        elif fault is not None and fault.do is Do.REFUSE:
+        elif fault is not None and fault.do is FaultKind.REFUSE:
             await self._send({**_reply(call), "error": fault.error})
-        elif fault is not None and fault.do is Do.FORGET:
+        elif fault is not None and fault.do is FaultKind.FORGET:
             await self._send({**_reply(call), "result": None})
         else:
             await self._answer(call, self._call(api, method, arguments), fault)
@@ -119,19 +124,19 @@ class Client:
     async def _answer_wrongly(self, reply: Reply, fault: Fault) -> None:
         """Answer as `fault` says; a call that hangs gets no answer."""
         match fault.do:
-            case Do.DROP_AFTER:
+            case FaultKind.DROP_AFTER:
                 self.drop()
-            case Do.LATE:
+            case FaultKind.CLOCK_SLACK:
                 self._start(self._send(reply, after=fault.seconds))
-            case Do.GARBAGE:
+            case FaultKind.GARBAGE:
                 await self._send_text("no JSON at all")
-            case Do.WRONG_ID:
+            case FaultKind.WRONG_ID:
                 await self._send({**reply, "id": reply["id"] + 1_000_000})
-            case Do.WRONG_TYPE:
+            case FaultKind.WRONG_TYPE:
                 await self._send({**reply, "result": {"unexpected": True}})
-            case Do.HALF_REPLY:
+            case FaultKind.HALF_REPLY:
                 await self._send_text(self._half(msgspec.json.encode(reply).decode()))
-            case Do.HUGE_REPLY:
+            case FaultKind.HUGE_REPLY:
                 await self._send({**reply, "result": "x" * HUGE})
 
     async def _half(self, text: str) -> AsyncIterator[str]:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from chain.transactions import Reference, account_create, sign, with_fee
+from chain.transactions import RefBlock, account_create, sign, with_fee
 from devchain.faults import Fault
 from devchain.operations import read_to_price
 from devchain.settings import REFERRER, published_key
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 EXPIRES_AFTER = 60  #: seconds
 
 
-class Control:
+class TestControl:
     """The API `devchain`, open only on a chain that was started with faults allowed. Public methods are the calls."""
 
     def __init__(self, dev_chain: "DevChain") -> None:
@@ -92,7 +92,7 @@ class Control:
         fee = chain.evaluator.required_fee(read_to_price(operation, chain.settings.prefix))
         signed = sign(
             [with_fee(operation, fee)],
-            reference=Reference(chain.head_number, chain.head_id),
+            ref_block=RefBlock(chain.head_number, chain.head_id),
             expiration=chain.head_time + EXPIRES_AFTER,
             chain_id=chain.chain_id,
             prefix=chain.settings.prefix,

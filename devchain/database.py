@@ -9,11 +9,11 @@ from chain.transactions import CORE_ASSET, format_time
 from devchain import errors, objects
 from devchain.blocks import Block, Chain
 from devchain.fields import AssetId, wire_number
-from devchain.hub import Hub, Listener
 from devchain.operations import read_to_price
+from devchain.subscriptions import Listener, Subscriptions
 from devchain.transaction import pack_signatures, read_transaction
 
-LOOKUP_MOST = 1000  #: names in one reply (database_api.cpp)
+MAX_LOOKUP = 1000  #: names in one reply (database_api.cpp)
 
 Number = Annotated[int, Meta(ge=0)]
 
@@ -23,11 +23,11 @@ _ID = re.compile(r"\d+\.\d+\.\d{1,15}")
 class Database:
     """Everything that can be read."""
 
-    def __init__(self, chain: Chain, hub: Hub, listener: Listener) -> None:
+    def __init__(self, chain: Chain, subscriptions: Subscriptions, listener: Listener) -> None:
         self._chain = chain
         self._state = chain.state
         self._settings = chain.settings
-        self._hub = hub
+        self._hub = subscriptions
         self._listener = listener
 
     # Subscriptions
@@ -85,7 +85,7 @@ class Database:
 
     def lookup_accounts(self, lower: str, limit: Number) -> list[list[str]]:
         """[name, id] in the order of names, from `lower` on."""
-        if limit > LOOKUP_MOST:
+        if limit > MAX_LOOKUP:
             raise errors.assertion("limit <= 1000: ", "lookup_accounts", "database_api.cpp")
         return self._state.names_from(lower, limit)
 
@@ -140,7 +140,7 @@ class Database:
     def validate_transaction(self, trx: dict[str, Any]) -> dict[str, Any]:
         """The transaction as it would be applied; nothing is kept."""
         entry = self._chain.validate(trx)
-        return {**entry.transaction.shown, "operation_results": entry.results}
+        return {**entry.transaction.as_json, "operation_results": entry.results}
 
     def get_transaction_hex(self, trx: dict[str, Any]) -> str:
         """The bytes of the transaction, signatures included."""
@@ -163,12 +163,12 @@ class Database:
         if block is None or position >= len(block.transactions):
             text = "opt_block->transactions.size() > trx_num: "
             raise errors.assertion(text, "get_transaction", "database_api.cpp")
-        return block.transactions[position].shown
+        return block.transactions[position].as_json
 
     def get_recent_transaction_by_id(self, transaction_id: str) -> dict[str, Any] | None:
         """A transaction that has not expired, pending or in a block."""
         found = self._state.transactions.get(transaction_id)
-        return None if found is None else found.shown
+        return None if found is None else found.as_json
 
     def _object(self, object_id: str) -> dict[str, Any] | None:
         kind, number = _checked_id(object_id).rsplit(".", 1)
@@ -205,5 +205,5 @@ def _header(block: Block) -> dict[str, Any]:
 
 def _block(block: Block) -> dict[str, Any]:
     """A block's signature is for other nodes, of which there are none."""
-    transactions = [entry.shown for entry in block.transactions]
+    transactions = [entry.as_json for entry in block.transactions]
     return {**_header(block), "witness_signature": "00" * 65, "transactions": transactions}

@@ -43,7 +43,7 @@ class Evaluator:
             result = self._evaluate(operation, now)
             self._adjust_balance(operation.body.payer, -paid)
         except NodeError as error:
-            frame = Frame("apply_operation", "db_block.cpp", "", {"op": operation.shown})
+            frame = Frame("apply_operation", "db_block.cpp", "", {"op": operation.as_json})
             raise error.through(Frame("start_evaluate", "evaluator.cpp"), frame) from None
         return result
 
@@ -72,13 +72,15 @@ class Evaluator:
         body = operation.body
         try:
             if isinstance(body, AccountCreate):
-                return self._create_account(body, operation.shown[1], now)
+                return self._create_account(body, operation.as_json[1], now)
             return self._assert(body) if isinstance(body, Assert) else self._transfer(body)
         except NodeError as error:
             variable = "o" if isinstance(body, Assert) else "op"  # as the evaluator's source names it
-            raise error.through(Frame("do_evaluate", _FILES[type(body)], "", {variable: operation.shown[1]})) from None
+            raise error.through(
+                Frame("do_evaluate", _FILES[type(body)], "", {variable: operation.as_json[1]})
+            ) from None
 
-    def _create_account(self, body: AccountCreate, shown: dict[str, Any], now: int) -> Result:
+    def _create_account(self, body: AccountCreate, as_json: dict[str, Any], now: int) -> Result:
         """Register an account, and count it: the fee steps up after every so many."""
         self._check_members(body, now)
         self._check_authority(body.owner)
@@ -89,7 +91,7 @@ class Evaluator:
             raise taken.about(body.name)
         account = new_account(
             body.name,
-            (shown["owner"], shown["active"], shown["options"]["memo_key"]),
+            (as_json["owner"], as_json["active"], as_json["options"]["memo_key"]),
             registrar=body.registrar,
             referrer=body.referrer,
             lifetime_referrer=self._account(body.referrer)["lifetime_referrer"],

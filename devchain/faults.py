@@ -8,13 +8,13 @@ from msgspec import Struct
 HUGE = 13_000_000  #: bytes; more than a client need take
 
 
-class Do(StrEnum):
+class FaultKind(StrEnum):
     """What happens instead of a proper answer."""
 
     DROP_BEFORE = "drop_before"  #: the connection is lost before the call is carried out
     DROP_AFTER = "drop_after"  #: … after it was carried out, before the answer
     HANG = "hang"  #: carried out, never answered
-    LATE = "late"  #: carried out, answered after `seconds`
+    CLOCK_SLACK = "late"  #: carried out, answered after `seconds`
     GARBAGE = "garbage"  #: carried out, answered by text that is no JSON
     WRONG_ID = "wrong_id"  #: carried out, answered under another number
     WRONG_TYPE = "wrong_type"  #: carried out, answered by a value of another type
@@ -28,7 +28,7 @@ class Fault(Struct):
     """A fault for the next `times` calls of the method `on`; `*` is any method."""
 
     on: str
-    do: Do
+    do: FaultKind
     times: int = 1
     seconds: float = 0.0
     error: dict[str, Any] = {}

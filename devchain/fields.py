@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
-WIRE_MOST = 0xFFFFFFFF  #: a node writes larger numbers as text
+MAX_WIRE = 0xFFFFFFFF  #: a node writes larger numbers as text
 
 AccountId = Annotated[str, Meta(pattern=r"^1\.2\.\d{1,15}$")]
 AssetId = Annotated[str, Meta(pattern=r"^1\.3\.\d{1,15}$")]
@@ -31,4 +31,4 @@ def instance_of(object_id: str) -> int:
 
 def wire_number(number: int) -> int | str:
     """`number` as a node writes it."""
-    return number if abs(number) <= WIRE_MOST else str(number)
+    return number if abs(number) <= MAX_WIRE else str(number)

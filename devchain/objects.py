@@ -69,7 +69,7 @@ def config(settings: DevChainSettings) -> Object:
 def global_properties(chain: Chain) -> Object:
     """2.0.0: what the committee has set; the fee of the next registration, too."""
     parameters = chain.parameters
-    shown = {
+    as_json = {
         "current_fees": {"parameters": _fees(chain), "scale": parameters.fee_scale},
         "block_interval": max(1, round(chain.settings.block_interval)),
         "maintenance_interval": parameters.maintenance_interval,
@@ -88,7 +88,7 @@ def global_properties(chain: Chain) -> Object:
     }
     return {
         "id": "2.0.0",
-        "parameters": shown,
+        "parameters": as_json,
         "next_available_vote_id": 0,
         "active_committee_members": [],
         "active_witnesses": [WITNESS],

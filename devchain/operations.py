@@ -100,7 +100,7 @@ class Operation:
     """An operation that was read."""
 
     body: Body
-    shown: list[Any]  #: [number, {…}] as the chain writes it
+    as_json: list[Any]  #: [number, {…}] as the chain writes it
     #: Bytes that the fee per kilobyte counts: all of a registration, only the memo of a transfer, none of an assertion.
     paid_size: int
 
@@ -111,7 +111,9 @@ def read_operation(raw: Any, prefix: str) -> tuple[Operation, bytes]:
     Raises NodeError where a node can't read it. A node takes keys with any chain's prefix (measured).
     """
     # Not by what the faucet packs with, whose bytes are to be checked here.
-    return _read(raw, prefix, lambda shown, prefix: bytes(PackedOperation([shown[0], {**shown[1], "prefix": prefix}])))
+    return _read(
+        raw, prefix, lambda as_json, prefix: bytes(PackedOperation([as_json[0], {**as_json[1], "prefix": prefix}]))
+    )
 
 
 def read_to_price(raw: Any, prefix: str) -> Operation:
@@ -123,17 +125,17 @@ def _read(raw: Any, prefix: str, pack: Callable[[list[Any], str], bytes]) -> tup
     number, body = _read_body(raw)
     if isinstance(body, Assert):
         return restore_operation([number, body.to_json()], 0), bytes(body)
-    shown = _shown_account_create(body, prefix) if isinstance(body, AccountCreate) else _shown_transfer(body, prefix)
+    as_json = _shown_account_create(body, prefix) if isinstance(body, AccountCreate) else _shown_transfer(body, prefix)
     # The package puts the keys of an authority into the chain's order, in place.
-    packed = pack([number, shown], prefix)
-    paid_size = len(packed) - 1 if isinstance(body, AccountCreate) else _memo_size(shown, prefix)
-    return restore_operation([number, shown], paid_size), packed
+    packed = pack([number, as_json], prefix)
+    paid_size = len(packed) - 1 if isinstance(body, AccountCreate) else _memo_size(as_json, prefix)
+    return restore_operation([number, as_json], paid_size), packed
 
 
-def restore_operation(shown: list[Any], paid_size: int) -> Operation:
+def restore_operation(as_json: list[Any], paid_size: int) -> Operation:
     """An operation that was read already, from how it is shown."""
-    number, body = shown
-    return Operation(msgspec.convert(body, _BODIES[number], strict=False), shown, paid_size)
+    number, body = as_json
+    return Operation(msgspec.convert(body, _BODIES[number], strict=False), as_json, paid_size)
 
 
 def check_prefixes(operations: list[Any], prefix: str) -> None:
@@ -210,20 +212,20 @@ def _shown_account_create(body: AccountCreate, prefix: str) -> dict[str, Any]:
 
 
 def _shown_transfer(body: Transfer, prefix: str) -> dict[str, Any]:
-    shown: dict[str, Any] = {
+    as_json: dict[str, Any] = {
         "fee": body.fee.to_json(),
         "from": body.sender,
         "to": body.receiver,
         "amount": body.amount.to_json(),
     }
     if body.memo is not None:
-        shown["memo"] = {
+        as_json["memo"] = {
             "from": _own_key(body.memo.sender, prefix),
             "to": _own_key(body.memo.receiver, prefix),
             "nonce": wire_number(int(body.memo.nonce)),
             "message": body.memo.message,
         }
-    return {**shown, "extensions": []}
+    return {**as_json, "extensions": []}
 
 
 def _shown_authority(auth: Authority, prefix: str) -> dict[str, Any]:
@@ -247,7 +249,7 @@ def _own_key(text: str, prefix: str) -> str:
     return text if key_prefix(text) == prefix else format_public_key(raw, prefix)
 
 
-def _memo_size(shown: dict[str, Any], prefix: str) -> int:
+def _memo_size(as_json: dict[str, Any], prefix: str) -> int:
     """Bytes of the memo and of the one that says it is there; 0 without."""
-    memo = shown.get("memo")
+    memo = as_json.get("memo")
     return 0 if memo is None else 1 + len(bytes(PackedMemo(**memo, prefix=prefix)))

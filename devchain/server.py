@@ -11,17 +11,17 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 
 from devchain.blocks import Block, Chain
 from devchain.client import Client
-from devchain.control import Control
+from devchain.control import TestControl
 from devchain.errors import NodeError
 from devchain.faults import Faults
 from devchain.flavours import Flavour
-from devchain.hub import Hub
-from devchain.interventions import INTERVENTIONS
 from devchain.journal import Journal, JournalError
+from devchain.overrides import OVERRIDES
 from devchain.settings import ChainParameters, DevChainSettings
+from devchain.subscriptions import Subscriptions
 
-FRAME_MOST = 32_000_000  #: bytes; a node drops connections that send more (measured)
-CLOSE_WITHIN = 1.0  #: seconds that a client has to say goodbye
+MAX_FRAME = 32_000_000  #: bytes; a node drops connections that send more (measured)
+CLOSE_TIMEOUT = 1.0  #: seconds that a client has to say goodbye
 
 
 class DevChain:
@@ -36,9 +36,9 @@ class DevChain:
         self._journal = None if settings.data is None else Journal(settings.data)
         self.chain = self._load()
         self.faults = Faults()  #: what goes wrong next
-        self.control = Control(self)  #: what the API `devchain` can do
+        self.control = TestControl(self)  #: what the API `devchain` can do
         self.stalled = False  #: no blocks are made by the clock
-        self._hub = Hub()
+        self._hub = Subscriptions()
         self._clients: set[Client] = set()
         self._server: Server | None = None
         self._producer: asyncio.Task[None] | None = None
@@ -69,7 +69,7 @@ class DevChain:
     async def start(self) -> None:
         """Listen, and make blocks. Raises OSError where the address can't be had."""
         host, port = self._settings.host, self._settings.port
-        options: dict[str, Any] = {"max_size": FRAME_MOST, "compression": None, "close_timeout": CLOSE_WITHIN}
+        options: dict[str, Any] = {"max_size": MAX_FRAME, "compression": None, "close_timeout": CLOSE_TIMEOUT}
         try:
             self._server = await serve(self._converse, host, port, **options)
         except OSError:
@@ -105,7 +105,7 @@ class DevChain:
 
     def intervene(self, name: str, *arguments: Any) -> None:
         """Let an intervention come over the chain."""
-        INTERVENTIONS[name](self.chain, *arguments)
+        OVERRIDES[name](self.chain, *arguments)
         self._record({"intervention": name, "arguments": arguments})
 
     def disconnect(self) -> None:
@@ -176,6 +176,6 @@ def _replay(chain: Chain, entry: dict[str, Any]) -> None:
         case {"orphan": blocks}:
             chain.orphan(blocks, keep=False)
         case {"intervention": name, "arguments": arguments}:
-            INTERVENTIONS[name](chain, *arguments)
+            OVERRIDES[name](chain, *arguments)
         case {"time": block_time, "id": block_id, "transactions": transactions}:
             chain.replay_block(block_time, block_id, transactions)

@@ -43,13 +43,13 @@ class State:
         self._changes.append((table, key, table.pop(key)))
         self._note(table)
 
-    def mark(self) -> int:
-        """A point to which `undo` can return."""
+    def savepoint(self) -> int:
+        """A point to which `rollback` can return."""
         return len(self._changes)
 
-    def undo(self, mark: int) -> None:
-        """Take back every change since `mark`, the last first."""
-        while len(self._changes) > mark:
+    def rollback(self, savepoint: int) -> None:
+        """Take back every change since `savepoint`, the last first."""
+        while len(self._changes) > savepoint:
             table, key, value = self._changes.pop()
             if value is _ABSENT:
                 del table[key]

@@ -32,20 +32,20 @@ class Transaction:
 
     id: str
     operations: tuple[Operation, ...]
-    shown: dict[str, Any]  #: as the chain writes it
+    as_json: dict[str, Any]  #: as the chain writes it
     expiration: int  #: seconds, chain time
     size: int  #: bytes, signatures included
 
     @property
     def signatures(self) -> list[str]:
         """In hex."""
-        signatures: list[str] = self.shown["signatures"]
+        signatures: list[str] = self.as_json["signatures"]
         return signatures
 
     def stored(self) -> dict[str, Any]:
         """What `restore_transaction` takes."""
         sizes = [operation.paid_size for operation in self.operations]
-        return {"id": self.id, "size": self.size, "paid_sizes": sizes, "body": self.shown}
+        return {"id": self.id, "size": self.size, "paid_sizes": sizes, "body": self.as_json}
 
 
 def read_transaction(raw: dict[str, Any], prefix: str) -> tuple[Transaction, bytes]:
@@ -53,26 +53,26 @@ def read_transaction(raw: dict[str, Any], prefix: str) -> tuple[Transaction, byt
     fields = _read_fields(raw)
     expiration = _read_time(fields.expiration)
     operations = [read_operation(operation, prefix) for operation in fields.operations]
-    shown: dict[str, Any] = {
+    as_json: dict[str, Any] = {
         "ref_block_num": fields.ref_block_num,
         "ref_block_prefix": fields.ref_block_prefix,
         "expiration": format_time(expiration),
-        "operations": [operation.shown for operation, _ in operations],
+        "operations": [operation.as_json for operation, _ in operations],
         "extensions": [],
         "signatures": [_whole(signature) for signature in fields.signatures],
     }
     packed = _pack(fields, expiration, [packed for _, packed in operations])
     read = tuple(operation for operation, _ in operations)
-    size = len(packed) + len(pack_signatures(shown["signatures"]))
-    return Transaction(transaction_id(packed), read, shown, expiration, size), packed
+    size = len(packed) + len(pack_signatures(as_json["signatures"]))
+    return Transaction(transaction_id(packed), read, as_json, expiration, size), packed
 
 
 def restore_transaction(stored: dict[str, Any]) -> Transaction:
     """The transaction that `Transaction.stored` gave, without packing it again."""
-    shown = stored["body"]
-    pairs = zip(shown["operations"], stored["paid_sizes"], strict=True)
+    as_json = stored["body"]
+    pairs = zip(as_json["operations"], stored["paid_sizes"], strict=True)
     operations = tuple(restore_operation(operation, size) for operation, size in pairs)
-    return Transaction(stored["id"], operations, shown, parse_time(shown["expiration"]), stored["size"])
+    return Transaction(stored["id"], operations, as_json, parse_time(as_json["expiration"]), stored["size"])
 
 
 def validate_transaction(transaction: Transaction, reserved_ending: str | None) -> None:
@@ -81,7 +81,7 @@ def validate_transaction(transaction: Transaction, reserved_ending: str | None) 
     No name may have `reserved_ending`.
     """
     if not transaction.operations:
-        unsigned = {key: value for key, value in transaction.shown.items() if key != "signatures"}
+        unsigned = {key: value for key, value in transaction.as_json.items() if key != "signatures"}
         text = "operations.size() > 0: A transaction must have at least one operation"
         raise errors.assertion(text, "validate", "transaction.cpp", trx=unsigned)
     for operation in transaction.operations:

@@ -11,12 +11,12 @@ from handlers.api.accounts import AccountHandler, SignupHandler
 from handlers.api.health import ChainHandler, HealthHandler, MetricsHandler, ReadyHandler
 from handlers.api.jobs import JobEventsHandler, JobHandler
 from handlers.api.openapi import OpenApiHandler
-from handlers.base import READING, ApiNotFound, Parts
+from handlers.base import READING, ApiNotFound, AppContext
 from handlers.pages.public import IndexPage, JobPage, PageNotFound, StaticFiles, StatusPage
 from handlers.pages.templates import STATIC
-from handlers.signup_router import Entrance
+from handlers.signup_router import SignupRouter
 
-__all__ = ["Parts", "make_app"]
+__all__ = ["AppContext", "make_app"]
 
 NO_CORS = {"cors": False}  #: for machines of the operator, not for pages of anybody's
 
@@ -48,13 +48,13 @@ class NotRead(Matcher):
         return None if request.method in READING else {}
 
 
-def make_app(parts: Parts) -> Entrance:
-    """What answers every request with `parts`."""
+def make_app(context: AppContext) -> SignupRouter:
+    """What answers every request with `context`."""
     static = (r"/static/(.*)", StaticFiles, {"path": str(STATIC)})
     application = Application(
         [*ROUTES, static, Rule(NotRead(), ApiNotFound)],
-        parts=parts,
+        context=context,
         default_handler_class=PageNotFound,
         log_function=lambda _: None,  # each handler writes its own line
     )
-    return Entrance(application, parts)
+    return SignupRouter(application, context)

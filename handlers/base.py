@@ -11,7 +11,7 @@ import msgspec
 from tornado.httputil import HTTPHeaders, HTTPServerRequest
 from tornado.web import Application, HTTPError, RequestHandler, stream_request_body
 
-from handlers.admin.guard import Guard
+from handlers.admin.login_limiter import LoginLimiter
 from handlers.api.readiness import Readiness
 from handlers.http.client import client_key
 from handlers.http.errors import STATUS, error_body, error_headers, error_of_status
@@ -19,12 +19,12 @@ from handlers.http.headers import JSON, base_headers, cors_headers, preflight_he
 from handlers.http.in_flight import InFlight
 from handlers.http.preferences import preferred_wait, seconds
 from handlers.pages.templates import Pages
+from jobs.chain_status import Snapshot
 from jobs.errors import Code, FaucetError
 from jobs.ledger import Ledger
 from jobs.monitoring.metrics import Metrics
 from jobs.settings import Settings
 from jobs.settings.passwords import session_key
-from jobs.snapshot import Snapshot
 
 log = logging.getLogger("faucet.http")
 
@@ -35,7 +35,7 @@ encode_json = msgspec.json.Encoder().encode
 
 
 @dataclass(slots=True)
-class Parts:
+class AppContext:
     """What the handlers work with."""
 
     settings: Settings
@@ -49,24 +49,24 @@ class Parts:
     in_flight: InFlight = field(default_factory=InFlight)
     pages: Pages = field(default_factory=Pages)
     readiness: Readiness = field(init=False)
-    guard: Guard = field(init=False)
+    guard: LoginLimiter = field(init=False)
     session_key: bytes = field(init=False)  #: what login cookies are signed with
 
     def __post_init__(self) -> None:
         self.readiness = Readiness(self.ledger, self.snapshot, self.settings, clock=self.clock)
-        self.guard = Guard(clock=self.clock)
+        self.guard = LoginLimiter(clock=self.clock)
         self.session_key = session_key(self.settings.secret_key, self.settings.admin_password_hash)
 
 
-def address_of(parts: Parts, peer: str, headers: HTTPHeaders) -> str | None:
+def address_of(context: AppContext, peer: str, headers: HTTPHeaders) -> str | None:
     """What the limits of one client count: its address; None of one on this machine."""
     forwarded = headers.get_list("X-Forwarded-For")
-    return client_key(peer, forwarded, headers.get("X-Real-IP"), parts.settings.trusted_proxies)
+    return client_key(peer, forwarded, headers.get("X-Real-IP"), context.settings.trusted_proxies)
 
 
-def tell(parts: Parts, request_id: str, *, method: str, route: str, status: int, seconds: float) -> None:
+def log_request(context: AppContext, request_id: str, *, method: str, route: str, status: int, seconds: float) -> None:
     """Count a request that was answered, and write its line."""
-    parts.metrics.requests(route, method, status).observe(seconds)
+    context.metrics.requests(route, method, status).observe(seconds)
     log.info("request=%s method=%s route=%s status=%d ms=%.1f", request_id, method, route, status, seconds * 1000)
 
 
@@ -80,16 +80,16 @@ class Handler(RequestHandler):
 
     def __init__(self, application: Application, request: HTTPServerRequest, **options: Any) -> None:
         # Before the base class, which asks for the default headers.
-        self.parts: Parts = application.settings["parts"]
-        self.request_id = request_id_of(request.headers, self.parts.random_id)
+        self.context: AppContext = application.settings["context"]
+        self.request_id = request_id_of(request.headers, self.context.random_id)
         self.body = bytearray()  #: of the request; one byte more than is taken says that it was too large
         super().__init__(application, request, **options)
-        self.parts.in_flight.enter(self)
+        self.context.in_flight.enter(self)
 
     @cached_property
     def incident(self) -> str:
         """The id that a fault of ours has in the log and in the reply."""
-        return self.parts.random_id()
+        return self.context.random_id()
 
     def set_default_headers(self) -> None:
         """Also what an error reply carries."""
@@ -105,7 +105,7 @@ class Handler(RequestHandler):
 
     def client_address(self) -> str | None:
         """What the limits of one client count: its address; None of one on this machine."""
-        return address_of(self.parts, self.request.remote_ip or "", self.request.headers)
+        return address_of(self.context, self.request.remote_ip or "", self.request.headers)
 
     def compute_etag(self) -> str | None:
         """None: what is shown is live, a hash of each reply would buy nothing."""
@@ -152,19 +152,19 @@ class Handler(RequestHandler):
 
     def _allow_reading(self) -> None:
         """Let the pages of `cors_origins` read this reply: whoever posts expects JSON, and is no reader of pages."""
-        self._set_headers(cors_headers(self.parts.settings, self.request.headers.get("Origin")))
+        self._set_headers(cors_headers(self.context.settings, self.request.headers.get("Origin")))
 
     def on_connection_close(self) -> None:
         """The client has gone: nobody waits for this reply any more."""
         super().on_connection_close()
-        self.parts.in_flight.leave(self)
+        self.context.in_flight.leave(self)
 
     def on_finish(self) -> None:
         """Count the request and write its line."""
-        self.parts.in_flight.leave(self)
+        self.context.in_flight.leave(self)
         method = str(self.request.method) if self.request.method in self.SUPPORTED_METHODS else "other"
         status, seconds = self.get_status(), self.request.request_time()
-        tell(self.parts, self.request_id, method=method, route=self.route, status=status, seconds=seconds)
+        log_request(self.context, self.request_id, method=method, route=self.route, status=status, seconds=seconds)
 
     def _error(self, status: int, error: BaseException | None) -> FaucetError:
         if isinstance(error, FaucetError):
@@ -217,7 +217,7 @@ class ApiHandler(Handler):
 
         Raises FaucetError bad_request for a `wait` in the query that is no number.
         """
-        most = self.parts.settings.reply_wait_max
+        most = self.context.settings.reply_wait_max
         asked = self.get_query_argument("wait", None)
         if asked is not None:
             return min(seconds(asked), most)

@@ -8,15 +8,15 @@ from tornado.httpserver import HTTPServer
 from tornado.iostream import IOStream
 
 from handlers.app import make_app
-from handlers.base import Parts, encode_json
+from handlers.base import AppContext, encode_json
 from handlers.http.errors import STATUS, error_body, error_of_status
 from handlers.http.headers import JSON, base_headers, cors_headers
 from handlers.http.stream import ClientStream
-from handlers.signup_router import Entrance
+from handlers.signup_router import SignupRouter
 
 BACKLOG = 4096  #: connections that may wait to be taken; Tornado's 128 loses a crowd
-IDLE_WITHIN = 75.0  #: seconds that a connection may stay open without a request
-UNREAD_MOST = 1024 * 1024  #: bytes of a body that are read and thrown away to answer politely
+IDLE_TIMEOUT = 75.0  #: seconds that a connection may stay open without a request
+MAX_UNREAD = 1024 * 1024  #: bytes of a body that are read and thrown away to answer politely
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -38,25 +38,25 @@ class Server(HTTPServer):
 
     def handle_stream(self, stream: IOStream, address: tuple[Any, ...]) -> None:
         """As in the base class."""
-        assert isinstance(self.request_callback, Entrance)  # noqa: S101  # `listen` gives no other; for the types
+        assert isinstance(self.request_callback, SignupRouter)  # noqa: S101  # `listen` gives no other; for the types
         ours = ClientStream(
             stream.socket,
-            unreadable=unreadable(self.request_callback.parts),
+            unreadable=unreadable(self.request_callback.context),
             max_buffer_size=stream.max_buffer_size,
             read_chunk_size=stream.read_chunk_size,
         )
         super().handle_stream(ours, address)
 
 
-def unreadable(parts: Parts) -> bytes:
+def unreadable(context: AppContext) -> bytes:
     """The reply to a request that is no HTTP, after which the connection closes."""
     error = error_of_status(400)
     assert error is not None  # noqa: S101  # it is in the table; for the types
     status, body = STATUS[error.code], encode_json(error_body(error))
     headers = {
-        **base_headers(parts.random_id()),
+        **base_headers(context.random_id()),
         **JSON,
-        **cors_headers(parts.settings, None),
+        **cors_headers(context.settings, None),
         "Content-Length": str(len(body)),
         "Connection": "close",
     }
@@ -64,12 +64,12 @@ def unreadable(parts: Parts) -> bytes:
     return "\r\n".join(head).encode() + body
 
 
-def listen(parts: Parts, listener: socket.socket) -> HTTPServer:
+def listen(context: AppContext, listener: socket.socket) -> HTTPServer:
     """A server of the application on `listener`."""
     server = Server(
-        make_app(parts),
-        max_body_size=UNREAD_MOST,
-        idle_connection_timeout=IDLE_WITHIN,
+        make_app(context),
+        max_body_size=MAX_UNREAD,
+        idle_connection_timeout=IDLE_TIMEOUT,
     )
     server.add_socket(listener)
     return server

@@ -5,19 +5,19 @@ import socket
 
 from tornado.ioloop import PeriodicCallback
 
-from handlers.base import Parts
+from handlers.base import AppContext
 from handlers.server import listen
+from jobs.chain_status import Snapshot
 from jobs.errors import FaucetError
 from jobs.ledger import Ledger
 from jobs.monitoring.metrics import Metrics
 from jobs.settings import Settings
-from jobs.snapshot import Snapshot
 
 log = logging.getLogger("faucet.http")
 
 REFRESH = 0.5  #: seconds between two looks at what the chain's owner wrote
 NOTICE = 0.1  #: … at what other processes moved, while somebody waits for it and the chain's owner is one of them
-ANSWER_WITHIN = 1.0  #: seconds that replies in hand may take when the program stops
+ANSWER_TIMEOUT = 1.0  #: seconds that replies in hand may take when the program stops
 
 
 class HttpService:
@@ -27,7 +27,7 @@ class HttpService:
         """`alone`: the chain's owner is in another process; else only operators' commands move jobs elsewhere."""
         self._ledger = ledger
         self._snapshot = Snapshot(ledger)
-        self._parts = Parts(settings, ledger, self._snapshot, metrics)
+        self._context = AppContext(settings, ledger, self._snapshot, metrics)
         self._timers = [
             PeriodicCallback(self._refresh, REFRESH * 1000),
             PeriodicCallback(self._notice, (NOTICE if alone else REFRESH) * 1000),
@@ -36,7 +36,7 @@ class HttpService:
     async def start(self, listener: socket.socket) -> None:
         """Serve what comes to `listener`. Raises FaucetError `ledger_unavailable`."""
         await self._snapshot.refresh()
-        self._server = listen(self._parts, listener)
+        self._server = listen(self._context, listener)
         for timer in self._timers:
             timer.start()
 
@@ -47,7 +47,7 @@ class HttpService:
             timer.stop()
         self._ledger.changes.close()
         await self._ledger.finish_intake()
-        await self._parts.in_flight.wait_none(ANSWER_WITHIN)
+        await self._context.in_flight.wait_none(ANSWER_TIMEOUT)
 
     async def close(self) -> None:
         """Close what connections are left."""

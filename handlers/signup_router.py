@@ -23,46 +23,45 @@ from tornado.httputil import (
 from tornado.web import Application
 
 from handlers.api.accounts import SignupHandler, limits_of, rules_of
-from handlers.base import Handler, Parts, encode_json, tell
+from handlers.base import AppContext, Handler, encode_json, log_request
 from handlers.http.errors import STATUS, error_body, error_headers, refusal_status
 from handlers.http.headers import JSON, base_headers, cors_headers, request_id_of
 from handlers.http.paths import PLAIN, is_signup, plain_target, split_absolute
 from handlers.render import job_url, signup_json
 from jobs.errors import Code, FaucetError
-from jobs.exposure import exposure
 from jobs.model.job import Job
-from jobs.signup import BODY_MOST, has_referrer_by_id, is_test_name, parse_signup
+from jobs.signup import MAX_BODY, exposure, has_referrer_by_id, is_test_name, parse_signup
 
-BODY_WITHIN = 30.0  #: seconds that a request's body may take
+BODY_TIMEOUT = 30.0  #: seconds that a request's body may take
 ADMIN = "/admin"  #: whose forms hold passwords, which may look like anything
 
 #: Headers by which a signup asks for more than to be accepted, or for what is not told by its length.
 _NOT_PLAIN = ("Prefer", "Expect", "Content-Encoding", "Transfer-Encoding")
 
 
-class Entrance(HTTPServerConnectionDelegate):
+class SignupRouter(HTTPServerConnectionDelegate):
     """Takes every request."""
 
-    def __init__(self, application: Application, parts: Parts) -> None:
+    def __init__(self, application: Application, context: AppContext) -> None:
         self.application = application
-        self.parts = parts
+        self.context = context
 
     def start_request(self, server_conn: object, request_conn: HTTPConnection) -> HTTPMessageDelegate:
         """What takes a request on this connection."""
         assert isinstance(request_conn, HTTP1Connection)  # noqa: S101  # Tornado serves no other; for the types
-        return Exchange(self, server_conn, request_conn)
+        return SignupEndpoint(self, server_conn, request_conn)
 
     def on_close(self, server_conn: object) -> None:
         """A connection has ended."""
         self.application.on_close(server_conn)
 
 
-class Exchange(HTTPMessageDelegate):
+class SignupEndpoint(HTTPMessageDelegate):
     """One request and its reply."""
 
-    def __init__(self, entrance: Entrance, server: object, connection: HTTP1Connection) -> None:
+    def __init__(self, entrance: SignupRouter, server: object, connection: HTTP1Connection) -> None:
         self._entrance = entrance
-        self._parts = entrance.parts
+        self._context = entrance.context
         self._server = server
         self._connection = connection
         self._delegate: HTTPMessageDelegate | None = None  # the application's, where the request is left to it
@@ -75,21 +74,21 @@ class Exchange(HTTPMessageDelegate):
     ) -> Awaitable[None] | None:
         """Begin the request."""
         assert isinstance(start_line, RequestStartLine)  # noqa: S101  # a server receives no other; for the types
-        self._began = self._parts.clock()  # not before: a connection may rest for long between two requests
+        self._began = self._context.clock()  # not before: a connection may rest for long between two requests
         self._start_line, self._headers = _plainly(start_line, headers), headers
-        self._parts.in_flight.enter(self)
+        self._context.in_flight.enter(self)
         # Tornado closes the connection on a body above its own limit, and its client sees no reply.
         self._connection.set_max_body_size(sys.maxsize)
         if "Content-Length" in headers or "Transfer-Encoding" in headers:
             # A timer of our own: Tornado's makes a task of each body.
-            self._late = asyncio.get_running_loop().call_later(BODY_WITHIN, self._connection.stream.close)
+            self._late = asyncio.get_running_loop().call_later(BODY_TIMEOUT, self._connection.stream.close)
         if (obstacle := _obstacle(headers)) is not None:
             self._refuse(self._exposure() or obstacle)
         return None
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
         """Collect the body. What is too much is read and forgotten, so that the client comes to read the reply."""
-        self._body += chunk[: BODY_MOST + 1 - len(self._body)]
+        self._body += chunk[: MAX_BODY + 1 - len(self._body)]
         return None
 
     def finish(self) -> None:
@@ -106,7 +105,7 @@ class Exchange(HTTPMessageDelegate):
         """The client has gone."""
         self._gone = True
         self._stop_timer()
-        self._parts.in_flight.leave(self)
+        self._context.in_flight.leave(self)
         if self._delegate is not None:
             self._delegate.on_connection_close()
 
@@ -117,7 +116,7 @@ class Exchange(HTTPMessageDelegate):
     def _exposure(self) -> FaucetError | None:
         """The refusal of a request that holds a private key: nothing else looks at it."""
         target, request_id = self._start_line.path, self._headers.get("X-Request-ID", "")
-        public = (self._parts.snapshot.facts.chain_id or "",)
+        public = (self._context.snapshot.chain_status.chain_id or "",)
         if request_id and (error := exposure(request_id, b"", public)) is not None:
             del self._headers["X-Request-ID"]  # replies and log repeat it
             return error
@@ -127,9 +126,9 @@ class Exchange(HTTPMessageDelegate):
     def _is_plain(self) -> bool:
         """Whether this is a signup that asks for nothing but to be accepted, with a body of a bearable size."""
         line, headers = self._start_line, self._headers
-        if line.method != "POST" or line.path not in PLAIN or self._parts.settings.reply_wait:
+        if line.method != "POST" or line.path not in PLAIN or self._context.settings.reply_wait:
             return False
-        return len(self._body) <= BODY_MOST and not any(name in headers for name in _NOT_PLAIN)
+        return len(self._body) <= MAX_BODY and not any(name in headers for name in _NOT_PLAIN)
 
     def _attempt(self, step: Callable[[], None]) -> None:
         """Take a step towards the reply; a fault in it the application meets again, and tells."""
@@ -142,16 +141,16 @@ class Exchange(HTTPMessageDelegate):
 
     def _hand_in(self) -> None:
         """Check the signup and hand it to the ledger. Raises FaucetError."""
-        signup = parse_signup(bytes(self._body), rules_of(self._parts))
+        signup = parse_signup(bytes(self._body), rules_of(self._context))
         if is_test_name(signup.name) or has_referrer_by_id(signup):
             self._leave_to_application()
             return
         # A callback and no task: a crowd makes tens of thousands.
-        answer = self._parts.ledger.hand_in(signup, limits_of(self._parts, self._peer(), self._headers))
+        answer = self._context.ledger.submit(signup, limits_of(self._context, self._peer(), self._headers))
         answer.add_done_callback(lambda answer: self._attempt(lambda: self._accept(answer.result())))
 
     def _accept(self, job: Job) -> None:
-        body = signup_json(job, self._parts.settings.default_referrer)
+        body = signup_json(job, self._context.settings.default_referrer)
         self._reply(200, body, {"Location": job_url(job.id)}, outcome="accepted")
 
     def _peer(self) -> str:
@@ -161,7 +160,7 @@ class Exchange(HTTPMessageDelegate):
         """Let the application take the request from its beginning."""
         self._delegate = self._entrance.application.start_request(self._server, self._connection)
         self._delegate.headers_received(self._start_line, self._headers)
-        self._parts.in_flight.leave(self)
+        self._context.in_flight.leave(self)
         self._delegate.data_received(bytes(self._body))
         self._delegate.finish()
 
@@ -170,7 +169,7 @@ class Exchange(HTTPMessageDelegate):
         is_refused_signup = self._is_signup()
         status = STATUS[error.code]
         if is_refused_signup:
-            status = refusal_status(error, old_clients=self._parts.settings.old_clients)
+            status = refusal_status(error, old_clients=self._context.settings.old_clients)
         outcome = error.code if is_refused_signup else None
         self._reply(status, error_body(error), error_headers(error), outcome=outcome)
 
@@ -179,32 +178,32 @@ class Exchange(HTTPMessageDelegate):
 
     def _reply(self, status: int, content: dict[str, Any], more: Mapping[str, str], *, outcome: str | None) -> None:
         """Send the reply, unless the client has gone; count it and write its line."""
-        parts, method = self._parts, self._start_line.method
-        request_id = request_id_of(self._headers, parts.random_id)
+        context, method = self._context, self._start_line.method
+        request_id = request_id_of(self._headers, context.random_id)
         body = encode_json(content)
         headers = {
             **base_headers(request_id),
             **JSON,
-            **cors_headers(parts.settings, self._headers.get("Origin")),
+            **cors_headers(context.settings, self._headers.get("Origin")),
             **more,
             "Content-Length": str(len(body)),
-            "Date": _date(int(parts.clock())),
+            "Date": _date(int(context.clock())),
         }
         if not self._gone:
             line = ResponseStartLine("HTTP/1.1", status, responses[status])
             self._connection.write_headers(line, HTTPHeaders(headers), None if method == "HEAD" else body)
             self._connection.finish()
         self._stop_timer()
-        parts.in_flight.leave(self)
+        context.in_flight.leave(self)
         if outcome is not None:
-            parts.metrics.signups(outcome).inc()
-        tell(
-            parts,
+            context.metrics.signups(outcome).inc()
+        log_request(
+            context,
             request_id,
             method=method if method in Handler.SUPPORTED_METHODS else "other",
             route=SignupHandler.route if self._is_signup() else Handler.route,
             status=status,
-            seconds=parts.clock() - self._began,
+            seconds=context.clock() - self._began,
         )
 
 
@@ -225,9 +224,9 @@ def _obstacle(headers: HTTPHeaders) -> FaucetError | None:
     length = headers.get("Content-Length", "0")
     if not length.isdecimal():
         return FaucetError(Code.BAD_REQUEST, "The header Content-Length is not a number.")
-    if int(length) > BODY_MOST and "Expect" in headers:
+    if int(length) > MAX_BODY and "Expect" in headers:
         # RFC 9110, 10.1.1: the client waits for leave to send, and nothing is on its way yet.
-        return FaucetError(Code.TOO_LARGE, f"The request is larger than {BODY_MOST} bytes.")
+        return FaucetError(Code.TOO_LARGE, f"The request is larger than {MAX_BODY} bytes.")
     return None
 
 

@@ -1,67 +1,112 @@
-"""What a signup costs, how far the registrar's balance and the day's budget go, and a full queue. Pure."""
+"""What a signup costs, the ceilings of fees and of a day, and how far balance and budget go. Pure."""
 
 import math
+from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 
-from jobs.model.chain import ChainFacts
+from jobs.model.chain import ChainStatus
 from jobs.settings import Settings
+from jobs.settings.values import DailyBudget
 
 #: Why nothing is signed any more today.
 BUDGET_SPENT = "The daily budget of {budget} is spent: it goes on at midnight UTC, or when daily_budget is raised."
 
+#: Operations with a fee of their own, as the ledger names them.
+REGISTRATION, TRANSFER, ASSERTION = "account_create", "transfer", "assert"
 
-def signup_cost(facts: ChainFacts, settings: Settings) -> int | None:
+FEE_FACTOR = 2  #: a fee may rise to so many times the lowest one seen, without a ceiling in the configuration
+LEAST_SIGNUPS = 100  #: that a budget in percent pays for in any case
+
+
+def signup_cost(chain_status: ChainStatus, settings: Settings) -> int | None:
     """What one signup costs now, satoshi, its initial balance and that one's fees included; None until it is known."""
-    if facts.fee is None or facts.precision is None:
+    if chain_status.fee is None or chain_status.precision is None:
         return None
     if settings.payment is None:
-        return facts.fee
-    payment = int(settings.payment.scaleb(facts.precision))
-    return facts.fee + payment + (facts.transfer_fee or 0) + (facts.assertion_fee or 0)
+        return chain_status.fee
+    payment = int(settings.payment.scaleb(chain_status.precision))
+    return chain_status.fee + payment + (chain_status.transfer_fee or 0) + (chain_status.assertion_fee or 0)
 
 
-def signups_paid(facts: ChainFacts, settings: Settings) -> int | None:
+def signups_paid(chain_status: ChainStatus, settings: Settings) -> int | None:
     """How many signups the registrar's balance pays for; None until it is known."""
-    cost = signup_cost(facts, settings)
-    if facts.balance is None or cost is None:
+    cost = signup_cost(chain_status, settings)
+    if chain_status.balance is None or cost is None:
         return None
-    return facts.balance // max(1, cost)
+    return chain_status.balance // max(1, cost)
 
 
-def is_premium_too_dear(facts: ChainFacts) -> bool:
+def is_premium_too_dear(chain_status: ChainStatus) -> bool:
     """Whether a premium name is known to cost more than the ceiling of fees allows."""
-    return facts.premium_fee is not None and facts.max_fee is not None and facts.premium_fee > facts.max_fee
+    return (
+        chain_status.premium_fee is not None
+        and chain_status.max_fee is not None
+        and chain_status.premium_fee > chain_status.max_fee
+    )
 
 
-def budget_left(facts: ChainFacts, spent: int) -> int | None:
+def budget_left(chain_status: ChainStatus, spent: int) -> int | None:
     """What is left of today's budget, satoshi, after `spent`; None until the budget is known."""
-    return None if facts.budget is None else max(0, facts.budget - spent)
+    return None if chain_status.budget is None else max(0, chain_status.budget - spent)
 
 
-def signups_in_budget(facts: ChainFacts, settings: Settings, spent: int) -> int | None:
+def signups_in_budget(chain_status: ChainStatus, settings: Settings, spent: int) -> int | None:
     """How many signups today's budget still pays for after `spent`, satoshi; None until that is known."""
-    left, cost = budget_left(facts, spent), signup_cost(facts, settings)
+    left, cost = budget_left(chain_status, spent), signup_cost(chain_status, settings)
     return None if left is None or cost is None else left // max(1, cost)
 
 
-def runway_days(facts: ChainFacts, settings: Settings, signups_a_day: float) -> float | None:
+def runway_days(chain_status: ChainStatus, settings: Settings, signups_a_day: float) -> float | None:
     """How many days the registrar's balance lasts; None until it is known, or without any signups."""
-    signups = signups_paid(facts, settings)
+    signups = signups_paid(chain_status, settings)
     if signups is None or signups_a_day <= 0:
         return None
     return signups / signups_a_day
 
 
-def room_after(queue: int, pace: float) -> int:
-    """Seconds, 1 to 60, after which a full queue has room for a hundredth of it, at `pace` accounts a second.
+def retry_after(queue: int, registration_rate: float) -> int:
+    """Seconds, 1 to 60, until a full queue has room for a hundredth of it, at `registration_rate` accounts a second.
 
     For one more there is room at once, but all who are refused come back together.
     """
-    return max(1, min(60, math.ceil(queue / 100 / pace))) if pace > 0 else 60
+    return max(1, min(60, math.ceil(queue / 100 / registration_rate))) if registration_rate > 0 else 60
 
 
-def is_below(facts: ChainFacts, amount: Decimal) -> bool:
+def is_below(chain_status: ChainStatus, amount: Decimal) -> bool:
     """Whether the registrar's balance is known and less than `amount` of the core asset."""
-    if facts.balance is None or facts.precision is None:
+    if chain_status.balance is None or chain_status.precision is None:
         return False
-    return Decimal(facts.balance).scaleb(-facts.precision) < amount
+    return Decimal(chain_status.balance).scaleb(-chain_status.precision) < amount
+
+
+@dataclass(frozen=True, slots=True)
+class Ceilings:
+    """The highest fee of each operation, satoshi."""
+
+    registration: int
+    transfer: int
+    assertion: int
+
+
+def ceilings_of(settings: Settings, lowest: Mapping[str, int], precision: int) -> Ceilings:
+    """The ceilings by the configuration, or by the `lowest` fees seen, satoshi by operation.
+
+    Without a ceiling in the configuration an operation may always cost twice its own lowest fee: on many chains a
+    transfer never costs as little as an account.
+    """
+    if settings.max_account_fee is not None:
+        ceiling = int(settings.max_account_fee.scaleb(precision))
+        return Ceilings(ceiling, ceiling, ceiling)
+    registration = lowest.get(REGISTRATION, 0)
+    return Ceilings(
+        *(FEE_FACTOR * max(registration, lowest.get(name, 0)) for name in (REGISTRATION, TRANSFER, ASSERTION))
+    )
+
+
+def daily_limit(budget: DailyBudget, *, balance: int, signup_cost: int, precision: int) -> int:
+    """Satoshi that may leave the registrar in a day that began with `balance`; a signup takes `signup_cost`."""
+    if budget.amount is not None:
+        return int(budget.amount.scaleb(precision))
+    share = int(balance * (budget.percent or Decimal(0)) / 100)
+    return max(share, LEAST_SIGNUPS * signup_cost)

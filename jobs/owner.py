@@ -15,10 +15,10 @@ from chain.node import Head, Node
 from jobs.blocks.names import NamesCache
 from jobs.blocks.reconcile import Reconciler, reconcile_again_and_again
 from jobs.blocks.tracker import Tracker
+from jobs.chain_status import ChainStatusPublisher
 from jobs.drain.allowance import Allowances
 from jobs.drain.drainer import Drainer
 from jobs.errors import FaucetError
-from jobs.facts import Facts
 from jobs.ledger import Ledger
 from jobs.monitoring.alerts import Alerts
 from jobs.monitoring.mailer import Mailer
@@ -31,9 +31,9 @@ from jobs.settings import Settings
 
 log = logging.getLogger("faucet.owner")
 
-STOP_WITHIN = 2.0  #: seconds that a step in hand may take when the program stops; what it does is on disk anyway
-FORGET_EVERY = 60.0  #: seconds between two erasures of old client addresses
-LOOK_EVERY = 1.0  #: seconds between two looks at whether the connection still stands
+STOP_TIMEOUT = 2.0  #: seconds that a step in hand may take when the program stops; what it does is on disk anyway
+FORGET_INTERVAL = 60.0  #: seconds between two erasures of old client addresses
+LOOK_INTERVAL = 1.0  #: seconds between two looks at whether the connection still stands
 ANSWER_INTERVAL = 0.2  #: … at what dry runs ask
 RECHECK_INTERVAL = 30.0  #: seconds between two looks at whether the node in use is still fit
 
@@ -57,11 +57,11 @@ class ChainOwner:
         self._metrics = metrics
         self._clock = clock
         self._new_block = asyncio.Event()
-        self._facts = Facts(ledger, clock=clock)
+        self._facts = ChainStatusPublisher(ledger, clock=clock)
         self._fitness = fitness = Fitness(settings=settings, ledger=ledger, urls=urls, key=key, clock=clock)
         self._link = link = Link(
             urls,
-            greet=fitness.validate,
+            validate_node=fitness.validate,
             on_block=self._new_block.set,
             timeout=settings.node_timeout,
             recheck=RECHECK_INTERVAL,
@@ -83,7 +83,7 @@ class ChainOwner:
         self._tracker = self._new_tracker()
         self._drainer = self._new_drainer()
         names = NamesCache(
-            link=self._link, node=self._node, ledger=self._ledger, facts=self._facts, confirmed=self._confirmed
+            link=self._link, node=self._node, ledger=self._ledger, chain_status=self._facts, confirmed=self._confirmed
         )
         start = self._tasks.start
         self._drains = start("drainer", self._drainer.run)
@@ -98,21 +98,21 @@ class ChainOwner:
         ]
         self._timers = [
             PeriodicCallback(self._drainer.wake, self._settings.drain_interval * 1000),
-            PeriodicCallback(self._note_connection, LOOK_EVERY * 1000),
+            PeriodicCallback(self._note_connection, LOOK_INTERVAL * 1000),
             PeriodicCallback(self._answer, ANSWER_INTERVAL * 1000),
-            PeriodicCallback(self._forget_addresses, FORGET_EVERY * 1000),
+            PeriodicCallback(self._forget_addresses, FORGET_INTERVAL * 1000),
         ]
         for timer in self._timers:
             timer.start()
 
     async def stop(self) -> None:
-        """Finish the drain in hand, within STOP_WITHIN seconds, then close the connections."""
+        """Finish the drain in hand, within STOP_TIMEOUT seconds, then close the connections."""
         if not self._running:
             return
         for timer in self._timers:
             timer.stop()
         self._drainer.stop()
-        await asyncio.wait({self._drains}, timeout=STOP_WITHIN)
+        await asyncio.wait({self._drains}, timeout=STOP_TIMEOUT)
         for task in self._running:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
@@ -142,7 +142,7 @@ class ChainOwner:
             confirmed=self._confirmed,
             allowances=self._allowances,
             standstill=self._standstill,
-            facts=self._facts,
+            chain_status=self._facts,
         )
 
     async def _check_head(self, head: Head) -> None:
@@ -154,7 +154,7 @@ class ChainOwner:
     def _standstill(self) -> str | None:
         """Why nothing can be signed before blocks are followed, for people."""
         if not self._link.connected:
-            return f"No node is in use: {self._link.trouble}"
+            return f"No node is in use: {self._link.last_error}"
         if self._tracker.obstacle is not None:
             return self._tracker.obstacle
         return None if self._tracker.caught_up else "Blocks are read up to the chain's head before anything is signed."
@@ -189,8 +189,8 @@ class ChainOwner:
 
     def _confirmation(self) -> dict[str, Any]:
         """Why nothing is taken for final, and since when."""
-        why, facts = self._tracker.unconfirmed, self._facts.now
-        since = None if why is None else facts.unconfirmed_since or int(self._clock() * 1000)
+        why, chain_status = self._tracker.unconfirmed, self._facts.now
+        since = None if why is None else chain_status.unconfirmed_since or int(self._clock() * 1000)
         return {"unconfirmed": why, "unconfirmed_since": since}
 
     async def _note_connection(self) -> None:
@@ -210,7 +210,7 @@ class ChainOwner:
     def _connection(self) -> dict[str, str | int | bool | None]:
         link = self._link
         return {
-            "connected": link.connected, "node": link.url, "failovers": link.failovers, "trouble": link.trouble,
+            "connected": link.connected, "node": link.url, "failovers": link.failovers, "last_error": link.last_error,
             "stranger": self._confirmed.stranger if link.connected else None,
         }  # fmt: skip
 

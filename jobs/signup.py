@@ -2,19 +2,21 @@
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 import msgspec
 
 from chain.keys import InvalidKeyError, key_prefix, parse_public_key
 from chain.names import is_account_id, is_cheap, name_problem
+from chain.private_keys import holds_private_key
 from jobs.errors import Code, FaucetError
 from jobs.model.job import Signup
 
-BODY_MOST = 16 * 1024  #: bytes of a request
-NESTING_MOST = 8  #: levels of braces and brackets; a signup has two
-TEXT_MOST = 255  #: characters of a field that is only kept
+MAX_BODY = 16 * 1024  #: bytes of a request
+MAX_NESTING = 8  #: levels of braces and brackets; a signup has two
+MAX_TEXT = 255  #: characters of a field that is only kept
 TEST_NAME = "test-faucet"  #: a name that begins so is checked and not kept, as in the predecessor
 
 KEY_FIELDS = ("owner_key", "active_key", "memo_key")
@@ -24,6 +26,11 @@ TEXT_FIELDS = (*NEEDED_FIELDS, "referrer", *KEPT_FIELDS)
 
 #: What programs write where there is no referrer.
 NO_REFERRER = frozenset({"", "null", "undefined"})
+
+EXPOSED = (
+    "A private key was sent. It was not kept, but consider it exposed: make new keys and sign up with those. "
+    "Only public keys belong into a signup."
+)
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _has_surrogate = re.compile(r"[\ud800-\udfff]").search
@@ -88,15 +95,15 @@ def is_test_name(name: str) -> bool:
 
 def _account(body: bytes) -> dict[str, Any]:
     """The object `account` of the request."""
-    if len(body) > BODY_MOST:
-        raise FaucetError(Code.TOO_LARGE, f"The request is larger than {BODY_MOST} bytes.")
+    if len(body) > MAX_BODY:
+        raise FaucetError(Code.TOO_LARGE, f"The request is larger than {MAX_BODY} bytes.")
     text = body.removeprefix(_BYTE_ORDER_MARK)
     try:
         request = _decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise _unreadable(text) from None
     # Text may hold any number of brackets: counting them only spares the walk.
-    if text.count(b"{") + text.count(b"[") > NESTING_MOST and _is_nested_deeper(request, NESTING_MOST):
+    if text.count(b"{") + text.count(b"[") > MAX_NESTING and _is_nested_deeper(request, MAX_NESTING):
         raise FaucetError(Code.BAD_REQUEST, "The request is nested too deeply.")
     if not isinstance(request, dict):
         raise FaucetError(Code.BAD_REQUEST, "The request must be a JSON object.")
@@ -140,8 +147,8 @@ def _text(account: dict[str, Any], field: str) -> str | None:
         raise FaucetError(Code.BAD_REQUEST, f"'{field}' must be a text.", field=field)
     if field not in KEPT_FIELDS:  # it has rules of its own
         return value
-    if len(value) > TEXT_MOST:
-        raise FaucetError(Code.BAD_REQUEST, f"'{field}' is longer than {TEXT_MOST} characters.", field=field)
+    if len(value) > MAX_TEXT:
+        raise FaucetError(Code.BAD_REQUEST, f"'{field}' is longer than {MAX_TEXT} characters.", field=field)
     if _has_control_character(value):
         raise FaucetError(Code.BAD_REQUEST, f"'{field}' has a control character.", field=field)
     return value
@@ -159,3 +166,25 @@ def _check_keys(keys: tuple[str, str, str], prefix: str | None) -> None:
             parse_public_key(key, prefix or key_prefix(keys[0]))
         except InvalidKeyError as error:
             raise FaucetError(Code.INVALID_KEY, f"'{field}' {error}.", field=field) from None
+
+
+def exposure(head: str, body: bytes, public: Container[str] = ()) -> FaucetError | None:
+    """The refusal of a request that holds a private key in `head`, its target or its id, or in `body`; or None.
+
+    `public` are numbers of 64 hex digits, lower case, that are no secret: the chain's id.
+    """
+    if holds_private_key(body, public):
+        return FaucetError(Code.PRIVATE_KEY_SENT, EXPOSED, field=_field_with_key(body, public))
+    if head and holds_private_key(unquote_to_bytes(head), public):
+        return FaucetError(Code.PRIVATE_KEY_SENT, EXPOSED)
+    return None
+
+
+def _field_with_key(body: bytes, public: Container[str]) -> str | None:
+    """The field of the signup that holds the key; None where it stands elsewhere."""
+    try:
+        account: Any = json.loads(body)["account"]
+        values = {field: json.dumps(account.get(field)).encode() for field in TEXT_FIELDS}
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
+        return None
+    return next((field for field, value in values.items() if holds_private_key(value, public)), None)

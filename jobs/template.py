@@ -2,16 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from chain.fees import AccountCreateFee
 from chain.node import Account, Authority
 from chain.packing import Operation
-from chain.transactions import PROXY_TO_SELF, account_create
+from chain.transactions import PROXY_TO_SELF, account_create, operation_size
+from jobs.model.chain import ChainStatus, ReferrerAnswer
 from jobs.model.job import Signup
 from jobs.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class AccountTemplate:
     """The registrar's side of an account_create."""
 
     settings: Settings
@@ -38,10 +41,27 @@ class Terms:
 
 
 def named_accounts(settings: Settings) -> set[str]:
-    """The accounts that `settings` name, whose ids `Terms` needs."""
+    """The accounts that `settings` name, whose ids `AccountTemplate` needs."""
     names = {settings.registrar, settings.default_referrer}
     names.update(settings.additional_owner_accounts, settings.additional_active_accounts)
     return names if settings.proxy is None else names | {settings.proxy}
+
+
+def preview(
+    signup: Signup, settings: Settings, chain_status: ChainStatus, ids: Mapping[str, str], answer: ReferrerAnswer | None
+) -> Operation:
+    """The account_create that `signup` would become now, by the `answer` of the chain's owner.
+
+    Without one, by what is known of the chain without asking it: then the referrer may be one that would give way, the
+    fee is that of a name of usual length, and an account whose id in `ids` is not known yet is named instead.
+    """
+    known: dict[str, Any] = {name: ids.get(name, name) for name in named_accounts(settings)}
+    template, referrer = AccountTemplate(settings, known), signup.referrer or settings.default_referrer
+    if answer is None or chain_status.prefix is None or not named_accounts(settings) <= ids.keys():
+        return template.operation(signup, ids.get(referrer, referrer), chain_status.fee or 0)
+    # The chain counts an operation without the byte that says which one it is.
+    size = operation_size(template.operation(signup, answer.account_id), chain_status.prefix) - 1
+    return template.operation(signup, answer.account_id, AccountCreateFee(*answer.fee).required(signup.name, size))
 
 
 def has_keys_of(signup: Signup, account: Account, settings: Settings, ids: Mapping[str, str]) -> bool:

@@ -27,9 +27,9 @@ NO_NAME = "no_name"  #: … of a row without one
 TOO_MANY_CELLS = "too_many_cells"  #: … of a row with more cells than columns: a comma stands where none was meant
 KEYS_TWICE = "keys_twice"  #: … of a row with a password and keys: only one of them can be meant
 
-HOLD = 20  #: seconds that one request asks the faucet to wait
+LONG_POLL = 20  #: seconds that one request asks the faucet to wait
 DELAY = 0.5  #: seconds before a request that got no answer is repeated, doubled each time
-DELAY_MOST = 30.0
+MAX_DELAY = 30.0
 TRIES = 10  #: of a request that gets no answer
 AGAIN = frozenset({429, 503})  #: statuses that say when to come again
 AWAY = frozenset({502, 504})  #: statuses of a proxy whose faucet is away
@@ -188,7 +188,7 @@ class Bulk:
         if row.problem is not None:
             return Outcome(f"line {row.line}", row.problem)
         body = msgspec.json.encode({"account": row.account(self._prefix)})
-        response = await self._ask(f"/api/v1/accounts?wait={HOLD}", method="POST", body=body)
+        response = await self._ask(f"/api/v1/accounts?wait={LONG_POLL}", method="POST", body=body)
         reply = _json(response)
         if isinstance(job := reply.get("job"), dict):
             return await self._follow(row.name, job["id"])
@@ -206,7 +206,7 @@ class Bulk:
                 return Outcome(name, REGISTERED, job["account_id"], job_id)
             if job["state"] in ENDED:
                 return Outcome(name, job["code"], "", job_id)
-            wait = f"?wait={HOLD}"
+            wait = f"?wait={LONG_POLL}"
 
     async def _ask(self, path: str, **options: Any) -> HTTPResponse:
         """The reply at `path`, asked for again while it says so. A signup may be repeated: it is the same job.
@@ -221,14 +221,14 @@ class Bulk:
             told = "" if response is None else response.headers.get("Retry-After", "")
             tries += not told.isdecimal()
             self._on_wait("The faucet does not answer." if response is None else _sentence(response))
-            await self._sleep(float(told) if told.isdecimal() else min(DELAY * 2**tries, DELAY_MOST))
+            await self._sleep(float(told) if told.isdecimal() else min(DELAY * 2**tries, MAX_DELAY))
         raise SignupFailedError("The faucet does not answer. Run it again: it goes on where it was.")
 
     async def _fetch(self, path: str, **options: Any) -> HTTPResponse | None:
         """The reply, whatever its status; None if there is none."""
         url = self._url + path
         try:
-            return await self._client.fetch(url, raise_error=False, request_timeout=2 * HOLD, **options)
+            return await self._client.fetch(url, raise_error=False, request_timeout=2 * LONG_POLL, **options)
         except (OSError, HTTPClientError):  # no connection, or one that ended without a reply
             return None
 

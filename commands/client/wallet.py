@@ -14,7 +14,7 @@ from chain.wallet import ROLES, derive_key
 from jobs.model.job import ENDED, IN_A_BLOCK
 
 ASK_AGAIN = 0.5  #: seconds between two looks at whether the faucet knows its chain
-HOLD = 20  #: seconds that one request asks the faucet to wait
+LONG_POLL = 20  #: seconds that one request asks the faucet to wait
 
 
 class SignupFailedError(Exception):
@@ -35,7 +35,7 @@ async def sign_up(
         raise SignupFailedError("The faucet only tries such a name out, and keeps nothing.")
     job: dict[str, Any] = accepted["job"]
     while job["state"] not in IN_A_BLOCK | ENDED and clock() < until:
-        job = (await _fetch(f"{url}{accepted['job']['url']}?{urlencode({'wait': HOLD})}"))["job"]
+        job = (await _fetch(f"{url}{accepted['job']['url']}?{urlencode({'wait': LONG_POLL})}"))["job"]
     if job["state"] in IN_A_BLOCK:
         registered: dict[str, Any] = (await _fetch(f"{url}{accepted['job']['url']}"))["job"]
         return registered
@@ -62,7 +62,7 @@ async def _fetch(url: str, body: dict[str, Any] | None = None) -> Any:
     options: dict[str, Any] = {} if body is None else {"method": "POST", "body": msgspec.json.encode(body)}
     try:
         response: HTTPResponse = await AsyncHTTPClient().fetch(
-            url, raise_error=False, request_timeout=HOLD * 2, **options
+            url, raise_error=False, request_timeout=LONG_POLL * 2, **options
         )
         reply = msgspec.json.decode(response.body or b"{}")
     except (OSError, HTTPClientError, msgspec.DecodeError) as error:

@@ -4,7 +4,7 @@ from handlers.admin.base import PATH, AdminForm
 from jobs.errors import Code, FaucetError
 from jobs.monitoring.notices import check_waivable
 
-REASON_MOST = 200  #: characters
+MAX_REASON = 200  #: characters
 
 
 class Action(AdminForm):
@@ -31,8 +31,8 @@ class Action(AdminForm):
         reason = self.get_body_argument("reason", "")
         if needed and not reason:
             raise FaucetError(Code.BAD_REQUEST, "Please give a reason: those who sign up are told it.", field="reason")
-        if len(reason) > REASON_MOST:
-            raise FaucetError(Code.BAD_REQUEST, f"A reason has at most {REASON_MOST} characters.", field="reason")
+        if len(reason) > MAX_REASON:
+            raise FaucetError(Code.BAD_REQUEST, f"A reason has at most {MAX_REASON} characters.", field="reason")
         return reason
 
 
@@ -44,8 +44,8 @@ class PauseAction(Action):
     async def do(self, operator: str, *path: str) -> str:
         """Pause the part that the address names."""
         (part,) = path
-        await self.parts.ledger.pause(part, by=operator, reason=self.reason(needed=True))
-        await self.parts.snapshot.refresh()
+        await self.context.ledger.pause(part, by=operator, reason=self.reason(needed=True))
+        await self.context.snapshot.refresh()
         return f"The {part} is paused."
 
     def page(self, *_path: str) -> str:
@@ -61,8 +61,8 @@ class ResumeAction(Action):
     async def do(self, operator: str, *path: str) -> str:
         """Resume the part that the address names."""
         (part,) = path
-        await self.parts.ledger.resume(part, by=operator, reason=self.reason(needed=False))
-        await self.parts.snapshot.refresh()
+        await self.context.ledger.resume(part, by=operator, reason=self.reason(needed=False))
+        await self.context.snapshot.refresh()
         return f"The {part} goes on."
 
     def page(self, *_path: str) -> str:
@@ -78,7 +78,7 @@ class JobAction(Action):
     async def do(self, operator: str, *path: str) -> str:
         """What the end of the address says."""
         job_id, deed = path
-        ledger, reason = self.parts.ledger, self.reason(needed=deed != "retry")
+        ledger, reason = self.context.ledger, self.reason(needed=deed != "retry")
         if deed == "retry":
             await ledger.retry([job_id], by=operator, reason=reason)
             return "The job is queued again."
@@ -101,7 +101,7 @@ class ReleaseAction(Action):
     async def do(self, operator: str, *path: str) -> str:
         """Release the payment of the job that the address names, and with it those of its transaction."""
         (job_id,) = path
-        released = await self.parts.ledger.release_payments([job_id], by=operator, reason=self.reason(needed=False))
+        released = await self.context.ledger.release_payments([job_id], by=operator, reason=self.reason(needed=False))
         others = f", and with it that of {len(released) - 1} others" if len(released) > 1 else ""
         return f"The initial balance is released{others}: it is paid anew."
 
@@ -117,8 +117,8 @@ class WaiveAction(Action):
 
     async def do(self, operator: str, *_path: str) -> str:
         """Waive what is owed."""
-        check_waivable(self.parts.settings)
-        waived = await self.parts.ledger.waive(by=operator, reason=self.reason(needed=False))
+        check_waivable(self.context.settings)
+        waived = await self.context.ledger.waive(by=operator, reason=self.reason(needed=False))
         return f"Initial balances waived: {waived:,}."
 
     def page(self, *_path: str) -> str:

@@ -12,8 +12,7 @@ from tornado.web import HTTPError, create_signed_value, decode_signed_value
 from handlers.http.client import is_https
 from handlers.pages.public import PageHandler
 from jobs.errors import Code, FaucetError
-from jobs.exposure import exposure
-from jobs.signup import BODY_MOST
+from jobs.signup import MAX_BODY, exposure
 
 PATH = "/admin"
 #: Only what these pages use.
@@ -72,7 +71,7 @@ class AdminHandler(PageHandler):
 
     def is_open(self) -> bool:
         """Whether these pages are for this client at all; if not, the reply is made."""
-        if self.parts.settings.admin_password_hash is None:
+        if self.context.settings.admin_password_hash is None:
             self.set_status(404)
             self.show("admin/closed.html")
             return False
@@ -86,8 +85,8 @@ class AdminHandler(PageHandler):
 
         Raises FaucetError too_large, or private_key_sent: what is written here is kept, but for the password.
         """
-        if len(self.body) > BODY_MOST:
-            raise FaucetError(Code.TOO_LARGE, f"The form is larger than {BODY_MOST} bytes.")
+        if len(self.body) > MAX_BODY:
+            raise FaucetError(Code.TOO_LARGE, f"The form is larger than {MAX_BODY} bytes.")
         # Tornado does so itself only where it collects the body.
         self.request.body_arguments = parse_qs_bytes(bytes(self.body), keep_blank_values=True)
         self.request.arguments.update(self.request.body_arguments)
@@ -105,16 +104,16 @@ class AdminHandler(PageHandler):
     def _is_https(self) -> bool:
         request = self.request
         forwarded = request.headers.get_list("X-Forwarded-Proto")
-        return is_https(request.remote_ip or "", request.protocol, forwarded, self.parts.settings.trusted_proxies)
+        return is_https(request.remote_ip or "", request.protocol, forwarded, self.context.settings.trusted_proxies)
 
     def _sign(self, name: str, value: str, lasts: timedelta) -> None:
-        signed = create_signed_value(self.parts.session_key, name, value, clock=self.parts.clock)
+        signed = create_signed_value(self.context.session_key, name, value, clock=self.context.clock)
         self.set_cookie(name, signed, max_age=int(lasts.total_seconds()))
 
     def _signed(self, name: str, lasts: timedelta) -> str | None:
         """What our cookie `name` says; None without one, or if it is too old."""
         cookie, days = self.get_cookie(name), lasts / timedelta(days=1)
-        value = decode_signed_value(self.parts.session_key, name, cookie, days, clock=self.parts.clock)
+        value = decode_signed_value(self.context.session_key, name, cookie, days, clock=self.context.clock)
         return None if value is None else value.decode()
 
 

@@ -19,7 +19,7 @@ class ExportAction(AdminForm):
     async def act(self, operator: str, *_path: str) -> None:
         """Send them, as fast as they are taken. Raises FaucetError bad_request or ledger_unavailable."""
         text, state = searched(self)
-        parts = csv_of_jobs(self.parts.ledger, text, state, by=operator)
+        parts = csv_of_jobs(self.context.ledger, text, state, by=operator)
         self.write(await anext(parts))
         self.set_header("Content-Type", "text/csv; charset=UTF-8; header=present")
         self.set_header("Content-Disposition", 'attachment; filename="jobs.csv"')

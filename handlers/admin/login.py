@@ -4,7 +4,7 @@ import re
 
 from handlers.admin.base import PATH, AdminForm, AdminPage
 
-NAME_MOST = 64  #: characters of an operator's name
+MAX_NAME = 64  #: characters of an operator's name
 _OUR_PAGE = re.compile(r"/admin(?:[/?][!-~]*)?")
 
 
@@ -23,19 +23,19 @@ class LoginPage(AdminPage):
         if not self.is_open() or not self.is_our_form():
             return
         operator = self.get_body_argument("name", "")
-        if not 0 < len(operator) <= NAME_MOST or not operator.isprintable():
-            self._refuse_login(f"Please say who you are, in at most {NAME_MOST} characters.")
+        if not 0 < len(operator) <= MAX_NAME or not operator.isprintable():
+            self._refuse_login(f"Please say who you are, in at most {MAX_NAME} characters.")
         elif await self._knows_password():
-            await self.parts.ledger.note(who=operator, what="login")
+            await self.context.ledger.note(who=operator, what="login")
             self.open_session(operator)
             self.redirect(self._next(), status=303)
         else:
             self._refuse_login("That password is wrong.")
 
     async def _knows_password(self) -> bool:
-        hashed = self.parts.settings.admin_password_hash or ""
+        hashed = self.context.settings.admin_password_hash or ""
         password = self.get_body_argument("password", "", strip=False)
-        return await self.parts.guard.admits(password, hashed, self.client_address())
+        return await self.context.guard.admits(password, hashed, self.client_address())
 
     def _refuse_login(self, problem: str) -> None:
         self.set_status(403)

@@ -21,19 +21,19 @@ class Dashboard(LoginPage):
 
     async def show_page(self, _operator: str, *_path: str) -> None:
         """The page."""
-        snapshot = self.parts.snapshot
+        snapshot = self.context.snapshot
         # Another process may have paused or resumed a moment ago.
         await snapshot.refresh()
         pauses = {"intake": snapshot.intake, "drain": snapshot.drain}
-        ledger, view = self.parts.ledger, await overview(self.parts)
+        ledger, view = self.context.ledger, await overview(self.context)
         alerts = await ledger.alerts()
-        owed = owed_payments(await owed_count(self.parts))
+        owed = owed_payments(await owed_count(self.context))
         shown = {owed, *(alert.text for alert in alerts)}
         self.show(
             "admin/dashboard.html",
             pauses=pauses,
             view=view,
-            facts=view.facts,
+            chain_status=view.chain_status,
             obstacles=view.obstacles,
             notices=[notice for notice in view.notices if notice not in shown],
             held=await ledger.held_jobs(HELD),
@@ -52,7 +52,7 @@ class JobsPage(AdminPage):
         """The page."""
         text, state = searched(self)
         before, after = self.number("before"), self.number("after")
-        found = await self.parts.ledger.search(text, state=state, before=before, after=after)
+        found = await self.context.ledger.search(text, state=state, before=before, after=after)
         self.show("admin/jobs.html", found=found, text=text, state=state or "", states=list(State))
 
 
@@ -63,7 +63,7 @@ class AdminJobPage(AdminPage):
 
     async def show_page(self, _operator: str, *path: str) -> None:
         """The page. Raises FaucetError not_found."""
-        ledger, facts = self.parts.ledger, self.parts.snapshot.facts
+        ledger, chain_status = self.context.ledger, self.context.snapshot.chain_status
         job = await ledger.job(path[0])
         if job is None:
             raise FaucetError(Code.NOT_FOUND, "There is no such job.")
@@ -77,7 +77,7 @@ class AdminJobPage(AdminPage):
             what=WHAT,
             deeds=deeds(job.state),
             ended=job.state in ENDED,
-            facts=facts,
+            chain_status=chain_status,
         )
 
 
@@ -89,7 +89,7 @@ class AuditPage(AdminPage):
     async def show_page(self, _operator: str, *_path: str) -> None:
         """The page."""
         before = self.number("before")
-        entries = await self.parts.ledger.audit(before=before, limit=ENTRIES + 1)
+        entries = await self.context.ledger.audit(before=before, limit=ENTRIES + 1)
         older = entries[ENTRIES - 1].number if len(entries) > ENTRIES else None
         self.show("admin/audit.html", entries=entries[:ENTRIES], before=before, older=older, parts=PARTS)
 

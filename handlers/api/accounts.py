@@ -6,44 +6,43 @@ import msgspec
 from tornado.httputil import HTTPHeaders
 
 from handlers.api.jobs import JobApiHandler
-from handlers.base import ApiHandler, Parts, address_of
+from handlers.base import ApiHandler, AppContext, address_of
 from handlers.http.errors import error_of_job, refusal_status
 from handlers.http.preferences import is_wished
 from handlers.render import account_json, job_url, signup_json
-from jobs.budget import is_premium_too_dear, room_after
+from jobs.budget import is_premium_too_dear, retry_after
 from jobs.errors import Code, FaucetError
 from jobs.model.chain import ReferrerAnswer
 from jobs.model.job import ENDED, IN_A_BLOCK, Job, Limits, Signup, State
-from jobs.preview import preview
 from jobs.signup import SignupRules, check_name, has_referrer_by_id, is_test_name, parse_signup, spelled_account
-from jobs.template import named_accounts
+from jobs.template import named_accounts, preview
 
 NO_REFERRER = "faucet"  #: what stands in the referrer's place in the path of wallets that know none
 
 ANSWER_INTERVAL = 0.05  #: seconds between two looks at whether the chain's owner has answered
 
 
-def rules_of(parts: Parts) -> SignupRules:
+def rules_of(context: AppContext) -> SignupRules:
     """What signups must keep to now."""
-    settings, facts = parts.settings, parts.snapshot.facts
+    settings, chain_status = context.settings, context.snapshot.chain_status
     return SignupRules(
-        prefix=facts.prefix,
-        allow_premium=not settings.disable_premium_names and not is_premium_too_dear(facts),
-        reserved_ending=facts.reserved_ending,
+        prefix=chain_status.prefix,
+        allow_premium=not settings.disable_premium_names and not is_premium_too_dear(chain_status),
+        reserved_ending=chain_status.reserved_ending,
         required_fields=settings.require_fields,
     )
 
 
-def limits_of(parts: Parts, peer: str, headers: HTTPHeaders) -> Limits:
+def limits_of(context: AppContext, peer: str, headers: HTTPHeaders) -> Limits:
     """What a signup that `peer` sends with `headers` is held to now."""
-    settings = parts.settings
+    settings = context.settings
     payment = settings.payment
     return Limits(
-        address=address_of(parts, peer, headers) if settings.restrict_ip else None,
+        address=address_of(context, peer, headers) if settings.restrict_ip else None,
         interval=settings.minIPAge,
         queue=settings.queue_limit,
         initial_balance=None if payment is None else f"{payment:f}",
-        room_after=room_after(settings.queue_limit, parts.snapshot.pace),
+        retry_after=retry_after(settings.queue_limit, context.snapshot.registration_rate),
     )
 
 
@@ -67,7 +66,7 @@ class SignupHandler(JobApiHandler):
             if is_dry_run or is_test_name(signup.name):
                 await self._try_out(signup)
                 return
-            job = await self.parts.ledger.accept(signup, self._limits())
+            job = await self.context.ledger.accept(signup, self._limits())
         except FaucetError as error:
             self._count(error.code)
             self._refuse(error)
@@ -82,24 +81,24 @@ class SignupHandler(JobApiHandler):
             self._refuse(error)
             return
         self.set_header("Location", job_url(job.id))
-        self.reply(signup_json(job, self.parts.settings.default_referrer))
+        self.reply(signup_json(job, self.context.settings.default_referrer))
 
     def _refuse(self, error: FaucetError) -> None:
-        self.answer_with(error, status=refusal_status(error, old_clients=self.parts.settings.old_clients))
+        self.answer_with(error, status=refusal_status(error, old_clients=self.context.settings.old_clients))
 
     async def _signup(self, referrer: str | None) -> Signup:
         """The signup that was posted, its referrer by name. Raises FaucetError."""
         check_encoding(self.request.headers)
-        signup = parse_signup(bytes(self.body), rules_of(self.parts), await self._referrer_in_path(referrer))
+        signup = parse_signup(bytes(self.body), rules_of(self.context), await self._referrer_in_path(referrer))
         if not has_referrer_by_id(signup):
             return signup
-        name = await self.parts.ledger.account_named(signup.referrer or "")
+        name = await self.context.ledger.account_named(signup.referrer or "")
         return signup if name is None else msgspec.structs.replace(signup, referrer=name)
 
     def _wait(self) -> float:
         """Seconds to hold the reply. Raises FaucetError bad_request."""
         asked = self.wait_asked()
-        return self.parts.settings.reply_wait if asked is None else asked
+        return self.context.settings.reply_wait if asked is None else asked
 
     def _is_dry_run(self) -> bool:
         """Raises FaucetError bad_request for a wish that is not understood: it must not become a signup."""
@@ -109,19 +108,19 @@ class SignupHandler(JobApiHandler):
     async def _referrer_in_path(self, wish: str | None) -> str | None:
         """The account that the path wishes for; None where the chain has none: the address wished, not the person."""
         spelled = None if wish is None or wish == NO_REFERRER else spelled_account(wish)
-        return None if spelled is None else await self.parts.ledger.account_named(spelled)
+        return None if spelled is None else await self.context.ledger.account_named(spelled)
 
     def _limits(self) -> Limits:
-        return limits_of(self.parts, self.request.remote_ip or "", self.request.headers)
+        return limits_of(self.context, self.request.remote_ip or "", self.request.headers)
 
     async def _try_out(self, signup: Signup) -> None:
         """Make every check, keep nothing, show what would be sent. Raises FaucetError."""
-        settings = self.parts.settings
-        await self.parts.ledger.check(signup, self._limits())
+        settings = self.context.settings
+        await self.context.ledger.check(signup, self._limits())
         answer = await self._referrer_now(signup.referrer or "")
         names = named_accounts(settings) | ({signup.referrer} if signup.referrer else set())
-        ids = await self.parts.ledger.account_ids(names)
-        operation = preview(signup, settings, self.parts.snapshot.facts, ids, answer)
+        ids = await self.context.ledger.account_ids(names)
+        operation = preview(signup, settings, self.context.snapshot.chain_status, ids, answer)
         self._count("dry_run")
         account = account_json(signup, settings.default_referrer)
         if answer is not None:
@@ -131,17 +130,17 @@ class SignupHandler(JobApiHandler):
     async def _referrer_now(self, asked: str) -> ReferrerAnswer | None:
         """Whom the drain would name as referrer, by the chain's owner; None if that does not answer in time."""
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + (self.parts.answer_wait if self.parts.snapshot.facts.connected else 0)
-        answer = await self.parts.ledger.referrer_answer(asked)
+        deadline = loop.time() + (self.context.answer_wait if self.context.snapshot.chain_status.connected else 0)
+        answer = await self.context.ledger.referrer_answer(asked)
         if answer is None and loop.time() < deadline:
-            await self.parts.ledger.ask_referrer(asked)
+            await self.context.ledger.ask_referrer(asked)
         while answer is None and loop.time() < deadline:
             await asyncio.sleep(ANSWER_INTERVAL)
-            answer = await self.parts.ledger.referrer_answer(asked)
+            answer = await self.context.ledger.referrer_answer(asked)
         return answer
 
     def _count(self, outcome: str) -> None:
-        self.parts.metrics.signups(outcome).inc()
+        self.context.metrics.signups(outcome).inc()
 
 
 class AccountHandler(ApiHandler):
@@ -158,7 +157,7 @@ class AccountHandler(ApiHandler):
 
     async def _problem(self, name: str) -> tuple[Code | None, State | None]:
         try:
-            check_name(name, rules_of(self.parts))
+            check_name(name, rules_of(self.context))
         except FaucetError as error:
             return error.code, None
-        return await self.parts.ledger.availability(name)
+        return await self.context.ledger.availability(name)

@@ -3,7 +3,7 @@
 from handlers.base import ApiHandler
 from handlers.pages.overview import owed_count
 from jobs.budget import budget_left, runway_days, signups_paid
-from jobs.monitoring.metrics import Measured
+from jobs.monitoring.metrics import MetricsSnapshot
 
 DAY = 86_400  #: seconds
 
@@ -27,7 +27,7 @@ class ReadyHandler(ApiHandler):
 
     async def get(self) -> None:
         """Every condition; status 503 if one fails."""
-        checks = await self.parts.readiness.checks()
+        checks = await self.context.readiness.checks()
         ready = all(check.ok for check in checks.values())
         self.set_status(200 if ready else 503)
         shown = {name: {"ok": check.ok, "text": check.text} for name, check in checks.items()}
@@ -45,28 +45,28 @@ class MetricsHandler(ApiHandler):
         """The text format. Raises FaucetError ledger_unavailable."""
         measured = await self._measured()
         self.set_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
-        self.finish(self.parts.metrics.render(measured))
+        self.finish(self.context.metrics.render(measured))
 
     head = get
 
-    async def _measured(self) -> Measured:
-        parts, ledger, now = self.parts, self.parts.ledger, self.parts.clock()
-        facts, settings, snapshot = parts.snapshot.facts, parts.settings, parts.snapshot
+    async def _measured(self) -> MetricsSnapshot:
+        context, ledger, now = self.context, self.context.ledger, self.context.clock()
+        chain_status, settings, snapshot = context.snapshot.chain_status, context.settings, context.snapshot
         oldest, last = await ledger.oldest_waiting(), await ledger.reconciliation()
         pauses = {"intake": snapshot.intake, "drain": snapshot.drain}
-        return Measured(
+        return MetricsSnapshot(
             at=now,
             counts=await ledger.counts(),
-            facts=facts,
+            chain_status=chain_status,
             paused=[part for part, pause in pauses.items() if pause is not None],
             alerts=[alert.name for alert in await ledger.alerts()],
             oldest=0.0 if oldest is None else now - oldest / 1000,
-            signups=signups_paid(facts, settings),
-            days=runway_days(facts, settings, await ledger.accepted_in(int((now - DAY) * 1000))),
-            left=budget_left(facts, await ledger.spent_today()),
+            signups=signups_paid(chain_status, settings),
+            days=runway_days(chain_status, settings, await ledger.accepted_in(int((now - DAY) * 1000))),
+            left=budget_left(chain_status, await ledger.spent_today()),
             held=await ledger.held_count(),
-            owed=await owed_count(parts),
-            ready=all(check.ok for check in (await parts.readiness.checks()).values()),
+            owed=await owed_count(context),
+            ready=all(check.ok for check in (await context.readiness.checks()).values()),
             mails=await ledger.mails_waiting(),
             reconciled=0 if last is None else last.last_block,
             differences=await ledger.difference_count(),
@@ -80,8 +80,8 @@ class ChainHandler(ApiHandler):
 
     def get(self) -> None:
         """Chain id, prefix of public keys, core asset; null until a node was met."""
-        facts = self.parts.snapshot.facts
-        shown = {"chain_id": facts.chain_id, "prefix": facts.prefix, "core_asset": facts.symbol}
+        chain_status = self.context.snapshot.chain_status
+        shown = {"chain_id": chain_status.chain_id, "prefix": chain_status.prefix, "core_asset": chain_status.symbol}
         self.reply({"chain": shown})
 
     head = get

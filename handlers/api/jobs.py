@@ -22,7 +22,7 @@ class JobApiHandler(ApiHandler):
 
     async def find(self, job_id: str) -> Job:
         """The job. Raises FaucetError not_found."""
-        job = await self.parts.ledger.job(job_id)
+        job = await self.context.ledger.job(job_id)
         if job is None:
             raise FaucetError(Code.NOT_FOUND, "There is no such job.")
         return job
@@ -40,7 +40,7 @@ class JobApiHandler(ApiHandler):
     @contextmanager
     def watching(self, job_id: str) -> Iterator[Watch]:
         """A watch on the job that also ends when the client goes."""
-        with self.parts.ledger.changes.watch(job_id) as self._watch:
+        with self.context.ledger.changes.watch(job_id) as self._watch:
             yield self._watch
 
     def on_connection_close(self) -> None:
@@ -90,7 +90,7 @@ class JobEventsHandler(JobApiHandler):
                 await self._write(STILL_HERE)  # for the headers to go
             sent = await self._send(job, sent)
             while job.state not in ENDED and not watch.ended:
-                if await watch.changed(self.parts.keep_alive):
+                if await watch.changed(self.context.keep_alive):
                     job = await self.find(job_id)
                     sent = await self._send(job, sent)
                 elif not watch.ended:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from handlers.render import core_amount, duration, host
 from jobs.budget import BUDGET_SPENT, budget_left, signups_in_budget, signups_paid
+from jobs.chain_status import Snapshot
 from jobs.errors import FaucetError
 from jobs.ledger import Ledger
 from jobs.model.operators import Pause
 from jobs.settings import Settings
-from jobs.snapshot import Snapshot
 
 CHECK_LASTS = 1.0  #: seconds that the ledger's check is good for
 
@@ -69,35 +69,35 @@ class Readiness:
         return Check(ok=True, text="writable")
 
     def _chain(self) -> Check:
-        facts = self._snapshot.facts
-        if not facts.connected:
-            return Check(ok=False, text=facts.trouble or "no node was reached yet")
-        return Check(ok=True, text=f"connected to {host(facts.node)}")
+        chain_status = self._snapshot.chain_status
+        if not chain_status.connected:
+            return Check(ok=False, text=chain_status.last_error or "no node was reached yet")
+        return Check(ok=True, text=f"connected to {host(chain_status.node)}")
 
     def _head(self) -> Check:
-        facts = self._snapshot.facts
-        if facts.head_time is None:
+        chain_status = self._snapshot.chain_status
+        if chain_status.head_time is None:
             return Check(ok=False, text="no block was seen yet")
-        age = max(0, round(self._clock() - facts.head_time))
-        return Check(age <= self._settings.max_head_age, f"block {facts.head_block} is {age} seconds old")
+        age = max(0, round(self._clock() - chain_status.head_time))
+        return Check(age <= self._settings.max_head_age, f"block {chain_status.head_block} is {age} seconds old")
 
     def _registrar(self) -> Check:
-        facts, name = self._snapshot.facts, self._settings.registrar
-        if facts.head_time is None:
+        chain_status, name = self._snapshot.chain_status, self._settings.registrar
+        if chain_status.head_time is None:
             return Check(ok=False, text="was not seen yet")
-        if facts.registrar_id is None:
+        if chain_status.registrar_id is None:
             return Check(ok=False, text=f"the chain has no account {name}")
-        member = bool(facts.registrar_member)
+        member = bool(chain_status.registrar_member)
         return Check(member, f"{name} is a lifetime member" if member else f"{name} is not a lifetime member")
 
     def _key(self) -> Check:
-        matches = self._snapshot.facts.key_matches
+        matches = self._snapshot.chain_status.key_matches
         if matches is None:
             return Check(ok=False, text="was not compared yet")
         return Check(matches, "signs for the registrar" if matches else "does not sign for the registrar")
 
     def _balance(self) -> Check:
-        signups = signups_paid(self._snapshot.facts, self._settings)
+        signups = signups_paid(self._snapshot.chain_status, self._settings)
         if signups is None:
             return Check(ok=False, text="was not seen yet")
         return Check(signups >= self._settings.ready_signups, f"pays for {signups} more signups")
@@ -107,18 +107,18 @@ class Readiness:
             spent = await self._ledger.spent_today()
         except FaucetError as error:
             return Check(ok=False, text=error.sentence)
-        facts = self._snapshot.facts
-        signups = signups_in_budget(facts, self._settings, spent)
+        chain_status = self._snapshot.chain_status
+        signups = signups_in_budget(chain_status, self._settings, spent)
         if signups is None:
             return Check(ok=False, text="was not seen yet")
-        budget = core_amount(facts.budget, facts.precision, facts.symbol)
+        budget = core_amount(chain_status.budget, chain_status.precision, chain_status.symbol)
         if signups == 0:
             return Check(ok=False, text=BUDGET_SPENT.format(budget=budget))
-        left = core_amount(budget_left(facts, spent), facts.precision, facts.symbol)
+        left = core_amount(budget_left(chain_status, spent), chain_status.precision, chain_status.symbol)
         return Check(ok=True, text=f"{left} are left of today's budget of {budget}")
 
     def _drain(self) -> Check:
-        pause, waiting = self._snapshot.drain, self._snapshot.facts.waiting
+        pause, waiting = self._snapshot.drain, self._snapshot.chain_status.waiting
         return Check(ok=False, text=waiting) if pause is None and waiting is not None else _moving(pause)
 
     async def _queue(self) -> Check:

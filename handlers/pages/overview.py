@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from handlers.base import Parts
+from handlers.base import AppContext
 from handlers.pages.charts import DAY, MINUTE, Chart, chart
 from jobs.budget import budget_left, runway_days, signup_cost, signups_in_budget, signups_paid
-from jobs.model.chain import ChainFacts
+from jobs.model.chain import ChainStatus
 from jobs.model.job import State
 from jobs.monitoring.notices import held_payments, owed_payments
 
@@ -21,14 +21,14 @@ class Overview:
     now: int  #: milliseconds since 1970, UTC
     obstacles: Sequence[str]  #: why nobody can register now, a sentence each
     notices: Sequence[str]  #: what operators should look at though everybody can, a sentence each
-    facts: ChainFacts
+    chain_status: ChainStatus
     head_age: float | None  #: seconds
     counts: dict[State, int]
     oldest: float | None  #: seconds that the oldest queued job has waited
     by_minute: Chart
     by_day: Chart
-    half_within: float | None  #: seconds from accepted to in a block, of one in two
-    most_within: float | None  #: … of 95 in 100
+    p50: float | None  #: seconds from accepted to in a block, of one in two
+    p95: float | None  #: … of 95 in 100
     cost: int | None  #: satoshi that a signup costs now
     signups: int | None  #: that the balance pays for
     days: float | None  #: that it lasts
@@ -40,56 +40,56 @@ class Overview:
     differences: int  #: between ledger and chain
 
 
-async def overview(parts: Parts) -> Overview:
+async def overview(context: AppContext) -> Overview:
     """How it is now. Raises FaucetError `ledger_unavailable`."""
-    ledger, settings, facts = parts.ledger, parts.settings, parts.snapshot.facts
-    now = int(parts.clock() * 1000)
+    ledger, settings, chain_status = context.ledger, context.settings, context.snapshot.chain_status
+    now = int(context.clock() * 1000)
     counts, oldest, spent = await ledger.counts(), await ledger.oldest_waiting(), await ledger.spent_today()
     waits = sorted(await ledger.waits())
     a_day = await ledger.accepted_in(now - DAY)
     return Overview(
         now=now,
-        obstacles=await obstacles(parts),
-        notices=await notices(parts),
-        facts=facts,
-        head_age=None if facts.head_time is None else now / 1000 - facts.head_time,
+        obstacles=await obstacles(context),
+        notices=await notices(context),
+        chain_status=chain_status,
+        head_age=None if chain_status.head_time is None else now / 1000 - chain_status.head_time,
         counts={state: counts[state] for state in State},
         oldest=None if oldest is None else (now - oldest) / 1000,
         by_minute=chart(await ledger.per_minute(now - HOUR * MINUTE), until=now, size=MINUTE, count=HOUR),
         by_day=chart(await ledger.per_day(now - MONTH * DAY), until=now, size=DAY, count=MONTH),
-        half_within=share_within(waits, 0.5),
-        most_within=share_within(waits, 0.95),
-        cost=signup_cost(facts, settings),
-        signups=signups_paid(facts, settings),
-        days=runway_days(facts, settings, a_day),
+        p50=share_within(waits, 0.5),
+        p95=share_within(waits, 0.95),
+        cost=signup_cost(chain_status, settings),
+        signups=signups_paid(chain_status, settings),
+        days=runway_days(chain_status, settings, a_day),
         spent=spent,
-        left=budget_left(facts, spent),
-        signups_today=signups_in_budget(facts, settings, spent),
+        left=budget_left(chain_status, spent),
+        signups_today=signups_in_budget(chain_status, settings, spent),
         a_day=a_day,
         failures=await ledger.failures_since(now - DAY),
         differences=await ledger.difference_count(),
     )
 
 
-async def obstacles(parts: Parts) -> list[str]:
+async def obstacles(context: AppContext) -> list[str]:
     """Why nobody can register now, a sentence each; empty if everybody can."""
-    checks = await parts.readiness.checks()
+    checks = await context.readiness.checks()
     return [f"{name.capitalize()}: {check.text}" for name, check in checks.items() if not check.ok]
 
 
-async def notices(parts: Parts) -> list[str]:
+async def notices(context: AppContext) -> list[str]:
     """What operators should look at though everybody can register, a sentence each."""
     found = (
-        held_payments(await parts.ledger.held_count()),
-        owed_payments(await owed_count(parts)),
-        parts.snapshot.facts.unconfirmed,
+        held_payments(await context.ledger.held_count()),
+        owed_payments(await owed_count(context)),
+        context.snapshot.chain_status.unconfirmed,
     )
     return [notice for notice in found if notice is not None]
 
 
-async def owed_count(parts: Parts) -> int:
+async def owed_count(context: AppContext) -> int:
     """How many accounts wait for an initial balance though none is configured."""
-    return await parts.ledger.owed() if parts.settings.payment is None else 0
+    return await context.ledger.owed() if context.settings.payment is None else 0
 
 
 def share_within(waits: Sequence[int], share: float) -> float | None:

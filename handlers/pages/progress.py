@@ -25,7 +25,7 @@ class Step:
     when: str  #: done, now, later, or bad
 
 
-def steps_of(job: Job) -> list[Step]:
+def progress_of(job: Job) -> list[Step]:
     """The way of `job`, behind it and ahead of it; one that is lost ends with why."""
     if job.state in _LOST:
         _, title, text = _WAY[0]

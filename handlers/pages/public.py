@@ -6,7 +6,7 @@ from tornado.web import StaticFileHandler
 
 from handlers.base import Handler
 from handlers.pages.overview import obstacles, overview
-from handlers.pages.progress import steps_of
+from handlers.pages.progress import progress_of
 from jobs.errors import Code, FaucetError
 from jobs.model.job import ENDED
 
@@ -35,7 +35,7 @@ class PageHandler(Handler):
 
     def show(self, template: str, **values: Any) -> None:
         """Finish with a page."""
-        self.finish(self.parts.pages.render(template, **values))
+        self.finish(self.context.pages.render(template, **values))
 
     def show_error(self, error: FaucetError) -> None:
         """The error as a page."""
@@ -65,13 +65,13 @@ class IndexPage(PageHandler):
 
     async def get(self) -> None:
         """The page."""
-        parts = self.parts
-        prefix = parts.snapshot.facts.prefix
+        context = self.context
+        prefix = context.snapshot.chain_status.prefix
         self.show(
             "index.html",
-            obstacles=await obstacles(self.parts),
-            facts=parts.snapshot.facts,
-            settings=parts.settings,
+            obstacles=await obstacles(self.context),
+            chain_status=context.snapshot.chain_status,
+            settings=context.settings,
             example={field: f"{prefix or ''}{key}" for field, key in EXAMPLE_KEYS.items()},
             origin=self._origin(),
         )
@@ -91,13 +91,13 @@ class StatusPage(PageHandler):
 
     async def get(self) -> None:
         """The page. Raises FaucetError ledger_unavailable."""
-        view = await overview(self.parts)
+        view = await overview(self.context)
         self.show(
             "status.html",
             view=view,
-            facts=view.facts,
+            chain_status=view.chain_status,
             obstacles=view.obstacles,
-            recent=await self.parts.ledger.recent(RECENT),
+            recent=await self.context.ledger.recent(RECENT),
         )
 
     head = get
@@ -110,10 +110,10 @@ class JobPage(PageHandler):
 
     async def get(self, job_id: str) -> None:
         """The page. Raises FaucetError not_found."""
-        job = await self.parts.ledger.job(job_id)
+        job = await self.context.ledger.job(job_id)
         if job is None:
             raise FaucetError(Code.NOT_FOUND, "There is no such signup.")
-        symbol = self.parts.snapshot.facts.symbol
-        self.show("job.html", job=job, steps=steps_of(job), ended=job.state in ENDED, symbol=symbol or "")
+        symbol = self.context.snapshot.chain_status.symbol
+        self.show("job.html", job=job, steps=progress_of(job), ended=job.state in ENDED, symbol=symbol or "")
 
     head = get

@@ -1,26 +1,12 @@
 """The keys of accounts as blocks show them: by them a signup is known that another faucet, or a lost ledger, served."""
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from chain.blocks import Block
 from chain.packing import ACCOUNT_CREATE, ACCOUNT_UPDATE, Operation
+from jobs.ledger.keys import Keys, digest_of, digest_of_key
 from jobs.settings import Settings
-
-DIGEST_SIZE = 10  #: bytes of a key's digest: who finds another key of the same one gains nothing by it
-
-Keys = tuple[str, str, str]  #: owner, active and memo key
-
-
-def digest_of(keys: Keys) -> str:
-    """What the names cache keeps of an account's keys; the memo key's comes last."""
-    return ".".join(map(digest_of_key, keys))
-
-
-def digest_of_key(key: str) -> str:
-    """What the names cache keeps of one key."""
-    return hashlib.blake2b(key.encode(), digest_size=DIGEST_SIZE).hexdigest()
 
 
 def keys_shown(block: Block, settings: Settings, ids: Mapping[str, str]) -> tuple[tuple[str, str, str], ...]:

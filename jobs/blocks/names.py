@@ -7,8 +7,8 @@ from chain.dialect import Cause
 from chain.errors import LinkError, Refused
 from chain.link import Link
 from chain.node import Node
+from jobs.chain_status import ChainStatusPublisher
 from jobs.errors import FaucetError
-from jobs.facts import Facts
 from jobs.ledger import Ledger
 from jobs.nodes.confirmation import ConfirmedChain
 
@@ -28,11 +28,13 @@ class NamesCache:
     Names that are registered meanwhile come with the blocks, so the cache misses none.
     """
 
-    def __init__(self, *, link: Link, node: Node, ledger: Ledger, facts: Facts, confirmed: ConfirmedChain) -> None:
+    def __init__(
+        self, *, link: Link, node: Node, ledger: Ledger, chain_status: ChainStatusPublisher, confirmed: ConfirmedChain
+    ) -> None:
         self._link = link
         self._node = node
         self._ledger = ledger
-        self._facts = facts
+        self._facts = chain_status
         self._confirmed = confirmed
         self._page = PAGE
         self._read = 0

@@ -10,11 +10,11 @@ from chain.errors import LinkError, Refused
 from chain.link import Link
 from chain.node import Node
 from jobs.blocks.account_ids import names_without_ids
-from jobs.blocks.transactions import Deed, deeds_of, found_all
+from jobs.blocks.transactions import RegistrarTransaction, found_all, registrar_transactions
 from jobs.errors import Code, FaucetError
 from jobs.ledger import Ledger
 from jobs.model.operators import Difference
-from jobs.model.transaction import Fate, Found, Kind, Recorded
+from jobs.model.transaction import Fate, Kind, OnChainTransaction, Recorded
 from jobs.nodes.claims import account_claim
 from jobs.nodes.confirmation import ConfirmedChain
 from jobs.settings import Settings
@@ -71,7 +71,7 @@ class Reconciler:
         yield Step(begin - 1, last, differences, recovered)
         async for blocks in self._confirmed.blocks(begin, last):
             start, end = blocks[0].number, blocks[-1].number
-            deeds = await self._with_ids(list(deeds_of(blocks, self._registrar_id)))
+            deeds = await self._with_ids(list(registrar_transactions(blocks, self._registrar_id)))
             if rebuild:
                 recovered += await self._ledger.rebuild(await self._unknown(deeds))
             found = await self._compare(deeds, start, end)
@@ -79,7 +79,7 @@ class Reconciler:
             differences += len(found)
             yield Step(end, last, differences, recovered)
 
-    async def _with_ids(self, deeds: Sequence[Deed]) -> list[Deed]:
+    async def _with_ids(self, deeds: Sequence[RegistrarTransaction]) -> list[RegistrarTransaction]:
         """`deeds` with the ids of the accounts that they registered, looked up where the blocks do not say them."""
         names = names_without_ids([deed.transaction for deed in deeds])
         ids = await self._confirmed.account_ids(names) if names else {}
@@ -93,7 +93,7 @@ class Reconciler:
         return max(1, await self._ledger.oldest_transaction() or 1)
 
     async def _check_chain(self) -> None:
-        expected = (await self._ledger.facts()).chain_id
+        expected = (await self._ledger.chain_status()).chain_id
         if expected not in (None, await self._node.chain_id()):
             raise FaucetError(Code.BAD_REQUEST, "The ledger belongs to another chain than the node's.")
 
@@ -106,12 +106,12 @@ class Reconciler:
             raise FaucetError(Code.NOT_FOUND, f"The chain has no account {self._settings.registrar}.")
         return account.id
 
-    async def _unknown(self, deeds: Sequence[Deed]) -> list[Found]:
+    async def _unknown(self, deeds: Sequence[RegistrarTransaction]) -> list[OnChainTransaction]:
         unknown = await self._ledger.unknown(deed.signature for deed in deeds)
         lost = [deed for deed in deeds if deed.signature in unknown]
         return await found_all(lost, self._node, self._settings) if lost else []
 
-    async def _compare(self, deeds: Sequence[Deed], first: int, last: int) -> list[Difference]:
+    async def _compare(self, deeds: Sequence[RegistrarTransaction], first: int, last: int) -> list[Difference]:
         unknown = await self._unknown(deeds)
         named = {operation.name for each in unknown for operation in each.operations}
         served = await self._ledger.served(named)
@@ -123,7 +123,12 @@ class Reconciler:
         ]
 
     async def _put(
-        self, number: int, first: int, last: int, deeds: Sequence[Deed], differences: Sequence[Difference]
+        self,
+        number: int,
+        first: int,
+        last: int,
+        deeds: Sequence[RegistrarTransaction],
+        differences: Sequence[Difference],
     ) -> None:
         operations = {kind: sum(len(deed.operations) for deed in deeds if deed.kind is kind) for kind in Kind}
         await self._ledger.put_compared(
@@ -158,7 +163,7 @@ async def _reconcile(reconciler: Reconciler) -> None:
         write("reconciled block=%d of=%d differences=%d", step.block, step.last, step.differences)
 
 
-def unknown_differences(unknown: Sequence[Found], served: set[str]) -> Iterator[Difference]:
+def unknown_differences(unknown: Sequence[OnChainTransaction], served: set[str]) -> Iterator[Difference]:
     """What the registrar did that the ledger has no record of. What it sends to others is no concern of the faucet."""
     for each in unknown:
         for operation in each.operations:
@@ -170,7 +175,7 @@ def unknown_differences(unknown: Sequence[Found], served: set[str]) -> Iterator[
                 yield Difference(each.block_num, Disagreement.UNKNOWN_PAYMENT, operation.name, text)
 
 
-def known_differences(deeds: Sequence[Deed], recorded: Sequence[Recorded]) -> Iterator[Difference]:
+def known_differences(deeds: Sequence[RegistrarTransaction], recorded: Sequence[Recorded]) -> Iterator[Difference]:
     """Where the ledger has a transaction, but takes it for something else."""
     by_signature = {deed.signature: deed for deed in deeds}
     for record in recorded:
@@ -187,7 +192,9 @@ def known_differences(deeds: Sequence[Deed], recorded: Sequence[Recorded]) -> It
             yield Difference(number, Disagreement.OTHER_ACCOUNT, record.name, text)
 
 
-def missing_differences(final: dict[str, tuple[str, int]], deeds: Sequence[Deed]) -> Iterator[Difference]:
+def missing_differences(
+    final: dict[str, tuple[str, int]], deeds: Sequence[RegistrarTransaction]
+) -> Iterator[Difference]:
     """What the ledger calls irreversible, and the chain does not have."""
     there = {deed.signature: deed.block.number for deed in deeds}
     for signature, (transaction_id, number) in final.items():

@@ -10,12 +10,12 @@ from chain.node import Block, Head, Node
 from jobs.blocks.account_ids import with_ids
 from jobs.blocks.effects import accounts_of, effects_of
 from jobs.blocks.keys import keys_changed, keys_shown
-from jobs.blocks.transactions import deeds_of, found_all
+from jobs.blocks.transactions import found_all, registrar_transactions
 from jobs.errors import FaucetError
 from jobs.ledger import Ledger
 from jobs.ledger.following import REWIND
 from jobs.model.job import Job
-from jobs.model.transaction import Found, Kind, Transaction
+from jobs.model.transaction import Kind, OnChainTransaction, Transaction
 from jobs.monitoring.metrics import Metrics
 from jobs.nodes.confirmation import ConfirmedChain
 from jobs.settings import Settings
@@ -178,14 +178,14 @@ class Tracker:
         self._observe(await self._ledger.follow(effects, final, continues=continues))
         return bool(effects)
 
-    async def _unknown_payments(self, blocks: Sequence[Block]) -> dict[int, tuple[Found, ...]]:
+    async def _unknown_payments(self, blocks: Sequence[Block]) -> dict[int, tuple[OnChainTransaction, ...]]:
         """The registrar's payments that the ledger has no record of, by block number.
 
         A ledger restored from a backup has jobs that were paid since: paying them again would be for good.
         """
         paid = [
             deed
-            for deed in deeds_of(blocks, self._account_ids().get(self._settings.registrar))
+            for deed in registrar_transactions(blocks, self._account_ids().get(self._settings.registrar))
             if deed.kind is Kind.FUNDING
         ]
         unknown = await self._ledger.unknown(deed.signature for deed in paid)
@@ -194,7 +194,7 @@ class Tracker:
             return {}
         await self._confirmed.confirm(list({deed.block.number: deed.block for deed in lost}.values()))
         log.warning("payments=%d unknown to the ledger are taken over", len(lost))
-        payments: dict[int, tuple[Found, ...]] = {}
+        payments: dict[int, tuple[OnChainTransaction, ...]] = {}
         for deed in await found_all(lost, self._node, self._settings):
             payments[deed.block_num] = (*payments.get(deed.block_num, ()), deed)
         return payments

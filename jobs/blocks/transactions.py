@@ -10,7 +10,7 @@ from chain.node import Block, BlockTransaction, Node
 from chain.packing import ACCOUNT_CREATE, ASSERT, TRANSFER, Operation
 from chain.transactions import CORE_ASSET, Signed, signed_before
 from jobs.blocks.account_ids import fill_in
-from jobs.model.transaction import Found, FoundOperation, Kind
+from jobs.model.transaction import Kind, OnChainOperation, OnChainTransaction
 from jobs.settings import Settings
 
 #: What transactions of the registrar that serve jobs are made of.
@@ -18,7 +18,7 @@ SERVING = frozenset({ACCOUNT_CREATE, ASSERT, TRANSFER})
 
 
 @dataclass(frozen=True, slots=True)
-class Deed:
+class RegistrarTransaction:
     """A transaction of the registrar's, and the block that holds it."""
 
     kind: Kind
@@ -46,7 +46,7 @@ class Deed:
         """The account ids that it registered, by name."""
         return {body["name"]: result for (number, body), result in self.operations if number == ACCOUNT_CREATE}
 
-    def with_ids(self, ids: Mapping[str, str]) -> "Deed":
+    def with_ids(self, ids: Mapping[str, str]) -> "RegistrarTransaction":
         """The same, with the ids of its accounts by name where its block does not say them. Raises BadReply."""
         return replace(self, transaction=fill_in(self.transaction, ids))
 
@@ -61,7 +61,7 @@ class Known:
     settings: Settings
 
 
-def deeds_of(blocks: Sequence[Block], registrar_id: str | None) -> Iterator[Deed]:
+def registrar_transactions(blocks: Sequence[Block], registrar_id: str | None) -> Iterator[RegistrarTransaction]:
     """The transactions that hold nothing but registrations, or nothing but payments, by the registrar."""
     for block in blocks:
         for transaction in block.transactions:
@@ -69,10 +69,10 @@ def deeds_of(blocks: Sequence[Block], registrar_id: str | None) -> Iterator[Deed
                 continue
             kinds = {_kind(operation, registrar_id) for operation in transaction.operations if operation[0] != ASSERT}
             if len(kinds) == 1 and (kind := kinds.pop()) is not None:
-                yield Deed(kind, block, transaction)
+                yield RegistrarTransaction(kind, block, transaction)
 
 
-async def found_all(deeds: Sequence[Deed], node: Node, settings: Settings) -> list[Found]:
+async def found_all(deeds: Sequence[RegistrarTransaction], node: Node, settings: Settings) -> list[OnChainTransaction]:
     """The deeds as they were sent. Raises LinkError or Refused where the node doesn't tell what is missing."""
     prefix, asset = await node.prefix(), await node.core_asset()
     ids = sorted({receiver for deed in deeds for receiver in deed.receivers})
@@ -81,14 +81,14 @@ async def found_all(deeds: Sequence[Deed], node: Node, settings: Settings) -> li
     return [found(deed, known) for deed in deeds]
 
 
-def found(deed: Deed, known: Known) -> Found:
+def found(deed: RegistrarTransaction, known: Known) -> OnChainTransaction:
     """The deed as it was sent. Raises BadReply for one that no chain would have taken."""
     transaction, number = deed.transaction, deed.block.number
     try:
         signed = _signed(deed, known.prefix)
     except Exception as error:  # packing what a node made up may fail in any way
         raise BadReply(f"block {number} holds a transaction of the registrar that can't be: {error}") from error
-    return Found(
+    return OnChainTransaction(
         kind=deed.kind,
         id=signed.id,
         signature=signed.signature,
@@ -102,7 +102,7 @@ def found(deed: Deed, known: Known) -> Found:
     )
 
 
-def _signed(deed: Deed, prefix: str) -> Signed:
+def _signed(deed: RegistrarTransaction, prefix: str) -> Signed:
     transaction = deed.transaction
     return signed_before(
         transaction.operations,
@@ -123,13 +123,13 @@ def _kind(operation: Operation, registrar_id: str | None) -> Kind | None:
     return None
 
 
-def _operation(operation: Operation, result: str | None, known: Known) -> FoundOperation:
+def _operation(operation: Operation, result: str | None, known: Known) -> OnChainOperation:
     number, body = operation
     fee = int(body["fee"]["amount"])
     if number == TRANSFER:
         amount = Decimal(body["amount"]["amount"]).scaleb(-known.precision)
-        return FoundOperation(known.names[body["to"]], body["to"], None, amount, fee)
-    return FoundOperation(body["name"], result or "", _keys(body, known.settings), Decimal(0), fee)
+        return OnChainOperation(known.names[body["to"]], body["to"], None, amount, fee)
+    return OnChainOperation(body["name"], result or "", _keys(body, known.settings), Decimal(0), fee)
 
 
 def _keys(body: Mapping[str, Any], settings: Settings) -> tuple[str, str, str]:

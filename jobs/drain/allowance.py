@@ -4,11 +4,12 @@ from dataclasses import dataclass
 
 from chain.errors import LinkError, Refused
 from chain.node import Parameters
-from jobs.ceilings import ASSERTION, REGISTRATION, TRANSFER, Ceilings, ceilings_of, daily_limit
-from jobs.drain.context import Identity, payment_cost, price, takes_assertions
+from jobs.budget import ASSERTION, REGISTRATION, TRANSFER, Ceilings, ceilings_of, daily_limit
+from jobs.drain.context import payment_cost, price, takes_assertions
 from jobs.ledger import Ledger
 from jobs.model.job import State
 from jobs.nodes.confirmation import ConfirmedChain
+from jobs.nodes.profile import ChainProfile
 from jobs.settings import Settings
 
 
@@ -31,30 +32,30 @@ class Allowances:
         self._confirmed = confirmed
         self._saved = False  # whether an own node's fees were kept since the start
 
-    async def now(self, identity: Identity, parameters: Parameters, *, registrar_id: str, balance: int) -> Allowance:
+    async def now(self, profile: ChainProfile, parameters: Parameters, *, registrar_id: str, balance: int) -> Allowance:
         """What may be spent now; `balance` is what the node in use says. Raises LinkError, Refused or FaucetError."""
-        ceilings = ceilings_of(self._settings, await self._lowest_fees(identity, parameters), identity.precision)
+        ceilings = ceilings_of(self._settings, await self._lowest_fees(profile, parameters), profile.precision)
         asserts = self._confirmed.stranger and takes_assertions(parameters)
-        payment = payment_cost(self._settings, identity, parameters, asserts=asserts)
-        fee = min(price(parameters, identity.prefix, self._settings), ceilings.registration)
+        payment = payment_cost(self._settings, profile, parameters, asserts=asserts)
+        fee = min(price(parameters, profile.prefix, self._settings), ceilings.registration)
         budget = daily_limit(
             self._settings.daily_budget,
             balance=await self._basis(registrar_id, balance),
             signup_cost=fee + payment,
-            precision=identity.precision,
+            precision=profile.precision,
         )
         counts = await self._ledger.counts()
         owed = (counts[State.BROADCAST] + counts[State.REGISTERED]) * payment
         return Allowance(ceilings, budget, budget - await self._ledger.spent_today(), owed)
 
-    async def _lowest_fees(self, identity: Identity, parameters: Parameters) -> dict[str, int]:
+    async def _lowest_fees(self, profile: ChainProfile, parameters: Parameters) -> dict[str, int]:
         """The lowest fees seen on this chain; a stranger's count only as long as there are no others."""
-        known, fees = await self._ledger.lowest_fees(), fees_of(parameters, identity.prefix, self._settings)
+        known, fees = await self._ledger.lowest_fees(), fees_of(parameters, profile.prefix, self._settings)
         stranger = self._confirmed.stranger
         if known.keys() >= fees.keys() and (stranger or (self._saved and all(known[op] <= fees[op] for op in fees))):
             return known
         if stranger and self._confirmed.configured:
-            fees = fees_of(await self._confirmed.parameters(), identity.prefix, self._settings)
+            fees = fees_of(await self._confirmed.parameters(), profile.prefix, self._settings)
         await self._ledger.save_lowest_fees(fees, agreed=not stranger or self._confirmed.configured)
         self._saved = not stranger
         return await self._ledger.lowest_fees()

@@ -13,9 +13,9 @@ from jobs.model.job import Job
 #: Bytes of a signed transaction beside its operations: header, counts, one signature; rounded up.
 ENVELOPE = 82
 #: Operations in one transaction at the most: above some 15,700 a node answers an error after it took them.
-OPERATIONS_MOST = 1000
+MAX_OPERATIONS = 1000
 #: Tries of a signup that the chain refuses without a clear cause.
-TRIES_MOST = 8
+MAX_TRIES = 8
 
 Reason = tuple[Code, str]
 
@@ -44,10 +44,10 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class RefusalPlan:
     """What to do after a node refused a transaction."""
 
-    guilty: dict[int, Reason] = field(default_factory=dict)  #: jobs that fail for good
+    rejected: dict[int, Reason] = field(default_factory=dict)  #: jobs that fail for good
     again: tuple[tuple[Candidate, ...], ...] = ()  #: to be sent again at once, each in its own transaction
     counted: bool = False  #: the jobs that go back to the queue have used up a try
     obstacle: str | None = None  #: why no other signup could be registered now either
@@ -59,12 +59,12 @@ def sizes_of(operations: Iterable[Operation], prefix: str) -> list[int]:
     return [operation_size(operation, prefix) for operation in operations]
 
 
-def fill(candidates: Iterable[Candidate], maximum_size: int) -> list[tuple[Candidate, ...]]:
+def pack_transactions(candidates: Iterable[Candidate], maximum_size: int) -> list[tuple[Candidate, ...]]:
     """`candidates` in as few transactions of at most `maximum_size` bytes as their order allows."""
     transactions: list[list[Candidate]] = []
     size, asserted = maximum_size, set[Assertion]()
     for candidate in candidates:
-        if size + _size(candidate, asserted) > maximum_size or len(transactions[-1]) == OPERATIONS_MOST:
+        if size + _size(candidate, asserted) > maximum_size or len(transactions[-1]) == MAX_OPERATIONS:
             transactions.append([])
             size, asserted = ENVELOPE, set()
         transactions[-1].append(candidate)
@@ -115,7 +115,7 @@ def split_by_reason(
     return free, {candidate.job.number: reason for candidate, reason in reasons if reason is not None}
 
 
-def judge(candidates: tuple[Candidate, ...], refusal: Refusal) -> Verdict:
+def handle_refusal(candidates: tuple[Candidate, ...], refusal: Refusal) -> RefusalPlan:
     """What the refusal of a registration that carried `candidates` means for each of them.
 
     Innocent signups never fail for a neighbour. Those in no field of the verdict go back to the queue.
@@ -125,30 +125,30 @@ def judge(candidates: tuple[Candidate, ...], refusal: Refusal) -> Verdict:
     position = position_of(candidates, refusal)
     if refusal.cause is Cause.FEE_TOO_LOW:
         # The later ones owe more than was asked a moment ago: the next drain asks again.
-        return Verdict(again=_groups(candidates[: position or 0]))
+        return RefusalPlan(again=_groups(candidates[: position or 0]))
     if position is not None:
         return _isolate(candidates, position, refusal)
     if len(candidates) > 1:
         half = len(candidates) // 2
-        return Verdict(again=(candidates[:half], candidates[half:]))
+        return RefusalPlan(again=(candidates[:half], candidates[half:]))
     return _blame(candidates[0], refusal)
 
 
-def _isolate(candidates: tuple[Candidate, ...], position: int, refusal: Refusal) -> Verdict:
+def _isolate(candidates: tuple[Candidate, ...], position: int, refusal: Refusal) -> RefusalPlan:
     others = _groups(candidates[:position] + candidates[position + 1 :])
     if refusal.cause is Cause.NAME_TAKEN:
         # The next drain looks the name up: it may be ours, from an earlier try.
-        return Verdict(again=others)
+        return RefusalPlan(again=others)
     blame = _blame(candidates[position], refusal)
-    return Verdict(guilty=blame.guilty, again=others, counted=blame.counted)
+    return RefusalPlan(rejected=blame.rejected, again=others, counted=blame.counted)
 
 
-def _blame(candidate: Candidate, refusal: Refusal) -> Verdict:
+def _blame(candidate: Candidate, refusal: Refusal) -> RefusalPlan:
     code = _AT_ONCE.get(refusal.cause)
-    if code is None and candidate.job.attempts + 1 < TRIES_MOST:
-        return Verdict(counted=True)
+    if code is None and candidate.job.attempts + 1 < MAX_TRIES:
+        return RefusalPlan(counted=True)
     sentence = f"The chain refused the account: {refusal.text}"
-    return Verdict(guilty={candidate.job.number: (code or Code.CHAIN_REFUSED, sentence)})
+    return RefusalPlan(rejected={candidate.job.number: (code or Code.CHAIN_REFUSED, sentence)})
 
 
 def _groups(candidates: tuple[Candidate, ...]) -> tuple[tuple[Candidate, ...], ...]:
@@ -164,13 +164,13 @@ def position_of(candidates: Sequence[Candidate], refusal: Refusal) -> int | None
     return names.index(name) if name in names else None
 
 
-_NO_MONEY = Verdict(obstacle="The registrar's balance does not pay for another account.")
-_NO_MEMBER = Verdict(obstacle="The registrar is not a lifetime member.")
-_WRONG_KEY = Verdict(obstacle="The registrar's key does not match its active authority.")
-_SIGN_ANEW = Verdict()
+_NO_MONEY = RefusalPlan(obstacle="The registrar's balance does not pay for another account.")
+_NO_MEMBER = RefusalPlan(obstacle="The registrar is not a lifetime member.")
+_WRONG_KEY = RefusalPlan(obstacle="The registrar's key does not match its active authority.")
+_SIGN_ANEW = RefusalPlan()
 
 _SAYS_NOTHING_OF_A_JOB = {
-    Cause.KNOWN: Verdict(known=True),
+    Cause.KNOWN: RefusalPlan(known=True),
     Cause.INSUFFICIENT_BALANCE: _NO_MONEY,
     Cause.NOT_LIFETIME_MEMBER: _NO_MEMBER,
     Cause.MISSING_AUTHORITY: _WRONG_KEY,
@@ -178,6 +178,8 @@ _SAYS_NOTHING_OF_A_JOB = {
     Cause.EXPIRED: _SIGN_ANEW,
     Cause.EXPIRATION_TOO_FAR: _SIGN_ANEW,
     Cause.UNKNOWN_REFERENCE: _SIGN_ANEW,
-    Cause.ASSERTION_FAILED: Verdict(obstacle="The node gave an account id that the chain knows under another name."),
+    Cause.ASSERTION_FAILED: RefusalPlan(
+        obstacle="The node gave an account id that the chain knows under another name."
+    ),
 }
 _AT_ONCE = {Cause.INVALID_NAME: Code.INVALID_NAME, Cause.INVALID_KEY: Code.INVALID_KEY}

@@ -2,56 +2,31 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 
-from chain.keys import PrivateKey, format_public_key
+from chain.keys import format_public_key
 from chain.node import Account, Head, Parameters
-from chain.transactions import Reference, account_create, assert_account_name, operation_size
-from jobs.budget import BUDGET_SPENT
-from jobs.ceilings import Ceilings
+from chain.transactions import RefBlock, account_create, assert_account_name, operation_size
+from jobs.budget import BUDGET_SPENT, Ceilings
 from jobs.drain.batch import Assertion
+from jobs.nodes.profile import ChainProfile
 from jobs.settings import Settings
-from jobs.template import Terms
+from jobs.template import AccountTemplate
 
 NOBROADCAST = "The configuration says nobroadcast: nothing is sent to the chain."
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
-    """What the chain is, and who signs on it. All but the key comes from the node."""
-
-    chain_id: str
-    prefix: str  #: of public keys
-    symbol: str  #: of the core asset
-    precision: int  #: decimals of the core asset
-    key: PrivateKey  #: the registrar's, in memory only
-
-    @property
-    def public_key(self) -> str:
-        """The registrar's public key as this chain writes it."""
-        return format_public_key(self.key.public, self.prefix)
-
-    def satoshi(self, amount: Decimal) -> int:
-        """`amount` of the core asset as the chain counts it; what it can't express is cut off."""
-        return int(amount.scaleb(self.precision))
-
-    def readable(self, satoshi: int) -> str:
-        """`satoshi` in the core asset with its symbol."""
-        return f"{Decimal(satoshi).scaleb(-self.precision).normalize():f} {self.symbol}"
-
-
-@dataclass(frozen=True, slots=True)
-class Situation:
+class DrainContext:
     """The chain as one drain sees it."""
 
-    identity: Identity
+    profile: ChainProfile
     settings: Settings
     head: Head
     parameters: Parameters
     accounts: dict[str, Account]  #: those of the names asked for that the chain has
     ids: Mapping[str, str]  #: the pinned account ids of those that the settings name
     balance: int  #: the registrar's, satoshi
-    reference: Reference  #: an irreversible block
+    ref_block: RefBlock  #: an irreversible block
     ceilings: Ceilings
     budget: int  #: satoshi that may leave the registrar today
     left: int  #: … and were not signed away yet
@@ -70,9 +45,9 @@ class Situation:
         return self.ids[self.settings.registrar]
 
     @property
-    def terms(self) -> Terms:
+    def template(self) -> AccountTemplate:
         """What every account_create shares."""
-        return Terms(self.settings, self.ids)
+        return AccountTemplate(self.settings, self.ids)
 
     @property
     def expiration(self) -> int:
@@ -92,13 +67,13 @@ class Situation:
     @property
     def payment_cost(self) -> int:
         """Satoshi that the initial balance of one account takes, with its fees; 0 if none is paid."""
-        return payment_cost(self.settings, self.identity, self.parameters, asserts=self.asserts)
+        return payment_cost(self.settings, self.profile, self.parameters, asserts=self.asserts)
 
     def assertion(self, account_id: str, name: str) -> Assertion:
         """That `account_id` bears `name`, with what it costs now."""
         operation = assert_account_name(payer=self.registrar_id, account_id=account_id, name=name)
         return Assertion(
-            account_id, name, operation_size(operation, self.identity.prefix), assertion_fee(self.parameters)
+            account_id, name, operation_size(operation, self.profile.prefix), assertion_fee(self.parameters)
         )
 
     def named_by_id(self, referrer: str) -> dict[str, str]:
@@ -135,18 +110,18 @@ class Situation:
             return NOBROADCAST
         if not self.registrar.lifetime_member:
             return f"The registrar {self.settings.registrar} is not a lifetime member."
-        if self.identity.public_key not in self.registrar.signing_keys:
+        if self.profile.public_key not in self.registrar.signing_keys:
             return f"The key does not match the active authority of the registrar {self.settings.registrar}."
         return None
 
     def money_obstacle(self, cost: int | None = None) -> str | None:
         """Why no account can be paid for now, if one costs `cost`, satoshi; by default what the cheapest does."""
-        fee = price(self.parameters, self.identity.prefix, self.settings) if cost is None else cost
+        fee = price(self.parameters, self.profile.prefix, self.settings) if cost is None else cost
         if fee > self.ceilings.registration:
-            ceiling = self.identity.readable(self.ceilings.registration)
-            return f"An account costs {self.identity.readable(fee)} now, more than max_account_fee allows ({ceiling})."
+            ceiling = self.profile.readable(self.ceilings.registration)
+            return f"An account costs {self.profile.readable(fee)} now, more than max_account_fee allows ({ceiling})."
         if self.balance < fee:
-            balance = self.identity.readable(self.balance)
+            balance = self.profile.readable(self.balance)
             return f"The registrar's balance of {balance} does not pay for an account."
         if self.left < fee:
             return self.budget_spent
@@ -157,13 +132,13 @@ class Situation:
         fee, ceiling = assertion_fee(self.parameters), self.ceilings.assertion
         if not self.asserts or fee <= ceiling:
             return None
-        readable = self.identity.readable
+        readable = self.profile.readable
         return f"An assertion costs {readable(fee)} now, more than max_account_fee allows ({readable(ceiling)})."
 
     @property
     def budget_spent(self) -> str:
         """That the day's budget is spent, and when it goes on."""
-        return BUDGET_SPENT.format(budget=self.identity.readable(self.budget))
+        return BUDGET_SPENT.format(budget=self.profile.readable(self.budget))
 
 
 def takes_assertions(parameters: Parameters) -> bool:
@@ -176,12 +151,12 @@ def assertion_fee(parameters: Parameters) -> int:
     return 0 if parameters.assertion is None else parameters.assertion.required()
 
 
-def payment_cost(settings: Settings, identity: Identity, parameters: Parameters, *, asserts: bool) -> int:
+def payment_cost(settings: Settings, profile: ChainProfile, parameters: Parameters, *, asserts: bool) -> int:
     """Satoshi that the initial balance of one account takes, with its fees; 0 if none is paid."""
     if settings.payment is None:
         return 0
     fees = parameters.transfer.required() + (assertion_fee(parameters) if asserts else 0)
-    return identity.satoshi(settings.payment) + fees
+    return profile.satoshi(settings.payment) + fees
 
 
 def price(parameters: Parameters, prefix: str, settings: Settings, name: str = "b") -> int:

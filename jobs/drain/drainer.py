@@ -10,14 +10,14 @@ from chain.errors import LinkError, NotSent, Refused, UnfitNode
 from chain.link import Link
 from chain.names import is_account_id
 from chain.node import Account, Head, Node
-from chain.transactions import Reference
+from chain.transactions import RefBlock
+from jobs.chain_status import ChainStatusPublisher
 from jobs.drain.allowance import Allowances
-from jobs.drain.context import Situation
-from jobs.drain.funding import Funding
-from jobs.drain.registration import Registering
+from jobs.drain.context import DrainContext
+from jobs.drain.funding import FundingStage
+from jobs.drain.registration import RegistrationStage
 from jobs.drain.sender import Sender
 from jobs.errors import FaucetError
-from jobs.facts import Facts
 from jobs.ledger import Ledger
 from jobs.model.chain import ReferrerAnswer
 from jobs.model.job import Job, Unfunded
@@ -33,7 +33,7 @@ log = logging.getLogger("faucet.drainer")
 BATCH = 2000  #: jobs in one drain at the most, so that what it looks up and signs stays of a bearable size
 
 #: Stands for the block before the first one, which no fork can touch.
-GENESIS = Reference(0, "00" * 20)
+GENESIS = RefBlock(0, "00" * 20)
 
 
 class Drainer:
@@ -51,7 +51,7 @@ class Drainer:
         confirmed: ConfirmedChain,
         allowances: Allowances,
         standstill: Callable[[], str | None],
-        facts: Facts,
+        chain_status: ChainStatusPublisher,
     ) -> None:
         self._link = link
         self._node = node
@@ -61,12 +61,12 @@ class Drainer:
         self._confirmed = confirmed
         self._allowances = allowances
         self._standstill = standstill  # why nothing can be done before blocks were followed, for people
-        self._facts = facts
+        self._facts = chain_status
         self._sender = Sender(link=link, node=node, ledger=ledger, metrics=metrics)
-        self._registering = Registering(
+        self._registering = RegistrationStage(
             node=node, ledger=ledger, sender=self._sender, metrics=metrics, confirmed=confirmed
         )
-        self._funding = Funding(node=node, ledger=ledger, sender=self._sender, confirmed=confirmed)
+        self._funding = FundingStage(node=node, ledger=ledger, sender=self._sender, confirmed=confirmed)
         self._woken = asyncio.Event()
         self._stopping = False
 
@@ -121,10 +121,10 @@ class Drainer:
         unfunded, queued = await self._unfunded(), await self._ledger.queued(BATCH)
         if not (unfunded.jobs or queued or pause):
             return None
-        reference = await self._reference(head)
-        if reference is None:
+        ref_block = await self._ref_block(head)
+        if ref_block is None:
             return "No irreversible block was followed yet."
-        await self._note(await self._sign(unfunded, queued, head, reference), pause)
+        await self._note(await self._sign(unfunded, queued, head, ref_block), pause)
         if len(queued) == BATCH and await self._ledger.queued(1) != queued[:1]:
             # More wait, and something moved: whoever waits for the next block then waits for nothing.
             self.wake()
@@ -138,8 +138,8 @@ class Drainer:
         accounts = await self._accounts((), [name for name in asked if name])
         if named_accounts(self._settings) - accounts.keys():
             return
-        situation = await self._look(await self._node.head(), accounts, GENESIS)
-        await self._ledger.answer_referrers({name: _answer(name, situation) for name in asked})
+        context = await self._look(await self._node.head(), accounts, GENESIS)
+        await self._ledger.answer_referrers({name: _answer(name, context) for name in asked})
 
     async def _unfunded(self) -> Unfunded:
         """What is to be paid now: nothing while no initial balance is configured, whatever was promised before."""
@@ -147,15 +147,15 @@ class Drainer:
             return Unfunded((), None)
         return await self._ledger.unfunded(BATCH)
 
-    async def _sign(self, unfunded: Unfunded, queued: list[Job], head: Head, reference: Reference) -> str | None:
+    async def _sign(self, unfunded: Unfunded, queued: list[Job], head: Head, ref_block: RefBlock) -> str | None:
         """Pay and register; the obstacle in the way, if any."""
         referrers = {job.signup.referrer for job in queued if job.signup.referrer is not None}
         accounts = await self._accounts([job.signup.name for job in queued], referrers)
         missing = sorted(named_accounts(self._settings) - accounts.keys())
         if missing:
             return f"The chain has no account {', '.join(missing)}, which the configuration names."
-        situation = await self._look(head, accounts, reference)
-        return situation.obstacle() or await self._send(unfunded, queued, situation)
+        context = await self._look(head, accounts, ref_block)
+        return context.obstacle() or await self._send(unfunded, queued, context)
 
     async def _accounts(self, names: Iterable[str], referrers: Iterable[str]) -> dict[str, Account]:
         """Every account that is to be known, as far as the chain has it: one look for all.
@@ -174,27 +174,27 @@ class Drainer:
             if name in accounts and spelling in (name, accounts[name].id)
         }
 
-    async def _look(self, head: Head, accounts: dict[str, Account], reference: Reference) -> Situation:
+    async def _look(self, head: Head, accounts: dict[str, Account], ref_block: RefBlock) -> DrainContext:
         """The chain as this drain sees it. Raises UnfitNode where the node contradicts what is pinned."""
         peer = self._link.peer
         if peer is None:
             raise NotSent("the connection was lost")
         ids = await self._fitness.account_ids(accounts, peer)
-        identity = self._fitness.identity
-        if identity is None:
+        profile = self._fitness.profile
+        if profile is None:
             raise NotSent("no node was met yet")
         registrar = ids[self._settings.registrar]
         parameters, balance = await asyncio.gather(self._node.parameters(), self._node.balance(registrar))
-        allowance = await self._allowances.now(identity, parameters, registrar_id=registrar, balance=balance)
-        return Situation(
-            identity=identity,
+        allowance = await self._allowances.now(profile, parameters, registrar_id=registrar, balance=balance)
+        return DrainContext(
+            profile=profile,
             settings=self._settings,
             head=head,
             parameters=parameters,
             accounts=accounts,
             ids=ids,
             balance=balance,
-            reference=reference,
+            ref_block=ref_block,
             ceilings=allowance.ceilings,
             budget=allowance.budget,
             left=allowance.left,
@@ -203,22 +203,22 @@ class Drainer:
             reserved_ending=self._fitness.reserved_ending,
         )
 
-    async def _send(self, unfunded: Unfunded, queued: list[Job], situation: Situation) -> str | None:
+    async def _send(self, unfunded: Unfunded, queued: list[Job], context: DrainContext) -> str | None:
         """Pay and register; the obstacle met on the way, if any."""
-        spent, unpaid = await self._funding.fund(unfunded, situation)
-        situation = replace(situation, balance=situation.balance - spent, left=situation.left - spent)
-        unregistered = await self._registering.register(queued, situation, agreed=self._fitness.agreed)
+        spent, unpaid = await self._funding.fund(unfunded, context)
+        context = replace(context, balance=context.balance - spent, left=context.left - spent)
+        unregistered = await self._registering.register(queued, context, agreed=self._fitness.agreed)
         useless = self._registering.node_obstacle
         if useless is not None and self._confirmed.configured:
             self._link.leave(useless)
         return unregistered or unpaid
 
-    async def _reference(self, head: Head) -> Reference | None:
+    async def _ref_block(self, head: Head) -> RefBlock | None:
         """An irreversible block that was followed, for registrations to refer to; None before there is one."""
         if head.irreversible == 0:
             return GENESIS
         final = await self._ledger.final_block(head.irreversible)
-        return None if final is None else Reference(*final)
+        return None if final is None else RefBlock(*final)
 
     async def _note(self, obstacle: str | None, pause: Pause | None) -> None:
         """Pause with the reason, or end the faucet's own pause when nothing is in the way any more."""
@@ -230,9 +230,9 @@ class Drainer:
             await self._ledger.release_drain()
 
 
-def _answer(asked: str, situation: Situation) -> ReferrerAnswer:
-    name = situation.referrer(asked or None)
-    fee = situation.parameters.account_create
+def _answer(asked: str, context: DrainContext) -> ReferrerAnswer:
+    name = context.referrer(asked or None)
+    fee = context.parameters.account_create
     return ReferrerAnswer(
-        name, situation.account_id(name), (fee.basic_fee, fee.premium_fee, fee.price_per_kbyte, fee.scale)
+        name, context.account_id(name), (fee.basic_fee, fee.premium_fee, fee.price_per_kbyte, fee.scale)
     )

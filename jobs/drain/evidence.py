@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from chain.refusals import Cause, Refusal
-from jobs.drain.batch import Candidate, Verdict, position_of
+from jobs.drain.batch import Candidate, RefusalPlan, position_of
 from jobs.drain.sender import Group, Sender
 
 MAX_REFUSALS = 3  #: transactions in a row that a node may refuse before it is the node that is to blame
@@ -30,19 +30,19 @@ class Evidence:
             return self._refusal
         return None
 
-    def proven(self, group: Group, refusal: Refusal, verdict: Verdict, *, own: bool) -> Verdict:
-        """`verdict` as far as it is proven: a node that takes nothing says nothing of a signup.
+    def proven(self, group: Group, refusal: Refusal, plan: RefusalPlan, *, own: bool) -> RefusalPlan:
+        """`plan` as far as it is proven: a node that takes nothing says nothing of a signup.
 
         An `own` node is believed where it names the operation that it refuses.
         """
         self._begin()
-        if verdict.known or (own and refusal.operation is not None):
-            return verdict
-        self._refusal = verdict.obstacle or f"The node refuses what it is sent: {refusal.text}"
+        if plan.known or (own and refusal.operation is not None):
+            return plan
+        self._refusal = plan.obstacle or f"The node refuses what it is sent: {refusal.text}"
         self._lied = self._lied or refusal.cause is Cause.ASSERTION_FAILED
-        if not (verdict.guilty or verdict.counted) or self._is_proven(group):
-            return verdict
-        return replace(verdict, guilty={}, counted=self._sender.accepted > 0)
+        if not (plan.rejected or plan.counted) or self._is_proven(group):
+            return plan
+        return replace(plan, rejected={}, counted=self._sender.accepted > 0)
 
     def hidden_names(self, group: Group, refusal: Refusal) -> list[int]:
         """The job, if its name is refused as taken again and again, though the node shows no such account."""

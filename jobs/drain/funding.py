@@ -7,9 +7,9 @@ from decimal import Decimal
 
 from chain.errors import LinkError, Refused
 from chain.node import Account, Node
-from chain.transactions import Reference, transfer
-from jobs.drain.batch import Assertion, Candidate, affordable, cost_of, fill, sizes_of
-from jobs.drain.context import Situation
+from chain.transactions import RefBlock, transfer
+from jobs.drain.batch import Assertion, Candidate, affordable, cost_of, pack_transactions, sizes_of
+from jobs.drain.context import DrainContext
 from jobs.drain.sender import Sender
 from jobs.ledger import Ledger
 from jobs.model.job import Job, Unfunded
@@ -21,7 +21,7 @@ log = logging.getLogger("faucet.funding")
 UNPROVEN = "This chain takes no assertions: initial balances wait until a second node confirms the accounts."
 
 
-class Funding:
+class FundingStage:
     """Pays initial balances.
 
     A transfer can be repeated where a name can't, so a node's refusal frees nothing here: only when a
@@ -34,41 +34,41 @@ class Funding:
         self._sender = sender
         self._confirmed = confirmed
 
-    async def fund(self, unfunded: Unfunded, situation: Situation) -> tuple[int, str | None]:
+    async def fund(self, unfunded: Unfunded, context: DrainContext) -> tuple[int, str | None]:
         """Sign and send the initial balances of `unfunded`.
 
         Returns what they cost together, satoshi, and why not all were paid, for people.
         """
         if unfunded.last_block is None or not unfunded.jobs:
             return 0, None
-        jobs = await self._payable(unfunded.jobs, situation)
+        jobs = await self._payable(unfunded.jobs, context)
         if not jobs:
-            return 0, None if situation.asserts else UNPROVEN
-        candidates = await self._candidates(jobs, situation)
-        obstacle = _fee_obstacle(candidates, situation)
+            return 0, None if context.asserts else UNPROVEN
+        candidates = await self._candidates(jobs, context)
+        obstacle = _fee_obstacle(candidates, context)
         if obstacle is not None:
             return 0, obstacle
-        paid = affordable(candidates, situation.affordable)
+        paid = affordable(candidates, context.affordable)
         # The last block that was followed when the accounts' ids were read is their own or a later one: the
         # transfer dies with it, and can't pay whoever is given an account's id after a fork.
-        reference = Reference(*unfunded.last_block)
-        groups = fill(paid, situation.parameters.maximum_transaction_size)
+        ref_block = RefBlock(*unfunded.last_block)
+        groups = pack_transactions(paid, context.parameters.maximum_transaction_size)
         if groups:
-            await self._sender.send(Kind.FUNDING, groups, situation, reference)
-        return sum(map(cost_of, groups)), _money_obstacle(candidates, paid, situation)
+            await self._sender.send(Kind.FUNDING, groups, context, ref_block)
+        return sum(map(cost_of, groups)), _money_obstacle(candidates, paid, context)
 
-    async def _payable(self, jobs: Sequence[Job], situation: Situation) -> Sequence[Job]:
+    async def _payable(self, jobs: Sequence[Job], context: DrainContext) -> Sequence[Job]:
         """Those of `jobs` whose account ids are proven: by an own node; by an assertion or a second node, and the name.
 
         Where a stranger's block gave an account another id than the account has under its name, the name counts from
         then on: what is signed asserts it.
         """
-        if not situation.stranger:
+        if not context.stranger:
             return jobs
-        accounts = await self._accounts(jobs, asserts=situation.asserts)
+        accounts = await self._accounts(jobs, asserts=context.asserts)
         found = [(job, account.id) for job, account in zip(jobs, accounts, strict=True) if account is not None]
         moved = {job.number: account_id for job, account_id in found if account_id != job.account_id}
-        if moved and situation.asserts:
+        if moved and context.asserts:
             log.warning("accounts=%d have other ids than a block said", len(moved))
             await self._ledger.correct_accounts(moved)
         return [job for job, account_id in found if account_id == job.account_id]
@@ -83,15 +83,15 @@ class Funding:
         except (LinkError, Refused):
             return [None] * len(jobs)
 
-    async def _candidates(self, jobs: Sequence[Job], situation: Situation) -> list[Candidate]:
-        amounts = [situation.identity.satoshi(Decimal(job.initial_balance or 0)) for job in jobs]
+    async def _candidates(self, jobs: Sequence[Job], context: DrainContext) -> list[Candidate]:
+        amounts = [context.profile.satoshi(Decimal(job.initial_balance or 0)) for job in jobs]
         operations = [
-            transfer(sender=situation.registrar_id, receiver=job.account_id or "", amount=amount)
+            transfer(sender=context.registrar_id, receiver=job.account_id or "", amount=amount)
             for job, amount in zip(jobs, amounts, strict=True)
         ]
         fees = await self._node.required_fees(operations)
-        sizes = await asyncio.to_thread(sizes_of, operations, situation.identity.prefix)
-        assertions = [_assertions(job, situation) for job in jobs]
+        sizes = await asyncio.to_thread(sizes_of, operations, context.profile.prefix)
+        assertions = [_assertions(job, context) for job in jobs]
         return [
             Candidate(job, operation, size, fee, fee + amount + sum(each.fee for each in asserted), asserted)
             for job, operation, size, fee, amount, asserted in zip(
@@ -100,24 +100,24 @@ class Funding:
         ]
 
 
-def _assertions(job: Job, situation: Situation) -> tuple[Assertion, ...]:
+def _assertions(job: Job, context: DrainContext) -> tuple[Assertion, ...]:
     """What a payment through a stranger asserts: that the account paid is the one that was signed up for."""
-    return (situation.assertion(job.account_id or "", job.signup.name),) if situation.asserts else ()
+    return (context.assertion(job.account_id or "", job.signup.name),) if context.asserts else ()
 
 
-def _fee_obstacle(candidates: Sequence[Candidate], situation: Situation) -> str | None:
+def _fee_obstacle(candidates: Sequence[Candidate], context: DrainContext) -> str | None:
     """That a transfer or an assertion costs more than it may."""
-    readable, ceiling = situation.identity.readable, situation.ceilings.transfer
+    readable, ceiling = context.profile.readable, context.ceilings.transfer
     fee = max(candidate.fee for candidate in candidates)
     if fee > ceiling:
         return f"A transfer costs {readable(fee)} now, more than max_account_fee allows ({readable(ceiling)})."
-    return situation.assertion_obstacle()
+    return context.assertion_obstacle()
 
 
-def _money_obstacle(candidates: Sequence[Candidate], paid: Sequence[Candidate], situation: Situation) -> str | None:
+def _money_obstacle(candidates: Sequence[Candidate], paid: Sequence[Candidate], context: DrainContext) -> str | None:
     if len(paid) == len(candidates):
         return None
-    if situation.left < situation.balance:
-        return situation.budget_spent
-    balance = situation.identity.readable(situation.balance)
+    if context.left < context.balance:
+        return context.budget_spent
+    balance = context.profile.readable(context.balance)
     return f"The registrar's balance of {balance} does not pay for all initial balances."

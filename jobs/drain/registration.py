@@ -14,15 +14,15 @@ from chain.refusals import Refusal
 from jobs.drain.batch import (
     Candidate,
     Reason,
-    Verdict,
+    RefusalPlan,
     affordable,
     before_fee_step,
-    fill,
-    judge,
+    handle_refusal,
+    pack_transactions,
     sizes_of,
     split_by_reason,
 )
-from jobs.drain.context import Situation
+from jobs.drain.context import DrainContext
 from jobs.drain.evidence import Evidence
 from jobs.drain.sender import Group, Sender
 from jobs.errors import Code
@@ -43,16 +43,16 @@ DISAGREE = "Two nodes disagree about who has the name."
 HIDDEN = "The node refuses the name as taken, and shows no account of that name."
 
 
-def _impossible(job: Job, situation: Situation) -> Reason | None:
+def _impossible(job: Job, context: DrainContext) -> Reason | None:
     """Why this chain can't have the account: its keys or its name are of another one."""
-    prefix = situation.identity.prefix
+    prefix = context.profile.prefix
     if any(key_prefix(key) != prefix for key in job.signup.keys):
         return (Code.INVALID_KEY, f"The keys must begin with {prefix}, this chain's prefix.")
-    problem = name_problem(job.signup.name, situation.reserved_ending)
+    problem = name_problem(job.signup.name, context.reserved_ending)
     return None if problem is None else (Code.INVALID_NAME, problem)
 
 
-class Registering:
+class RegistrationStage:
     """Registers what is queued, in as few transactions as the chain allows."""
 
     def __init__(
@@ -70,137 +70,139 @@ class Registering:
         """Why the node in use is of no use, for people: it refuses whatever it is sent, or lies about ids."""
         return self._evidence.obstacle
 
-    async def register(self, queued: Sequence[Job], situation: Situation, *, agreed: bool = True) -> str | None:
+    async def register(self, queued: Sequence[Job], context: DrainContext, *, agreed: bool = True) -> str | None:
         """Send what can be sent of `queued`; why nothing can, for people, or None.
 
         The chain's prefix is `agreed` by more than one stranger. Raises LinkError or Refused.
         """
-        own = await self._sort_out_impossible(queued, situation, agreed=agreed)
-        free = await self._settle_known(own, situation)
-        obstacle = situation.money_obstacle()
+        own = await self._sort_out_impossible(queued, context, agreed=agreed)
+        free = await self._settle_known(own, context)
+        obstacle = context.money_obstacle()
         if obstacle is not None or not free:
             return obstacle
-        candidates, obstacle = await self._candidates(free, situation)
-        groups = fill(candidates, situation.parameters.maximum_transaction_size)
-        return await self._send(groups, situation) or obstacle
+        candidates, obstacle = await self._candidates(free, context)
+        groups = pack_transactions(candidates, context.parameters.maximum_transaction_size)
+        return await self._send(groups, context) or obstacle
 
-    async def _sort_out_impossible(self, queued: Sequence[Job], situation: Situation, *, agreed: bool) -> list[Job]:
+    async def _sort_out_impossible(self, queued: Sequence[Job], context: DrainContext, *, agreed: bool) -> list[Job]:
         """The jobs with keys and a name of this chain; others were accepted before a chain was met.
 
         They fail, unless it is one stranger's word what this chain's are.
         """
-        reasons = {job.number: reason for job in queued if (reason := _impossible(job, situation)) is not None}
+        reasons = {job.number: reason for job in queued if (reason := _impossible(job, context)) is not None}
         if reasons and agreed:
             await self._ledger.fail(reasons)
         elif reasons:
             await self._ledger.put_off({job: sentence for job, (_, sentence) in reasons.items()}, RETRY_DELAY)
         return [job for job in queued if job.number not in reasons]
 
-    async def _settle_known(self, queued: Sequence[Job], situation: Situation) -> list[Job]:
+    async def _settle_known(self, queued: Sequence[Job], context: DrainContext) -> list[Job]:
         """The jobs whose name the chain does not have; of the others, those with their own keys are ours."""
-        found = {job.number: situation.accounts.get(job.signup.name) for job in queued}
+        found = {job.number: context.accounts.get(job.signup.name) for job in queued}
         ours = {
             job.number: account.id
             for job in queued
             if (account := found[job.number]) is not None
-            and is_ours(job.signup, account, situation.settings, situation.ids)
+            and is_ours(job.signup, account, context.settings, context.ids)
         }
         taken = [job for job in queued if found[job.number] is not None and job.number not in ours]
         if ours:
             # What a node reads includes what is pending: it is in a block by the next one at the latest.
-            await self._ledger.adopt(ours, situation.head.number + 1)
+            await self._ledger.adopt(ours, context.head.number + 1)
         if taken:
-            await self._fail_taken(taken, situation)
+            await self._fail_taken(taken, context)
         return [job for job in queued if found[job.number] is None]
 
-    async def _fail_taken(self, jobs: Sequence[Job], situation: Situation) -> None:
+    async def _fail_taken(self, jobs: Sequence[Job], context: DrainContext) -> None:
         """Fail `jobs`, whose names are somebody else's; those wait of which a second node says something else."""
         try:
             accounts = await self._confirmed.accounts_elsewhere([job.signup.name for job in jobs])
         except (LinkError, Refused) as error:
             await self._ledger.put_off({job.number: str(error) for job in jobs}, RETRY_DELAY)
             return
-        free = set() if accounts is None else self._not_taken(jobs, accounts, situation)
+        free = set() if accounts is None else self._not_taken(jobs, accounts, context)
         await self._ledger.fail({job.number: EXISTS for job in jobs if job.number not in free})
         await self._ledger.put_off(dict.fromkeys(free, DISAGREE), RETRY_DELAY)
 
-    def _not_taken(self, jobs: Sequence[Job], accounts: Sequence[Account | None], situation: Situation) -> set[int]:
+    def _not_taken(self, jobs: Sequence[Job], accounts: Sequence[Account | None], context: DrainContext) -> set[int]:
         """The numbers of those `jobs` whose name is not somebody else's by `accounts`."""
         return {
             job.number
             for job, account in zip(jobs, accounts, strict=True)
-            if account is None or is_ours(job.signup, account, situation.settings, situation.ids)
+            if account is None or is_ours(job.signup, account, context.settings, context.ids)
         }
 
-    async def _candidates(self, jobs: Sequence[Job], situation: Situation) -> tuple[Sequence[Candidate], str | None]:
+    async def _candidates(self, jobs: Sequence[Job], context: DrainContext) -> tuple[Sequence[Candidate], str | None]:
         """What may be sent now, and why some could not be: before the fee steps up, under the ceiling, and paid for."""
-        priced = await self._priced(jobs, situation)
-        if any(candidate.assertions for candidate in priced) and (obstacle := situation.assertion_obstacle()):
+        priced = await self._priced(jobs, context)
+        if any(candidate.assertions for candidate in priced) and (obstacle := context.assertion_obstacle()):
             return [], obstacle
-        chosen = await self._sort_out_dear(priced, situation)
-        room = _room(situation)
+        chosen = await self._sort_out_dear(priced, context)
+        room = _room(context)
         chosen = chosen if room is None else chosen[:room]
         if not chosen:
             return [], None
         fees = await self._node.required_fees([candidate.operation for candidate in chosen])
         asked = [_with_fee(candidate, fee) for candidate, fee in zip(chosen, fees, strict=True)]
-        free, dear = split_by_reason(asked, lambda candidate: situation.money_obstacle(candidate.fee))
-        paid = affordable(free, situation.balance)
-        paid = affordable(paid, situation.left - situation.owed, each=situation.payment_cost)
+        free, dear = split_by_reason(asked, lambda candidate: context.money_obstacle(candidate.fee))
+        paid = affordable(free, context.balance)
+        paid = affordable(paid, context.left - context.owed, each=context.payment_cost)
         if paid:
             return paid, None
-        return [], next(iter(dear.values()), None) or situation.money_obstacle(free[0].cost) or situation.budget_spent
+        return [], next(iter(dear.values()), None) or context.money_obstacle(free[0].cost) or context.budget_spent
 
-    async def _priced(self, jobs: Sequence[Job], situation: Situation) -> list[Candidate]:
+    async def _priced(self, jobs: Sequence[Job], context: DrainContext) -> list[Candidate]:
         """A candidate for each of `jobs`, at what it costs by the chain's parameters."""
-        referrers = [situation.referrer(job.signup.referrer) for job in jobs]
-        terms, ids = situation.terms, {name: situation.account_id(name) for name in set(referrers)}
-        operations = [terms.operation(job.signup, ids[referrer]) for job, referrer in zip(jobs, referrers, strict=True)]
-        sizes = await asyncio.to_thread(sizes_of, operations, situation.identity.prefix)
+        referrers = [context.referrer(job.signup.referrer) for job in jobs]
+        template, ids = context.template, {name: context.account_id(name) for name in set(referrers)}
+        operations = [
+            template.operation(job.signup, ids[referrer]) for job, referrer in zip(jobs, referrers, strict=True)
+        ]
+        sizes = await asyncio.to_thread(sizes_of, operations, context.profile.prefix)
         return [
-            _candidate(job, operation, size, referrer, situation)
+            _candidate(job, operation, size, referrer, context)
             for job, operation, size, referrer in zip(jobs, operations, sizes, referrers, strict=True)
         ]
 
-    async def _sort_out_dear(self, candidates: Sequence[Candidate], situation: Situation) -> list[Candidate]:
+    async def _sort_out_dear(self, candidates: Sequence[Candidate], context: DrainContext) -> list[Candidate]:
         """Those of `candidates` that could be paid for alone; the others must not take the places of those behind them.
 
         A premium name that may never cost so much fails, unless it is a stranger who says what it costs.
         """
-        free, dear = split_by_reason(candidates, lambda candidate: situation.money_obstacle(candidate.fee))
+        free, dear = split_by_reason(candidates, lambda candidate: context.money_obstacle(candidate.fee))
         if not dear:
             return free
         premium = {candidate.job.number for candidate in candidates if not is_cheap(candidate.job.signup.name)}
-        ceiling = situation.ceilings.registration
+        ceiling = context.ceilings.registration
         never = {candidate.job.number for candidate in candidates if candidate.fee > ceiling} & premium
-        if failed := {} if situation.stranger else {job: dear[job] for job in never}:
+        if failed := {} if context.stranger else {job: dear[job] for job in never}:
             await self._ledger.fail({job: (Code.PREMIUM_NAME, sentence) for job, sentence in failed.items()})
         if put_off := {job: sentence for job, sentence in dear.items() if job not in failed}:
             await self._ledger.put_off(put_off, RETRY_DELAY)
         return free
 
-    async def _send(self, groups: Sequence[Group], situation: Situation) -> str | None:
+    async def _send(self, groups: Sequence[Group], context: DrainContext) -> str | None:
         """Send `groups`, and after refusals what can go again at once; the obstacle met, if any."""
         obstacle = None
         while groups:
             self._observe(groups)
-            refused = await self._sender.send(Kind.REGISTRATION, groups, situation, situation.reference)
+            refused = await self._sender.send(Kind.REGISTRATION, groups, context, context.ref_block)
             again: list[Group] = []
             for transaction, group, refusal in refused:
-                verdict = self._evidence.proven(group, refusal, judge(group, refusal), own=not situation.stranger)
-                if verdict.known:
+                plan = self._evidence.proven(group, refusal, handle_refusal(group, refusal), own=not context.stranger)
+                if plan.known:
                     continue
-                await self._take_back(transaction, group, refusal, verdict, trusted=not situation.stranger)
-                again += verdict.again
-                obstacle = obstacle or verdict.obstacle
+                await self._take_back(transaction, group, refusal, plan, trusted=not context.stranger)
+                again += plan.again
+                obstacle = obstacle or plan.obstacle
             groups = again if self._sender.refused_in_a_row < MAX_HALVINGS else []
         return obstacle or self._evidence.obstacle
 
     async def _take_back(
-        self, transaction: Transaction, group: Group, refusal: Refusal, verdict: Verdict, *, trusted: bool
+        self, transaction: Transaction, group: Group, refusal: Refusal, plan: RefusalPlan, *, trusted: bool
     ) -> None:
         log.warning("transaction=%s refused cause=%s jobs=%d", transaction.id, refusal.cause, len(group))
-        await self._ledger.refuse(transaction, guilty=verdict.guilty, counted=verdict.counted, trusted=trusted)
+        await self._ledger.refuse(transaction, rejected=plan.rejected, counted=plan.counted, trusted=trusted)
         if hidden := self._evidence.hidden_names(group, refusal):
             await self._ledger.put_off(dict.fromkeys(hidden, HIDDEN), RETRY_DELAY)
 
@@ -209,11 +211,11 @@ class Registering:
             self._metrics.batch_accounts.observe(len(group))
 
 
-def _candidate(job: Job, operation: Operation, size: int, referrer: str, situation: Situation) -> Candidate:
+def _candidate(job: Job, operation: Operation, size: int, referrer: str, context: DrainContext) -> Candidate:
     """`job` with what it costs by the chain's parameters; the chain counts an operation without its number."""
-    named = situation.named_by_id(referrer) if situation.asserts else {}
-    assertions = tuple(situation.assertion(account_id, name) for name, account_id in named.items())
-    fee = situation.parameters.account_create.required(job.signup.name, size - 1)
+    named = context.named_by_id(referrer) if context.asserts else {}
+    assertions = tuple(context.assertion(account_id, name) for name, account_id in named.items())
+    fee = context.parameters.account_create.required(job.signup.name, size - 1)
     return Candidate(job, operation, size, fee, fee + sum(each.fee for each in assertions), assertions, referrer)
 
 
@@ -224,11 +226,11 @@ def _with_fee(candidate: Candidate, fee: int) -> Candidate:
     return replace(candidate, fee=fee, cost=candidate.cost - candidate.fee + fee)
 
 
-def _room(situation: Situation) -> int | None:
+def _room(context: DrainContext) -> int | None:
     """How many more accounts go at the present fee; None: any number."""
-    parameters = situation.parameters
+    parameters = context.parameters
     return before_fee_step(
-        situation.head.accounts_registered,
+        context.head.accounts_registered,
         parameters.accounts_per_fee_scale,
         parameters.account_fee_scale_bitshifts,
     )

@@ -8,11 +8,11 @@ from chain.errors import LinkError, Refused
 from chain.link import Link
 from chain.node import Head, Node
 from chain.refusals import Cause, Refusal
-from chain.transactions import Reference, assert_account_name, sign, with_fee
+from chain.transactions import RefBlock, assert_account_name, sign, with_fee
 from jobs.drain.batch import Candidate, assertions_of, cost_of
-from jobs.drain.context import Situation
+from jobs.drain.context import DrainContext
 from jobs.ledger import Ledger
-from jobs.model.transaction import Draft, Kind, Transaction
+from jobs.model.transaction import Kind, SignedTransaction, Transaction
 from jobs.monitoring.metrics import Metrics
 
 log = logging.getLogger("faucet.sender")
@@ -53,17 +53,17 @@ class Sender:
         return self._refused_in_a_row if self._epoch == self._link.epoch else 0
 
     async def send(
-        self, kind: Kind, groups: Sequence[Group], situation: Situation, reference: Reference
+        self, kind: Kind, groups: Sequence[Group], context: DrainContext, ref_block: RefBlock
     ) -> list[tuple[Transaction, Group, Refusal]]:
         """Sign a transaction for each group, write all of them ahead, then broadcast them.
 
         Returns those that the node refused. A lost connection is no refusal: the outcome is unknown then,
         and `resend` repeats the same bytes.
         """
-        drafts = await asyncio.to_thread(_draft_all, kind, groups, situation, reference)
-        recorded = await self._ledger.record_signed(drafts, situation.budget)
+        drafts = await asyncio.to_thread(_draft_all, kind, groups, context, ref_block)
+        recorded = await self._ledger.record_signed(drafts, context.budget)
         carried = {draft.signature: group for draft, group in zip(drafts, groups, strict=True)}
-        refusals = await asyncio.gather(*(self._broadcast(transaction, situation.head) for transaction in recorded))
+        refusals = await asyncio.gather(*(self._broadcast(transaction, context.head) for transaction in recorded))
         return [
             (transaction, carried[transaction.signature], refusal)
             for transaction, refusal in zip(recorded, refusals, strict=True)
@@ -113,31 +113,33 @@ class Sender:
         self._metrics.transactions_total.labels(kind=transaction.kind, outcome=outcome).inc()
 
 
-def _draft_all(kind: Kind, groups: Sequence[Group], situation: Situation, reference: Reference) -> list[Draft]:
-    return [_draft(kind, group, situation, reference) for group in groups]
+def _draft_all(
+    kind: Kind, groups: Sequence[Group], context: DrainContext, ref_block: RefBlock
+) -> list[SignedTransaction]:
+    return [_draft(kind, group, context, ref_block) for group in groups]
 
 
-def _draft(kind: Kind, group: Group, situation: Situation, reference: Reference) -> Draft:
-    identity = situation.identity
+def _draft(kind: Kind, group: Group, context: DrainContext, ref_block: RefBlock) -> SignedTransaction:
+    profile = context.profile
     assertions = [
-        assert_account_name(payer=situation.registrar_id, account_id=each.account_id, name=each.name, fee=each.fee)
+        assert_account_name(payer=context.registrar_id, account_id=each.account_id, name=each.name, fee=each.fee)
         for each in assertions_of(group)
     ]
     signed = sign(
         [*assertions, *(with_fee(candidate.operation, candidate.fee) for candidate in group)],
-        reference=reference,
-        expiration=situation.expiration,
-        chain_id=identity.chain_id,
-        prefix=identity.prefix,
-        key=identity.key,
+        ref_block=ref_block,
+        expiration=context.expiration,
+        chain_id=profile.chain_id,
+        prefix=profile.prefix,
+        key=profile.key,
     )
-    return Draft(
+    return SignedTransaction(
         kind=kind,
         id=signed.id,
         signature=signed.signature,
         body=signed.body,
-        reference=reference.number,
-        expiration=situation.expiration,
+        reference=ref_block.number,
+        expiration=context.expiration,
         jobs=tuple(candidate.job.number for candidate in group),
         fees=tuple(candidate.fee for candidate in group),
         cost=cost_of(group),

@@ -21,7 +21,7 @@ class Activity(Book):
         """How many jobs were accepted in the minutes since `since`, milliseconds."""
         return sum(span.accepted for span in await self.per_minute(since))
 
-    async def pace(self) -> float:
+    async def registration_rate(self) -> float:
         """How many accounts a second came into a block, in this minute and the one before."""
         now = self._now()
         since = (now // MINUTE - 1) * MINUTE

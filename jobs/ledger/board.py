@@ -7,25 +7,25 @@ from dataclasses import asdict, fields
 from jobs.errors import Code
 from jobs.ledger.book import NAME_COUNTS, Book, as_list, put_accounts
 from jobs.ledger.database import Connection
-from jobs.model.chain import ChainFacts
+from jobs.model.chain import ChainStatus
 from jobs.model.job import State
 from jobs.model.operators import Pause
 
-_FACT_NAMES = tuple(field.name for field in fields(ChainFacts))
+_FACT_NAMES = tuple(field.name for field in fields(ChainStatus))
 
 
 class Board(Book):
     """Facts, pauses and names."""
 
-    async def facts(self) -> ChainFacts:
+    async def chain_status(self) -> ChainStatus:
         """What the chain's owner last saw."""
         rows = await self._database.read("SELECT name, value FROM facts")
         known = {row["name"]: json.loads(row["value"]) for row in rows}
-        return ChainFacts(**{name: known[name] for name in _FACT_NAMES if name in known})
+        return ChainStatus(**{name: known[name] for name in _FACT_NAMES if name in known})
 
-    async def put_facts(self, facts: ChainFacts) -> None:
+    async def save_chain_status(self, chain_status: ChainStatus) -> None:
         """Replace what is known of the chain."""
-        known = [(name, json.dumps(value)) for name, value in asdict(facts).items()]
+        known = [(name, json.dumps(value)) for name, value in asdict(chain_status).items()]
         await self._database.run(
             lambda connection: connection.executemany(
                 "INSERT INTO facts (name, value) VALUES (?1, ?2) "

@@ -153,7 +153,7 @@ def put_accounts(
     connection.execute(NAME, (as_list(rows),))
 
 
-def settle_states(connection: Connection, numbers: Sequence[int], now: int) -> list[str]:
+def derive_states(connection: Connection, numbers: Sequence[int], now: int) -> list[str]:
     """Move the jobs `numbers` to where their transactions say they stand; the ids of those that moved.
 
     Every change of a transaction ends here, so that a job can't disagree with its transactions: what was given
@@ -161,7 +161,7 @@ def settle_states(connection: Connection, numbers: Sequence[int], now: int) -> l
     chain has their account after all.
     """
     rows = rows_of(connection.execute(STANDINGS, (as_list(numbers),)).fetchall())
-    stands = [_Standing(row) for row in rows]
+    stands = [_DerivedState(row) for row in rows]
     for standing in stands:
         standing.check()
     connection.execute(SETTLE, (now, now, as_list(standing.columns for standing in stands)))
@@ -200,7 +200,7 @@ SETTLE = f"""
 _GIVEN_UP = frozenset({Fate.REFUSED, Fate.EXPIRED})
 
 
-class _Standing:
+class _DerivedState:
     """What is true of a job by what is known of its transactions."""
 
     def __init__(self, row: Columns) -> None:

@@ -21,7 +21,7 @@ MIGRATIONS_FOLDER = Path(__file__).with_name("migrations")
 BUSY_TIMEOUT = 5.0  #: seconds that a transaction waits for an operator's shell to let go
 #: Seconds that the file is looked at before it is used: a million jobs take longer, and must not hold up a start. A
 #: backup checks all of it.
-CHECK_WITHIN = 2.0
+CHECK_TIMEOUT = 2.0
 CHECK_STEPS = 10_000  #: of SQLite's machine between two looks at the time
 
 Connection = sqlite3.Connection
@@ -92,8 +92,8 @@ def _check_version(path: Path) -> None:
 
 
 def _problem(connection: sqlite3.Connection) -> str | None:
-    """What is wrong with the file, as far as CHECK_WITHIN shows it."""
-    end = time.monotonic() + CHECK_WITHIN
+    """What is wrong with the file, as far as CHECK_TIMEOUT shows it."""
+    end = time.monotonic() + CHECK_TIMEOUT
     connection.set_progress_handler(lambda: time.monotonic() > end, CHECK_STEPS)
     try:
         found: str = connection.execute("PRAGMA quick_check(1)").fetchone()[0]

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from jobs.ledger.book import Book, settle_states
+from jobs.ledger.book import Book, derive_states
 from jobs.ledger.database import Connection
 from jobs.ledger.signing import TRANSACTION_SELECT, jobs_of, transaction_of
 from jobs.ledger.spending import day_of
@@ -58,7 +58,7 @@ class Expiry(Book):
             connection.executemany(EXPIRE if proven else DENY, expired)
             if proven:
                 connection.executemany(UNRESERVE, [(transaction.number,) for transaction in dead])
-            return settle_states(connection, jobs_of(dead), now)
+            return derive_states(connection, jobs_of(dead), now)
 
         await self._move(step)
 

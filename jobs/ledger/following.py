@@ -9,10 +9,10 @@ from jobs.ledger.book import (
     as_list,
     as_rows,
     at_once,
+    derive_states,
     job_of,
     put_accounts,
     rows_of,
-    settle_states,
 )
 from jobs.ledger.database import Connection
 from jobs.ledger.keys import put_keys
@@ -80,7 +80,7 @@ class Following(Book):
                 jobs += take_over_payments(connection, block.payments, now)
                 jobs += include_all(connection, block, now)
             _remember_blocks(connection, blocks, irreversible)
-            moved = settle_states(connection, jobs, now)
+            moved = derive_states(connection, jobs, now)
             return _newly_registered(connection, moved), moved
 
         return await self._move_and(step)
@@ -110,14 +110,14 @@ class Following(Book):
 
         def step(connection: Connection) -> list[str]:
             _release(connection, [transaction], now)
-            return settle_states(connection, transaction.jobs, now)
+            return derive_states(connection, transaction.jobs, now)
 
         await self._move(step)
 
     async def include(self, block: BlockEffects) -> None:
         """Note what an irreversible block holds that was missed when it was followed."""
         now = self._now()
-        await self._move(lambda connection: settle_states(connection, include_all(connection, block, now), now))
+        await self._move(lambda connection: derive_states(connection, include_all(connection, block, now), now))
 
     async def correct_accounts(self, accounts: Mapping[int, str]) -> None:
         """Keep the ids of accounts that a block gave wrongly, job number → account id, where nothing is paid yet."""
@@ -143,7 +143,7 @@ class Following(Book):
                 "UPDATE jobs SET account_id = ?, irreversible = 1 WHERE number = ?",
                 [(account_id, job) for job, account_id in kept.items()],
             )
-            moved = settle_states(connection, list(kept), now)
+            moved = derive_states(connection, list(kept), now)
             return moved + _queue_again(connection, list(accounts.keys() - kept.keys()), now)
 
         await self._move(step)
@@ -155,7 +155,7 @@ def forget_blocks(connection: Connection, number: int, now: int) -> tuple[int, l
     _release(connection, lost, now)
     connection.execute("DELETE FROM names WHERE block_num >= ?", (number,))
     connection.execute("DELETE FROM blocks WHERE number >= ?", (number,))
-    return len(lost), settle_states(connection, jobs_of(lost), now)
+    return len(lost), derive_states(connection, jobs_of(lost), now)
 
 
 FINISH = f"""
@@ -178,7 +178,7 @@ def make_final(connection: Connection, held: Sequence[tuple[Transaction, Results
         for job, account_id in zip(transaction.jobs, results, strict=True)
     )
     connection.execute(FINISH, (as_list(accounts),))
-    return settle_states(connection, jobs_of(transaction for transaction, _ in held), now)
+    return derive_states(connection, jobs_of(transaction for transaction, _ in held), now)
 
 
 def _queue_again(connection: Connection, jobs: Sequence[int], now: int) -> list[str]:

@@ -5,14 +5,14 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from jobs.blocks.keys import digest_of
 from jobs.errors import Code, FaucetError
-from jobs.ledger.book import NAME_COUNTS, Book, as_list, as_rows, job_of, settle_states
+from jobs.ledger.book import NAME_COUNTS, Book, as_list, as_rows, derive_states, job_of
 from jobs.ledger.database import Connection, Database, Row
+from jobs.ledger.keys import digest_of
 from jobs.model.job import Job, Limits, Signup, State
 
 #: signups that may wait for their commit: a crowd of twenty thousand is taken whole
-GATHERED_MOST = 20_000
+MAX_GATHERED = 20_000
 GROUP = 500  #: signups in one commit at the most, so that none waits long for its neighbours
 
 CROWDED = "Too many signups are waiting, please try again."
@@ -101,11 +101,11 @@ class Intake(Book):
         Raises FaucetError: account_exists, unknown_referrer, paused, overloaded, throttled or
         ledger_unavailable.
         """
-        return await self.hand_in(signup, limits)
+        return await self.submit(signup, limits)
 
-    def hand_in(self, signup: Signup, limits: Limits) -> asyncio.Future[Job]:
+    def submit(self, signup: Signup, limits: Limits) -> asyncio.Future[Job]:
         """The future answer of `accept`, or its error. Raises FaucetError overloaded where too many wait."""
-        if len(self._gathered) >= GATHERED_MOST:
+        if len(self._gathered) >= MAX_GATHERED:
             wait = 1 + int(len(self._gathered) * self._committed_each)
             raise FaucetError(Code.OVERLOADED, CROWDED, retry_after=wait)
         request = Request(signup, limits, asyncio.get_running_loop().create_future())
@@ -155,7 +155,7 @@ class Intake(Book):
         answers = [self._answer(request, place, group) for place, request in enumerate(requests)]
         _insert_jobs(connection, group)
         if found := [job.number for job in group.jobs.values() if job.account_id is not None]:
-            settle_states(connection, found, group.now)
+            derive_states(connection, found, group.now)
         return answers
 
     def _group(self, rows: list[Row]) -> Group:
@@ -219,7 +219,7 @@ def _decide(signup: Signup, limits: Limits, place: int, group: Group) -> Job | O
     if group.about["paused"] is not None:
         raise FaucetError(Code.PAUSED, f"Signups are paused: {group.about['paused']}", retry_after=60)
     if group.about["waiting"] + len(group.jobs) >= limits.queue:
-        raise FaucetError(Code.OVERLOADED, CROWDED, retry_after=limits.room_after)
+        raise FaucetError(Code.OVERLOADED, CROWDED, retry_after=limits.retry_after)
     _check_address(limits, None if row is None else row["last_accepted_at"], group)
     return None
 

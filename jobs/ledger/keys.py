@@ -1,9 +1,14 @@
 """The digests of accounts' keys in the names cache."""
 
+import hashlib
 from collections.abc import Sequence
 
 from jobs.ledger.book import as_list, as_rows
 from jobs.ledger.database import Connection
+
+DIGEST_SIZE = 10  #: bytes of a key's digest: who finds another key of the same one gains nothing by it
+
+Keys = tuple[str, str, str]  #: owner, active and memo key
 
 # Who shows other keys than another did leaves nothing that could be relied on.
 SHOWN = f"""
@@ -16,6 +21,16 @@ CHANGED = f"""
     WHERE names.account_id = changed.account_id
       AND (changed.memo_key IS NULL OR names.keys NOT LIKE '%.' || changed.memo_key)
 """
+
+
+def digest_of(keys: Keys) -> str:
+    """What the names cache keeps of an account's keys; the memo key's comes last."""
+    return ".".join(map(digest_of_key, keys))
+
+
+def digest_of_key(key: str) -> str:
+    """What the names cache keeps of one key."""
+    return hashlib.blake2b(key.encode(), digest_size=DIGEST_SIZE).hexdigest()
 
 
 def put_keys(

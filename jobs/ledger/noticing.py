@@ -5,7 +5,7 @@ from collections.abc import Callable
 from jobs.ledger.book import Book
 from jobs.ledger.database import Database
 
-LATE = 2000  #: milliseconds that a commit may take to be seen after the time that it bears
+CLOCK_SLACK = 2000  #: milliseconds that a commit may take to be seen after the time that it bears
 
 
 class Noticing(Book):
@@ -28,7 +28,7 @@ class Noticing(Book):
         version = (await self._database.read("PRAGMA data_version"))[0][0]
         if version == self._version:
             return
-        since = max(self._noticed.values(), default=self._opened_at) - LATE
+        since = max(self._noticed.values(), default=self._opened_at) - CLOCK_SLACK
         rows = await self._database.read("SELECT id, updated_at FROM jobs WHERE updated_at >= ?", (since,))
         moved = {row["id"]: row["updated_at"] for row in rows}
         self.changes.publish(job_id for job_id, at in moved.items() if self._noticed.get(job_id) != at)

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 
 from jobs.errors import Code, FaucetError
-from jobs.ledger.book import Book, settle_states
+from jobs.ledger.book import Book, derive_states
 from jobs.ledger.database import Connection, Row
 from jobs.ledger.following import include_all, make_final
 from jobs.ledger.recovering import draft_of
 from jobs.ledger.signing import record
 from jobs.model.job import State
-from jobs.model.transaction import BlockEffects, Found, FoundOperation, Kind
+from jobs.model.transaction import BlockEffects, Kind, OnChainOperation, OnChainTransaction
 
 #: A job of another signup that stands in the way of an account on the chain, and has not come into a block.
 _WAITING = (State.QUEUED, State.BROADCAST)
@@ -18,7 +18,7 @@ _WAITING = (State.QUEUED, State.BROADCAST)
 class Rebuilding(Book):
     """Takes over what is irreversible on the chain."""
 
-    async def rebuild(self, found: Sequence[Found]) -> int:
+    async def rebuild(self, found: Sequence[OnChainTransaction]) -> int:
         """Take over irreversible transactions that the ledger has no record of; how many accounts they concern.
 
         A registration without a job gets one. Raises FaucetError `account_exists` where a job of the same name
@@ -36,7 +36,7 @@ class Rebuilding(Book):
 
         return await self._move_and(step)
 
-    def _jobs_served(self, connection: Connection, found: Found, now: int) -> dict[int, int]:
+    def _jobs_served(self, connection: Connection, found: OnChainTransaction, now: int) -> dict[int, int]:
         """The jobs that `found` serves, each with the fee of its operation; those that are missing are made."""
         jobs: dict[int, int] = {}
         for operation in found.operations:
@@ -46,7 +46,9 @@ class Rebuilding(Book):
                 jobs[number] = operation.fee
         return jobs
 
-    def _registered(self, connection: Connection, found: Found, operation: FoundOperation, now: int) -> int:
+    def _registered(
+        self, connection: Connection, found: OnChainTransaction, operation: OnChainOperation, now: int
+    ) -> int:
         """The job of an account that was registered: the one that waits for it, or a new one."""
         job = _live_job(connection, operation.name)
         if job is not None and (job["owner_key"], job["active_key"], job["memo_key"]) == operation.keys:
@@ -80,13 +82,13 @@ def _end(connection: Connection, job: Row, now: int) -> None:
     )
 
 
-def _paid(connection: Connection, operation: FoundOperation) -> int | None:
+def _paid(connection: Connection, operation: OnChainOperation) -> int | None:
     """The job of an account that was paid; None for an account that is no job's."""
     job = _live_job(connection, operation.name)
     return None if job is None or job["account_id"] != operation.account_id else int(job["number"])
 
 
-def _take_over(connection: Connection, found: Found, jobs: dict[int, int], now: int) -> list[str]:
+def _take_over(connection: Connection, found: OnChainTransaction, jobs: dict[int, int], now: int) -> list[str]:
     """Record `found` as if it had been signed here, then let it come into its block, then let that stay."""
     results = tuple(operation.account_id for operation in found.operations)
     names = tuple((operation.name, operation.account_id) for operation in found.operations)
@@ -94,20 +96,20 @@ def _take_over(connection: Connection, found: Found, jobs: dict[int, int], now: 
     if found.kind is Kind.REGISTRATION:
         _date(connection, found, jobs)
     effects = BlockEffects(found.block_num, "", {found.signature: results}, names)
-    moved = settle_states(connection, include_all(connection, effects, now), now)
+    moved = derive_states(connection, include_all(connection, effects, now), now)
     if found.kind is Kind.FUNDING:
         _note_amounts(connection, found, jobs)
     return moved + make_final(connection, [(transaction, results) for transaction in recorded], now)
 
 
-def _date(connection: Connection, found: Found, jobs: dict[int, int]) -> None:
+def _date(connection: Connection, found: OnChainTransaction, jobs: dict[int, int]) -> None:
     """Say when the accounts came into a block: long before now."""
     connection.executemany(
         "UPDATE jobs SET registered_at = ? WHERE number = ?", [(found.time * 1000, job) for job in jobs]
     )
 
 
-def _note_amounts(connection: Connection, found: Found, jobs: dict[int, int]) -> None:
+def _note_amounts(connection: Connection, found: OnChainTransaction, jobs: dict[int, int]) -> None:
     """Say what was paid, for jobs that were made anew: of them nothing else is known."""
     amounts = {operation.name: f"{operation.amount.normalize():f}" for operation in found.operations}
     connection.executemany(

@@ -6,7 +6,7 @@ from decimal import ROUND_DOWN, Decimal
 from jobs.ledger.book import Book, as_list
 from jobs.ledger.database import Connection
 from jobs.ledger.signing import jobs_of, record
-from jobs.model.transaction import Draft, Found
+from jobs.model.transaction import OnChainTransaction, SignedTransaction
 
 
 class Recovering(Book):
@@ -21,7 +21,7 @@ class Recovering(Book):
         return asked - {row["signature"] for row in rows}
 
 
-def take_over_payments(connection: Connection, payments: Sequence[Found], now: int) -> list[int]:
+def take_over_payments(connection: Connection, payments: Sequence[OnChainTransaction], now: int) -> list[int]:
     """Record payments as if they had been signed here, for those of their accounts that have a job; these jobs.
 
     What they mean for the jobs follows when the block that holds them is noted.
@@ -31,7 +31,7 @@ def take_over_payments(connection: Connection, payments: Sequence[Found], now: i
     return jobs_of(record(connection, drafts, now)) if drafts else []
 
 
-def _jobs_of(connection: Connection, payment: Found) -> dict[int, int]:
+def _jobs_of(connection: Connection, payment: OnChainTransaction) -> dict[int, int]:
     """The jobs whose initial balance `payment` is, each with the fee of its operation.
 
     What a registrar sends by hand to an account is of another amount, or it is what the account had to get.
@@ -57,9 +57,9 @@ def _is_due(balance: Decimal, amount: Decimal) -> bool:
     return amount == balance.quantize(amount, ROUND_DOWN)
 
 
-def draft_of(found: Found, jobs: Mapping[int, int]) -> Draft:
+def draft_of(found: OnChainTransaction, jobs: Mapping[int, int]) -> SignedTransaction:
     """`found` as what was to be sent for `jobs`, each with the fee of its operation."""
-    return Draft(
+    return SignedTransaction(
         kind=found.kind,
         id=found.id,
         signature=found.signature,

@@ -12,14 +12,14 @@ from jobs.ledger.book import (
     as_list,
     as_rows,
     at_once,
+    derive_states,
     job_of,
     rows_of,
-    settle_states,
 )
 from jobs.ledger.database import Connection, Row
 from jobs.ledger.spending import committed_on, release_shares, within
 from jobs.model.job import Job, Unfunded
-from jobs.model.transaction import Draft, Fate, Kind, Transaction
+from jobs.model.transaction import Fate, Kind, SignedTransaction, Transaction
 
 TRANSACTION_SELECT = """
     SELECT transactions.*,
@@ -30,7 +30,7 @@ TRANSACTION_SELECT = """
 
 #: Seconds before a signup that a node refused without a clear cause is tried again: doubled each time.
 RETRY_DELAY = 1
-RETRY_DELAY_MOST = 300
+MAX_RETRY_DELAY = 300
 
 QUEUED = at_once(
     JOB_COLUMNS, f"{JOB_SELECT} WHERE jobs.state = 'queued' AND jobs.retry_at <= ? ORDER BY jobs.number LIMIT ?"
@@ -69,7 +69,7 @@ class Signing(Book):
         last = (rows[0]["last_number"], rows[0]["last_id"]) if rows else None
         return Unfunded(tuple(job_of(row) for row in rows), last)
 
-    async def record_signed(self, drafts: Sequence[Draft], budget: int | None = None) -> list[Transaction]:
+    async def record_signed(self, drafts: Sequence[SignedTransaction], budget: int | None = None) -> list[Transaction]:
         """Put signed transactions on disk, and their jobs in broadcast or funding, before anything is sent.
 
         Returns those recorded. One with a job that an operator ended meanwhile is not, nor is one that would take what
@@ -82,7 +82,7 @@ class Signing(Book):
             release_shares(connection, ready)
             affordable = ready if budget is None else within(ready, budget - committed_on(connection, now))
             recorded = record(connection, affordable, now)
-            return recorded, settle_states(connection, jobs_of(recorded), now)
+            return recorded, derive_states(connection, jobs_of(recorded), now)
 
         return await self._move_and(step)
 
@@ -92,16 +92,16 @@ class Signing(Book):
         return [transaction_of(row) for row in rows]
 
     async def refuse(
-        self, transaction: Transaction, *, guilty: Mapping[int, Reason], counted: bool = False, trusted: bool = True
+        self, transaction: Transaction, *, rejected: Mapping[int, Reason], counted: bool = False, trusted: bool = True
     ) -> None:
         """Take back a registration that the only node it was ever sent to refused.
 
-        `guilty` jobs fail for good; the others wait again, without a try counted against them unless
+        `rejected` jobs fail for good; the others wait again, without a try counted against them unless
         `counted`: then each is tried later and later. A node that is not `trusted` may have kept the transaction, so
         what it costs goes on counting against the budget.
         """
         now = self._now()
-        innocent = [job for job in transaction.jobs if job not in guilty]
+        innocent = [job for job in transaction.jobs if job not in rejected]
 
         def step(connection: Connection) -> list[str]:
             connection.execute(
@@ -109,9 +109,9 @@ class Signing(Book):
                 "WHERE number = ? AND fate = 'live'",
                 (Fate.REFUSED, trusted, now, transaction.number),
             )
-            moved = settle_states(connection, transaction.jobs, now)
+            moved = derive_states(connection, transaction.jobs, now)
             _postpone(connection, innocent, now=now, counted=counted)
-            return moved + fail_jobs(connection, guilty, now)
+            return moved + fail_jobs(connection, rejected, now)
 
         await self._move(step)
 
@@ -142,7 +142,7 @@ class Signing(Book):
                 "UPDATE jobs SET account_id = ?, block_num = ? WHERE number = ? AND state = 'queued'",
                 [(account_id, block_num, job) for job, account_id in accounts.items()],
             )
-            return settle_states(connection, list(accounts), now)
+            return derive_states(connection, list(accounts), now)
 
         await self._move(step)
 
@@ -195,7 +195,7 @@ _READY = {
 }
 
 
-def _ready(connection: Connection, drafts: Sequence[Draft]) -> list[Draft]:
+def _ready(connection: Connection, drafts: Sequence[SignedTransaction]) -> list[SignedTransaction]:
     """Those of `drafts` whose jobs all still wait for them."""
     ready: set[tuple[Kind, int]] = set()
     for kind in {draft.kind for draft in drafts}:
@@ -235,7 +235,7 @@ LINK = {
 }
 
 
-def record(connection: Connection, drafts: Sequence[Draft], now: int) -> list[Transaction]:
+def record(connection: Connection, drafts: Sequence[SignedTransaction], now: int) -> list[Transaction]:
     """Put `drafts` on disk as live transactions that serve their jobs."""
     columns = (
         (
@@ -273,7 +273,7 @@ def record(connection: Connection, drafts: Sequence[Draft], now: int) -> list[Tr
     return recorded
 
 
-def _recorded(draft: Draft, number: int) -> Transaction:
+def _recorded(draft: SignedTransaction, number: int) -> Transaction:
     return Transaction(
         number,
         draft.kind,
@@ -297,5 +297,5 @@ def _postpone(connection: Connection, jobs: Sequence[int], *, now: int, counted:
         return
     connection.executemany(
         "UPDATE jobs SET retry_at = ? + 1000 * min(?, ? << min(attempts - 1, 20)) WHERE number = ?",
-        [(now, RETRY_DELAY_MOST, RETRY_DELAY, job) for job in jobs],
+        [(now, MAX_RETRY_DELAY, RETRY_DELAY, job) for job in jobs],
     )

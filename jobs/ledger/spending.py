@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from jobs.ledger.book import Book, as_list, as_rows
 from jobs.ledger.database import Connection
-from jobs.model.transaction import Draft, Kind
+from jobs.model.transaction import Kind, SignedTransaction
 
 DAY = 86_400_000  #: milliseconds
 
@@ -57,7 +57,7 @@ def committed_on(connection: Connection, now: int) -> int:
     return 0 if row is None else int(row["committed"])
 
 
-def release_shares(connection: Connection, drafts: Sequence[Draft]) -> None:
+def release_shares(connection: Connection, drafts: Sequence[SignedTransaction]) -> None:
     """Free what the last transactions of jobs hold of the budget, as far as registrations in `drafts` replace it."""
     if connection.execute(RESERVED).fetchone()[0]:
         registrations = [draft for draft in drafts if draft.kind is Kind.REGISTRATION]
@@ -65,9 +65,9 @@ def release_shares(connection: Connection, drafts: Sequence[Draft]) -> None:
         connection.execute(RELEASE_SHARES, (as_list(fees),))
 
 
-def within(drafts: Sequence[Draft], left: int) -> list[Draft]:
+def within(drafts: Sequence[SignedTransaction], left: int) -> list[SignedTransaction]:
     """Those of `drafts` that `left`, satoshi, pays for together; a dear one does not keep out the cheaper behind it."""
-    paid: list[Draft] = []
+    paid: list[SignedTransaction] = []
     for draft in drafts:
         if draft.cost <= left:
             paid.append(draft)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from jobs.errors import Code, FaucetError
-from jobs.ledger.book import Book, as_list, check_move, settle_states
+from jobs.ledger.book import Book, as_list, check_move, derive_states
 from jobs.ledger.database import Connection
 from jobs.ledger.expiry import EXPIRE
 from jobs.ledger.following import forget_blocks
@@ -108,7 +108,7 @@ class Steering(Book):
             for job_id in job_ids:
                 self._write_down(connection, by, "release", job_id, reason)
             connection.executemany(EXPIRE, [(Fate.EXPIRED, now, number) for number in dead])
-            return settle_states(connection, _served(connection, dead), now)
+            return derive_states(connection, _served(connection, dead), now)
 
         return await self._move(step)
 
@@ -125,7 +125,7 @@ class Steering(Book):
             rows = connection.execute(WAIVE)
             jobs = [row["number"] for row in rows.fetchall()]
             self._write_down(connection, by, "waive", "", reason)
-            return len(jobs), settle_states(connection, jobs, now)
+            return len(jobs), derive_states(connection, jobs, now)
 
         return await self._move_and(step)
 

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-PATIENCE = 5.0  #: seconds until SQLite's own lock must do: whoever has the turn may be stopped
+LOCK_TIMEOUT = 5.0  #: seconds until SQLite's own lock must do: whoever has the turn may be stopped
 
 
 class Turn:
@@ -50,7 +50,7 @@ class Turn:
 
 
 class _Wait:
-    """Waiting with PATIENCE, which flock(2) does not know: a thread that can't be called off waits without."""
+    """Waiting with LOCK_TIMEOUT, which flock(2) does not know: a thread that can't be called off waits without."""
 
     def __init__(self, turn: Turn) -> None:
         self._turn = turn
@@ -61,7 +61,7 @@ class _Wait:
     def begin(self) -> None:
         """Return when the turn has come, or patience has ended."""
         threading.Thread(target=self._wait, name="turn", daemon=True).start()
-        self._came.wait(PATIENCE)
+        self._came.wait(LOCK_TIMEOUT)
         with self._deciding:
             self._over = True
 

@@ -14,7 +14,7 @@ class ReferrerAnswer(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class ChainFacts:
+class ChainStatus:
     """What the chain's owner last saw, as the HTTP side shows it; None until it was seen."""
 
     chain_id: str | None = None
@@ -34,7 +34,7 @@ class ChainFacts:
     connected: bool = False
     node: str | None = None  #: URL of the node in use, without credentials
     failovers: int = 0
-    trouble: str | None = None  #: why no node is in use, for people
+    last_error: str | None = None  #: why no node is in use, for people
     stranger: bool | None = None  #: the node in use is not the operator's own
     waiting: str | None = None  #: why the drain does nothing right now, for people; it passes by itself
     unconfirmed: str | None = None  #: why nothing is taken for final, for people

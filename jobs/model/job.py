@@ -119,4 +119,4 @@ class Limits(msgspec.Struct, frozen=True):
     interval: int  #: seconds between two signups of one address
     queue: int  #: jobs that may wait for a drain
     initial_balance: str | None = None  #: what this signup is to be paid, core asset, decimal text
-    room_after: int = 60  #: seconds after which more may wait, when as many do
+    retry_after: int = 60  #: seconds after which more may wait, when as many do

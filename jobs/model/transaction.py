@@ -23,7 +23,7 @@ class Fate(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class SignedTransaction:
     """A signed transaction about to be written ahead, with the jobs that its operations serve, in order."""
 
     kind: Kind
@@ -56,7 +56,7 @@ class Transaction:
 
 
 @dataclass(frozen=True, slots=True)
-class FoundOperation:
+class OnChainOperation:
     """What the registrar did to an account: it registered or paid it."""
 
     name: str
@@ -67,7 +67,7 @@ class FoundOperation:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class OnChainTransaction:
     """A transaction of the registrar in a block, as it was sent."""
 
     kind: Kind
@@ -78,7 +78,7 @@ class Found:
     expiration: int  #: seconds, chain time
     block_num: int
     time: int  #: of the block, seconds, chain time
-    operations: tuple[FoundOperation, ...]
+    operations: tuple[OnChainOperation, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ class BlockEffects:
     results: dict[str, tuple[str | None, ...]]
     accounts: tuple[tuple[str, str], ...]  #: (name, account id) registered in it, by anyone
     #: payments by the registrar that the ledger has no record of: it was restored from a backup
-    payments: tuple[Found, ...] = ()
+    payments: tuple[OnChainTransaction, ...] = ()
     provisional: frozenset[str] = frozenset()  #: signatures of those whose ids were looked up by name
     seen_by: str | None = None  #: the stranger that showed it, by URL; None of an own node
     keys: tuple[tuple[str, str, str], ...] = ()  #: see jobs.blocks.keys.keys_shown

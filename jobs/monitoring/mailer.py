@@ -18,10 +18,10 @@ from jobs.settings import Settings
 
 log = logging.getLogger("faucet.mailer")
 
-LOOK_EVERY = 30.0  #: seconds between two looks at what waits
+LOOK_INTERVAL = 30.0  #: seconds between two looks at what waits
 WITHIN = 10.0  #: seconds that the mail server has for each answer
 DELAY = 10.0  #: seconds before the second attempt, doubled with each
-DELAY_MOST = 600.0
+MAX_DELAY = 600.0
 KEPT = 30 * 86_400.0  #: seconds that mails are kept
 SUBMISSION_TLS = 465  #: the port where TLS begins at once (RFC 8314)
 SMTP_PORT = 25
@@ -41,7 +41,7 @@ class Mailer:
         self._woken = asyncio.Event()
 
     def wake(self) -> None:
-        """Look at once."""
+        """Observation at once."""
         self._woken.set()
 
     async def run(self) -> None:
@@ -52,7 +52,7 @@ class Mailer:
             except FaucetError as error:
                 log.warning("mails put off: %s", error)
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_EVERY):
+                async with asyncio.timeout(LOOK_INTERVAL):
                     await self._woken.wait()
             self._woken.clear()
 
@@ -68,7 +68,7 @@ class Mailer:
         try:
             await send(self._settings, self._compose(mail))
         except MailError as error:
-            delay = min(DELAY * 2**mail.attempts, DELAY_MOST)
+            delay = min(DELAY * 2**mail.attempts, MAX_DELAY)
             log.warning("mail=%d not sent, again in %.0f s: %s", mail.number, delay, error)
             await self._ledger.put_mail_off(mail, str(error), delay)
         else:

@@ -9,7 +9,7 @@ from functools import cache
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from jobs.model.chain import ChainFacts
+from jobs.model.chain import ChainStatus
 from jobs.model.job import State
 from jobs.model.operators import PARTS
 from jobs.monitoring.alerts import ALERTS
@@ -20,12 +20,12 @@ REQUEST_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class MetricsSnapshot:
     """What is not counted but read, when somebody asks."""
 
     at: float  #: seconds since 1970
     counts: Mapping[State, int]
-    facts: ChainFacts
+    chain_status: ChainStatus
     paused: Collection[str]  #: of PARTS
     alerts: Collection[str]  #: of ALERTS
     oldest: float  #: seconds that the oldest queued job has waited; 0 if none does
@@ -97,7 +97,7 @@ class Metrics:
         self._differences = _gauge("faucet_differences", "Places where ledger and chain disagree", registry)
         self._shown = _of_all_processes() if "PROMETHEUS_MULTIPROC_DIR" in os.environ else registry
 
-    def render(self, now: Measured) -> bytes:
+    def render(self, now: MetricsSnapshot) -> bytes:
         """All metrics as text; those of the ledger and the chain as they are `now`."""
         for state in State:
             self._jobs.labels(state=state).set(now.counts.get(state, 0))
@@ -109,22 +109,22 @@ class Metrics:
             gauge.set(float("nan") if value is None else float(value))
         return generate_latest(self._shown)
 
-    def _values(self, now: Measured) -> Iterator[tuple[Gauge, float | Decimal | None]]:
-        facts = now.facts
-        yield self._connected, facts.connected
-        yield self._stranger, facts.stranger
-        yield self._unconfirmed, facts.unconfirmed is not None
-        yield self._failovers, facts.failovers
-        yield self._balance, _core_asset(facts.balance, facts)
-        yield self._fee, _core_asset(facts.fee, facts)
-        yield self._head_block, facts.head_block or 0
-        yield self._head_age, None if facts.head_time is None else now.at - facts.head_time
+    def _values(self, now: MetricsSnapshot) -> Iterator[tuple[Gauge, float | Decimal | None]]:
+        chain_status = now.chain_status
+        yield self._connected, chain_status.connected
+        yield self._stranger, chain_status.stranger
+        yield self._unconfirmed, chain_status.unconfirmed is not None
+        yield self._failovers, chain_status.failovers
+        yield self._balance, _core_asset(chain_status.balance, chain_status)
+        yield self._fee, _core_asset(chain_status.fee, chain_status)
+        yield self._head_block, chain_status.head_block or 0
+        yield self._head_age, None if chain_status.head_time is None else now.at - chain_status.head_time
         yield self._oldest, now.oldest
         yield self._signups_paid, now.signups
         yield self._runway, now.days
-        yield self._budget, _core_asset(facts.budget, facts)
-        yield self._left, _core_asset(now.left, facts)
-        yield self._max_fee, _core_asset(facts.max_fee, facts)
+        yield self._budget, _core_asset(chain_status.budget, chain_status)
+        yield self._left, _core_asset(now.left, chain_status)
+        yield self._max_fee, _core_asset(chain_status.max_fee, chain_status)
         yield self._held, now.held
         yield self._owed, now.owed
         yield self._ready, now.ready
@@ -133,8 +133,8 @@ class Metrics:
         yield self._differences, now.differences
 
 
-def _core_asset(satoshi: int | None, facts: ChainFacts) -> Decimal | None:
-    return None if satoshi is None else Decimal(satoshi).scaleb(-(facts.precision or 0))
+def _core_asset(satoshi: int | None, chain_status: ChainStatus) -> Decimal | None:
+    return None if satoshi is None else Decimal(satoshi).scaleb(-(chain_status.precision or 0))
 
 
 def _gauge(name: str, text: str, registry: CollectorRegistry, *labels: str) -> Gauge:

@@ -43,7 +43,7 @@ class SecondNode:
     def stranger_url(self) -> str | None:
         """The node in use, if it is a stranger. Raises NotSent where none is in use."""
         if self._first.peer is None:
-            raise NotSent(f"not connected: {self._first.trouble}")
+            raise NotSent(f"not connected: {self._first.last_error}")
         return self._first.peer.url if self.stranger else None
 
     @property
@@ -70,7 +70,7 @@ class SecondNode:
             async with asyncio.timeout(self._timeout):
                 await link.wait_connected()
         except TimeoutError:
-            raise LinkError(f"no second node is reached to confirm what this one says: {link.trouble}") from None
+            raise LinkError(f"no second node is reached to confirm what this one says: {link.last_error}") from None
         return Node(link.call)
 
     async def close(self) -> None:
@@ -84,12 +84,12 @@ class SecondNode:
         """Be connected to another node than the one in use now."""
         first = self._first.peer
         if first is None:
-            raise NotSent(f"not connected: {self._first.trouble}")
+            raise NotSent(f"not connected: {self._first.last_error}")
         if self._beside == first.url and self._task is not None and not self._task.done():
             return
         await self.close()
         others = [url for shown, url in self._urls.items() if shown != first.url]
-        self._link = Link(others, greet=self._validate, on_block=lambda: None, timeout=self._timeout)
+        self._link = Link(others, validate_node=self._validate, on_block=lambda: None, timeout=self._timeout)
         self._task = asyncio.create_task(self._link.run(), name="second node")
         self._beside = first.url
 

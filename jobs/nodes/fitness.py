@@ -4,15 +4,15 @@ from collections.abc import Callable, Mapping, Sequence
 from ipaddress import ip_address
 
 from chain.connection import Peer
-from chain.dial import dial
 from chain.errors import LinkError, Refused, UnfitNode
 from chain.keys import PrivateKey
 from chain.link import Call, without_credentials
 from chain.node import Account, Head, Node
-from jobs.drain.context import Identity
+from chain.open_link import open_link
 from jobs.ledger import Ledger
 from jobs.model.chain import Pin
 from jobs.nodes.claims import CHAIN, Claims, account_claim, first_difference, read_claims
+from jobs.nodes.profile import ChainProfile
 from jobs.settings import Settings
 from jobs.template import named_accounts
 
@@ -29,7 +29,7 @@ class Fitness:
         self._key = key
         self._clock = clock
         self._pins: Mapping[str, Pin] = {}
-        self.identity: Identity | None = None  #: what the chain is; None until a node was met
+        self.profile: ChainProfile | None = None  #: what the chain is; None until a node was met
 
     @property
     def agreed(self) -> bool:
@@ -55,7 +55,7 @@ class Fitness:
     async def load(self) -> None:
         """Read what is pinned. Raises FaucetError without a ledger."""
         self._pins = await self._ledger.pins()
-        self.identity = self._identity()
+        self.profile = self._profile()
 
     async def validate(self, call: Call, peer: Peer) -> None:
         """Take a node only if it is on the ledger's chain and near its head. Raises UnfitNode, LinkError or Refused."""
@@ -122,7 +122,7 @@ class Fitness:
         if not others:
             return False
         try:
-            async with dial(others, timeout=self._settings.node_timeout) as link:
+            async with open_link(others, timeout=self._settings.node_timeout) as link:
                 second, second_url = await self._claims(Node(link.call)), link.url
         except (LinkError, Refused) as error:
             raise UnfitNode(f"is a stranger, and no other node confirms what it says of the chain: {error}") from error
@@ -131,13 +131,13 @@ class Fitness:
             raise UnfitNode(f"{difference or 'names an account that there is not'} by {second_url}")
         return True
 
-    def _identity(self) -> Identity | None:
+    def _profile(self) -> ChainProfile | None:
         if not self._pins.keys() >= CHAIN:
             return None
         chain_id, prefix, symbol, precision = (
             self._pins[name].value for name in ("chain_id", "prefix", "symbol", "precision")
         )
-        return Identity(chain_id, prefix, symbol, int(precision), self._key)
+        return ChainProfile(chain_id, prefix, symbol, int(precision), self._key)
 
 
 def is_own(settings: Settings, peer: Peer | None) -> bool:

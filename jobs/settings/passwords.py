@@ -37,7 +37,7 @@ class Cost:
 
 #: A quarter of a second and 32 MiB: one of the settings that OWASP takes for equally strong.
 COST = Cost(log_n=15, r=8, p=3)
-MEMORY_MOST = 1024 * 1024 * 1024  #: bytes; a hash that takes more was not made for this machine
+MAX_MEMORY = 1024 * 1024 * 1024  #: bytes; a hash that takes more was not made for this machine
 
 
 def hash_password(password: str, *, cost: Cost = COST) -> str:
@@ -82,7 +82,7 @@ def _parse(hashed: str) -> tuple[Cost, bytes, bytes]:
     if found is None:
         raise ValueError("must be a line that faucet.py hash-password printed")
     cost = Cost(*(int(number) for number in found.groups()[:3]))
-    if not (1 <= cost.log_n < 16 * cost.r and cost.p >= 1 and cost.memory <= MEMORY_MOST):
+    if not (1 <= cost.log_n < 16 * cost.r and cost.p >= 1 and cost.memory <= MAX_MEMORY):
         raise ValueError("asks for more memory than a gigabyte, or for none")
     try:
         salt, digest = (_decode(text) for text in found.groups()[3:])

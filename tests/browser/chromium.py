@@ -39,7 +39,7 @@ SWITCHES = (
 
 
 @dataclass(frozen=True)
-class Look:
+class Observation:
     """A way to look at a page."""
 
     scheme: str  #: light or dark
@@ -52,7 +52,7 @@ class Look:
 
 
 DEVICES = {"phone": (360, 740), "desktop": (1200, 800)}
-LOOKS = [Look(scheme, device, *size) for scheme in ("dark", "light") for device, size in DEVICES.items()]
+LOOKS = [Observation(scheme, device, *size) for scheme in ("dark", "light") for device, size in DEVICES.items()]
 
 
 def missing_programs() -> list[str]:
@@ -120,7 +120,7 @@ class Browser:
         """What the function body `source` returns, or the promise that it returns comes to."""
         return self._driver.execute_script(source, *arguments)
 
-    def look(self, look: Look) -> None:
+    def look(self, look: Observation) -> None:
         """See the page, and those after it, as that device does."""
         scheme = {"name": "prefers-color-scheme", "value": look.scheme}
         self._command("Emulation.setEmulatedMedia", features=[scheme])

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from jobs.errors import Code
 from jobs.ledger import Ledger
 from jobs.model.job import Job, Limits, Signup
-from jobs.model.transaction import BlockEffects, Draft, Kind
+from jobs.model.transaction import BlockEffects, Kind, SignedTransaction
 from tests.harness.program import keys_of
-from tests.harness.serving import FACTS as OTHER_FACTS
+from tests.harness.serving import CHAIN_STATUS as OTHER_FACTS
 from tests.harness.serving import NOW
 
 DAY = 86_400  #: seconds
@@ -22,7 +22,7 @@ LAG = 15  #: blocks until one is irreversible
 HEAD = 48_211_904  #: the block of NOW
 FEE = 514_941  #: satoshi
 
-FACTS = replace(
+CHAIN_STATUS = replace(
     OTHER_FACTS, balance=21_403_27000, head_block=HEAD, irreversible_block=HEAD - LAG,
     registrar_member=True, key_matches=True, node="wss://node.example", budget=5_350_81000,
 )  # fmt: skip
@@ -102,7 +102,7 @@ class Month:
         signature = self._random.randbytes(65).hex()
         block = block_at(self._clock.now)
         expiration = int(self._clock.now) + 60
-        draft = Draft(
+        draft = SignedTransaction(
             Kind.REGISTRATION, self._random.randbytes(20).hex(), signature, body_of(jobs, block, expiration, signature),
             block - LAG, expiration, tuple(job.number for job in jobs), (FEE,) * len(jobs), cost=FEE * len(jobs),
         )  # fmt: skip

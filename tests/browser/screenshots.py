@@ -11,7 +11,7 @@ from pathlib import Path
 from jobs.model.job import State
 from tests.browser.beside import beside
 from tests.browser.chromium import LOOKS, Browser, chromium
-from tests.browser.month import FACTS, Clock, Month
+from tests.browser.month import CHAIN_STATUS, Clock, Month
 from tests.browser.operator import log_in
 from tests.harness.operators import HASH
 from tests.harness.program import ROOT
@@ -46,10 +46,10 @@ def photograph(browser: Browser, url: str, pages: Mapping[str, str]) -> None:
 def faucet_of_a_month(folder: Path) -> Iterator[tuple[str, str]]:
     """The address of a faucet that has registered for a month, and the id of a job that is in a block."""
     clock = Clock()
-    application = serving(folder, clock=clock, facts=FACTS, admin_password_hash=HASH)
+    application = serving(folder, clock=clock, chain_status=CHAIN_STATUS, admin_password_hash=HASH)
     with beside() as loop, loop.opened(application) as served:
         loop.do(Month(served.ledger, clock).live())
-        loop.do(served.see(FACTS))
+        loop.do(served.see(CHAIN_STATUS))
         job, *_ = loop.do(served.ledger.jobs(state=State.REGISTERED, limit=1))
         yield f"http://127.0.0.1:{served.port}", job.id
 

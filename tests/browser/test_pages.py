@@ -81,9 +81,9 @@ def test_page_without_operators(running: Browser, site_without_operators: Site) 
 def assert_readable(browser: Browser, address: str) -> None:
     """The page is sound, and made of the same parts without scripts."""
     browser.open(address)
-    parts = browser.texts(PARTS)
-    assert parts
+    context = browser.texts(PARTS)
+    assert context
     assert_sound(browser)
     with browser.without_scripts():
         browser.open(address)
-        assert browser.texts(PARTS) == parts
+        assert browser.texts(PARTS) == context

@@ -38,7 +38,7 @@ async def test_client_that_sends_no_more_still_gets_its_reply(tmp_path: Path, pa
         answer = await reader.read()
         assert (answer[:15], answer.count(b"HTTP/1.1")) == (b"HTTP/1.1 200 OK", 1)
         writer.close()
-        assert await served.parts.in_flight.wait_none(20)
+        assert await served.context.in_flight.wait_none(20)
 
 
 async def test_client_that_sends_no_more_is_held_until_its_account_is_there(tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ async def test_client_that_ends_amid_its_request_has_gone(tmp_path: Path, sent: 
         reader, writer = await send_and_shut(served, sent)
         assert await reader.read() == b""
         writer.close()
-        assert await served.parts.in_flight.wait_none(20)
+        assert await served.context.in_flight.wait_none(20)
 
 
 async def test_client_that_sends_no_more_is_not_read_again_and_again(
@@ -124,7 +124,7 @@ async def test_what_cannot_be_read_is_refused_in_json(tmp_path: Path, request_: 
         assert headers["Access-Control-Allow-Origin"] == "*"
         assert headers["Content-Type"].startswith("application/json")
         assert headers["X-Request-ID"]
-        assert await served.parts.in_flight.wait_none(20)
+        assert await served.context.in_flight.wait_none(20)
 
 
 @pytest.mark.parametrize("word", [b"100-continue", b"100-Continue", b"100-CONTINUE"])

@@ -19,10 +19,10 @@ from websockets.exceptions import ConnectionClosed
 from websockets.frames import CloseCode
 
 from chain.connection import BLOCK_CALLBACK, Peer, ip_address_of
-from chain.dial import dial
 from chain.errors import NotSent, OutcomeUnknown, Refused, UnfitNode
 from chain.link import LOG_INTERVAL, STABLE_AFTER, Call, Link, backoff, without_credentials
 from chain.node import Node
+from chain.open_link import open_link
 from chain.refusals import Cause
 from tests.harness.support import data
 
@@ -176,7 +176,7 @@ async def take_fit(call: Call, _peer: object) -> None:
 def link_to(*nodes: ScriptedNode | str, **options: Any) -> Link:
     """A link that greets any node, polls never, and does not wait between its tries."""
     urls = [node if isinstance(node, str) else node.url for node in nodes]
-    defaults: dict[str, Any] = {"greet": take_any, "on_block": lambda: None, "poll": 3600.0, "sleep": Naps()}
+    defaults: dict[str, Any] = {"validate_node": take_any, "on_block": lambda: None, "poll": 3600.0, "sleep": Naps()}
     return Link(urls, **{**defaults, "clock": Clock(), "jitter": lambda: 0.0, **options})
 
 
@@ -386,10 +386,10 @@ async def test_a_node_that_does_not_answer_is_left_for_the_next() -> None:
 )
 async def test_a_node_that_is_not_fit_is_left_for_the_next(script: dict[str, Behaviour]) -> None:
     unfit, fit = ScriptedNode(**script), ScriptedNode()
-    async with connected(unfit, fit, greet=take_fit, timeout=SHORT) as link:
+    async with connected(unfit, fit, validate_node=take_fit, timeout=SHORT) as link:
         assert link.url == fit.url
         assert link.epoch == 1
-        assert link.trouble is None
+        assert link.last_error is None
         assert link.failovers == 0
         assert len(unfit.sockets) == 1
 
@@ -404,7 +404,7 @@ async def test_a_node_that_is_not_reached_is_left_for_the_next(url: str) -> None
 
 async def test_a_node_in_use_that_falls_behind_is_left_for_the_next() -> None:
     first, second, clock = ScriptedNode(), ScriptedNode(), Clock()
-    async with connected(first, second, greet=take_fit, clock=clock, recheck=60.0, silence=NEVER) as link:
+    async with connected(first, second, validate_node=take_fit, clock=clock, recheck=60.0, silence=NEVER) as link:
         behind = sends_recorded("get_dynamic_global_properties", head_block_number=61)
         first.script["get_dynamic_global_properties"] = behind
         clock.now += 60.0
@@ -440,8 +440,8 @@ async def test_the_trouble_says_why_no_node_is_in_use() -> None:
     garbage = ScriptedNode(get_chain_properties=sends_frame("garbage"))
     async with garbage.serving(), running(link_to(garbage, sleep=naps)) as link:
         await naps.over.wait()
-        assert link.trouble is not None
-        assert link.trouble.startswith(f"{garbage.url}: the node sent what is no JSON-RPC")
+        assert link.last_error is not None
+        assert link.last_error.startswith(f"{garbage.url}: the node sent what is no JSON-RPC")
         with pytest.raises(NotSent, match="no JSON-RPC"):
             await link.call("database", "get_block", [63])
 
@@ -457,13 +457,13 @@ async def test_a_node_that_is_left_gives_way_to_the_next_at_once() -> None:
         await first.until(lambda: first.times_asked("get_block") == 1)
         link.leave("answers every broadcast alike")
         assert (link.connected, link.url, link.peer) == (False, None, None)
-        assert link.trouble == f"{first.url}: answers every broadcast alike"
+        assert link.last_error == f"{first.url}: answers every broadcast alike"
         with pytest.raises(NotSent, match="answers every broadcast alike"):
             await link.call("database", "get_block", [63])
         with pytest.raises(OutcomeUnknown):
             await call
         await naps.over.wait()
-        assert link.trouble == f"{first.url}: answers every broadcast alike"
+        assert link.last_error == f"{first.url}: answers every broadcast alike"
         await first.sockets[0].wait_closed()
 
 
@@ -473,14 +473,14 @@ async def test_a_single_node_that_is_left_is_connected_to_again() -> None:
         link.leave("answers every broadcast alike")
         link.leave("is left once only")
         await link.wait_connected()
-        assert (link.url, link.epoch, link.trouble) == (node.url, 2, None)
+        assert (link.url, link.epoch, link.last_error) == (node.url, 2, None)
         assert naps.delays == [0.1]
 
 
 def test_leaving_without_a_connection_changes_nothing() -> None:
     link = link_to("ws://127.0.0.1:9")
     link.leave("answers every broadcast alike")
-    assert link.trouble == "no node was reached yet"
+    assert link.last_error == "no node was reached yet"
 
 
 # Who the node is.
@@ -495,7 +495,7 @@ async def test_the_peer_is_the_ip_address_that_was_connected_to() -> None:
     node = ScriptedNode()
     async with node.serving():
         url = node.url.replace("127.0.0.1", "localhost")
-        async with connected(url, greet=note_peer) as link:
+        async with connected(url, validate_node=note_peer) as link:
             assert peers == [link.peer] == [Peer(url, "127.0.0.1")]
             assert link.urls == (url,)
 
@@ -519,7 +519,7 @@ def test_the_urls_are_shown_without_credentials() -> None:
 
 
 async def test_a_link_that_was_dialled_knows_its_peer() -> None:
-    async with ScriptedNode().serving() as node, dial([node.url], timeout=5.0) as link:
+    async with ScriptedNode().serving() as node, open_link([node.url], timeout=5.0) as link:
         assert link.peer == Peer(node.url, "127.0.0.1")
 
 
@@ -680,7 +680,7 @@ async def test_credentials_reach_the_node_and_nobody_else(caplog: pytest.LogCapt
             with pytest.raises(OutcomeUnknown):
                 await link.call("database", "get_block", [63])
             await naps.over.wait()
-            assert "secret" not in str(link.trouble)
+            assert "secret" not in str(link.last_error)
         request = node.sockets[0].request
         assert request is not None
         assert request.headers["Authorization"] == f"Basic {encoded}"

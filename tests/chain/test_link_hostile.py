@@ -87,7 +87,7 @@ async def trouble_with(url: str) -> str:
     naps = Naps(most=1)
     async with running(link_to(url, sleep=naps)) as link:
         await naps.over.wait()
-        return str(link.trouble)
+        return str(link.last_error)
 
 
 # Opening a connection.
@@ -108,7 +108,7 @@ async def test_a_redirect_is_refused(status: int) -> None:
 
 
 async def test_a_redirect_to_nowhere_is_refused() -> None:
-    answer = b"HTTP/1.1 302 Found\r\nLocation: http://\r\nContent-Length: 0\r\n\r\n"
+    answer = b"HTTP/1.1 302 OnChainTransaction\r\nLocation: http://\r\nContent-Length: 0\r\n\r\n"
     async with raw_server(writes(answer)) as url:
         assert "redirects to another address" in await trouble_with(url)
 
@@ -128,10 +128,10 @@ async def test_a_redirect_to_nowhere_is_refused() -> None:
 async def test_garbage_in_the_handshake_is_trouble_and_the_next_node_is_tried(answer: bytes) -> None:
     fit = ScriptedNode()
     async with raw_server(writes(answer)) as url, fit.serving():
-        trouble = await trouble_with(url)
-        assert trouble.startswith(f"{url}: ")
-        assert trouble.isprintable()
-        assert len(trouble) <= MAX_TEXT
+        last_error = await trouble_with(url)
+        assert last_error.startswith(f"{url}: ")
+        assert last_error.isprintable()
+        assert len(last_error) <= MAX_TEXT
         async with running(link_to(url, fit)) as link:
             await link.wait_connected()
             assert link.url == fit.url
@@ -159,20 +159,20 @@ async def test_a_fault_in_the_greeting_is_logged_and_the_next_node_is_tried(
     first, second, naps = ScriptedNode(), ScriptedNode(), Naps(most=1)
     at_fault: list[str] = []
 
-    async def greet(call: Call, _peer: object) -> None:
+    async def validate_node(call: Call, _peer: object) -> None:
         if not at_fault:
             at_fault.append("the first")
             raise fault
         await take_any(call, _peer)
 
     async with first.serving(), second.serving():
-        async with running(link_to(first, second, greet=greet)) as link:
+        async with running(link_to(first, second, validate_node=validate_node)) as link:
             await link.wait_connected()
             assert link.url == second.url
         at_fault.clear()
-        async with running(link_to(first, greet=greet, sleep=naps)) as link:
+        async with running(link_to(first, validate_node=validate_node, sleep=naps)) as link:
             await naps.over.wait()
-            assert link.trouble == f"{first.url}: {fault!r}"
+            assert link.last_error == f"{first.url}: {fault!r}"
     (record, *_) = [record for record in caplog.records if record.name == "faucet.link"]
     assert record.exc_info is not None
     assert record.exc_info[1] is fault
@@ -185,7 +185,7 @@ async def test_a_fault_at_a_new_block_does_not_end_the_link() -> None:
     node, naps = ScriptedNode(), Naps(most=3)
     async with node.serving(), running(link_to(node, sleep=naps, on_block=on_block)) as link:
         await naps.over.wait()
-        assert link.trouble == f"{node.url}: ZeroDivisionError()"
+        assert link.last_error == f"{node.url}: ZeroDivisionError()"
         assert not link.connected
 
 
@@ -194,19 +194,19 @@ async def test_a_node_that_goes_on_about_itself_is_cut_short() -> None:
         raise UnfitNode("\x1b[31m" + "is unfit " * 1_000)
 
     node, naps = ScriptedNode(), Naps(most=1)
-    async with node.serving(), running(link_to(node, sleep=naps, greet=goes_on)) as link:
+    async with node.serving(), running(link_to(node, sleep=naps, validate_node=goes_on)) as link:
         await naps.over.wait()
-        assert link.trouble is not None
-        assert len(link.trouble) == MAX_TEXT
-        assert link.trouble.isprintable()
+        assert link.last_error is not None
+        assert len(link.last_error) == MAX_TEXT
+        assert link.last_error.isprintable()
 
 
 async def test_the_reason_for_leaving_is_cut() -> None:
     async with connected(ScriptedNode(), sleep=Naps(most=1)) as link:
         link.leave("says: " + "\x07" * 1_000_000)
-        assert link.trouble is not None
-        assert len(link.trouble) == MAX_TEXT
-        assert link.trouble.isprintable()
+        assert link.last_error is not None
+        assert len(link.last_error) == MAX_TEXT
+        assert link.last_error.isprintable()
 
 
 async def test_the_reason_of_a_node_that_closes_is_made_printable() -> None:
@@ -216,8 +216,8 @@ async def test_the_reason_of_a_node_that_closes_is_made_printable() -> None:
     node, naps = ScriptedNode(get_chain_properties=closes), Naps(most=1)
     async with node.serving(), running(link_to(node, sleep=naps)) as link:
         await naps.over.wait()
-        assert "[31mxxx" in str(link.trouble)
-        assert str(link.trouble).isprintable()
+        assert "[31mxxx" in str(link.last_error)
+        assert str(link.last_error).isprintable()
 
 
 # Bounds.
@@ -262,7 +262,7 @@ async def test_a_frame_of_too_many_values_ends_the_connection(values: str) -> No
         with pytest.raises(OutcomeUnknown):
             await result_of(link, "get_block", 63)
         await naps.over.wait()
-        assert "more values" in str(link.trouble)
+        assert "more values" in str(link.last_error)
 
 
 async def test_calls_beyond_the_bound_wait_for_a_place_and_then_have_their_whole_time() -> None:
@@ -300,12 +300,12 @@ async def test_a_node_that_reads_nothing_can_be_left(caplog: pytest.LogCaptureFi
     """Its buffers are full, so that not even a goodbye can be sent."""
     caplog.set_level(logging.INFO)
 
-    async def greet(call: Call, _peer: object) -> None:
+    async def validate_node(call: Call, _peer: object) -> None:
         await call("database", "x" * 50_000_000, [])
 
     naps = Naps(most=1)
     async with raw_server(reads_nothing(0)) as url:
-        link = Link([url], greet=greet, on_block=lambda: None, timeout=0.2, sleep=naps)
+        link = Link([url], validate_node=validate_node, on_block=lambda: None, timeout=0.2, sleep=naps)
         async with running(link):
             await naps.over.wait()
     assert "takes no goodbye" in caplog.text

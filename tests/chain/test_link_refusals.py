@@ -7,7 +7,7 @@ from chain.link import MAX_REFUSALS, Link
 from chain.node import Node
 from tests.chain.test_link import running, take_any
 from tests.harness.lying import lies
-from tests.harness.lying.scene import Scene, scene
+from tests.harness.lying.scene import Scenario, scene
 
 DENIED = lies.RefusedCalls("denied", method="get_required_fees")
 
@@ -18,8 +18,8 @@ async def refused(node: Node, times: int) -> None:
             await node.required_fees([])
 
 
-def link_to(at: Scene, *others: str) -> Link:
-    return Link([at.relay.url, *others], greet=take_any, on_block=lambda: None, timeout=5)
+def link_to(at: Scenario, *others: str) -> Link:
+    return Link([at.relay.url, *others], validate_node=take_any, on_block=lambda: None, timeout=5)
 
 
 async def test_node_that_refuses_a_call_again_and_again_is_left() -> None:
@@ -29,7 +29,7 @@ async def test_node_that_refuses_a_call_again_and_again_is_left() -> None:
             await link.wait_connected()
             at.relay.lie(DENIED)
             await refused(Node(link.call), MAX_REFUSALS)
-            assert "refuses get_required_fees" in (link.trouble or "")
+            assert "refuses get_required_fees" in (link.last_error or "")
             await link.wait_connected()
             assert link.url == at.chain.url
             assert await Node(link.call).required_fees([]) == []

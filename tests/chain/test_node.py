@@ -11,7 +11,6 @@ import pytest
 from msgspec import Raw
 
 from chain.blocks import MAX_BODY, MAX_NESTING, OUT_OF_REASON
-from chain.dial import dial
 from chain.errors import BadReply, Refused
 from chain.fees import AccountCreateFee, AssertFee, TransferFee
 from chain.node import (
@@ -26,6 +25,7 @@ from chain.node import (
     Head,
     Node,
 )
+from chain.open_link import open_link
 from chain.packing import ACCOUNT_CREATE, ACCOUNT_UPDATE, ASSERT, TRANSFER
 from chain.protocol import Session
 from chain.refusals import Cause, read_refusal
@@ -331,7 +331,7 @@ async def test_the_dev_chain_offers_its_apis() -> None:
     chain = DevChain(DevChainSettings(block_interval=0))
     await chain.start()
     try:
-        async with dial([chain.url], timeout=5.0) as link:
+        async with open_link([chain.url], timeout=5.0) as link:
             offered = await offers(Node(link.call))
     finally:
         await chain.stop()

@@ -13,10 +13,10 @@ from pathlib import Path
 
 from tests.chaos.books import read_balance, read_chain, read_ledger
 from tests.chaos.check import Books, differences
+from tests.chaos.disturbances import Trouble
 from tests.chaos.load import ENDED, Load
 from tests.chaos.schedule import Life, deeds, lives, wishes
 from tests.chaos.schedule import lies as told
-from tests.chaos.trouble import Trouble
 from tests.harness.program import Faucet, Program, dev_chain, on_chain
 
 REGISTRAR = "1.2.7"
@@ -30,8 +30,8 @@ SETTINGS = {
 }
 #: Two nodes, both strangers; what the liar says of fees and balances must not use up the day.
 AMONG_STRANGERS = {"own_nodes": [], "daily_budget": 9_000_000}
-ENDED_WITHIN = 240  #: seconds that the jobs have to end once nothing goes wrong any more
-SAY_EVERY = 10  #: lives between two lines of progress
+ENDED_TIMEOUT = 240  #: seconds that the jobs have to end once nothing goes wrong any more
+SAY_INTERVAL = 10  #: lives between two lines of progress
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ class Run:
             for number, life in enumerate(self._lives, start=1):
                 self._load.release(self._signups // len(self._lives))
                 await self._live(life)
-                if number % SAY_EVERY == 0:
+                if number % SAY_INTERVAL == 0:
                     self._say(self._progress(number))
             self._chain.enough = True
             await asyncio.wait(going_wrong)
@@ -144,7 +144,7 @@ class Run:
         self._load.release(self._signups)
         self._say("all is well again; waiting for every job to end")
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(ENDED_WITHIN):
+            async with asyncio.timeout(ENDED_TIMEOUT):
                 await posting
                 await self._load.see_ends()
                 for job in read_ledger(self._ledger).jobs:

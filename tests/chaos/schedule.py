@@ -60,7 +60,7 @@ class Life:
 
 
 @dataclass(frozen=True)
-class Deed:
+class RegistrarTransaction:
     """Something that goes wrong on the chain's side: a method of trouble.Trouble."""
 
     after: float  #: seconds since the last one was over
@@ -81,12 +81,12 @@ def lives(seed: int, kills: int) -> list[Life]:
     return found
 
 
-def deeds(seed: int) -> Iterator[Deed]:
+def deeds(seed: int) -> Iterator[RegistrarTransaction]:
     """Without end: each kind comes once in a round, in another order every time."""
     rng = _rng(seed, "deeds")
     while True:
         for name, arguments in rng.sample(KINDS, len(KINDS)):
-            yield Deed(rng.uniform(0, 0.8), name, arguments(rng))
+            yield RegistrarTransaction(rng.uniform(0, 0.8), name, arguments(rng))
 
 
 Arguments = Callable[[random.Random], tuple[Any, ...]]
@@ -135,13 +135,13 @@ KINDS: list[tuple[str, Arguments]] = [
 LEFT_OUT = (MadeUpNames,)
 
 
-def lies(seed: int) -> Iterator[Deed]:
+def lies(seed: int) -> Iterator[RegistrarTransaction]:
     """Without end: one lie after another, beside all other deeds."""
     rng = _rng(seed, "lies")
     while True:
         lie = random_lie(rng, "chaos-*")
         if not isinstance(lie, LEFT_OUT):
-            yield Deed(rng.uniform(0, 0.4), "lie", (lie, rng.uniform(0.2, 2.5), rng.random() < 0.5))
+            yield RegistrarTransaction(rng.uniform(0, 0.4), "lie", (lie, rng.uniform(0.2, 2.5), rng.random() < 0.5))
 
 
 @dataclass(frozen=True)

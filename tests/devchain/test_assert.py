@@ -179,7 +179,7 @@ def test_predicate_that_parameters_forbid_is_refused(predicate: list[Any]) -> No
 def signed_by_the_chain(chain: Chain, operation: Operation) -> dict[str, Any]:
     """A transaction that the faucet can't pack, signed over the chain's own bytes."""
     body = signed(chain)
-    body["operations"] = [read_operation(operation, SETTINGS.prefix)[0].shown]
+    body["operations"] = [read_operation(operation, SETTINGS.prefix)[0].as_json]
     head, tail = pack({**body, "operations": []}, SETTINGS.prefix)[:10], b"\0"
     packed = head + b"\1" + read_operation(operation, SETTINGS.prefix)[1] + tail
     signature = published_key("registrar").sign(digest_of(packed, chain.chain_id)).hex()
@@ -251,7 +251,7 @@ def test_required_authorities_are_kept_in_order_and_need_no_signature() -> None:
     number, body = assertion(chain)
     operation = [number, {**body, "required_auths": ["1.2.9", "1.2.10", "1.2.9"]}]
     entry = chain.push(signed_by_the_chain(chain, operation))
-    assert entry.transaction.operations[0].shown[1]["required_auths"] == ["1.2.9", "1.2.10"]
+    assert entry.transaction.operations[0].as_json[1]["required_auths"] == ["1.2.9", "1.2.10"]
 
 
 # Fee and payer

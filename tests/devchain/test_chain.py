@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from chain.keys import format_public_key
-from chain.transactions import Reference, operation_size, pack, transaction_id
+from chain.transactions import RefBlock, operation_size, pack, transaction_id
 from devchain.blocks import Chain
 from devchain.errors import NodeError
 from devchain.settings import published_key
@@ -54,8 +54,8 @@ def test_transaction_is_all_or_nothing() -> None:
     chain = new_chain()
     transaction = signed(chain, registration(chain, "alice-1"), registration(chain, "alice-1"))
     error = refusal(chain, transaction)
-    guilty = [frame for frame in error["data"]["stack"] if frame["context"]["method"] == "apply_operation"]
-    assert guilty[0]["data"]["op"][1]["name"] == "alice-1"
+    rejected = [frame for frame in error["data"]["stack"] if frame["context"]["method"] == "apply_operation"]
+    assert rejected[0]["data"]["op"][1]["name"] == "alice-1"
     assert names(chain) == []
 
 
@@ -150,7 +150,7 @@ def test_known_transaction_may_come_again_only_when_its_block_is_gone() -> None:
 
 def test_references_are_checked_as_far_back_as_16_bits_reach() -> None:
     chain = new_chain(blocks=3)
-    reference = Reference(2, chain.blocks[1].id)
+    reference = RefBlock(2, chain.blocks[1].id)
     chain.push(signed(chain, registration(chain, "alice-1"), reference=reference))
     for _ in range(0xFFFF - 1):
         chain.produce()
@@ -219,7 +219,7 @@ def test_block_in_the_place_of_an_orphaned_one_is_another() -> None:
 
 
 def test_random_walk_leaves_the_state_that_its_blocks_make() -> None:
-    """After any pushes, refusals, blocks, forks and interventions, undoing all blocks restores the genesis."""
+    """After any pushes, refusals, blocks, forks and overrides, undoing all blocks restores the genesis."""
     chance = random.Random(4)  # noqa: S311  # a test's dice
     chain = new_chain(blocks=0, accounts_per_fee_scale=7, account_fee_scale_bitshifts=1, maintenance_interval=40)
     beginning = snapshot(chain)
@@ -295,8 +295,8 @@ def test_transaction_across_the_step_owes_more_by_its_later_operations() -> None
     operations = [registration(chain, f"alice-{i}") for i in range(4)]
     error = refusal(chain, signed(chain, *operations))
     assert error["data"]["stack"][0]["data"]["core_fee_paid"] < BASIC_FEE * 2
-    guilty = next(frame for frame in error["data"]["stack"] if frame["context"]["method"] == "apply_operation")
-    assert guilty["data"]["op"][1]["name"] == "alice-3"
+    rejected = next(frame for frame in error["data"]["stack"] if frame["context"]["method"] == "apply_operation")
+    assert rejected["data"]["op"][1]["name"] == "alice-3"
 
 
 def test_maintenance_ends_the_step() -> None:

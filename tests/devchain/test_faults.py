@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from devchain import ChainParameters, DevChain, DevChainSettings, Do, Fault, JournalError
+from devchain import ChainParameters, DevChain, DevChainSettings, Fault, FaultKind, JournalError
 from devchain.settings import published_key
 from tests.harness.devchain import (
     PLAIN,
@@ -103,7 +103,7 @@ async def test_late_answer_comes(fault: dict[str, Any]) -> None:
 
 async def test_call_that_hangs_holds_up_no_other_and_is_carried_out() -> None:
     dev_chain = new_dev_chain()
-    dev_chain.faults.add(Fault("broadcast_transaction", Do.HANG))
+    dev_chain.faults.add(Fault("broadcast_transaction", FaultKind.HANG))
     async with serving(dev_chain) as client:
         transaction = signed(dev_chain.chain, registration(dev_chain.chain, "alice-1"))
         await client.send({"id": 500, "method": "call", "params": [3, "broadcast_transaction", [transaction]]})
@@ -113,12 +113,12 @@ async def test_call_that_hangs_holds_up_no_other_and_is_carried_out() -> None:
 async def test_fault_happens_as_often_as_it_should_and_to_its_method_only() -> None:
     dev_chain = new_dev_chain()
     refused = {"message": "no"}
-    dev_chain.faults.add(Fault("get_account_count", Do.REFUSE, times=2, error=refused))
+    dev_chain.faults.add(Fault("get_account_count", FaultKind.REFUSE, times=2, error=refused))
     async with serving(dev_chain) as client:
         await client.get(0, "get_chain_id")
         replies = [await client.ask(0, "get_account_count") for _ in range(3)]
         assert ["error" in reply for reply in replies] == [True, True, False]
-        dev_chain.faults.add(Fault("*", Do.REFUSE, times=9, error=refused))
+        dev_chain.faults.add(Fault("*", FaultKind.REFUSE, times=9, error=refused))
         assert "error" in await client.ask(0, "get_chain_id")
         await client.get("devchain", "clear_faults")
         await client.get(0, "get_chain_id")

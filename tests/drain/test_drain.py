@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from devchain import ChainParameters, Do, Fault
+from devchain import ChainParameters, Fault, FaultKind
 from jobs.errors import Code
 from jobs.model.job import Limits, Signup, State
 from tests.harness.chain_harness import LAG, REGISTRAR, ChainSide, chain_side
@@ -24,7 +24,7 @@ SMALL = ChainParameters(maximum_transaction_size=2048)
 
 def refuse_once(side: ChainSide, case: str, times: int = 1) -> None:
     """Let the node refuse the next broadcasts as in the recorded `case`."""
-    side.chain.faults.add(Fault("broadcast_transaction", Do.REFUSE, times=times, error=ERRORS[case]["error"]))
+    side.chain.faults.add(Fault("broadcast_transaction", FaultKind.REFUSE, times=times, error=ERRORS[case]["error"]))
 
 
 async def test_drain_costs_a_fixed_few_calls_and_one_a_transaction(tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ async def test_somebody_elses_registrations_step_the_fee_up_meanwhile(tmp_path: 
 
 
 async def test_name_taken_between_look_and_broadcast(tmp_path: Path) -> None:
-    """The guilty one fails alone; its neighbours go again at once, and no try is counted against them."""
+    """The rejected one fails alone; its neighbours go again at once, and no try is counted against them."""
 
     async with chain_side(tmp_path) as side:
         await side.block()
@@ -141,7 +141,7 @@ async def test_own_account_found_on_the_chain_is_registered(tmp_path: Path) -> N
         await side.accept("mine-1")
         await side.drainer.drain()
         (transaction,) = await side.ledger.live()
-        await side.ledger.refuse(transaction, guilty={})
+        await side.ledger.refuse(transaction, rejected={})
         await side.drainer.drain()
         job = await side.job("mine-1")
         assert (job.state, job.transaction_id) == (State.REGISTERED, None)

@@ -6,8 +6,8 @@ import pytest
 
 from devchain import database
 from jobs.blocks.names import PAGE, NamesCache
+from jobs.chain_status import ChainStatusPublisher
 from jobs.errors import Code
-from jobs.facts import Facts
 from tests.harness.chain_harness import chain_side
 from tests.harness.program import keys_of
 
@@ -22,8 +22,10 @@ async def test_cache_is_filled_page_by_page_and_resumed(tmp_path: Path) -> None:
         for number in range(PAGE + 50):
             side.chain.control.register(f"old-{number:04}", STRANGER)
         await side.block()
-        facts = Facts(side.ledger, clock=lambda: 0.0)
-        names = NamesCache(link=side.link, node=side.node, ledger=side.ledger, facts=facts, confirmed=side.confirmed)
+        chain_status = ChainStatusPublisher(side.ledger, clock=lambda: 0.0)
+        names = NamesCache(
+            link=side.link, node=side.node, ledger=side.ledger, chain_status=chain_status, confirmed=side.confirmed
+        )
         read = side.node.names_page
 
         async def only_one_page(after: str, limit: int) -> list[tuple[str, str]]:
@@ -38,7 +40,7 @@ async def test_cache_is_filled_page_by_page_and_resumed(tmp_path: Path) -> None:
         assert side.node.calls["lookup_accounts"] == 1
         await names.fill()
         assert side.node.calls["lookup_accounts"] == 2
-        assert facts.now.names_complete
+        assert chain_status.now.names_complete
         for name in ("old-0000", f"old-{PAGE + 49:04}", "committee-account", "witness-account"):
             assert await side.ledger.availability(name) == (Code.ACCOUNT_EXISTS, None)
         await names.fill()
@@ -50,7 +52,7 @@ async def test_cache_is_filled_page_by_page_and_resumed(tmp_path: Path) -> None:
 async def test_node_that_lists_fewer_names_at_once_is_asked_for_fewer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int, page: int
 ) -> None:
-    monkeypatch.setattr(database, "LOOKUP_MOST", limit)
+    monkeypatch.setattr(database, "MAX_LOOKUP", limit)
 
     async with chain_side(tmp_path) as side:
         side.chain.control.set_balance("referrer", 10**12)
@@ -58,11 +60,11 @@ async def test_node_that_lists_fewer_names_at_once_is_asked_for_fewer(
         for name in names:
             side.chain.control.register(name, keys_of("stranger")["owner_key"])
         side.chain.control.produce()
-        facts = Facts(side.ledger, clock=lambda: 0.0)
+        chain_status = ChainStatusPublisher(side.ledger, clock=lambda: 0.0)
         await NamesCache(
-            link=side.link, node=side.node, ledger=side.ledger, facts=facts, confirmed=side.confirmed
+            link=side.link, node=side.node, ledger=side.ledger, chain_status=chain_status, confirmed=side.confirmed
         ).fill()
-        assert facts.now.names_complete
+        assert chain_status.now.names_complete
         assert set(await side.ledger.account_ids(names)) == set(names)
 
 

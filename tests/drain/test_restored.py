@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from chain.transactions import Reference, sign, transfer, with_fee
+from chain.transactions import RefBlock, sign, transfer, with_fee
 from devchain.settings import published_key
 from jobs.model.job import State
 from tests.harness.chain_harness import LAG, REGISTRAR, ChainSide, chain_side, on_dev_chain
@@ -34,7 +34,7 @@ async def give(side: ChainSide, name: str, amount: int) -> None:
     (fee,) = await side.node.required_fees([bare])
     signed = sign(
         [with_fee(bare, fee)],
-        reference=Reference(head.number, head.id),
+        ref_block=RefBlock(head.number, head.id),
         expiration=head.time + 30,
         chain_id=side.chain.chain.chain_id,
         prefix="TEST",

@@ -6,7 +6,7 @@ import pytest
 
 from chain.errors import BadReply, UnfitNode
 from chain.node import Block
-from devchain import ChainParameters, Do, Fault
+from devchain import ChainParameters, Fault, FaultKind
 from jobs.ledger.following import REWIND
 from jobs.model.job import State
 from tests.harness.chain_harness import LAG, ChainSide, chain_side
@@ -69,7 +69,7 @@ async def test_lost_broadcast_is_repeated_byte_for_byte(tmp_path: Path) -> None:
     async with chain_side(tmp_path) as side:
         await side.block()
         await side.accept("alice-1")
-        side.chain.faults.add(Fault("broadcast_transaction", Do.DROP_BEFORE))
+        side.chain.faults.add(Fault("broadcast_transaction", FaultKind.DROP_BEFORE))
         await side.drainer.drain()
         (before,) = await side.ledger.live()
         await side.link.wait_connected()
@@ -274,7 +274,7 @@ async def test_payment_that_can_not_be_is_told(tmp_path: Path, monkeypatch: pyte
 async def test_fault_of_the_program_while_following_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with chain_side(tmp_path) as side:
         with monkeypatch.context() as patched:
-            patched.setattr("jobs.blocks.tracker.deeds_of", lambda *_: 1 // 0)
+            patched.setattr("jobs.blocks.tracker.registrar_transactions", lambda *_: 1 // 0)
             with pytest.raises(ZeroDivisionError):
                 await follow_payment(side)
         assert "its log says how" in (side.tracker.obstacle or "")

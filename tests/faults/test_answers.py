@@ -8,8 +8,8 @@ from tests.harness.fault_scenario import healing
 
 pytestmark = pytest.mark.usefixtures("every_flavour")
 
-PATIENCE = 0.4  #: seconds that the faucet waits for an answer
-LATE = 0.6  #: seconds after which a late one comes
+LOCK_TIMEOUT = 0.4  #: seconds that the faucet waits for an answer
+CLOCK_SLACK = 0.6  #: seconds after which a late one comes
 
 FAULTS = [
     "drop_before", "drop_after", "half_reply", "hang", "late", "garbage", "wrong_id", "wrong_type", "huge_reply",
@@ -20,8 +20,8 @@ FAULTS = [
 async def test_calls_that_go_wrong(tmp_path: Path, fault: str) -> None:
     """Broadcasts first, then whatever is called next, what a new connection begins with too."""
 
-    async with healing(tmp_path, node_timeout=PATIENCE) as scene:
-        wrong = {"do": fault, "seconds": LATE}
+    async with healing(tmp_path, node_timeout=LOCK_TIMEOUT) as scene:
+        wrong = {"do": fault, "seconds": CLOCK_SLACK}
         await scene.chain.control("fault", {**wrong, "on": "broadcast_transaction", "times": 3})
         await scene.sign_up("broadcast-1", "broadcast-2")
         await scene.reach("registered", "funding", "funded", "done")

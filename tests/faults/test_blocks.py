@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.fault_scenario import CLOCKED, FORGET, Scene, healing
+from tests.harness.fault_scenario import CLOCKED, FORGET, Scenario, healing
 from tests.harness.flavours import has_results
 from tests.harness.program import QUICK_LAG
 
@@ -21,12 +21,12 @@ NAMES = [f"fork-{number}" for number in range(6)]
 EXPIRED = 20  #: blocks after which what is signed now has irreversibly expired: each takes a second at least
 
 
-async def account_ids(scene: Scene) -> list[str]:
+async def account_ids(scene: Scenario) -> list[str]:
     """The ids of the accounts as the faucet shows them now."""
     return [(await scene.service.fetch(f"/api/v1/jobs/{job}")).body["job"]["account_id"] for job in scene.jobs.values()]
 
 
-async def pending(scene: Scene, name: str) -> None:
+async def pending(scene: Scenario, name: str) -> None:
     """Return when the node has the account, be it in no block yet."""
     while (await scene.chain.node.accounts([name]))[0] is None:
         """Asking is the waiting."""

@@ -21,8 +21,8 @@ from chain.transactions import account_create
 from devchain.blocks import Chain
 from devchain.calls import invoke
 from devchain.database import Database
-from devchain.hub import Hub
 from devchain.settings import DevChainSettings
+from devchain.subscriptions import Subscriptions
 from tests.harness.program import Faucet, faucet, keys_of
 
 MEGABYTE = 1024 * 1024
@@ -158,7 +158,7 @@ class HostileNode:
 
     @property
     def _database(self) -> Database:
-        return Database(self._chain, Hub(), self)
+        return Database(self._chain, Subscriptions(), self)
 
     def notify(self, callback: int, value: Any) -> None:
         """Tell nobody: the flood does."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from jobs.ledger.database import migrations
-from tests.harness.fault_scenario import Scene, healing
+from tests.harness.fault_scenario import Scenario, healing
 from tests.harness.program import Reply, command, keys_of
 from tests.harness.support import DATA
 
@@ -21,7 +21,7 @@ def ledger(folder: Path) -> Path:
     return folder / "faucet.db"
 
 
-async def refused(scene: Scene, name: str) -> None:
+async def refused(scene: Scenario, name: str) -> None:
     """Sign up, to be told to come again."""
     reply: Reply = await scene.service.sign_up(name)
     assert (reply.status, reply.headers["Retry-After"]) == (503, "5")

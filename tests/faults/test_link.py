@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from chain.errors import LinkError
-from tests.harness.fault_scenario import CLOCKED, Scene, healing
+from tests.harness.fault_scenario import CLOCKED, Scenario, healing
 from tests.harness.program import QUICK
 
 pytestmark = pytest.mark.usefixtures("every_flavour")
@@ -26,7 +26,7 @@ def two_nodes(url: str) -> list[str]:
     return [url, url.replace("127.0.0.1", "localhost")]
 
 
-async def disconnect(scene: Scene) -> None:
+async def disconnect(scene: Scenario) -> None:
     """Drop every connection to the node, this one too."""
     with pytest.raises(LinkError):
         await scene.chain.control("disconnect")

@@ -17,9 +17,9 @@ from chain.node import Head, Node
 from devchain import ChainParameters, DevChain, DevChainSettings
 from devchain.settings import published_key
 from jobs.blocks.tracker import Tracker
+from jobs.chain_status import ChainStatusPublisher
 from jobs.drain.allowance import Allowances
 from jobs.drain.drainer import Drainer
-from jobs.facts import Facts
 from jobs.ledger import Ledger
 from jobs.model.job import Job, Limits, Signup, State
 from jobs.monitoring.metrics import Metrics
@@ -57,7 +57,7 @@ class ChainSide:
     tracker: Tracker
     drainer: Drainer
     confirmed: ConfirmedChain
-    facts: Facts
+    chain_status: ChainStatusPublisher
 
     async def accept(self, *names: str, balance: str | None = None, password: str = "secret") -> list[Job]:
         """Accept a signup for each of `names`."""
@@ -139,14 +139,14 @@ async def on_dev_chain(
         **{"max_head_age": 10**6, "enable_initial_balance": True, "initial_balance": Decimal(1), **(settings or {})},
     )
     fitness = Fitness(settings=config, ledger=ledger, urls=urls, key=key, clock=clock)
-    link = Link(urls, greet=fitness.validate, on_block=lambda: None, timeout=timeout, sleep=sleep)
+    link = Link(urls, validate_node=fitness.validate, on_block=lambda: None, timeout=timeout, sleep=sleep)
     linking = asyncio.create_task(link.run())
     if wait:
         await link.wait_connected()
     node = CountingNode(link.call)
     second = SecondNode(link, urls, is_own=fitness.is_own, validate=fitness.validate_second, timeout=timeout)
     confirmed = ConfirmedChain(node, second)
-    metrics, facts = Metrics(), Facts(ledger, clock=clock)
+    metrics, chain_status = Metrics(), ChainStatusPublisher(ledger, clock=clock)
 
     async def check_head(head: Head) -> None:
         if link.peer is not None:
@@ -159,10 +159,10 @@ async def on_dev_chain(
     drainer = Drainer(
         link=link, node=node, ledger=ledger, settings=config, metrics=metrics, fitness=fitness, confirmed=confirmed,
         allowances=Allowances(settings=config, ledger=ledger, confirmed=confirmed), standstill=lambda: tracker.obstacle,
-        facts=facts,
+        chain_status=chain_status,
     )  # fmt: skip
     try:
-        yield ChainSide(chain, ledger, link, node, tracker, drainer, confirmed, facts)
+        yield ChainSide(chain, ledger, link, node, tracker, drainer, confirmed, chain_status)
     finally:
         linking.cancel()
         await asyncio.gather(linking, return_exceptions=True)

@@ -11,7 +11,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from chain.keys import PrivateKey, format_public_key
 from chain.packing import Operation
-from chain.transactions import Reference, account_create, sign, transfer, with_fee
+from chain.transactions import RefBlock, account_create, sign, transfer, with_fee
 from devchain import ChainParameters, DevChain, DevChainSettings, Flavour
 from devchain.blocks import Chain
 from devchain.errors import NodeError
@@ -71,7 +71,7 @@ def signed(
 ) -> dict[str, Any]:
     """A transaction that refers to the head and expires after so many seconds; `changes` as `sign` takes them."""
     fields: dict[str, Any] = {
-        "reference": Reference(chain.head_number, chain.head_id),
+        "reference": RefBlock(chain.head_number, chain.head_id),
         "expiration": chain.head_time + expires,
         "chain_id": chain.chain_id,
         "prefix": chain.settings.prefix,
@@ -108,8 +108,8 @@ def snapshot(chain: Chain) -> Any:
     """Everything that the chain holds, as values that can be compared."""
     state = chain.state
     tables = (state.accounts, state.ids, state.balances, state.numbers)
-    blocks = [(block.id, block.time, [entry.shown for entry in block.transactions]) for block in chain.blocks]
-    pending = [entry.shown for entry in chain.pending]
+    blocks = [(block.id, block.time, [entry.as_json for entry in block.transactions]) for block in chain.blocks]
+    pending = [entry.as_json for entry in chain.pending]
     return msgspec.json.encode([*tables, sorted(state.transactions), blocks, pending, chain.irreversible])
 
 

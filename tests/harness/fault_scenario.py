@@ -20,7 +20,7 @@ PAYING = {"enable_initial_balance": True, "initial_balance": 1.5}
 
 
 @dataclass
-class Scene:
+class Scenario:
     """A faucet that pays initial balances, its chain, and those who sign up."""
 
     chain: DevChainProgram
@@ -87,7 +87,7 @@ async def healing(
     urls: Callable[[str], list[str]] = lambda url: [url],
     fit: bool = True,
     **settings: Any,
-) -> AsyncIterator[Scene]:
+) -> AsyncIterator[Scenario]:
     """A scene that must heal from what the block does to it: a dev chain with `options`, a faucet with `settings`.
 
     They are run by `node` and `script`; `urls` makes the list of nodes of the chain's address. The block begins when
@@ -95,7 +95,7 @@ async def healing(
     """
     async with dev_chain(*options, script=node) as chain:
         service = Faucet(folder, on_chain(urls(chain.url), **{**PAYING, **settings}))
-        scene = Scene(chain, service, await chain.node.balance(REGISTRAR))
+        scene = Scenario(chain, service, await chain.node.balance(REGISTRAR))
         await service.start(script=script)
         try:
             if fit:

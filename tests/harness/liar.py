@@ -15,12 +15,12 @@ from typing import Any
 from devchain import ChainParameters, DevChain, DevChainSettings
 from devchain.settings import published_key
 from handlers.api.readiness import Readiness
+from jobs.chain_status import Snapshot
 from jobs.ledger import Ledger
 from jobs.model.job import Job, Limits, Signup, State
 from jobs.monitoring.metrics import Metrics
 from jobs.owner import ChainOwner
 from jobs.settings import Settings
-from jobs.snapshot import Snapshot
 from tests.harness.chain_totals import Books, read_books
 from tests.harness.fault_scenario import PAYMENT, REGISTRAR
 from tests.harness.flavours import flavour
@@ -124,9 +124,15 @@ class World:
 
     async def sentences(self) -> list[str]:
         """What operators read: of the connection, the pause, what is waited for, what is held."""
-        facts, pause = await self.ledger.facts(), (await self.ledger.pauses()).get("drain")
+        chain_status, pause = await self.ledger.chain_status(), (await self.ledger.pauses()).get("drain")
         held = [payment.held for payment in await self.ledger.held()]
-        texts = [facts.trouble, pause.reason if pause else None, facts.waiting, facts.unconfirmed, *held]
+        texts = [
+            chain_status.last_error,
+            pause.reason if pause else None,
+            chain_status.waiting,
+            chain_status.unconfirmed,
+            *held,
+        ]
         return [text for text in texts if text is not None]
 
     async def told(self, words: str, *, check: str | None = None) -> None:
@@ -254,4 +260,4 @@ async def lied_to(
 
 
 async def _is_fit(world: World) -> bool:
-    return (await world.ledger.facts()).irreversible_block not in (None, 0)
+    return (await world.ledger.chain_status()).irreversible_block not in (None, 0)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
-from jobs.model.transaction import BlockEffects, Draft, Kind
+from jobs.model.transaction import BlockEffects, Kind, SignedTransaction
 
 GENESIS = (0, "genesis")
 Keys = tuple[str, str, str]
@@ -39,9 +39,9 @@ class Sendable:
         return f"{self.kind} {' '.join(parts)} ref {self.reference} until {self.expiration}"
 
     @property
-    def draft(self) -> Draft:
+    def draft(self) -> SignedTransaction:
         """What the ledger writes ahead."""
-        return Draft(
+        return SignedTransaction(
             kind=self.kind,
             id=f"id of {self.signature}",
             signature=self.signature,

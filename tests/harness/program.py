@@ -112,7 +112,7 @@ async def start_dev_chain(*options: str, port: int = 0, script: tuple[str, ...] 
     options = ("--flavour", flavour(), *options)
     program = await Program.start(*script[1:], "devchain", "--port", str(port), *options, script=script[0])
     url = program.lines[0].removeprefix("dev chain on ")
-    link = Link([url], greet=_no_greeting, on_block=lambda: None)
+    link = Link([url], validate_node=_no_greeting, on_block=lambda: None)
     task = asyncio.create_task(link.run())
     await link.wait_connected()
     return DevChainProgram(program, url, link, Node(link.call), [task])

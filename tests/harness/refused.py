@@ -5,7 +5,7 @@ from typing import Any
 
 from chain.keys import format_public_key
 from chain.packing import Operation
-from chain.transactions import Reference
+from chain.transactions import RefBlock
 from devchain import DevChain, DevChainSettings
 from devchain.settings import published_key
 from tests.harness.devchain import PLAIN, REGISTRAR, SETTINGS, new_dev_chain, payment, registration, serving, signed
@@ -122,7 +122,7 @@ def foreign_prefix(dev_chain: DevChain) -> Asked:
 
 
 def unknown_reference(number: int) -> Case:
-    return lambda dev_chain: broadcast(dev_chain, new(dev_chain), reference=Reference(number, "00" * 4 + "77" * 16))
+    return lambda dev_chain: broadcast(dev_chain, new(dev_chain), reference=RefBlock(number, "00" * 4 + "77" * 16))
 
 
 def other_fee(name: str, fee: int) -> Case:

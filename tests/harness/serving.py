@@ -10,21 +10,21 @@ from typing import Any
 import msgspec
 from tornado.httpclient import AsyncHTTPClient
 
-from handlers.base import KEEP_ALIVE, Parts
+from handlers.base import KEEP_ALIVE, AppContext
 from handlers.server import bind, listen
 from jobs.blocks.tracker import HELD
+from jobs.chain_status import Snapshot
 from jobs.ledger import Ledger
-from jobs.model.chain import ChainFacts
+from jobs.model.chain import ChainStatus
 from jobs.model.job import Job, Limits, Signup
-from jobs.model.transaction import BlockEffects, Draft, Kind, Transaction
+from jobs.model.transaction import BlockEffects, Kind, SignedTransaction, Transaction
 from jobs.monitoring.metrics import Metrics
 from jobs.settings import Settings
-from jobs.snapshot import Snapshot
 from tests.harness.program import Reply, keys_of
 
 NOW = 1_800_000_000  #: seconds, the time that all tests of the HTTP side take place
 CLIENT = {"X-Forwarded-For": "192.0.2.1"}  #: headers of a client that the address limit counts
-FACTS = ChainFacts(
+CHAIN_STATUS = ChainStatus(
     chain_id="00" * 32,
     prefix="TEST",
     symbol="TEST",
@@ -52,13 +52,13 @@ FACTS = ChainFacts(
 class Serving:
     """The application, listening."""
 
-    parts: Parts
+    context: AppContext
     port: int
 
     @property
     def ledger(self) -> Ledger:
         """Its ledger."""
-        return self.parts.ledger
+        return self.context.ledger
 
     async def fetch(self, path: str, **options: Any) -> Reply:
         """The reply at `path`, JSON decoded where it is JSON, text else."""
@@ -82,10 +82,10 @@ class Serving:
         """A job in the ledger, without HTTP."""
         return await self.ledger.accept(Signup(name, **keys_of(name)), Limits(None, 0, 1000, initial_balance))
 
-    async def see(self, facts: ChainFacts | None = None, **changes: Any) -> None:
-        """Let the chain be as `facts`, or as FACTS with `changes`."""
-        await self.ledger.put_facts(facts or replace(FACTS, **changes))
-        await self.parts.snapshot.refresh()
+    async def see(self, chain_status: ChainStatus | None = None, **changes: Any) -> None:
+        """Let the chain be as `chain_status`, or as FACTS with `changes`."""
+        await self.ledger.save_chain_status(chain_status or replace(CHAIN_STATUS, **changes))
+        await self.context.snapshot.refresh()
 
     async def watched(self, job_id: str, count: int = 1) -> None:
         """Return when `count` requests wait for the job to move."""
@@ -131,20 +131,20 @@ async def serving(
     clock: Callable[[], float] = lambda: NOW,
     keep_alive: float = KEEP_ALIVE,
     answer_wait: float = 0,
-    facts: ChainFacts = FACTS,
+    chain_status: ChainStatus = CHAIN_STATUS,
     **settings: Any,
 ) -> AsyncIterator[Serving]:
-    """The application that knows `facts` of the chain, until the block ends."""
+    """The application that knows `chain_status` of the chain, until the block ends."""
     ledger = await Ledger.open(folder / "faucet.db", clock=clock)
     snapshot = Snapshot(ledger)
     # Nobody is there to answer.
     options: dict[str, Any] = {"clock": clock, "keep_alive": keep_alive, "answer_wait": answer_wait}
-    parts = Parts(Settings(**settings), ledger, snapshot, Metrics(), **options)
+    context = AppContext(Settings(**settings), ledger, snapshot, Metrics(), **options)
     listener = bind("127.0.0.1", 0)
-    server = listen(parts, listener)
-    served = Serving(parts, listener.getsockname()[1])
+    server = listen(context, listener)
+    served = Serving(context, listener.getsockname()[1])
     try:
-        await served.see(facts)
+        await served.see(chain_status)
         yield served
     finally:
         server.stop()
@@ -186,7 +186,7 @@ async def hold(ledger: Ledger, job: Job) -> Transaction:
 
 async def _sign(ledger: Ledger, job: Job, kind: Kind) -> Transaction:
     signature = f"{kind} of {job.number}"
-    draft = Draft(kind, f"{job.number:040x}", signature, "{}", 1_000, NOW + 60, (job.number,), (1,))
+    draft = SignedTransaction(kind, f"{job.number:040x}", signature, "{}", 1_000, NOW + 60, (job.number,), (1,))
     (transaction,) = await ledger.record_signed([draft])
     return transaction
 

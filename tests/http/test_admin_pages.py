@@ -160,7 +160,7 @@ async def test_timeline_of_what_went_wrong(tmp_path: Path) -> None:
     async with operated(tmp_path) as (served, _):
         job = await served.accept("alice-1")
         ledger = served.ledger
-        await ledger.refuse(await broadcast(ledger, job), guilty={job.number: (Code.CHAIN_REFUSED, "No.")})
+        await ledger.refuse(await broadcast(ledger, job), rejected={job.number: (Code.CHAIN_REFUSED, "No.")})
         events = timeline(await served.job("alice-1"), await ledger.signed_for(job), [])
         assert [(event.title, event.tone) for event in events] == [
             ("Accepted", "done"),

@@ -136,7 +136,7 @@ async def test_stream_ends_when_its_client_goes(tmp_path: Path, caplog: pytest.L
         await anext(stream)
         await stream.aclose()
         await served.watched(job.id, 0)
-        assert await served.parts.in_flight.wait_none(20)
+        assert await served.context.in_flight.wait_none(20)
     assert [record for record in caplog.records if record.levelname in ("WARNING", "ERROR")] == []
 
 

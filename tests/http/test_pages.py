@@ -10,17 +10,17 @@ from typing import Any
 
 import pytest
 
-from handlers.pages.progress import steps_of
+from handlers.pages.progress import progress_of
 from handlers.render import core_amount, duration, host, iso_time
 from jobs.budget import BUDGET_SPENT
 from jobs.errors import Code
 from jobs.ledger import Ledger
-from jobs.model.chain import ChainFacts
+from jobs.model.chain import ChainStatus
 from jobs.model.job import Job
 from jobs.model.operators import Alert, Difference
-from jobs.model.transaction import Draft, Kind
+from jobs.model.transaction import Kind, SignedTransaction
 from tests.harness.program import keys_of
-from tests.harness.serving import CLIENT, FACTS, NOW, Serving, broadcast, hold, pay, register, serving, settle
+from tests.harness.serving import CHAIN_STATUS, CLIENT, NOW, Serving, broadcast, hold, pay, register, serving, settle
 
 GOOD = "New accounts are being registered"
 BAD = "New accounts have to wait"
@@ -93,16 +93,18 @@ async def test_first_page_names_the_address_that_a_proxy_has(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("path", ["/", "/status"])
 @pytest.mark.parametrize(
-    ("facts", "why"),
+    ("chain_status", "why"),
     [
-        (ChainFacts(), "Chain: no node was reached yet"),
-        (ChainFacts(trouble="node.example: refused <b>"), "Chain: node.example: refused <b>"),
-        (ChainFacts(balance=5_14940, fee=5_14941, precision=5), "Balance: pays for 0 more signups"),
-        (ChainFacts(head_block=7, head_time=NOW - 61), "Head: block 7 is 61 seconds old"),
+        (ChainStatus(), "Chain: no node was reached yet"),
+        (ChainStatus(last_error="node.example: refused <b>"), "Chain: node.example: refused <b>"),
+        (ChainStatus(balance=5_14940, fee=5_14941, precision=5), "Balance: pays for 0 more signups"),
+        (ChainStatus(head_block=7, head_time=NOW - 61), "Head: block 7 is 61 seconds old"),
     ],
 )
-async def test_pages_say_why_nobody_can_register(tmp_path: Path, path: str, facts: ChainFacts, why: str) -> None:
-    async with serving(tmp_path, facts=facts) as served:
+async def test_pages_say_why_nobody_can_register(
+    tmp_path: Path, path: str, chain_status: ChainStatus, why: str
+) -> None:
+    async with serving(tmp_path, chain_status=chain_status) as served:
         shown = await page(served, path)
         assert BAD in shown.text
         assert why in shown.text
@@ -146,7 +148,7 @@ async def test_status_shows_jobs_money_and_chain(tmp_path: Path) -> None:
 async def test_status_says_that_the_books_disagree(tmp_path: Path) -> None:
     async with serving(tmp_path) as served:
         assert "disagree" not in (await page(served, "/status")).text
-        await trouble(served.ledger)
+        await last_error(served.ledger)
         assert "Ledger and chain disagree in 1 place;" in (await page(served, "/status")).text
 
 
@@ -179,7 +181,7 @@ async def test_initial_balances_that_are_on_are_not_owed(tmp_path: Path) -> None
 
 
 async def test_status_before_anything_is_known(tmp_path: Path) -> None:
-    async with serving(tmp_path, facts=ChainFacts()) as served:
+    async with serving(tmp_path, chain_status=ChainStatus()) as served:
         shown = (await page(served, "/status")).text
         for part in ("unknown", "no block yet", "not connected", "nobody waits", "There is no signup yet."):
             assert part in shown
@@ -238,7 +240,7 @@ async def test_steps_of_a_job(tmp_path: Path) -> None:
         ):
             job = await served.accept(name, balance)
             await broadcast(served.ledger, job)
-            steps = steps_of(await served.job(name))
+            steps = progress_of(await served.job(name))
             assert [step.title for step in steps] == way
             assert [step.when for step in steps] == ["done", "now", *["later"] * (len(way) - 2)]
 
@@ -275,7 +277,7 @@ async def test_ready(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "name", "text"),
     [
-        ({"connected": False, "trouble": "node.example: on the chain 00…"}, "chain", "on the chain 00"),
+        ({"connected": False, "last_error": "node.example: on the chain 00…"}, "chain", "on the chain 00"),
         ({"head_time": NOW - 61}, "head", "61 seconds old"),
         ({"registrar_id": None}, "registrar", "no account faucet"),
         ({"registrar_member": False}, "registrar", "not a lifetime member"),
@@ -287,7 +289,7 @@ async def test_ready(tmp_path: Path) -> None:
     ],
 )
 async def test_not_ready(tmp_path: Path, change: dict[str, Any], name: str, text: str) -> None:
-    async with serving(tmp_path, facts=replace(FACTS, **change), ready_signups=10) as served:
+    async with serving(tmp_path, chain_status=replace(CHAIN_STATUS, **change), ready_signups=10) as served:
         reply = await served.fetch("/readyz")
         failing = {name: check["text"] for name, check in reply.body["checks"].items() if not check["ok"]}
         assert (reply.status, list(failing)) == (503, [name])
@@ -331,7 +333,9 @@ async def test_readiness_shows_what_is_left_of_the_budget(tmp_path: Path) -> Non
 async def spend(ledger: Ledger, job: Job, cost: int) -> None:
     """Sign a registration of `job` that takes `cost`, satoshi, of the day's budget."""
     number = job.number
-    draft = Draft(Kind.REGISTRATION, f"{number:040x}", f"of {number}", "{}", 1, NOW + 60, (number,), (cost,), cost)
+    draft = SignedTransaction(
+        Kind.REGISTRATION, f"{number:040x}", f"of {number}", "{}", 1, NOW + 60, (number,), (cost,), cost
+    )
     await ledger.record_signed([draft])
 
 
@@ -353,7 +357,7 @@ async def test_ledger_that_is_not_writable_is_noticed_within_a_second(tmp_path: 
 async def test_metrics_of_the_chain(tmp_path: Path) -> None:
     async with serving(tmp_path) as served:
         await served.accept("alice-1")
-        await trouble(served.ledger)
+        await last_error(served.ledger)
         await served.see()
         text = (await served.fetch("/metrics")).body
         for line in (
@@ -385,11 +389,11 @@ async def test_metrics_of_the_chain(tmp_path: Path) -> None:
             "faucet_differences 1.0",
         ):
             assert line in text.splitlines()
-        await served.see(ChainFacts())
+        await served.see(ChainStatus())
         assert "faucet_registrar_balance NaN" in (await served.fetch("/metrics")).body
 
 
-async def trouble(ledger: Ledger) -> None:
+async def last_error(ledger: Ledger) -> None:
     """Let everything be wrong that is not the chain's."""
     await ledger.hold_drain("No money.")
     alert = Alert("drain", "No money.", NOW, NOW, NOW)
@@ -420,7 +424,7 @@ def damage(folder: Path, table: str = "job_counts") -> None:
     ],
 )
 def test_amounts(satoshi: int | None, precision: int | None, shown: str) -> None:
-    assert core_amount(satoshi, precision, FACTS.symbol) == shown
+    assert core_amount(satoshi, precision, CHAIN_STATUS.symbol) == shown
 
 
 @pytest.mark.parametrize(

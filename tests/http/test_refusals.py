@@ -13,10 +13,10 @@ import pytest
 from chain.wallet import derive_key
 from handlers.api.openapi import DOCUMENT
 from handlers.app import ROUTES
-from jobs.budget import room_after
+from jobs.budget import retry_after
 from jobs.errors import Code
 from tests.harness.program import ROOT, Reply, keys_of
-from tests.harness.serving import CLIENT, FACTS, Serving, serving
+from tests.harness.serving import CHAIN_STATUS, CLIENT, Serving, serving
 
 API = "/api/v1/accounts"
 WIF = derive_key("alice-1", "owner", "secret").wif()
@@ -146,7 +146,7 @@ async def test_private_key_leaves_no_trace(tmp_path: Path, caplog: pytest.LogCap
 async def test_id_of_the_chain_is_no_private_key(tmp_path: Path) -> None:
     chain_id = "0123456789abcdef" * 4
 
-    async with serving(tmp_path, facts=replace(FACTS, chain_id=chain_id)) as api:
+    async with serving(tmp_path, chain_status=replace(CHAIN_STATUS, chain_id=chain_id)) as api:
         reply = await post(api, account(refcode=chain_id), headers={"X-Request-ID": chain_id})
         assert (reply.status, reply.headers["X-Request-ID"]) == (200, chain_id)
 
@@ -221,10 +221,11 @@ async def test_unavailable_says_when_to_come_again(
 
 
 @pytest.mark.parametrize(
-    ("queue", "pace", "seconds"), [(100_000, 100, 10), (100_000, 5_000, 1), (10, 1, 1), (100_000, 1, 60), (1, 0, 60)]
+    ("queue", "registration_rate", "seconds"),
+    [(100_000, 100, 10), (100_000, 5_000, 1), (10, 1, 1), (100_000, 1, 60), (1, 0, 60)],
 )
-def test_full_queue_has_room_for_some_after(queue: int, pace: float, seconds: int) -> None:
-    assert room_after(queue, pace) == seconds
+def test_full_queue_has_room_for_some_after(queue: int, registration_rate: float, seconds: int) -> None:
+    assert retry_after(queue, registration_rate) == seconds
 
 
 async def break_ledger(path: Path) -> None:

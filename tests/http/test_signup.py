@@ -229,7 +229,7 @@ async def test_client_that_goes_away_leaves_nothing_behind(tmp_path: Path, caplo
         job = await held_job(served, "alice-1")
         writer.close()
         await served.watched(job.id, 0)
-        assert await served.parts.in_flight.wait_none(20)
+        assert await served.context.in_flight.wait_none(20)
         assert (await served.job("alice-1")).state is State.QUEUED
     assert [record for record in caplog.records if record.levelname in ("WARNING", "ERROR")] == []
 
@@ -238,10 +238,10 @@ async def test_client_that_goes_away_amid_its_body(tmp_path: Path) -> None:
     async with serving(tmp_path) as served:
         _, writer = await served.connect()
         writer.write(b"POST /faucet HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
-        while await served.parts.in_flight.wait_none(0):
+        while await served.context.in_flight.wait_none(0):
             await turn()
         writer.close()
-        assert await served.parts.in_flight.wait_none(20)
+        assert await served.context.in_flight.wait_none(20)
 
 
 async def test_stop_answers_those_who_wait(tmp_path: Path) -> None:

@@ -78,12 +78,12 @@ def _counts(lines: list[str]) -> list[str]:
 
 
 async def test_body_that_does_not_come_ends_the_connection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("handlers.signup_router.BODY_WITHIN", 0.01)
+    monkeypatch.setattr("handlers.signup_router.BODY_TIMEOUT", 0.01)
 
     async with serving(tmp_path) as served:
         for path in ("/faucet", "/bob/api/v1/accounts"):
             assert await _answer_to_half(served, path) == b""
-        assert await served.parts.in_flight.wait_none(1)
+        assert await served.context.in_flight.wait_none(1)
 
 
 async def _answer_to_half(served: Serving, path: str) -> bytes:
@@ -109,7 +109,7 @@ async def test_client_that_goes_before_its_answer_has_a_job(tmp_path: Path) -> N
             shell.execute("ROLLBACK")
         await served.ledger.finish_intake()
         assert (await served.job("gone-1")).signup.name == "gone-1"
-        assert await served.parts.in_flight.wait_none(1)
+        assert await served.context.in_flight.wait_none(1)
 
 
 async def test_rest_of_a_connection_is_not_counted_as_work(tmp_path: Path) -> None:

@@ -51,9 +51,9 @@ async def test_minutes_and_days_hold_what_happened_in_them(tmp_path: Path) -> No
         alice, bob = await accepted(ledger, "alice-1"), await accepted(ledger, "bob-1")
         clock.now = START + 61
         await register(ledger, alice)
-        assert await ledger.pace() == pytest.approx(1 / 61)
+        assert await ledger.registration_rate() == pytest.approx(1 / 61)
         clock.now = START + DAY
-        assert await ledger.pace() == 0
+        assert await ledger.registration_rate() == 0
         await ledger.fail_by_hand([bob.id], by="ann", reason="spam")
         minute = 60_000
         start = START * 1000

@@ -25,7 +25,7 @@ from jobs.ledger.signing import LINK, QUEUED, RECORD, RECORD_OPERATIONS, TRANSAC
 from jobs.ledger.spending import RELEASE_SHARES, RESERVED
 from jobs.ledger.steering import _HELD, OWED, WAIVE
 from jobs.model.job import Job, Limits, Signup, State
-from jobs.model.transaction import BlockEffects, Draft, Fate, Kind, Transaction
+from jobs.model.transaction import BlockEffects, Fate, Kind, SignedTransaction, Transaction
 from tests.harness.program import ROOT, keys_of
 
 START = 1_700_000_000.0
@@ -71,9 +71,9 @@ async def code_of(attempt: Any) -> Code | None:
     return None
 
 
-def draft(kind: Kind, jobs: Sequence[Job], tag: str, *, expiration: int = 100, reference: int = 0) -> Draft:
+def draft(kind: Kind, jobs: Sequence[Job], tag: str, *, expiration: int = 100, reference: int = 0) -> SignedTransaction:
     numbers = tuple(job.number for job in jobs)
-    return Draft(kind, f"id-{tag}", f"sig-{tag}", "{}", reference, expiration, numbers, (5,) * len(numbers))
+    return SignedTransaction(kind, f"id-{tag}", f"sig-{tag}", "{}", reference, expiration, numbers, (5,) * len(numbers))
 
 
 def block(number: int, *held: Transaction, accounts: tuple[tuple[str, str], ...] = ()) -> BlockEffects:
@@ -197,7 +197,7 @@ async def test_crowd_that_the_ledger_can_not_keep_up_with_is_refused_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Those who wait are accepted all the same, and whoever comes again later too."""
-    monkeypatch.setattr(intake, "GATHERED_MOST", 3)
+    monkeypatch.setattr(intake, "MAX_GATHERED", 3)
 
     async with opened(tmp_path) as ledger:
         names = [f"crowd-{number}" for number in range(5)]
@@ -211,7 +211,7 @@ async def test_crowd_that_the_ledger_can_not_keep_up_with_is_refused_at_once(
 
 async def test_full_queue_says_when_there_is_room(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
-        full = Limits(address=None, interval=0, queue=1, room_after=7)
+        full = Limits(address=None, interval=0, queue=1, retry_after=7)
         await ledger.accept(signup("one-1"), full)
         with pytest.raises(FaucetError) as caught:
             await ledger.accept(signup("one-2"), full)
@@ -221,7 +221,7 @@ async def test_full_queue_says_when_there_is_room(tmp_path: Path) -> None:
 async def test_unknown_referrer_needs_a_complete_cache(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
         assert await code_of(ledger.accept(signup("one-1", referrer="bob"), FREE)) is None
-        await ledger.put_facts(await _complete(ledger))
+        await ledger.save_chain_status(await _complete(ledger))
         assert await code_of(ledger.accept(signup("two-1", referrer="bob"), FREE)) is Code.UNKNOWN_REFERRER
         await ledger.put_names([("bob", "1.2.9")], cursor="bob")
         assert await code_of(ledger.accept(signup("two-1", referrer="bob"), FREE)) is None
@@ -229,7 +229,7 @@ async def test_unknown_referrer_needs_a_complete_cache(tmp_path: Path) -> None:
 
 
 async def _complete(ledger: Ledger) -> Any:
-    return replace(await ledger.facts(), names_complete=True)
+    return replace(await ledger.chain_status(), names_complete=True)
 
 
 async def test_path_of_a_job_with_an_initial_balance(tmp_path: Path) -> None:
@@ -263,7 +263,7 @@ async def test_refused_transaction_that_a_block_holds_all_the_same(tmp_path: Pat
     async with opened(tmp_path) as ledger:
         job = await ledger.accept(signup("odd-1"), FREE)
         (transaction,) = await ledger.record_signed([draft(Kind.REGISTRATION, [job], "r")])
-        await ledger.refuse(transaction, guilty={job.number: (Code.CHAIN_REFUSED, "no")})
+        await ledger.refuse(transaction, rejected={job.number: (Code.CHAIN_REFUSED, "no")})
         assert (await ledger.jobs())[0].state is State.FAILED
         await ledger.follow([block(1, transaction)], 0)
         found = (await ledger.jobs())[0]
@@ -274,7 +274,7 @@ async def test_ended_job_stays_ended_when_a_newer_one_has_its_name(tmp_path: Pat
     async with opened(tmp_path) as ledger:
         job = await ledger.accept(signup("odd-1"), FREE)
         (transaction,) = await ledger.record_signed([draft(Kind.REGISTRATION, [job], "r")])
-        await ledger.refuse(transaction, guilty={job.number: (Code.CHAIN_REFUSED, "no")})
+        await ledger.refuse(transaction, rejected={job.number: (Code.CHAIN_REFUSED, "no")})
         await ledger.accept(signup("odd-1"), FREE)
         await ledger.follow([block(1, transaction)], 0)
         assert [job.state for job in await ledger.jobs()] == [State.QUEUED, State.FAILED]
@@ -284,7 +284,7 @@ async def test_same_bytes_signed_again_live_again(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
         job = await ledger.accept(signup("twice-1"), FREE)
         (first,) = await ledger.record_signed([draft(Kind.REGISTRATION, [job], "same")])
-        await ledger.refuse(first, guilty={})
+        await ledger.refuse(first, rejected={})
         (second,) = await ledger.record_signed([draft(Kind.REGISTRATION, [job], "same")])
         assert second.number == first.number
         assert [entry.fate for entry in await ledger.live()] == [Fate.LIVE]
@@ -295,11 +295,11 @@ async def test_innocent_jobs_have_no_try_counted_and_others_wait_longer(tmp_path
     async with opened(tmp_path, clock) as ledger:
         jobs = [await ledger.accept(signup(f"pair-{number}"), FREE) for number in range(2)]
         (transaction,) = await ledger.record_signed([draft(Kind.REGISTRATION, jobs, "1")])
-        await ledger.refuse(transaction, guilty={jobs[0].number: (Code.INVALID_KEY, "no")})
+        await ledger.refuse(transaction, rejected={jobs[0].number: (Code.INVALID_KEY, "no")})
         (waiting,) = await ledger.queued(10)
         assert (waiting.signup.name, waiting.attempts) == ("pair-1", 0)
         (transaction,) = await ledger.record_signed([draft(Kind.REGISTRATION, [waiting], "2")])
-        await ledger.refuse(transaction, guilty={}, counted=True)
+        await ledger.refuse(transaction, rejected={}, counted=True)
         assert await ledger.queued(10) == []
         clock.now += 1
         assert [job.attempts for job in await ledger.queued(10)] == [1]
@@ -313,7 +313,7 @@ async def test_transfer_is_never_taken_for_refused(tmp_path: Path) -> None:
         await ledger.follow([block(1, registration)], 0)
         (funding,) = await ledger.record_signed([draft(Kind.FUNDING, [job], "f")])
         with pytest.raises(sqlite3.IntegrityError, match="transactions_funding_never_refused"):
-            await ledger.refuse(funding, guilty={})
+            await ledger.refuse(funding, rejected={})
         assert (await ledger.jobs())[0].state is State.FUNDING
         assert await ledger.record_signed([draft(Kind.FUNDING, [job], "again")]) == []
 
@@ -398,8 +398,8 @@ class Walk:
     async def refuse(self) -> None:
         registrations = [entry for entry in await self.ledger.live() if entry.kind is Kind.REGISTRATION]
         for entry in registrations[:1]:
-            guilty = {job: (Code.CHAIN_REFUSED, "no") for job in entry.jobs if self.random.random() < 0.3}
-            await self.ledger.refuse(entry, guilty=guilty)
+            rejected = {job: (Code.CHAIN_REFUSED, "no") for job in entry.jobs if self.random.random() < 0.3}
+            await self.ledger.refuse(entry, rejected=rejected)
 
     async def _record(self, kind: Kind, jobs: Sequence[Job]) -> None:
         if jobs:
@@ -474,7 +474,7 @@ async def test_damaged_ledger_is_refused_and_left(tmp_path: Path) -> None:
 
 async def test_look_at_a_large_ledger_ends_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What it would have found later holds up no start."""
-    monkeypatch.setattr(database, "CHECK_WITHIN", 0)
+    monkeypatch.setattr(database, "CHECK_TIMEOUT", 0)
     monkeypatch.setattr(database, "CHECK_STEPS", 1)
     path = await damaged_ledger(tmp_path)
 

@@ -203,13 +203,13 @@ class LedgerMachine(RuleBasedStateMachine):
         for transaction in one_of(self.run(self.ledger.live()), pick):
             self._broadcast(transaction, arrives=arrives)
 
-    def refuse(self, pick: int, guilty: set[int], counted: bool, lies: bool) -> None:
+    def refuse(self, pick: int, rejected: set[int], counted: bool, lies: bool) -> None:
         """The first node that a registration is sent to refuses it; a node that lies has taken it all the same."""
         for transaction in one_of(self.run(self.ledger.live()), pick):
             if transaction.kind is Kind.REGISTRATION and transaction.signature in self.unsent:
                 self._broadcast(transaction, arrives=lies)
-                blamed = [job for position, job in enumerate(transaction.jobs) if position in guilty]
-                self.run(self.ledger.refuse(transaction, guilty=dict.fromkeys(blamed, NO), counted=counted))
+                blamed = [job for position, job in enumerate(transaction.jobs) if position in rejected]
+                self.run(self.ledger.refuse(transaction, rejected=dict.fromkeys(blamed, NO), counted=counted))
                 self.model.give_up(self.model.signed[transaction.signature], self.model.refused)
                 self.model.end(blamed, State.FAILED)
 
@@ -275,7 +275,7 @@ class LedgerMachine(RuleBasedStateMachine):
                 self.model.include(block)
 
     def settle(self) -> None:
-        """Look at what the irreversible blocks hold."""
+        """Observation at what the irreversible blocks hold."""
         irreversible = self._followed_for_good()
         for transaction in self.run(self.ledger.unsettled(irreversible)):
             block = self.chain.block(transaction.block_num or 0)

@@ -13,7 +13,7 @@ from jobs.ledger import Ledger, search
 from jobs.ledger.database import SCHEMA
 from jobs.ledger.search import JobPage, page_query
 from jobs.model.job import Job, Limits, Signup, State
-from jobs.model.transaction import Draft, Fate, Kind
+from jobs.model.transaction import Fate, Kind, SignedTransaction
 from tests.harness.program import keys_of
 from tests.harness.serving import NOW, broadcast, pay, register, settle
 from tests.ledger.test_operator_actions import opened
@@ -138,10 +138,10 @@ async def test_all_jobs_of_a_transaction_are_found(tmp_path: Path) -> None:
         assert (await ledger.search("ab" * 20, state=State.BROADCAST, limit=3)).jobs == first.jobs
 
 
-def draft(transaction_id: str, jobs: Sequence[Job]) -> Draft:
+def draft(transaction_id: str, jobs: Sequence[Job]) -> SignedTransaction:
     numbers = tuple(job.number for job in jobs)
     fees = tuple(1000 + number for number in numbers)
-    return Draft(Kind.REGISTRATION, transaction_id, f"s{transaction_id}", "{}", 7, NOW + 60, numbers, fees)
+    return SignedTransaction(Kind.REGISTRATION, transaction_id, f"s{transaction_id}", "{}", 7, NOW + 60, numbers, fees)
 
 
 async def test_everything_that_was_signed_for_a_job(tmp_path: Path) -> None:

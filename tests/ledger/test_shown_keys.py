@@ -10,9 +10,10 @@ import pytest
 
 from chain.blocks import Block, BlockTransaction, Operations
 from chain.packing import ACCOUNT_CREATE, ACCOUNT_UPDATE
-from jobs.blocks.keys import digest_of, digest_of_key, keys_changed, keys_shown
+from jobs.blocks.keys import keys_changed, keys_shown
 from jobs.errors import Code, FaucetError
 from jobs.ledger import Ledger
+from jobs.ledger.keys import digest_of, digest_of_key
 from jobs.model.job import Job, Limits, Signup, State
 from jobs.model.transaction import BlockEffects
 from jobs.settings import Settings

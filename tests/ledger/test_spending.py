@@ -9,7 +9,7 @@ from msgspec import structs
 from jobs.ledger import Ledger
 from jobs.ledger.spending import DAY
 from jobs.model.job import Job, State
-from jobs.model.transaction import Draft, Kind, Transaction
+from jobs.model.transaction import Kind, SignedTransaction, Transaction
 from tests.ledger.test_ledger import FREE, START, Clock, block, draft, opened, signup
 
 COST = 100  #: satoshi of each job in these tests
@@ -19,7 +19,7 @@ async def accept(ledger: Ledger, *names: str) -> list[Job]:
     return [await ledger.accept(signup(name), FREE) for name in names]
 
 
-def costly(jobs: Sequence[Job], tag: str, *, expiration: int = int(START) + 100) -> Draft:
+def costly(jobs: Sequence[Job], tag: str, *, expiration: int = int(START) + 100) -> SignedTransaction:
     signed = draft(Kind.REGISTRATION, jobs, tag, expiration=expiration)
     return replace(signed, cost=COST * len(jobs), fees=(COST,) * len(jobs))
 
@@ -65,7 +65,7 @@ async def test_what_an_own_node_refused_is_free_again(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
         jobs = await accept(ledger, "one-1")
         (transaction,) = await sign(ledger, jobs, "refused")
-        await ledger.refuse(transaction, guilty={})
+        await ledger.refuse(transaction, rejected={})
         assert await ledger.spent_today() == 0
 
 
@@ -75,7 +75,7 @@ async def test_what_a_stranger_refused_counts_until_no_block_can_hold_it(tmp_pat
     async with opened(tmp_path) as ledger:
         jobs = await accept(ledger, "one-1")
         (transaction,) = await sign(ledger, jobs, "refused")
-        await ledger.refuse(transaction, guilty={}, trusted=False)
+        await ledger.refuse(transaction, rejected={}, trusted=False)
         assert await ledger.spent_today() == COST
         assert await ledger.unproven()
         assert await ledger.given_up(transaction.expiration) == []
@@ -119,11 +119,11 @@ async def test_next_transaction_of_a_job_takes_the_place_of_the_refused_one(tmp_
     async with opened(tmp_path) as ledger:
         good, bad = await accept(ledger, "good-1", "bad-1")
         (both,) = await sign(ledger, [good, bad], "both")
-        await ledger.refuse(both, guilty={}, trusted=False)
+        await ledger.refuse(both, rejected={}, trusted=False)
         for number in range(3):
             (alone,) = await sign(ledger, [good], f"alone-{number}", 2 * COST)
             assert await ledger.spent_today() == 2 * COST
-            await ledger.refuse(alone, guilty={}, trusted=False)
+            await ledger.refuse(alone, rejected={}, trusted=False)
 
 
 async def test_expired_is_free_and_found_in_a_block_after_all_is_not(tmp_path: Path) -> None:

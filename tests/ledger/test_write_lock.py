@@ -31,7 +31,7 @@ def test_turn_is_waited_for(tmp_path: Path) -> None:
 
 
 def test_who_never_leaves_is_not_waited_for_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jobs.ledger.turn.PATIENCE", 0.01)
+    monkeypatch.setattr("jobs.ledger.turn.LOCK_TIMEOUT", 0.01)
     one, two = Turn(tmp_path), Turn(tmp_path)
     with one(), two():
         """SQLite says whether it can be written."""
@@ -42,7 +42,7 @@ def test_who_never_leaves_is_not_waited_for_for_ever(tmp_path: Path, monkeypatch
 def test_turn_of_who_does_not_wait_any_more_is_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     one, two, three = (Turn(tmp_path) for _ in range(3))
     with one():
-        monkeypatch.setattr("jobs.ledger.turn.PATIENCE", 0.01)
+        monkeypatch.setattr("jobs.ledger.turn.LOCK_TIMEOUT", 0.01)
         with two():
             """Its patience has ended."""
         monkeypatch.undo()

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from chain.keys import format_public_key
-from chain.transactions import Reference, account_create, sign, with_fee
+from chain.transactions import RefBlock, account_create, sign, with_fee
 from devchain import DevChain
 from devchain.settings import published_key
 from jobs.errors import Code
@@ -32,7 +32,7 @@ def register(chain: DevChain, name: str, edit: Edit) -> None:
     edit(operation[1])
     signed = sign(
         [with_fee(operation, FEE)],
-        reference=Reference(chain.chain.head_number, chain.chain.head_id),
+        ref_block=RefBlock(chain.chain.head_number, chain.chain.head_id),
         expiration=chain.chain.head_time + 60,
         chain_id=chain.chain_id,
         prefix="TEST",

@@ -142,7 +142,7 @@ async def test_made_up_higher_blocks_are_noticed_and_followed_anew(tmp_path: Pat
 
 async def final(world: World, number: int) -> bool:
     """Whether block `number` was taken for final."""
-    return ((await world.ledger.facts()).irreversible_block or 0) >= number
+    return ((await world.ledger.chain_status()).irreversible_block or 0) >= number
 
 
 async def followed(world: World, number: int) -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.fault_scenario import PAYING, Scene
+from tests.harness.fault_scenario import PAYING, Scenario
 from tests.harness.lying import lies
 from tests.harness.lying.lie import Lie
 from tests.harness.lying.relay import Relay
@@ -19,12 +19,12 @@ REGISTRAR = "1.2.7"
 
 
 @contextlib.asynccontextmanager
-async def lied_to(folder: Path, *, honest: bool = False) -> AsyncIterator[tuple[Scene, Relay]]:
+async def lied_to(folder: Path, *, honest: bool = False) -> AsyncIterator[tuple[Scenario, Relay]]:
     """A scene whose node is a stranger that may lie; it must heal from what the block does."""
     async with dev_chain(*QUICK) as chain, Relay(chain.url) as relay:
         urls = [relay.url, *([chain.url] if honest else [])]
         service = Faucet(folder, on_chain(urls, own_nodes=[], **PAYING))
-        scene = Scene(chain, service, await chain.node.balance(REGISTRAR))
+        scene = Scenario(chain, service, await chain.node.balance(REGISTRAR))
         await service.start()
         try:
             await wait_ready(service)

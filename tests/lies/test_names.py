@@ -18,7 +18,7 @@ LIARS_KEY = format_public_key(published_key("liar").public, "TEST")
 
 @pytest.fixture(autouse=True)
 def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Look at names more often."""
+    """Observation at names more often."""
     monkeypatch.setattr("jobs.blocks.names.CHECK_INTERVAL", 0.05)
     monkeypatch.setattr("jobs.blocks.names.RETRY_DELAY", 0.05)
 
@@ -90,7 +90,7 @@ NO_JSON = "control characters"
 async def test_garbage_in_the_list_of_names_is_not_kept(tmp_path: Path, lie: Lie) -> None:
     async with lied_to(tmp_path, lie) as world:
         await world.relay.told(lies.GarbageNames, 2)
-        assert not (await world.ledger.facts()).names_complete
+        assert not (await world.ledger.chain_status()).names_complete
         await world.sign_up("alice-2", "bob-2")
         await world.healed()
         world.relay.heal()
@@ -107,7 +107,7 @@ async def test_list_that_is_no_json_ends_the_connection(tmp_path: Path) -> None:
 
 async def is_complete(world: World) -> bool:
     """Whether all names were read."""
-    return (await world.ledger.facts()).names_complete
+    return (await world.ledger.chain_status()).names_complete
 
 
 @pytest.mark.parametrize("lie", [lies.EndlessNames(), lies.LongerPages(10)], ids=repr)

@@ -1,4 +1,4 @@
-"""Parts of the faucet that fail by something that nobody thought of: each goes on, and operators are told."""
+"""AppContext of the faucet that fail by something that nobody thought of: each goes on, and operators are told."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -44,7 +44,7 @@ async def test_task_that_fails_is_started_again_counted_and_told(
 ) -> None:
     monkeypatch.setattr(owner, method, failing_once(getattr(owner, method)))
     monkeypatch.setattr("jobs.monitoring.tasks.FIRST_DELAY", 0.05)
-    monkeypatch.setattr("jobs.monitoring.alerts.LOOK_EVERY", 0.1)
+    monkeypatch.setattr("jobs.monitoring.alerts.LOOK_INTERVAL", 0.1)
 
     async with lied_to(tmp_path, fit=False) as world:
         await world.sign_up("alice-1")

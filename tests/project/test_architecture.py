@@ -2,35 +2,44 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from tests.harness.program import ROOT
 
-#: What each layer may import of the others.
+#: What each wing may import of the others.
 BELOW = {
     "chain": set[str](),
+    "devchain": {"chain"},
     "jobs": {"chain"},
     "handlers": {"jobs"},
-    "faucet": {"chain", "jobs", "handlers"},
+    "commands": {"chain", "devchain", "jobs", "handlers"},
+    "faucet": {"chain", "devchain", "jobs", "handlers", "commands"},
 }
 SOURCES = sorted(
-    [ROOT / "faucet.py", *(path for layer in ("chain", "jobs", "handlers") for path in (ROOT / layer).rglob("*.py"))]
+    [ROOT / "faucet.py", *(path for wing in BELOW if wing != "faucet" for path in (ROOT / wing).rglob("*.py"))]
 )
+JOBS = [path for path in SOURCES if ROOT / "jobs" in path.parents]
+MAX_ROOMS, MAX_FLOORS = 16, 6
 SQL = ("SELECT ", "INSERT ", "UPDATE ", "DELETE ", "PRAGMA ")
 
 
-def layer_of(path: Path) -> str:
+def wing_of(path: Path) -> str:
     return path.relative_to(ROOT).parts[0].removesuffix(".py")
 
 
-def imports(path: Path) -> Iterator[str]:
+@cache
+def imports(path: Path) -> frozenset[str]:
+    found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
+            found.add(node.module)
+            found.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return frozenset(found)
 
 
 def texts(path: Path) -> Iterator[str]:
@@ -39,33 +48,65 @@ def texts(path: Path) -> Iterator[str]:
             yield node.value
 
 
+def room_of(path: Path) -> str:
+    """The module or package of jobs/ that holds `path`."""
+    return path.relative_to(ROOT / "jobs").parts[0].removesuffix(".py")
+
+
+def rooms() -> dict[str, set[str]]:
+    """The rooms of jobs/, each with those that it imports."""
+    known: dict[str, set[str]] = {room_of(path): set() for path in JOBS if path.parent.name or path.stem != "__init__"}
+    known.pop("__init__", None)
+    for path in JOBS:
+        names = {name.split(".")[1] for name in imports(path) if name.startswith("jobs.")}
+        known.get(room_of(path), set()).update(names & known.keys() - {room_of(path)})
+    return known
+
+
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_imports_run_one_way(path: Path) -> None:
-    others = {name.split(".")[0] for name in imports(path)} & BELOW.keys() - {layer_of(path)}
-    assert others <= BELOW[layer_of(path)]
+    others = {name.split(".")[0] for name in imports(path)} & BELOW.keys() - {wing_of(path)}
+    assert others <= BELOW[wing_of(path)]
+
+
+def test_rooms_of_jobs_are_few_and_stand_on_each_other() -> None:
+    below = rooms()
+    assert len(below) <= MAX_ROOMS
+    floors = 0
+    while below:
+        ground = {room for room, imported in below.items() if not imported}
+        assert ground, f"a circle among {sorted(below)}"
+        below = {room: imported - ground for room, imported in below.items() if room not in ground}
+        floors += 1
+    assert floors <= MAX_FLOORS
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_sql_stands_in_the_ledger_only(path: Path) -> None:
-    if "ledger" in path.parts:
+    if "ledger" in path.relative_to(ROOT).parts:
         return
     assert not [text for text in texts(path) if text.lstrip().startswith(SQL)]
 
 
-def test_the_dev_chain_is_not_known_to_the_faucet() -> None:
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_first_line_says_what_the_file_is(path: Path) -> None:
+    source = path.read_text()
+    assert not source or ast.get_docstring(ast.parse(source))
+
+
+def test_only_commands_know_the_dev_chain() -> None:
     """What passes on it passes on a real node: nothing but the wiring knows which one it is."""
-    knowing = [path for path in SOURCES if any(name.startswith("devchain") for name in imports(path))]
-    outside = {str(path.relative_to(ROOT)) for path in knowing if "devchain" not in path.parts}
-    assert outside == {"faucet.py"}
+    knowing = {path for path in SOURCES if any(name.startswith("devchain") for name in imports(path))}
+    assert {wing_of(path) for path in knowing} == {"devchain", "commands"}
 
 
 def test_the_path_of_a_signup_reads_as_drawn() -> None:
     """Each step is a function that a newcomer finds by its word."""
     drawn = {
-        "handlers/api/accounts.py": "post",
+        "handlers/signup_router.py": "finish",
         "jobs/signup.py": "parse_signup",
-        "jobs/ledger/intake.py": "accept",
-        "jobs/drain/batch.py": "fill",
+        "jobs/ledger/intake.py": "submit",
+        "jobs/drain/batch.py": "pack_transactions",
         "chain/transactions.py": "sign",
         "jobs/ledger/signing.py": "record_signed",
         "chain/node.py": "broadcast",

@@ -46,9 +46,9 @@ def test_time_is_that_of_the_first_that_fits() -> None:
     main, deep = "thread (1): MainThread;run (asyncio/runners.py:160)", "_read_message (tornado/http1connection.py:204)"
     stacks = [
         f"{main};EpollSelector.select (selectors.py:451) 10",
-        f"{main};{deep};Exchange.finish (handlers/signup_router.py:90);parse_signup (jobs/signup.py:2);search (re.py:1) 40",
+        f"{main};{deep};Endpoint.finish (handlers/signups.py:90);parse_signup (jobs/signup.py:42);search (re.py:1) 40",
         f"{main};HTTP1Connection.{deep} 20",
-        f"{main};Exchange._reply (handlers/signup_router.py:150);tell (handlers/base.py:101) 5",
+        f"{main};Endpoint._reply (handlers/signups.py:150);tell (handlers/base.py:101) 5",
         f"{main};call_soon (asyncio/base_events.py:740) 25",
         "thread (2): Thread-1;select (selectors.py:451) 900",
     ]

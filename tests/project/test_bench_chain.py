@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from bench import growth, registering
-from chain.dial import dial
 from chain.node import Node
+from chain.open_link import open_link
 from tests.harness.chain_totals import read_books
 from tests.harness.program import dev_chain, keys_of
 
@@ -36,14 +36,14 @@ async def test_what_is_drained_and_what_the_predecessors_way_makes_is_on_the_cha
 
 
 async def test_sink_has_each_transaction_once_in_its_blocks(tmp_path: Path) -> None:
-    async with registering.sink() as url, dial([url], timeout=5) as link:
+    async with registering.sink() as url, open_link([url], timeout=5) as link:
         await registering.drained(tmp_path / "sunk", url, COUNT)
         books = await read_books(Node(link.call))
         assert dict(books.registered) == {f"sunk-{number}": 1 for number in range(COUNT)}
 
 
 async def test_sink_offers_what_serving_needs() -> None:
-    async with registering.sink() as url, dial([url], timeout=5) as link:
+    async with registering.sink() as url, open_link([url], timeout=5) as link:
         node = Node(link.call)
         assert [await node.serves(api) for api in ("login", "database", "network_broadcast")] == [None] * 3
 

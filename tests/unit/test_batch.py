@@ -11,13 +11,13 @@ from chain.refusals import read_refusal
 from chain.transactions import account_create
 from jobs.drain.batch import (
     ENVELOPE,
-    OPERATIONS_MOST,
-    TRIES_MOST,
+    MAX_OPERATIONS,
+    MAX_TRIES,
     Candidate,
     affordable,
     before_fee_step,
-    fill,
-    judge,
+    handle_refusal,
+    pack_transactions,
 )
 from jobs.errors import Code
 from jobs.model.job import Job, Signup, State
@@ -47,11 +47,11 @@ def registration(name: str) -> Operation:
 GROUP = tuple(candidate(number, name) for number, name in enumerate(NAMES))
 
 
-def refusal(case: str, guilty: str | None = None) -> Any:
-    """The real refusal of `case`, naming `guilty` where the node named an operation."""
+def refusal(case: str, rejected: str | None = None) -> Any:
+    """The real refusal of `case`, naming `rejected` where the node named an operation."""
     error = ERRORS[case]["error"]
-    if guilty is not None:
-        frame = {"method": "apply_operation", "data": {"op": registration(guilty)}}
+    if rejected is not None:
+        frame = {"method": "apply_operation", "data": {"op": registration(rejected)}}
         error = {**error, "data": {**error["data"], "stack": [error["data"]["stack"][0], frame]}}
     return read_refusal(error)
 
@@ -59,7 +59,7 @@ def refusal(case: str, guilty: str | None = None) -> Any:
 @given(st.lists(st.integers(100, 400), max_size=60), st.integers(600, 3000))
 def test_transactions_are_full_and_none_is_too_large(sizes: list[int], most: int) -> None:
     candidates = [candidate(number, f"n-{number}", size=size) for number, size in enumerate(sizes)]
-    groups = fill(candidates, most)
+    groups = pack_transactions(candidates, most)
     assert [entry for group in groups for entry in group] == candidates
     weights = [ENVELOPE + sum(entry.size for entry in group) for group in groups]
     assert all(weight <= most for weight in weights)
@@ -68,8 +68,8 @@ def test_transactions_are_full_and_none_is_too_large(sizes: list[int], most: int
 
 
 def test_no_transaction_has_so_many_operations_that_a_node_errs() -> None:
-    groups = fill([candidate(0, "a-1", size=1)] * (OPERATIONS_MOST + 1), 10**9)
-    assert [len(group) for group in groups] == [OPERATIONS_MOST, 1]
+    groups = pack_transactions([candidate(0, "a-1", size=1)] * (MAX_OPERATIONS + 1), 10**9)
+    assert [len(group) for group in groups] == [MAX_OPERATIONS, 1]
 
 
 @pytest.mark.parametrize(
@@ -86,53 +86,53 @@ def test_as_many_as_the_balance_pays_for() -> None:
 
 
 def test_taken_name_leaves_alone_and_the_others_go_again() -> None:
-    verdict = judge(GROUP, refusal("account exists (in a block) via broadcast_transaction", "b-2"))
-    assert verdict.guilty == {}
-    assert verdict.again == ((GROUP[0], GROUP[2], GROUP[3]),)
+    plan = handle_refusal(GROUP, refusal("account exists (in a block) via broadcast_transaction", "b-2"))
+    assert plan.rejected == {}
+    assert plan.again == ((GROUP[0], GROUP[2], GROUP[3]),)
 
 
 def test_fee_that_stepped_up_sends_those_before_it() -> None:
-    verdict = judge(GROUP, refusal("premium name with basic fee", "c-3"))
-    assert verdict.again == (GROUP[:2],)
-    assert not verdict.counted
+    plan = handle_refusal(GROUP, refusal("premium name with basic fee", "c-3"))
+    assert plan.again == (GROUP[:2],)
+    assert not plan.counted
 
 
 def test_fee_too_low_for_an_unnamed_operation_waits_for_the_next_drain() -> None:
-    assert judge(GROUP, refusal("fee too low (0)")).again == ()
+    assert handle_refusal(GROUP, refusal("fee too low (0)")).again == ()
 
 
 @pytest.mark.parametrize("case", ["bad name 'Bad-Name1'", "bad public key", "unknown registrar id"])
 def test_refusal_that_names_nobody_is_halved(case: str) -> None:
-    assert judge(GROUP, refusal(case)).again == (GROUP[:2], GROUP[2:])
+    assert handle_refusal(GROUP, refusal(case)).again == (GROUP[:2], GROUP[2:])
 
 
 @pytest.mark.parametrize(
     ("case", "code"), [("bad name 'Bad-Name1'", Code.INVALID_NAME), ("bad public key", Code.INVALID_KEY)]
 )
 def test_one_signup_that_the_chain_can_not_take_fails(case: str, code: Code) -> None:
-    assert judge(GROUP[:1], refusal(case)).guilty[0][0] is code
+    assert handle_refusal(GROUP[:1], refusal(case)).rejected[0][0] is code
 
 
 def test_unclear_refusal_is_tried_again_and_ends() -> None:
-    assert judge(GROUP[:1], refusal("unknown op number")).counted
-    last = (candidate(7, "a-1", attempts=TRIES_MOST - 1),)
-    assert judge(last, refusal("unknown op number")).guilty[7][0] is Code.CHAIN_REFUSED
+    assert handle_refusal(GROUP[:1], refusal("unknown op number")).counted
+    last = (candidate(7, "a-1", attempts=MAX_TRIES - 1),)
+    assert handle_refusal(last, refusal("unknown op number")).rejected[7][0] is Code.CHAIN_REFUSED
 
 
 @pytest.mark.parametrize(
     "case", ["insufficient balance for fee", "non-lifetime registrar", "wrong key", "irrelevant extra signature"]
 )
 def test_trouble_with_the_registrar_is_nobodys_fault(case: str) -> None:
-    verdict = judge(GROUP, refusal(case))
-    assert verdict.obstacle
-    assert (verdict.guilty, verdict.again, verdict.counted) == ({}, (), False)
+    plan = handle_refusal(GROUP, refusal(case))
+    assert plan.obstacle
+    assert (plan.rejected, plan.again, plan.counted) == ({}, (), False)
 
 
 @pytest.mark.parametrize("case", ["expired", "expiration too far", "tapos wrong prefix"])
 def test_transaction_that_came_too_late_is_signed_anew(case: str) -> None:
-    verdict = judge(GROUP, refusal(case))
-    assert (verdict.guilty, verdict.again, verdict.counted, verdict.obstacle) == ({}, (), False, None)
+    plan = handle_refusal(GROUP, refusal(case))
+    assert (plan.rejected, plan.again, plan.counted, plan.obstacle) == ({}, (), False, None)
 
 
 def test_transaction_that_the_node_has_is_no_refusal() -> None:
-    assert judge(GROUP, refusal("duplicate while pending")).known
+    assert handle_refusal(GROUP, refusal("duplicate while pending")).known

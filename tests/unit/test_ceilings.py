@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from jobs.ceilings import Ceilings, ceilings_of, daily_limit
+from jobs.budget import Ceilings, ceilings_of, daily_limit
 from jobs.settings import Settings
 from jobs.settings.values import DailyBudget, ValueProblemError, daily_budget
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from tornado.httpserver import HTTPServer
 
-from commands.event_loop import DoorSelector, FairLoop
+from commands.event_loop import FairEventLoop, PrioritySelector
 from commands.processes import run_serving
 from handlers.server import bind
 
@@ -31,25 +31,25 @@ def ends() -> Iterator[list[socket.socket]]:
 
 
 @pytest.fixture
-def selector() -> Iterator[DoorSelector]:
-    with contextlib.closing(DoorSelector(MOST)) as made:
+def selector() -> Iterator[PrioritySelector]:
+    with contextlib.closing(PrioritySelector(MOST)) as made:
         yield made
 
 
-def admit(selector: DoorSelector, ends: list[socket.socket], events: int = selectors.EVENT_READ) -> None:
+def admit(selector: PrioritySelector, ends: list[socket.socket], events: int = selectors.EVENT_READ) -> None:
     for end in ends:
         selector.expect(end.fileno())
         selector.register(end.fileno(), events, "guest")
 
 
-def test_guests_take_turns(selector: DoorSelector, ends: list[socket.socket]) -> None:
+def test_guests_take_turns(selector: PrioritySelector, ends: list[socket.socket]) -> None:
     admit(selector, ends)
     seen = [[key.fd for key, _ in selector.select(0)] for _ in range(4)]
     assert [len(turn) for turn in seen] == [MOST] * 4
     assert {descriptor for turn in seen for descriptor in turn} == {end.fileno() for end in ends}
 
 
-def test_own_files_do_not_wait_for_guests(selector: DoorSelector, ends: list[socket.socket]) -> None:
+def test_own_files_do_not_wait_for_guests(selector: PrioritySelector, ends: list[socket.socket]) -> None:
     *guests, first, second = ends
     admit(selector, guests)
     for own in (first, second):
@@ -58,7 +58,7 @@ def test_own_files_do_not_wait_for_guests(selector: DoorSelector, ends: list[soc
         assert [key.data for key, _ in selector.select(0)] == ["own"] * 2 + ["guest"] * MOST
 
 
-def test_guest_is_told_what_it_asked_for(selector: DoorSelector, ends: list[socket.socket]) -> None:
+def test_guest_is_told_what_it_asked_for(selector: PrioritySelector, ends: list[socket.socket]) -> None:
     guest = ends[0].fileno()
     admit(selector, ends[:1], selectors.EVENT_READ | selectors.EVENT_WRITE)
     assert [events for _, events in selector.select(0)] == [selectors.EVENT_READ | selectors.EVENT_WRITE]
@@ -71,7 +71,7 @@ def test_guest_is_told_what_it_asked_for(selector: DoorSelector, ends: list[sock
         selector.get_key(guest)
 
 
-def test_file_is_no_guest_because_one_had_its_number(selector: DoorSelector, ends: list[socket.socket]) -> None:
+def test_file_is_no_guest_because_one_had_its_number(selector: PrioritySelector, ends: list[socket.socket]) -> None:
     admit(selector, ends[:1])
     selector.unregister(ends[0].fileno())
     for end in ends:
@@ -79,7 +79,7 @@ def test_file_is_no_guest_because_one_had_its_number(selector: DoorSelector, end
     assert len(selector.select(0)) == len(ends)
 
 
-def test_guest_that_was_closed_can_be_sent_away(selector: DoorSelector) -> None:
+def test_guest_that_was_closed_can_be_sent_away(selector: PrioritySelector) -> None:
     """As with the library's selectors: who closes a file first leaves nothing behind."""
     near, far = socket.socketpair()
     with far:
@@ -90,7 +90,7 @@ def test_guest_that_was_closed_can_be_sent_away(selector: DoorSelector) -> None:
         assert guest not in selector.get_map()
 
 
-def test_select_waits_for_guests_too(selector: DoorSelector, ends: list[socket.socket]) -> None:
+def test_select_waits_for_guests_too(selector: PrioritySelector, ends: list[socket.socket]) -> None:
     """Without an event it returns when the time is over, with one at once: an idle program sleeps."""
     ends[0].recv(1)
     admit(selector, ends[:1])
@@ -121,7 +121,7 @@ def test_work_goes_on_while_a_crowd_is_ready(ends: list[socket.socket]) -> None:
             loop.remove_reader(end.fileno())
         return counts
 
-    with asyncio.Runner(loop_factory=lambda: FairLoop(MOST)) as runner:
+    with asyncio.Runner(loop_factory=lambda: FairEventLoop(MOST)) as runner:
         assert max(runner.run(work())) == MOST
 
 
@@ -142,7 +142,7 @@ def test_loop_speaks_through_its_transports_and_its_readers() -> None:
         with near:
             return near.recv(10)
 
-    with asyncio.Runner(loop_factory=FairLoop) as runner:
+    with asyncio.Runner(loop_factory=FairEventLoop) as runner:
         assert runner.run(converse()) == b"hello"
 
 
@@ -153,7 +153,7 @@ def test_processes_that_serve_run_on_it() -> None:
         loops.append(asyncio.get_running_loop())
 
     run_serving(serve())
-    assert [type(loop) for loop in loops] == [FairLoop]
+    assert [type(loop) for loop in loops] == [FairEventLoop]
 
 
 def test_what_tornado_serves_are_guests() -> None:
@@ -162,10 +162,10 @@ def test_what_tornado_serves_are_guests() -> None:
         server = HTTPServer(lambda _: None)
         server.add_socket(listener)
         loop = asyncio.get_running_loop()
-        assert isinstance(loop, FairLoop)
+        assert isinstance(loop, FairEventLoop)
         guest = listener.fileno() in loop._of_guests._guests
         server.stop()
         return guest
 
-    with asyncio.Runner(loop_factory=FairLoop) as runner:
+    with asyncio.Runner(loop_factory=FairEventLoop) as runner:
         assert runner.run(serve())

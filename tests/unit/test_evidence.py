@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from jobs.drain.batch import TRIES_MOST, Verdict, judge
+from jobs.drain.batch import MAX_TRIES, RefusalPlan, handle_refusal
 from jobs.drain.evidence import MAX_REFUSALS, Evidence
 from jobs.errors import Code
 from tests.unit.test_batch import candidate, refusal
@@ -31,39 +31,39 @@ def evidence(counts: Counts) -> Evidence:
     return Evidence(counts)  # type: ignore[arg-type]  # all that is asked of a sender
 
 
-def refuse(evidence: Evidence, counts: Counts, case: str, *, own: bool = False, named: bool = True) -> Verdict:
+def refuse(evidence: Evidence, counts: Counts, case: str, *, own: bool = False, named: bool = True) -> RefusalPlan:
     """The verdict after a node refused a signup that was tried often enough."""
-    group = (candidate(1, BAD, attempts=TRIES_MOST),)
+    group = (candidate(1, BAD, attempts=MAX_TRIES),)
     refused: Any = refusal(case, BAD if named else None)
     counts.refused_in_a_row += 1
-    return evidence.proven(group, refused, judge(group, refused), own=own)
+    return evidence.proven(group, refused, handle_refusal(group, refused), own=own)
 
 
 def test_strangers_refusal_fails_nobody_before_he_took_something_else(evidence: Evidence, counts: Counts) -> None:
     for _ in range(20):
-        assert refuse(evidence, counts, "bad name 'Bad-Name1'") == Verdict()
+        assert refuse(evidence, counts, "bad name 'Bad-Name1'") == RefusalPlan()
     counts.accepted += 1
-    assert refuse(evidence, counts, "bad name 'Bad-Name1'").guilty[1][0] is Code.INVALID_NAME
+    assert refuse(evidence, counts, "bad name 'Bad-Name1'").rejected[1][0] is Code.INVALID_NAME
 
 
 def test_what_was_taken_before_the_first_refusal_proves_nothing(evidence: Evidence, counts: Counts) -> None:
     """A node that worked once may have begun to refuse everything."""
     counts.accepted = 100
-    assert refuse(evidence, counts, "unknown op number") == Verdict(counted=True)
-    assert refuse(evidence, counts, "unknown op number") == Verdict(counted=True)
+    assert refuse(evidence, counts, "unknown op number") == RefusalPlan(counted=True)
+    assert refuse(evidence, counts, "unknown op number") == RefusalPlan(counted=True)
     counts.accepted += 1
-    assert refuse(evidence, counts, "unknown op number").guilty[1][0] is Code.CHAIN_REFUSED
+    assert refuse(evidence, counts, "unknown op number").rejected[1][0] is Code.CHAIN_REFUSED
 
 
 def test_own_node_is_believed_where_it_names_the_operation(evidence: Evidence, counts: Counts) -> None:
-    assert refuse(evidence, counts, "bad name 'Bad-Name1'", own=True).guilty[1][0] is Code.INVALID_NAME
-    assert refuse(evidence, counts, "bad name 'Bad-Name1'", own=True, named=False) == Verdict()
+    assert refuse(evidence, counts, "bad name 'Bad-Name1'", own=True).rejected[1][0] is Code.INVALID_NAME
+    assert refuse(evidence, counts, "bad name 'Bad-Name1'", own=True, named=False) == RefusalPlan()
 
 
 def test_evidence_of_one_connection_says_nothing_of_another(evidence: Evidence, counts: Counts) -> None:
     refuse(evidence, counts, "unknown op number")
     counts.epoch, counts.accepted, counts.refused_in_a_row = 2, 5, 0
-    assert refuse(evidence, counts, "unknown op number") == Verdict(counted=True)
+    assert refuse(evidence, counts, "unknown op number") == RefusalPlan(counted=True)
 
 
 def test_node_that_refuses_several_in_a_row_is_told(evidence: Evidence, counts: Counts) -> None:

@@ -21,7 +21,7 @@ def frames(case: str) -> list[dict[str, Any]]:
     return stack
 
 
-def guilty(case: str) -> Operation:
+def rejected(case: str) -> Operation:
     return next(frame["data"]["op"] for frame in frames(case) if frame["method"] == "apply_operation")
 
 
@@ -43,17 +43,17 @@ def test_fee_that_the_node_asks_beforehand() -> None:
 )
 def test_fee_that_the_node_took_for_enough(case: str) -> None:
     """These were paid just what was asked, and refused for something else."""
-    operation = guilty(case)
+    operation = rejected(case)
     assert required(operation) == operation[1]["fee"]["amount"] == 514_941
 
 
 def test_premium_name_costs_the_premium_fee() -> None:
     case = "premium name with basic fee"
-    assert required(guilty(case)) == frames(case)[0]["data"]["required"] == 200_015_039
+    assert required(rejected(case)) == frames(case)[0]["data"]["required"] == 200_015_039
 
 
 def test_transfer_without_memo_costs_no_more_for_its_size() -> None:
-    assert TRANSFER.required() == guilty("transfer more than balance")[1]["fee"]["amount"] == 2_000_000
+    assert TRANSFER.required() == rejected("transfer more than balance")[1]["fee"]["amount"] == 2_000_000
 
 
 def test_memo_is_paid_by_its_size() -> None:

@@ -8,9 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.errors import Code, FaucetError
-from jobs.exposure import exposure
 from jobs.model.job import Signup
-from jobs.signup import SignupRules, is_test_name, parse_signup
+from jobs.signup import SignupRules, exposure, is_test_name, parse_signup
 from tests.harness.program import REGISTRAR_WIF, keys_of
 
 RULES = SignupRules(prefix="TEST", allow_premium=False)

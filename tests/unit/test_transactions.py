@@ -15,7 +15,7 @@ from peerplaysbase.operations import Operation as PackedOperation
 from chain.keys import PrivateKey, format_public_key, recover
 from chain.packing import Operation, pack_operation
 from chain.transactions import (
-    Reference,
+    RefBlock,
     account_create,
     assert_account_name,
     digest_of,
@@ -181,18 +181,18 @@ def test_assertion_of_another_form_is_not_packed(changes: dict[str, Any]) -> Non
 
 def test_reference_is_the_nodes() -> None:
     head = SAMPLES["get_dynamic_global_properties"]["reply"]["result"]
-    reference = Reference(head["head_block_number"], head["head_block_id"])
+    reference = RefBlock(head["head_block_number"], head["head_block_id"])
     assert reference.ref_block_num == TRANSACTION["ref_block_num"]
     assert reference.ref_block_prefix == TRANSACTION["ref_block_prefix"]
-    assert Reference(0x1_0001, "00" * 20).ref_block_num == 1
+    assert RefBlock(0x1_0001, "00" * 20).ref_block_num == 1
 
 
 def test_signed_transaction_can_be_read_again() -> None:
     key = PrivateKey(b"\1" * 32)
     chain_id = "ab" * 32
     operations = [registration("alice-1"), transfer(sender="1.2.20", receiver="1.2.21", amount=5, fee=7)]
-    reference = Reference(62, SAMPLES["get_block"]["reply"]["result"]["previous"])
-    signed = sign(operations, reference=reference, expiration=1_700_000_000, chain_id=chain_id, prefix="PPY", key=key)
+    reference = RefBlock(62, SAMPLES["get_block"]["reply"]["result"]["previous"])
+    signed = sign(operations, ref_block=reference, expiration=1_700_000_000, chain_id=chain_id, prefix="PPY", key=key)
     body = json.loads(signed.body)
     packed = pack(body, "PPY")
     assert body["signatures"] == [signed.signature]

@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from typing import Any, ClassVar
 
 from chain.packing import ACCOUNT_CREATE, TRANSFER, Operation
-from chain.transactions import Reference, account_create, transfer
+from chain.transactions import RefBlock, account_create, transfer
 from tests.harness.lying.heads import shifted
 from tests.harness.lying.lie import BROADCASTS, Ask, Lie, Request
 
@@ -164,7 +164,7 @@ class FalseInclusion(Lie):
 
     first_id: int = 900_000  #: instance of the first account
     kept: list[dict[str, Any]] = field(default_factory=list, repr=False)
-    shown: dict[int, list[dict[str, Any]]] = field(default_factory=dict, repr=False)
+    included: dict[int, list[dict[str, Any]]] = field(default_factory=dict, repr=False)
     methods: ClassVar[frozenset[str]] = BROADCASTS | {"get_block"}
 
     async def serve(self, request: Request, ask: Ask, /) -> Any:
@@ -177,11 +177,11 @@ class FalseInclusion(Lie):
     def _with_kept(self, number: int, block: dict[str, Any]) -> dict[str, Any]:
         for transaction in [entry for entry in self.kept if _may_follow(number, entry)]:
             self.kept.remove(transaction)
-            self.shown.setdefault(number, []).append(self._included(transaction))
-        return {**block, "transactions": [*block["transactions"], *self.shown.get(number, [])]}
+            self.included.setdefault(number, []).append(self._included(transaction))
+        return {**block, "transactions": [*block["transactions"], *self.included.get(number, [])]}
 
     def _included(self, transaction: dict[str, Any]) -> dict[str, Any]:
-        ids = sum(len(entry["operations"]) for entries in self.shown.values() for entry in entries)
+        ids = sum(len(entry["operations"]) for entries in self.included.values() for entry in entries)
         results = [
             [OBJECT_ID, f"1.2.{self.first_id + ids + place}"] if operation[0] == ACCOUNT_CREATE else [0, {}]
             for place, operation in enumerate(transaction["operations"])
@@ -197,7 +197,7 @@ def _may_follow(number: int, transaction: dict[str, Any]) -> bool:
 
 def _made_up(number: int, block: dict[str, Any], operation: Operation, result: list[Any]) -> dict[str, Any]:
     """A transaction as if it had been signed just before the block."""
-    reference = Reference(number - 1, block["previous"])
+    reference = RefBlock(number - 1, block["previous"])
     digest = hashlib.sha512(repr((number, operation)).encode()).digest()
     return {
         "ref_block_num": reference.ref_block_num,

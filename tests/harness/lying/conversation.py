@@ -192,5 +192,5 @@ def encode_call(number: int, api: int | str, method: str, arguments: list[Any]) 
 
 
 def _frame(number: int, member: str, value: Any) -> str:
-    shown = number if number <= MAX_ID else str(number)
-    return f'{{"id":{encode(shown)},"jsonrpc":"2.0","{member}":{encode(value)}}}'
+    as_json = number if number <= MAX_ID else str(number)
+    return f'{{"id":{encode(as_json)},"jsonrpc":"2.0","{member}":{encode(value)}}}'

@@ -27,7 +27,7 @@ PAYMENT = 150_000
 
 
 @dataclass
-class Scene:
+class Scenario:
     """A dev chain with two accounts and a payment, a relay before it, and a client of the relay."""
 
     chain: DevChain
@@ -51,7 +51,7 @@ class Scene:
 
 
 @contextlib.asynccontextmanager
-async def scene(*, blocks: int = 10) -> AsyncIterator[Scene]:
+async def scene(*, blocks: int = 10) -> AsyncIterator[Scenario]:
     chain = new_dev_chain()
     register(chain.chain, "alice-1", "bob-1")
     chain.chain.push(signed(chain.chain, payment(chain.chain, PAYMENT, receiver=ALICE)))
@@ -59,7 +59,7 @@ async def scene(*, blocks: int = 10) -> AsyncIterator[Scene]:
     await chain.start()
     try:
         async with Relay(chain.url) as relay, client_of(relay.url) as client:
-            yield Scene(chain, relay, client)
+            yield Scenario(chain, relay, client)
     finally:
         await chain.stop()
 
@@ -76,7 +76,7 @@ async def linked(url: str) -> AsyncIterator[Node]:
 
     async def take_any(_call: Call, _peer: object) -> None: ...
 
-    link = Link([url], greet=take_any, on_block=lambda: None, timeout=5)
+    link = Link([url], validate_node=take_any, on_block=lambda: None, timeout=5)
     running = asyncio.create_task(link.run())
     try:
         await link.wait_connected()

@@ -11,7 +11,7 @@ from typing import Any, Self
 import msgspec
 
 from chain.errors import LinkError, Refused
-from tests.chaos.schedule import Deed
+from tests.chaos.schedule import RegistrarTransaction
 from tests.harness.lying.lie import Lie
 from tests.harness.lying.relay import Relay
 from tests.harness.program import keys_of, start_dev_chain
@@ -67,7 +67,7 @@ class Trouble:
         """How many calls a lie answered."""
         return 0 if self._relay is None else self._relay.lied.total()
 
-    async def run(self, deeds: Iterator[Deed]) -> None:
+    async def run(self, deeds: Iterator[RegistrarTransaction]) -> None:
         """Do one after another, until it is enough."""
         for deed in deeds:
             if self.enough:

@@ -40,7 +40,7 @@ def of_all(now: float) -> Bucket:
     return Bucket(50, 2.0, 50, now)
 
 
-class Guard:
+class LoginLimiter:
     """Every try takes a token, and a right password puts it back, so that only failures count.
 
     The count is of this process alone. Who is on this machine is not held up by what others do.

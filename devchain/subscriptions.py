@@ -15,7 +15,7 @@ class Listener(Protocol):
         ...
 
 
-class Hub:
+class Subscriptions:
     """Announces blocks, and what is in them, to those who asked for it."""
 
     def __init__(self) -> None:
@@ -49,7 +49,7 @@ class Hub:
                 "id": entry.transaction.id,
                 "block_num": block.number,
                 "trx_num": position,
-                "trx": entry.shown,
+                "trx": entry.as_json,
             }
             for _, tell in self._inclusions.pop(entry.transaction.id, []):
                 tell(notice)

@@ -13,19 +13,19 @@ async def _any(_call: object, _peer: object) -> None:
 
 
 @contextlib.asynccontextmanager
-async def dial(urls: Sequence[str], *, timeout: float) -> AsyncIterator[Link]:  # noqa: ASYNC109  # also of each call
+async def open_link(urls: Sequence[str], *, timeout: float) -> AsyncIterator[Link]:  # noqa: ASYNC109  # also of each call
     """A link to the first node of `urls` that answers, until the block ends.
 
     Raises NotSent where none does within `timeout` seconds.
     """
-    link = Link(urls, greet=_any, on_block=lambda: None, timeout=timeout)
+    link = Link(urls, validate_node=_any, on_block=lambda: None, timeout=timeout)
     running = asyncio.create_task(link.run())
     try:
         try:
             async with asyncio.timeout(timeout):
                 await link.wait_connected()
         except TimeoutError:
-            raise NotSent(f"not reached: {link.trouble}") from None
+            raise NotSent(f"not reached: {link.last_error}") from None
         yield link
     finally:
         running.cancel()

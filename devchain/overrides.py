@@ -29,6 +29,6 @@ def set_key(chain: Chain, name: str, public_key: str) -> None:
     chain.intervene(lambda state: state.change_account(name, active=only, owner=only))
 
 
-INTERVENTIONS: dict[str, Callable[..., None]] = {
+OVERRIDES: dict[str, Callable[..., None]] = {
     intervention.__name__: intervention for intervention in (set_parameters, set_balance, set_member, set_key)
 }

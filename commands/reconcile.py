@@ -1,0 +1,63 @@
+"""`reconcile`: compares the ledger with the chain."""
+
+import asyncio
+import contextlib
+import sys
+import time
+
+import click
+from rich.console import Console
+from rich.progress import Progress
+
+from chain.errors import LinkError, Refused
+from chain.node import Node
+from chain.open_link import open_link
+from commands import configured
+from commands.chain import open_chain
+from jobs.blocks.reconcile import Reconciler
+from jobs.ledger import Ledger
+from jobs.model.operators import Difference
+from jobs.nodes.confirmation import ConfirmedChain, SecondNode
+from jobs.nodes.fitness import Fitness
+from jobs.settings import Settings
+
+
+@click.command()
+@configured
+@click.option("--from-block", type=click.IntRange(1), help="Default: after the last comparison.")
+@click.option("--rebuild", is_flag=True, help="Take over what the ledger lacks, from its first block on.")
+def reconcile(settings: Settings, from_block: int | None, *, rebuild: bool) -> None:
+    """Compare the ledger with the registrar's operations in the chain's blocks; exit 1 if they differ."""
+    first = 1 if rebuild and from_block is None else from_block
+    try:
+        found = asyncio.run(compare(settings, first, rebuild=rebuild))
+    except (LinkError, Refused) as error:
+        click.echo(str(error), err=True)
+        sys.exit(1)
+    for difference in found:
+        click.echo(f"block {difference.block_num}: {difference.kind}: {difference.text}")
+    sys.exit(1 if found else 0)
+
+
+async def compare(settings: Settings, first: int | None, *, rebuild: bool) -> list[Difference]:
+    """Where ledger and chain differ now."""
+    async with contextlib.AsyncExitStack() as opened:
+        dev_chain, urls, key = await open_chain(settings)
+        if dev_chain is not None:
+            opened.push_async_callback(dev_chain.stop)
+        ledger = await Ledger.open(settings.ledger)
+        opened.push_async_callback(ledger.close)
+        link = await opened.enter_async_context(open_link(urls, timeout=settings.node_timeout))
+        node, fitness = Node(link.call), Fitness(settings=settings, ledger=ledger, urls=urls, key=key, clock=time.time)
+        await fitness.load()
+        second = SecondNode(
+            link, urls, is_own=fitness.is_own, validate=fitness.validate_second, timeout=settings.node_timeout
+        )
+        opened.push_async_callback(second.close)
+        reconciler = Reconciler(node=node, ledger=ledger, settings=settings, confirmed=ConfirmedChain(node, second))
+        with Progress(console=Console(stderr=True)) as progress:
+            bar = progress.add_task("blocks", total=None)
+            async for step in reconciler.steps(first, rebuild=rebuild):
+                progress.update(bar, completed=step.block, total=step.last)
+        click.echo(f"up to block {step.block}: {step.differences} differences, {step.recovered} recovered")
+        return await ledger.differences()

@@ -1,0 +1,65 @@
+"""`serve`: the faucet itself, in one process or several."""
+
+import socket
+import sys
+from pathlib import Path
+
+import click
+
+from commands import configured
+from commands.chain import announce
+from commands.processes import Stop, run_serving, run_until_stopped, supervise_until_stopped
+from commands.service import Service
+from handlers.server import bind, url_of
+from jobs.settings import Settings
+
+PROGRAM = Path(__file__).parents[1] / "faucet.py"
+
+
+def serve_until_stopped(service: Service, host: str, port: int) -> None:
+    """Serve in this process; the first line of standard output says where."""
+
+    async def start() -> Stop:
+        listener = bind(host, port)
+        url = url_of(listener)
+        await service.start(listener)
+        click.echo(f"listening on {url}")
+        if service.dev_chain is not None:
+            announce(service.dev_chain)
+        return service.stop
+
+    run_serving(run_until_stopped(start, check=service.check))
+
+
+@click.command()
+@configured
+@click.option("--workers", type=click.IntRange(1, 64), default=None, help="Processes that serve HTTP.")
+@click.option("--host", default=None, help="Address to serve on.")
+@click.option("--port", type=click.IntRange(0, 65535), default=None, help="Port to serve on; 0 is any free one.")
+def serve(settings: Settings, workers: int | None, host: str | None, port: int | None) -> None:
+    """Serve, and register what is signed up."""
+    host, port = host or settings.host, settings.port if port is None else port
+    workers = workers or settings.workers
+    if workers == 1:
+        serve_until_stopped(Service(settings), host, port)
+    else:
+        supervise_until_stopped(str(PROGRAM), settings, workers, bind(host, port))
+
+
+@click.command(hidden=True)
+@configured
+@click.option("--listener", type=int, default=None, help="File descriptor of a listening socket.")
+def worker(settings: Settings, listener: int | None) -> None:
+    """One of the processes of `serve --workers`: HTTP with a listener, the chain's owner without."""
+
+    async def start() -> Stop:
+        service = Service(settings)
+        if listener is not None:
+            await service.start(socket.socket(fileno=listener), chain=False)
+        else:
+            await service.start(None)
+        if service.dev_chain is not None:
+            announce(service.dev_chain)
+        return service.stop
+
+    run_serving(run_until_stopped(start, parent=sys.stdin.fileno()))

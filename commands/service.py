@@ -1,0 +1,76 @@
+"""What one process of the faucet runs: HTTP, the owner of the chain, or both."""
+
+import contextlib
+import socket
+from typing import TYPE_CHECKING
+
+from chain.keys import PrivateKey
+from chain.node import Node
+from commands.chain import open_chain
+from handlers.service import HttpService
+from jobs.ledger import Ledger
+from jobs.monitoring.metrics import Metrics
+from jobs.owner import ChainOwner
+from jobs.settings import Settings
+
+if TYPE_CHECKING:
+    from devchain import DevChain
+
+
+class Service:
+    """What one process runs for a ledger: HTTP, or the chain's owner with the embedded dev chain, or both."""
+
+    def __init__(
+        self, settings: Settings, *, ledger_class: type[Ledger] = Ledger, node_class: type[Node] = Node
+    ) -> None:
+        self._settings = settings
+        self._ledger_class = ledger_class
+        self._node_class = node_class
+        self._http: HttpService | None = None
+        self._owner: ChainOwner | None = None
+        self.dev_chain: DevChain | None = None
+
+    async def start(self, listener: socket.socket | None, *, chain: bool = True) -> None:
+        """Serve what comes to `listener`, if there is one, and own the `chain`.
+
+        Raises OSError where a file can't be had, LedgerError or FaucetError; nothing is left open then.
+        """
+        async with contextlib.AsyncExitStack() as opened:
+            if listener is not None:
+                opened.enter_context(listener)
+            nodes = await self._open_chain(opened) if chain else None
+            self._ledger = ledger = await self._ledger_class.open(self._settings.ledger)
+            opened.push_async_callback(ledger.close)
+            metrics = Metrics()
+            if listener is not None:
+                self._http = HttpService(self._settings, ledger, metrics, alone=not chain)
+                await self._http.start(listener)
+            if nodes is not None:
+                await self._own(*nodes, ledger, metrics)
+            self._opened = opened.pop_all()
+
+    async def check(self) -> None:
+        """Raises FaucetError `ledger_unavailable` where the ledger can't be read."""
+        await self._ledger.counts()
+
+    async def stop(self) -> None:
+        """Answer what was accepted, finish the drain in hand, close everything."""
+        if self._http is not None:
+            await self._http.finish()
+        if self._owner is not None:
+            await self._owner.stop()
+        if self._http is not None:
+            await self._http.close()
+        await self._opened.aclose()
+
+    async def _open_chain(self, opened: contextlib.AsyncExitStack) -> tuple[tuple[str, ...], PrivateKey]:
+        self.dev_chain, urls, key = await open_chain(self._settings)
+        if self.dev_chain is not None:
+            opened.push_async_callback(self.dev_chain.stop)
+        return urls, key
+
+    async def _own(self, urls: tuple[str, ...], key: PrivateKey, ledger: Ledger, metrics: Metrics) -> None:
+        self._owner = ChainOwner(
+            settings=self._settings, urls=urls, key=key, ledger=ledger, metrics=metrics, node_class=self._node_class
+        )
+        await self._owner.start()

@@ -1,0 +1,62 @@
+"""The chain's status: published by the owner of the chain, cached by the HTTP side; the ledger is between them."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from jobs.ledger import Ledger
+from jobs.model.chain import ChainStatus
+
+if TYPE_CHECKING:
+    from jobs.model.operators import Pause
+
+
+class ChainStatusPublisher:
+    """The facts now; every update is written to the ledger, which other processes read."""
+
+    def __init__(self, ledger: Ledger, *, clock: Callable[[], float]) -> None:
+        self._ledger = ledger
+        self._clock = clock
+        self.now = ChainStatus()
+        self._written: ChainStatus | None = None  # what the ledger has
+
+    @property
+    def written(self) -> bool:
+        """Whether the ledger has them as they are now."""
+        return self._written is self.now
+
+    async def load(self) -> None:
+        """Begin with what was known before the last stop, but not connected."""
+        self.now = replace(await self._ledger.chain_status(), connected=False, node=None, failovers=0)
+
+    async def change(self, **changes: Any) -> None:
+        """Change facts by name, if they are others or the ledger lacks them. Raises the same as `update`."""
+        known = {name: getattr(self.now, name) for name in changes}
+        if changes != known or not self.written:
+            await self.update(**changes)
+
+    async def update(self, **changes: Any) -> None:
+        """Change facts by name. Raises FaucetError `ledger_unavailable`; they are kept in memory all the same."""
+        chain_status = self.now = replace(self.now, **changes, seen_at=int(self._clock() * 1000))
+        await self._ledger.save_chain_status(chain_status)
+        self._written = chain_status
+
+
+class Snapshot:
+    """Facts, pauses and pace as the ledger had them at the last refresh, so that no request has to ask."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self.chain_status = ChainStatus()
+        self.intake: Pause | None = None
+        self.drain: Pause | None = None
+        self.registration_rate = 0.0  #: accounts a second that come into a block
+
+    async def refresh(self) -> None:
+        """Read them anew. Raises FaucetError `ledger_unavailable`, and keeps the old ones then."""
+        chain_status, pauses, self.registration_rate = (
+            await self._ledger.chain_status(),
+            await self._ledger.pauses(),
+            await self._ledger.registration_rate(),
+        )
+        self.chain_status, self.intake, self.drain = chain_status, pauses.get("intake"), pauses.get("drain")
