@@ -14,7 +14,7 @@ from jobs.settings import Settings
 @click.command()
 @configured
 def check(settings: Settings) -> None:
-    """Observation at everything that registering needs; exit 1 if something fails."""
+    """Look at everything that registering needs; exit 1 if something fails."""
 
     async def look() -> bool:
         dev_chain, urls, key = await open_chain(settings, keep=False)

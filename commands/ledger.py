@@ -110,7 +110,7 @@ def fail(settings: Settings, ids: tuple[str, ...], by: str, reason: str) -> None
 def release(settings: Settings, ids: tuple[str, ...], by: str, reason: str) -> None:
     """Give up held initial balances of jobs, so that they are paid anew.
 
-    Observation on the chain first: one that was paid is paid twice. All jobs of its transaction are released together.
+    Look on the chain first: one that was paid is paid twice. All jobs of its transaction are released together.
     """
     for job_id in with_ledger(settings, lambda ledger: ledger.release_payments(ids, by=by, reason=reason)):
         click.echo(f"{job_id} is paid anew")

@@ -57,7 +57,7 @@ def _translate(error: NodeError, prefix: str) -> NodeError:
         return _unreadable_key(error.subject, prefix)
     if first.text.startswith("itr != _by_name.end()"):
         frame = Frame("call", "api_connection.hpp", "No method with name '${name}'", first.data)
-        return NodeError(22, "method_not_found_exception", "Method Not OnChainTransaction", frame)
+        return NodeError(22, "method_not_found_exception", "Method Not Found", frame)
     if first.text.startswith("trx_idx."):
         frame = replace(first, text="Transaction '${txid}' is already in the database", data={"txid": error.subject})
         return NodeError(3030001, "duplicate_transaction", "duplicate transaction", frame, *rest)

@@ -117,7 +117,7 @@ class Alerts:
         self._clock = clock
 
     async def run(self) -> None:
-        """Observation every LOOK_INTERVAL seconds."""
+        """Look every LOOK_INTERVAL seconds."""
         while True:
             try:
                 await self.look()

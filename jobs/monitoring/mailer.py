@@ -41,7 +41,7 @@ class Mailer:
         self._woken = asyncio.Event()
 
     def wake(self) -> None:
-        """Observation at once."""
+        """Look at once."""
         self._woken.set()
 
     async def run(self) -> None:

@@ -11,7 +11,7 @@ def held_payments(count: int) -> str | None:
     what = "An initial balance is" if count == 1 else f"{count:,} initial balances are"
     return (
         f"{what} held: it expired, and one stranger's node alone says that no block holds it. "
-        "Observation for it on the chain. If a block holds it, run: faucet.py refollow; if none does, release it."
+        "Look for it on the chain. If a block holds it, run: faucet.py refollow; if none does, release it."
     )
 
 

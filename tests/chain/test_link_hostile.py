@@ -108,7 +108,7 @@ async def test_a_redirect_is_refused(status: int) -> None:
 
 
 async def test_a_redirect_to_nowhere_is_refused() -> None:
-    answer = b"HTTP/1.1 302 OnChainTransaction\r\nLocation: http://\r\nContent-Length: 0\r\n\r\n"
+    answer = b"HTTP/1.1 302 Found\r\nLocation: http://\r\nContent-Length: 0\r\n\r\n"
     async with raw_server(writes(answer)) as url:
         assert "redirects to another address" in await trouble_with(url)
 

@@ -180,7 +180,7 @@ async def test_held_payment_is_listed_and_released_by_an_operator(tmp_path: Path
         assert "An initial balance is held" in dashboard
         assert f'<a href="/admin/jobs/{job.id}">alice-1</a>' in dashboard
         shown = (await operator.see(f"/admin/jobs/{job.id}")).body
-        assert (HELD in Page(shown).text, "Observation first whether 1.2.1 has received it" in shown) == (True, True)
+        assert (HELD in Page(shown).text, "Look first whether 1.2.1 has received it" in shown) == (True, True)
         page = await operator.do(f"/admin/jobs/{job.id}/release", reason="It is in no block.")
         assert "The initial balance is released: it is paid anew." in page
         assert ">Release</button>" not in page

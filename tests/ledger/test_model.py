@@ -275,7 +275,7 @@ class LedgerMachine(RuleBasedStateMachine):
                 self.model.include(block)
 
     def settle(self) -> None:
-        """Observation at what the irreversible blocks hold."""
+        """Look at what the irreversible blocks hold."""
         irreversible = self._followed_for_good()
         for transaction in self.run(self.ledger.unsettled(irreversible)):
             block = self.chain.block(transaction.block_num or 0)

@@ -18,7 +18,7 @@ LIARS_KEY = format_public_key(published_key("liar").public, "TEST")
 
 @pytest.fixture(autouse=True)
 def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Observation at names more often."""
+    """Look at names more often."""
     monkeypatch.setattr("jobs.blocks.names.CHECK_INTERVAL", 0.05)
     monkeypatch.setattr("jobs.blocks.names.RETRY_DELAY", 0.05)
 

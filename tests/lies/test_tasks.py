@@ -1,4 +1,4 @@
-"""AppContext of the faucet that fail by something that nobody thought of: each goes on, and operators are told."""
+"""Parts of the faucet that fail by something that nobody thought of: each goes on, and operators are told."""
 
 from collections.abc import Callable
 from pathlib import Path
