@@ -1,4 +1,4 @@
-"""The part that owns the chain: one connection, one tracker, one drainer."""
+"""The owner of the chain: one connection, one tracker, one drainer."""
 
 import asyncio
 import logging
@@ -13,7 +13,7 @@ from chain.keys import PrivateKey
 from chain.link import Link
 from chain.node import Head, Node
 from jobs.blocks.names import NamesCache
-from jobs.blocks.reconcile import Reconciler, reconcile_again_and_again
+from jobs.blocks.reconcile import Reconciler, reconcile_forever
 from jobs.blocks.tracker import Tracker
 from jobs.chain_status import ChainStatusPublisher
 from jobs.drain.allowance import Allowances
@@ -57,7 +57,7 @@ class ChainOwner:
         self._metrics = metrics
         self._clock = clock
         self._new_block = asyncio.Event()
-        self._facts = ChainStatusPublisher(ledger, clock=clock)
+        self._publisher = ChainStatusPublisher(ledger, clock=clock)
         self._fitness = fitness = Fitness(settings=settings, ledger=ledger, urls=urls, key=key, clock=clock)
         self._link = link = Link(
             urls,
@@ -79,11 +79,15 @@ class ChainOwner:
 
     async def start(self) -> None:
         """Begin; returns at once, whether a node is there or not. Raises FaucetError without a ledger."""
-        await self._facts.load()
+        await self._publisher.load()
         self._tracker = self._new_tracker()
         self._drainer = self._new_drainer()
         names = NamesCache(
-            link=self._link, node=self._node, ledger=self._ledger, chain_status=self._facts, confirmed=self._confirmed
+            link=self._link,
+            node=self._node,
+            ledger=self._ledger,
+            chain_status=self._publisher,
+            confirmed=self._confirmed,
         )
         start = self._tasks.start
         self._drains = start("drainer", self._drainer.run)
@@ -98,7 +102,7 @@ class ChainOwner:
         ]
         self._timers = [
             PeriodicCallback(self._drainer.wake, self._settings.drain_interval * 1000),
-            PeriodicCallback(self._note_connection, LOOK_INTERVAL * 1000),
+            PeriodicCallback(self._publish_connection, LOOK_INTERVAL * 1000),
             PeriodicCallback(self._answer, ANSWER_INTERVAL * 1000),
             PeriodicCallback(self._forget_addresses, FORGET_INTERVAL * 1000),
         ]
@@ -128,7 +132,7 @@ class ChainOwner:
             confirmed=self._confirmed,
             account_ids=lambda: self._fitness.ids,
             check_head=self._check_head,
-            final_before=self._facts.now.irreversible_block or 0,
+            final_before=self._publisher.now.irreversible_block or 0,
         )
 
     def _new_drainer(self) -> Drainer:
@@ -142,7 +146,7 @@ class ChainOwner:
             confirmed=self._confirmed,
             allowances=self._allowances,
             standstill=self._standstill,
-            chain_status=self._facts,
+            chain_status=self._publisher,
         )
 
     async def _check_head(self, head: Head) -> None:
@@ -169,7 +173,7 @@ class ChainOwner:
             except UnfitNode as error:
                 self._link.leave(str(error))
             except (LinkError, Refused, FaucetError) as error:
-                log.warning("following put off: %s", error)
+                log.warning("blocks not followed, retrying: %s", error)
             self._drainer.wake()
 
     async def _follow_once(self) -> None:
@@ -180,7 +184,7 @@ class ChainOwner:
         seen = await observe(
             self._node, head, peer, settings=self._settings, fitness=self._fitness, allowances=self._allowances
         )
-        await self._facts.update(
+        await self._publisher.update(
             **seen,
             irreversible_block=self._tracker.final,
             **self._confirmation(),
@@ -189,16 +193,16 @@ class ChainOwner:
 
     def _confirmation(self) -> dict[str, Any]:
         """Why nothing is taken for final, and since when."""
-        why, chain_status = self._tracker.unconfirmed, self._facts.now
+        why, chain_status = self._tracker.unconfirmed, self._publisher.now
         since = None if why is None else chain_status.unconfirmed_since or int(self._clock() * 1000)
         return {"unconfirmed": why, "unconfirmed_since": since}
 
-    async def _note_connection(self) -> None:
-        """Tell the HTTP side of a connection that was made or lost, and why there is none: the reason may change."""
+    async def _publish_connection(self) -> None:
+        """Publish whether a node is in use, and why none is: the reason may change."""
         try:
-            await self._facts.change(**self._connection())
+            await self._publisher.change(**self._connection())
         except FaucetError as error:
-            log.warning("connection not noted: %s", error)
+            log.warning("connection not published: %s", error)
 
     async def _answer(self) -> None:
         """Answer dry runs: they ask by the ledger, as their process may have no node."""
@@ -216,7 +220,7 @@ class ChainOwner:
 
     async def _reconcile(self) -> None:
         """Compare ledger and chain once in `reconcile_interval`."""
-        await reconcile_again_and_again(
+        await reconcile_forever(
             Reconciler(node=self._node, ledger=self._ledger, settings=self._settings, confirmed=self._confirmed),
             link=self._link,
             ledger=self._ledger,

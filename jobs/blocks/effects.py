@@ -1,4 +1,4 @@
-"""What a block means to the ledger."""
+"""Reduces a block to its effects on the ledger."""
 
 from collections.abc import Iterator
 

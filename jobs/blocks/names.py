@@ -1,4 +1,4 @@
-"""Fills the names cache from the chain's list of accounts, anew where another stranger gives it."""
+"""Fills the names cache from the chain's list of accounts; again when another stranger lists them."""
 
 import asyncio
 import logging
@@ -34,7 +34,7 @@ class NamesCache:
         self._link = link
         self._node = node
         self._ledger = ledger
-        self._facts = chain_status
+        self._chain_status = chain_status
         self._confirmed = confirmed
         self._page = PAGE
         self._read = 0
@@ -47,27 +47,27 @@ class NamesCache:
                 await self.fill()
                 await asyncio.sleep(CHECK_INTERVAL)
             except (LinkError, Refused, FaucetError) as error:
-                log.info("reading names put off: %s", error)
+                log.info("names not read, retrying: %s", error)
                 await asyncio.sleep(RETRY_DELAY)
 
     async def fill(self) -> None:
         """Read what is not read yet. Raises LinkError, Refused or FaucetError; the next call goes on."""
         await self._take_node(self._confirmed.seen_by)
-        while not self._facts.now.names_complete:
+        while not self._chain_status.now.names_complete:
             if await self._read_page():
-                await self._facts.update(names_complete=True)
+                await self._chain_status.update(names_complete=True)
 
     async def _take_node(self, stranger: str | None) -> None:
         """Let the names of `stranger` count, None is an own node; the list is read again unless an own one gave it."""
         before = await self._ledger.names_node()
         if stranger == before:
             return
-        anew = before is not None or not self._facts.now.names_complete
+        anew = before is not None or not self._chain_status.now.names_complete
         log.info("names of another node count: list_again=%s", anew)
         self._read, self._page = 0, PAGE
         await self._ledger.take_names_from(stranger, anew=anew)
         if anew:
-            await self._facts.update(names_complete=False)
+            await self._chain_status.update(names_complete=False)
 
     async def _read_page(self) -> bool:
         """Read one page after the last name known; whether it was the last one."""

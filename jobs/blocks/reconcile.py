@@ -10,7 +10,7 @@ from chain.errors import LinkError, Refused
 from chain.link import Link
 from chain.node import Node
 from jobs.blocks.account_ids import names_without_ids
-from jobs.blocks.transactions import RegistrarTransaction, found_all, registrar_transactions
+from jobs.blocks.transactions import RegistrarTransaction, read_transactions, registrar_transactions
 from jobs.errors import Code, FaucetError
 from jobs.ledger import Ledger
 from jobs.model.operators import Difference
@@ -21,7 +21,7 @@ from jobs.settings import Settings
 
 log = logging.getLogger("faucet.reconcile")
 
-TRY_AGAIN = 60.0  #: seconds before a comparison that failed is tried again
+RETRY_DELAY = 60.0  #: seconds before a comparison that failed is tried again
 
 
 class Disagreement(StrEnum):
@@ -42,7 +42,7 @@ class Step:
     block: int  #: the last one compared
     last: int  #: where it will end
     differences: int  #: found so far
-    recovered: int  #: accounts taken over so far
+    recovered: int  #: accounts imported so far
 
 
 class Reconciler:
@@ -58,7 +58,7 @@ class Reconciler:
     async def steps(self, first: int | None = None, *, rebuild: bool = False) -> AsyncIterator[Step]:
         """Compare from block `first`, or from where the last comparison ended, to the last irreversible block.
 
-        With `rebuild` what the ledger lacks is taken over first. Raises LinkError or Refused where the node is
+        With `rebuild` what the ledger lacks is imported first. Raises LinkError or Refused where the node is
         away, FaucetError where the ledger is, `bad_request` where it belongs to another chain than the node's, or
         `not_found` where the chain has no such registrar.
         """
@@ -71,19 +71,19 @@ class Reconciler:
         yield Step(begin - 1, last, differences, recovered)
         async for blocks in self._confirmed.blocks(begin, last):
             start, end = blocks[0].number, blocks[-1].number
-            deeds = await self._with_ids(list(registrar_transactions(blocks, self._registrar_id)))
+            entries = await self._with_ids(list(registrar_transactions(blocks, self._registrar_id)))
             if rebuild:
-                recovered += await self._ledger.rebuild(await self._unknown(deeds))
-            found = await self._compare(deeds, start, end)
-            await self._put(number, start, end, deeds, found)
+                recovered += await self._ledger.rebuild(await self._unknown(entries))
+            found = await self._compare(entries, start, end)
+            await self._put(number, start, end, entries, found)
             differences += len(found)
             yield Step(end, last, differences, recovered)
 
-    async def _with_ids(self, deeds: Sequence[RegistrarTransaction]) -> list[RegistrarTransaction]:
-        """`deeds` with the ids of the accounts that they registered, looked up where the blocks do not say them."""
-        names = names_without_ids([deed.transaction for deed in deeds])
+    async def _with_ids(self, entries: Sequence[RegistrarTransaction]) -> list[RegistrarTransaction]:
+        """`entries` with the ids of the accounts that they registered, looked up where the blocks do not say them."""
+        names = names_without_ids([entry.transaction for entry in entries])
         ids = await self._confirmed.account_ids(names) if names else {}
-        return [deed.with_ids(ids) for deed in deeds]
+        return [entry.with_ids(ids) for entry in entries]
 
     async def _first(self) -> int:
         """After the last comparison; before any, where the ledger's first transaction may be."""
@@ -106,20 +106,20 @@ class Reconciler:
             raise FaucetError(Code.NOT_FOUND, f"The chain has no account {self._settings.registrar}.")
         return account.id
 
-    async def _unknown(self, deeds: Sequence[RegistrarTransaction]) -> list[OnChainTransaction]:
-        unknown = await self._ledger.unknown(deed.signature for deed in deeds)
-        lost = [deed for deed in deeds if deed.signature in unknown]
-        return await found_all(lost, self._node, self._settings) if lost else []
+    async def _unknown(self, entries: Sequence[RegistrarTransaction]) -> list[OnChainTransaction]:
+        unknown = await self._ledger.unknown(entry.signature for entry in entries)
+        lost = [entry for entry in entries if entry.signature in unknown]
+        return await read_transactions(lost, self._node, self._settings) if lost else []
 
-    async def _compare(self, deeds: Sequence[RegistrarTransaction], first: int, last: int) -> list[Difference]:
-        unknown = await self._unknown(deeds)
+    async def _compare(self, entries: Sequence[RegistrarTransaction], first: int, last: int) -> list[Difference]:
+        unknown = await self._unknown(entries)
         named = {operation.name for each in unknown for operation in each.operations}
         served = await self._ledger.served(named)
-        recorded = await self._ledger.recorded(deed.signature for deed in deeds)
+        recorded = await self._ledger.recorded(entry.signature for entry in entries)
         return [
             *unknown_differences(unknown, served),
-            *known_differences(deeds, recorded),
-            *missing_differences(await self._ledger.final_in(first, last), deeds),
+            *known_differences(entries, recorded),
+            *missing_differences(await self._ledger.final_in(first, last), entries),
         ]
 
     async def _put(
@@ -127,10 +127,10 @@ class Reconciler:
         number: int,
         first: int,
         last: int,
-        deeds: Sequence[RegistrarTransaction],
+        entries: Sequence[RegistrarTransaction],
         differences: Sequence[Difference],
     ) -> None:
-        operations = {kind: sum(len(deed.operations) for deed in deeds if deed.kind is kind) for kind in Kind}
+        operations = {kind: sum(len(entry.operations) for entry in entries if entry.kind is kind) for kind in Kind}
         await self._ledger.put_compared(
             number,
             first,
@@ -141,7 +141,7 @@ class Reconciler:
         )
 
 
-async def reconcile_again_and_again(
+async def reconcile_forever(
     reconciler: Reconciler, *, link: Link, ledger: Ledger, interval: float, clock: Callable[[], float]
 ) -> None:
     """Compare what is new whenever the last comparison is `interval` seconds old."""
@@ -153,8 +153,8 @@ async def reconcile_again_and_again(
             await link.wait_connected()
             await _reconcile(reconciler)
         except (LinkError, Refused, FaucetError) as error:
-            log.warning("reconciliation put off: %s", error)
-            await asyncio.sleep(TRY_AGAIN)
+            log.warning("reconciliation failed, retrying: %s", error)
+            await asyncio.sleep(RETRY_DELAY)
 
 
 async def _reconcile(reconciler: Reconciler) -> None:
@@ -175,28 +175,28 @@ def unknown_differences(unknown: Sequence[OnChainTransaction], served: set[str])
                 yield Difference(each.block_num, Disagreement.UNKNOWN_PAYMENT, operation.name, text)
 
 
-def known_differences(deeds: Sequence[RegistrarTransaction], recorded: Sequence[Recorded]) -> Iterator[Difference]:
+def known_differences(entries: Sequence[RegistrarTransaction], recorded: Sequence[Recorded]) -> Iterator[Difference]:
     """Where the ledger has a transaction, but takes it for something else."""
-    by_signature = {deed.signature: deed for deed in deeds}
+    by_signature = {entry.signature: entry for entry in entries}
     for record in recorded:
-        deed = by_signature[record.signature]
-        number = deed.block.number
+        entry = by_signature[record.signature]
+        number = entry.block.number
         if record.fate in (Fate.REFUSED, Fate.EXPIRED):
             text = f"The ledger calls transaction {record.transaction_id} {record.fate}; the block holds it."
             yield Difference(number, Disagreement.GIVEN_UP, record.transaction_id, text)
-        elif deed.kind is Kind.FUNDING and not record.in_force:
+        elif entry.kind is Kind.FUNDING and not record.in_force:
             text = f"{record.name} was paid by another transaction too."
             yield Difference(number, Disagreement.PAID_TWICE, record.name, text)
-        elif deed.kind is Kind.REGISTRATION and record.account_id != deed.accounts.get(record.name):
+        elif entry.kind is Kind.REGISTRATION and record.account_id != entry.accounts.get(record.name):
             text = f"The ledger has {record.account_id} as the account of {record.name}, the chain another."
             yield Difference(number, Disagreement.OTHER_ACCOUNT, record.name, text)
 
 
 def missing_differences(
-    final: dict[str, tuple[str, int]], deeds: Sequence[RegistrarTransaction]
+    final: dict[str, tuple[str, int]], entries: Sequence[RegistrarTransaction]
 ) -> Iterator[Difference]:
     """What the ledger calls irreversible, and the chain does not have."""
-    there = {deed.signature: deed.block.number for deed in deeds}
+    there = {entry.signature: entry.block.number for entry in entries}
     for signature, (transaction_id, number) in final.items():
         if there.get(signature) != number:
             text = f"The ledger calls transaction {transaction_id} irreversible; the block does not hold it."

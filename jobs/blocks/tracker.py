@@ -1,4 +1,4 @@
-"""Follows the chain's blocks: what came into one, what was orphaned, what is final, what can never be."""
+"""Follows the chain's blocks: includes, orphans, finalizes and expires transactions."""
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -10,7 +10,7 @@ from chain.node import Block, Head, Node
 from jobs.blocks.account_ids import with_ids
 from jobs.blocks.effects import accounts_of, effects_of
 from jobs.blocks.keys import keys_changed, keys_shown
-from jobs.blocks.transactions import found_all, registrar_transactions
+from jobs.blocks.transactions import read_transactions, registrar_transactions
 from jobs.errors import FaucetError
 from jobs.ledger import Ledger
 from jobs.ledger.following import REWIND
@@ -95,14 +95,14 @@ class Tracker:
             raise
         self.caught_up |= (followed[0] if followed else 0) >= head.number
         if followed is not None:
-            await self._settle_confirmed(head, followed[0])
+            await self._finalize_confirmed(head, followed[0])
         return head
 
-    async def _settle_confirmed(self, head: Head, followed: int) -> None:
+    async def _finalize_confirmed(self, head: Head, followed: int) -> None:
         try:
             final = min(await self._confirmed.irreversible(head), followed)
             await self._confirmed.check_past(final, await self._ledger.block_id(final - 1))
-            await self._settle(final)
+            await self._finalize(final)
             self.final, self.unconfirmed = max(self.final, final), None
         except (LinkError, Refused) as error:
             known, self.unconfirmed = self.unconfirmed, f"Nothing is taken for final: {error}"
@@ -145,7 +145,7 @@ class Tracker:
                 chunk = 1  # the fork may go far back: what comes after it is read once, when its beginning is found
                 continue
             chunk = CHUNK
-            if not await self._note(blocks, head, continues=last is not None):
+            if not await self._record(blocks, head, continues=last is not None):
                 return
 
     async def _first_block(self, head: Head) -> int:
@@ -153,8 +153,8 @@ class Tracker:
         oldest, begin = await self._ledger.oldest_reference(), head.irreversible - REWIND
         return max(1, begin if oldest is None else min(oldest, begin))
 
-    async def _note(self, blocks: Sequence[Block], head: Head, *, continues: bool) -> bool:
-        """Note what `blocks` hold; whether that got any further.
+    async def _record(self, blocks: Sequence[Block], head: Head, *, continues: bool) -> bool:
+        """Record what `blocks` hold; whether that made progress.
 
         A block carries its predecessor's id, not its own: the last one is left for the next round unless it
         is the head, whose id is known.
@@ -184,19 +184,19 @@ class Tracker:
         A ledger restored from a backup has jobs that were paid since: paying them again would be for good.
         """
         paid = [
-            deed
-            for deed in registrar_transactions(blocks, self._account_ids().get(self._settings.registrar))
-            if deed.kind is Kind.FUNDING
+            entry
+            for entry in registrar_transactions(blocks, self._account_ids().get(self._settings.registrar))
+            if entry.kind is Kind.FUNDING
         ]
-        unknown = await self._ledger.unknown(deed.signature for deed in paid)
-        lost = [deed for deed in paid if deed.signature in unknown]
+        unknown = await self._ledger.unknown(entry.signature for entry in paid)
+        lost = [entry for entry in paid if entry.signature in unknown]
         if not lost:
             return {}
-        await self._confirmed.confirm(list({deed.block.number: deed.block for deed in lost}.values()))
-        log.warning("payments=%d unknown to the ledger are taken over", len(lost))
+        await self._confirmed.confirm(list({entry.block.number: entry.block for entry in lost}.values()))
+        log.warning("payments=%d unknown to the ledger are imported", len(lost))
         payments: dict[int, tuple[OnChainTransaction, ...]] = {}
-        for deed in await found_all(lost, self._node, self._settings):
-            payments[deed.block_num] = (*payments.get(deed.block_num, ()), deed)
+        for payment in await read_transactions(lost, self._node, self._settings):
+            payments[payment.block_num] = (*payments.get(payment.block_num, ()), payment)
         return payments
 
     def _observe(self, registered: Sequence[Job]) -> None:
@@ -204,15 +204,17 @@ class Tracker:
         for job in registered:
             self._metrics.registration_seconds.observe(max(0.0, now - job.created_at) / 1000)
 
-    async def _settle(self, irreversible: int) -> None:
+    async def _finalize(self, irreversible: int) -> None:
         """Finish what `irreversible` and the blocks before it hold, and give up what they can never hold."""
-        for number, transactions in groupby(await self._ledger.unsettled(irreversible), lambda found: found.block_num):
-            await self._settle_block(number or 0, list(transactions))
-        await self._settle_adopted(irreversible)
+        for number, transactions in groupby(
+            await self._ledger.unsettled(irreversible), lambda transaction: transaction.block_num
+        ):
+            await self._finalize_block(number or 0, list(transactions))
+        await self._finalize_claimed(irreversible)
         if await self._ledger.unproven():
             await self._expire(irreversible)
 
-    async def _settle_block(self, number: int, transactions: Sequence[Transaction]) -> None:
+    async def _finalize_block(self, number: int, transactions: Sequence[Transaction]) -> None:
         """Check `transactions` against the irreversible block itself, read once: only that proves them.
 
         Accounts whose ids it does not say are looked up once more: now they can't change.
@@ -225,15 +227,15 @@ class Tracker:
         (block,) = await with_ids([replace(block, transactions=ours)], self._confirmed.account_ids)
         await self._confirmed.check_ids(dict(account for entry in block.transactions for account in accounts_of(entry)))
         results = effects_of(block, "").results
-        held = [(entry, results[entry.signature]) for entry in transactions if entry.signature in results]
-        if held:
-            await self._ledger.settle(held)
+        included = [(entry, results[entry.signature]) for entry in transactions if entry.signature in results]
+        if included:
+            await self._ledger.settle(included)
         for transaction in transactions:
             if transaction.signature not in results:
                 log.warning("transaction=%s missing from irreversible block=%d", transaction.id, number)
                 await self._ledger.release(transaction)
 
-    async def _settle_adopted(self, irreversible: int) -> None:
+    async def _finalize_claimed(self, irreversible: int) -> None:
         jobs = await self._ledger.adopted(irreversible)
         if not jobs:
             return
@@ -268,10 +270,10 @@ class Tracker:
         if not overdue:
             return
         first = min(transaction.reference for transaction in overdue) + 1
-        held: set[str] = set()
+        included: set[str] = set()
         async for blocks in self._confirmed.blocks(first, irreversible):
-            held |= await self._include_missed(blocks, overdue)
-        dead = [transaction for transaction in overdue if transaction.signature not in held]
+            included |= await self._include_missed(blocks, overdue)
+        dead = [transaction for transaction in overdue if transaction.signature not in included]
         for transaction in dead:
             log.warning("transaction=%s expired kind=%s", transaction.id, transaction.kind)
         await self._ledger.expire(dead, proven=trusted)
@@ -288,13 +290,13 @@ class Tracker:
             await self._ledger.hold(payments, HELD)
 
     async def _include_missed(self, blocks: Sequence[Block], overdue: Sequence[Transaction]) -> set[str]:
-        """Note which of `overdue` the irreversible `blocks` hold after all; their signatures."""
+        """Include those of `overdue` that the irreversible `blocks` hold after all; their signatures."""
         sought = {transaction.signature for transaction in overdue}
-        held: set[str] = set()
+        included: set[str] = set()
         for block in blocks:
-            found = sought & {signature for entry in block.transactions for signature in entry.signatures}
-            if found:
+            matching = sought & {signature for entry in block.transactions for signature in entry.signatures}
+            if matching:
                 (block_with_ids,) = await with_ids([block], self._confirmed.account_ids)
                 await self._ledger.include(effects_of(block_with_ids, ""))
-                held |= found
-        return held
+                included |= matching
+        return included

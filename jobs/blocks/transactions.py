@@ -1,4 +1,4 @@
-"""What a registrar's transactions in a block say of themselves, for a ledger that has no record of them."""
+"""Reads the registrar's own transactions out of blocks, for a ledger that has no record of them."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +19,7 @@ SERVING = frozenset({ACCOUNT_CREATE, ASSERT, TRANSFER})
 
 @dataclass(frozen=True, slots=True)
 class RegistrarTransaction:
-    """A transaction of the registrar's, and the block that holds it."""
+    """A transaction of the registrar, and the block that holds it."""
 
     kind: Kind
     block: Block
@@ -27,7 +27,7 @@ class RegistrarTransaction:
 
     @property
     def signature(self) -> str:
-        """What tells it from every other."""
+        """The first signature, which identifies it."""
         return self.transaction.signatures[0]
 
     @property
@@ -52,8 +52,8 @@ class RegistrarTransaction:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """What must be known to read a deed."""
+class ReadContext:
+    """What reading a transaction needs beside its block."""
 
     names: Mapping[str, str]  #: of the accounts that are paid, by their ids
     prefix: str  #: of public keys
@@ -72,24 +72,26 @@ def registrar_transactions(blocks: Sequence[Block], registrar_id: str | None) ->
                 yield RegistrarTransaction(kind, block, transaction)
 
 
-async def found_all(deeds: Sequence[RegistrarTransaction], node: Node, settings: Settings) -> list[OnChainTransaction]:
-    """The deeds as they were sent. Raises LinkError or Refused where the node doesn't tell what is missing."""
+async def read_transactions(
+    entries: Sequence[RegistrarTransaction], node: Node, settings: Settings
+) -> list[OnChainTransaction]:
+    """`entries` as they were sent. Raises LinkError or Refused if the node does not give what is missing."""
     prefix, asset = await node.prefix(), await node.core_asset()
-    ids = sorted({receiver for deed in deeds for receiver in deed.receivers})
+    ids = sorted({receiver for entry in entries for receiver in entry.receivers})
     names = dict(zip(ids, await node.names(ids), strict=True))
-    known = Known(names, prefix, asset.precision, settings)
-    return [found(deed, known) for deed in deeds]
+    context = ReadContext(names, prefix, asset.precision, settings)
+    return [read_transaction(entry, context) for entry in entries]
 
 
-def found(deed: RegistrarTransaction, known: Known) -> OnChainTransaction:
-    """The deed as it was sent. Raises BadReply for one that no chain would have taken."""
-    transaction, number = deed.transaction, deed.block.number
+def read_transaction(entry: RegistrarTransaction, context: ReadContext) -> OnChainTransaction:
+    """`entry` as it was sent. Raises BadReply for one that no chain would have accepted."""
+    transaction, number = entry.transaction, entry.block.number
     try:
-        signed = _signed(deed, known.prefix)
+        signed = _signed(entry, context.prefix)
     except Exception as error:  # packing what a node made up may fail in any way
         raise BadReply(f"block {number} holds a transaction of the registrar that can't be: {error}") from error
     return OnChainTransaction(
-        kind=deed.kind,
+        kind=entry.kind,
         id=signed.id,
         signature=signed.signature,
         body=signed.body,
@@ -97,20 +99,20 @@ def found(deed: RegistrarTransaction, known: Known) -> OnChainTransaction:
         reference=number - ((number - transaction.ref_block_num) & 0xFFFF),
         expiration=transaction.expiration,
         block_num=number,
-        time=deed.block.time,
-        operations=tuple(_operation(operation, result, known) for operation, result in deed.operations),
+        time=entry.block.time,
+        operations=tuple(_operation(operation, result, context) for operation, result in entry.operations),
     )
 
 
-def _signed(deed: RegistrarTransaction, prefix: str) -> Signed:
-    transaction = deed.transaction
+def _signed(entry: RegistrarTransaction, prefix: str) -> Signed:
+    transaction = entry.transaction
     return signed_before(
         transaction.operations,
         ref_block_num=transaction.ref_block_num,
         ref_block_prefix=transaction.ref_block_prefix,
         expiration=transaction.expiration,
         prefix=prefix,
-        signature=deed.signature,
+        signature=entry.signature,
     )
 
 
@@ -123,13 +125,13 @@ def _kind(operation: Operation, registrar_id: str | None) -> Kind | None:
     return None
 
 
-def _operation(operation: Operation, result: str | None, known: Known) -> OnChainOperation:
+def _operation(operation: Operation, result: str | None, context: ReadContext) -> OnChainOperation:
     number, body = operation
     fee = int(body["fee"]["amount"])
     if number == TRANSFER:
-        amount = Decimal(body["amount"]["amount"]).scaleb(-known.precision)
-        return OnChainOperation(known.names[body["to"]], body["to"], None, amount, fee)
-    return OnChainOperation(body["name"], result or "", _keys(body, known.settings), Decimal(0), fee)
+        amount = Decimal(body["amount"]["amount"]).scaleb(-context.precision)
+        return OnChainOperation(context.names[body["to"]], body["to"], None, amount, fee)
+    return OnChainOperation(body["name"], result or "", _keys(body, context.settings), Decimal(0), fee)
 
 
 def _keys(body: Mapping[str, Any], settings: Settings) -> tuple[str, str, str]:

@@ -1,4 +1,4 @@
-"""Sends the mails that wait in the ledger. A mail server that is down delays nothing else."""
+"""Sends the queued mails of the ledger. A mail server that is down delays nothing else."""
 
 import asyncio
 import contextlib
@@ -19,10 +19,10 @@ from jobs.settings import Settings
 log = logging.getLogger("faucet.mailer")
 
 LOOK_INTERVAL = 30.0  #: seconds between two looks at what waits
-WITHIN = 10.0  #: seconds that the mail server has for each answer
+ANSWER_TIMEOUT = 10.0  #: seconds that the mail server has for each answer
 DELAY = 10.0  #: seconds before the second attempt, doubled with each
 MAX_DELAY = 600.0
-KEPT = 30 * 86_400.0  #: seconds that mails are kept
+RETENTION = 30 * 86_400.0  #: seconds that mails are kept
 SUBMISSION_TLS = 465  #: the port where TLS begins at once (RFC 8314)
 SMTP_PORT = 25
 
@@ -32,7 +32,7 @@ class MailError(Exception):
 
 
 class Mailer:
-    """Sends what waits, again and again."""
+    """Sends queued mails as soon as each may be tried."""
 
     def __init__(self, settings: Settings, ledger: Ledger, *, clock: Callable[[], float] = time.time) -> None:
         self._settings = settings
@@ -50,7 +50,7 @@ class Mailer:
             try:
                 await self.send_due()
             except FaucetError as error:
-                log.warning("mails put off: %s", error)
+                log.warning("mails not sent, retrying: %s", error)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_INTERVAL):
                     await self._woken.wait()
@@ -60,7 +60,7 @@ class Mailer:
         """Try each mail that may be tried now, once. Raises FaucetError `ledger_unavailable`."""
         if self._settings.mail_host is None:
             return
-        await self._ledger.forget_mails(int((self._clock() - KEPT) * 1000))
+        await self._ledger.forget_mails(int((self._clock() - RETENTION) * 1000))
         for mail in await self._ledger.due_mails():
             await self._try(mail)
 
@@ -109,7 +109,9 @@ async def connected(settings: Settings) -> AsyncIterator[SMTP]:
     host, port = address(settings.mail_host or "")
     use_tls = settings.mail_tls == "tls" or (settings.mail_tls == "auto" and port == SUBMISSION_TLS)
     start_tls = {"starttls": True, "auto": None}.get(settings.mail_tls, False)
-    server = SMTP(hostname=host, port=port, use_tls=use_tls, start_tls=False if use_tls else start_tls, timeout=WITHIN)
+    server = SMTP(
+        hostname=host, port=port, use_tls=use_tls, start_tls=False if use_tls else start_tls, timeout=ANSWER_TIMEOUT
+    )
     try:
         await server.connect()
         await _log_in(server, settings)

@@ -1,7 +1,7 @@
-"""What is counted and measured, in the Prometheus text format."""
+"""Prometheus metrics: counters, histograms, and gauges read from ledger and chain."""
 
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
@@ -21,7 +21,7 @@ REQUEST_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5
 
 @dataclass(frozen=True, slots=True)
 class MetricsSnapshot:
-    """What is not counted but read, when somebody asks."""
+    """The values of the gauges, read when somebody scrapes."""
 
     at: float  #: seconds since 1970
     counts: Mapping[State, int]
@@ -41,14 +41,14 @@ class MetricsSnapshot:
 
 
 class Metrics:
-    """What is counted, in a registry of its own. Labels are names of ours, never what a client sent.
+    """Counters and gauges, in a registry of their own. Labels are names of ours, never what a client sent.
 
     Where several processes serve, the library keeps their counts in files of the folder PROMETHEUS_MULTIPROC_DIR, and
     each of them shows the sum.
     """
 
     def __init__(self) -> None:
-        self._registry = registry = CollectorRegistry()
+        registry = CollectorRegistry()
         signups = Counter("faucet_signups", "Signups by outcome", ["outcome"], registry=registry)
         self.registration_seconds = Histogram(
             "faucet_registration_seconds", "Accepted to in a block", buckets=REGISTRATION_BUCKETS, registry=registry
@@ -60,81 +60,73 @@ class Metrics:
             "faucet_transactions", "Broadcasts by kind and outcome", ["kind", "outcome"], registry=registry
         )
         requests = Histogram(
-            "faucet_http_request_seconds",
-            "Requests by route, method and status",
-            ["route", "method", "status"],
-            buckets=REQUEST_BUCKETS,
-            registry=registry,
-        )
+            "faucet_http_request_seconds", "Requests by route, method and status", ["route", "method", "status"],
+            buckets=REQUEST_BUCKETS, registry=registry,
+        )  # fmt: skip
         self.task_failures = Counter(
             "faucet_task_failures", "Background tasks that failed and were started again", ["task"], registry=registry
         )
-        # Kept by their labels, which takes the library longer than to count.
+        # A lookup by labels takes the library longer than the count itself.
         self.signups = cache(signups.labels)
         self.requests = cache(requests.labels)
         self._jobs = _gauge("faucet_jobs", "Jobs by state", registry, "state")
-        self._balance = _gauge("faucet_registrar_balance", "The registrar's core asset", registry)
-        self._fee = _gauge("faucet_account_fee", "Core asset that an account costs now", registry)
-        self._connected = _gauge("faucet_chain_connected", "1 if a node is in use", registry)
-        self._head_block = _gauge("faucet_chain_head_block", "Number of the head block", registry)
-        self._head_age = _gauge("faucet_chain_head_age_seconds", "Age of the head block", registry)
-        self._stranger = _gauge("faucet_node_stranger", "1 if the node in use is not an own one", registry)
-        self._unconfirmed = _gauge("faucet_unconfirmed", "1 if nothing is taken for final", registry)
-        self._failovers = _gauge("faucet_chain_failovers", "Times that another node was taken", registry)
-        self._paused = _gauge("faucet_paused", "1 if intake or drain stands still", registry, "part")
-        self._oldest = _gauge("faucet_oldest_job_seconds", "Wait of the oldest queued job", registry)
-        self._signups_paid = _gauge("faucet_signups_paid", "Signups that the balance pays for", registry)
-        self._runway = _gauge("faucet_runway_days", "Days that the balance lasts at the last day's rate", registry)
-        self._budget = _gauge("faucet_daily_budget", "Core asset that may leave the registrar today", registry)
-        self._left = _gauge("faucet_budget_left", "Core asset that is left of today's budget", registry)
-        self._max_fee = _gauge("faucet_max_fee", "Core asset that an account may cost", registry)
-        self._held = _gauge("faucet_payments_held", "Initial balances that an operator must release", registry)
-        self._owed = _gauge("faucet_payments_owed", "Initial balances owed though none is configured", registry)
-        self._ready = _gauge("faucet_ready", "1 if a new user can register now", registry)
-        self._alert = _gauge("faucet_alert", "1 while the trouble lasts", registry, "name")
-        self._mails = _gauge("faucet_mails_waiting", "Mails that the mail server has not taken", registry)
-        self._reconciled = _gauge("faucet_reconciled_block", "Last block compared with the ledger", registry)
-        self._differences = _gauge("faucet_differences", "Places where ledger and chain disagree", registry)
-        self._shown = _of_all_processes() if "PROMETHEUS_MULTIPROC_DIR" in os.environ else registry
+        self._paused = _gauge("faucet_paused", "1 if intake or drain is paused", registry, "part")
+        self._alert = _gauge("faucet_alert", "1 while the alert is open", registry, "name")
+        self._gauges = [(_gauge(name, text, registry), value) for name, text, value in GAUGES]
+        self._exported = _of_all_processes() if "PROMETHEUS_MULTIPROC_DIR" in os.environ else registry
 
     def render(self, now: MetricsSnapshot) -> bytes:
-        """All metrics as text; those of the ledger and the chain as they are `now`."""
+        """All metrics as text; the gauges as they are `now`."""
         for state in State:
             self._jobs.labels(state=state).set(now.counts.get(state, 0))
         for part in PARTS:
             self._paused.labels(part=part).set(part in now.paused)
         for name in ALERTS:
             self._alert.labels(name=name).set(name in now.alerts)
-        for gauge, value in self._values(now):
+        for gauge, value_of in self._gauges:
+            value = value_of(now)
             gauge.set(float("nan") if value is None else float(value))
-        return generate_latest(self._shown)
-
-    def _values(self, now: MetricsSnapshot) -> Iterator[tuple[Gauge, float | Decimal | None]]:
-        chain_status = now.chain_status
-        yield self._connected, chain_status.connected
-        yield self._stranger, chain_status.stranger
-        yield self._unconfirmed, chain_status.unconfirmed is not None
-        yield self._failovers, chain_status.failovers
-        yield self._balance, _core_asset(chain_status.balance, chain_status)
-        yield self._fee, _core_asset(chain_status.fee, chain_status)
-        yield self._head_block, chain_status.head_block or 0
-        yield self._head_age, None if chain_status.head_time is None else now.at - chain_status.head_time
-        yield self._oldest, now.oldest
-        yield self._signups_paid, now.signups
-        yield self._runway, now.days
-        yield self._budget, _core_asset(chain_status.budget, chain_status)
-        yield self._left, _core_asset(now.left, chain_status)
-        yield self._max_fee, _core_asset(chain_status.max_fee, chain_status)
-        yield self._held, now.held
-        yield self._owed, now.owed
-        yield self._ready, now.ready
-        yield self._mails, now.mails
-        yield self._reconciled, now.reconciled
-        yield self._differences, now.differences
+        return generate_latest(self._exported)
 
 
 def _core_asset(satoshi: int | None, chain_status: ChainStatus) -> Decimal | None:
     return None if satoshi is None else Decimal(satoshi).scaleb(-(chain_status.precision or 0))
+
+
+def _head_age(now: MetricsSnapshot) -> float | None:
+    head = now.chain_status.head_time
+    return None if head is None else now.at - head
+
+
+#: The gauges without labels: name, help text, and the value that a snapshot has; None is shown as NaN.
+GAUGES: tuple[tuple[str, str, Callable[[MetricsSnapshot], float | Decimal | None]], ...] = (
+    ("faucet_registrar_balance", "The registrar's core asset",
+     lambda now: _core_asset(now.chain_status.balance, now.chain_status)),
+    ("faucet_account_fee", "Core asset that an account costs now",
+     lambda now: _core_asset(now.chain_status.fee, now.chain_status)),
+    ("faucet_max_fee", "Core asset that an account may cost",
+     lambda now: _core_asset(now.chain_status.max_fee, now.chain_status)),
+    ("faucet_daily_budget", "Core asset that may leave the registrar today",
+     lambda now: _core_asset(now.chain_status.budget, now.chain_status)),
+    ("faucet_budget_left", "Core asset that is left of today's budget",
+     lambda now: _core_asset(now.left, now.chain_status)),
+    ("faucet_chain_connected", "1 if a node is in use", lambda now: now.chain_status.connected),
+    ("faucet_chain_head_block", "Number of the head block", lambda now: now.chain_status.head_block or 0),
+    ("faucet_chain_head_age_seconds", "Age of the head block", _head_age),
+    ("faucet_chain_failovers", "Failovers to another node", lambda now: now.chain_status.failovers),
+    ("faucet_node_stranger", "1 if the node in use is not an own one", lambda now: now.chain_status.stranger),
+    ("faucet_unconfirmed", "1 if nothing can be confirmed as irreversible",
+     lambda now: now.chain_status.unconfirmed is not None),
+    ("faucet_oldest_job_seconds", "Wait of the oldest queued job", lambda now: now.oldest),
+    ("faucet_signups_paid", "Signups that the balance pays for", lambda now: now.signups),
+    ("faucet_runway_days", "Days that the balance lasts at the last day's rate", lambda now: now.days),
+    ("faucet_payments_held", "Initial balances that an operator must release", lambda now: now.held),
+    ("faucet_payments_owed", "Initial balances owed though none is configured", lambda now: now.owed),
+    ("faucet_ready", "1 if a new user can register now", lambda now: now.ready),
+    ("faucet_mails_waiting", "Mails that the mail server has not taken", lambda now: now.mails),
+    ("faucet_reconciled_block", "Last block compared with the ledger", lambda now: now.reconciled),
+    ("faucet_differences", "Places where ledger and chain disagree", lambda now: now.differences),
+)  # fmt: skip
 
 
 def _gauge(name: str, text: str, registry: CollectorRegistry, *labels: str) -> Gauge:
