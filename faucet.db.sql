@@ -172,7 +172,7 @@ CREATE TABLE pauses (
 
 -- What the chain's owner last saw, for the processes that serve HTTP.
 CREATE TABLE facts (
-    name  TEXT PRIMARY KEY,  -- a field of jobs.model.ChainFacts; names_cursor, names_node: how far the list of names was
+    name  TEXT PRIMARY KEY,  -- a field of jobs.model.chain.ChainStatus; names_cursor, names_node: how far the list of names was
                                  -- read, and from which node; checked_at: when it was tried to write
     value TEXT NOT NULL          -- JSON
 ) WITHOUT ROWID;

@@ -177,7 +177,7 @@ STANDINGS = at_once(
     SELECT jobs.*, registered.fate AS registration_fate, funded.fate AS funding_fate
     FROM jobs
     LEFT JOIN transactions AS registered ON registered.number = jobs.registration
-    LEFT JOIN transactions AS funded ON funded.number = jobs.drain.funding
+    LEFT JOIN transactions AS funded ON funded.number = jobs.funding
     WHERE jobs.number IN (SELECT value FROM json_each(?))
     """,
 )  # fmt: skip

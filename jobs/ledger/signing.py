@@ -40,7 +40,7 @@ _UNFUNDED = at_once(
     f"""
     SELECT due.*, last.number AS last_number, last.id AS last_id
     FROM ({JOB_SELECT} WHERE jobs.state = 'registered' AND jobs.initial_balance IS NOT NULL
-          AND jobs.drain.funding IS NULL
+          AND jobs.funding IS NULL
           AND (jobs.irreversible OR (jobs.registration IS NOT NULL AND NOT jobs.provisional))
           ORDER BY jobs.number LIMIT ?) AS due
     CROSS JOIN (SELECT number, id FROM blocks ORDER BY number DESC LIMIT 1) AS last

@@ -22,7 +22,7 @@ _DEEDS = {"retry": State.QUEUED, "cancel": State.CANCELLED, "fail": State.FAILED
 
 _HELD = """
     SELECT transactions.number, jobs.number AS job FROM jobs
-    JOIN transactions ON transactions.number = jobs.drain.funding
+    JOIN transactions ON transactions.number = jobs.funding
     WHERE jobs.id = ? AND transactions.fate = 'live' AND transactions.held IS NOT NULL
 """
 #: The oldest block of which something may still change, and how many blocks are remembered.
