@@ -11,7 +11,7 @@ from statistics import median
 from bench.alone import measure_alone
 from bench.figure import Figure
 from bench.load import CONNECTIONS, PATH, Load, load, write_keys
-from bench.processes import asked, bare, cpu_seconds, faucet, pause_drain
+from bench.processes import bare, cpu_seconds, faucet, pause_drain, query_ledger
 from tests.harness.program import Faucet, dev_chain
 
 ROUNDS = 5  #: of bare, one, two; each ratio is that of neighbours, and the median counts
@@ -117,8 +117,8 @@ def ratio(loads: Sequence[Load], bases: Sequence[Load]) -> float:
 
 
 def _latencies(subject: Subject) -> str:
-    shown = (f"{share} %: {subject.middle(f'p{share}'):.1f} ms" for share in (50, 95, 99))
-    return ", ".join(shown)
+    texts = (f"{share} %: {subject.middle(f'p{share}'):.1f} ms" for share in (50, 95, 99))
+    return ", ".join(texts)
 
 
 def _cost(subject: Subject) -> Figure:
@@ -150,18 +150,18 @@ def _on_disk(crowds: Crowds) -> Figure:
 
 def jobs_in(service: Faucet, condition: str = "TRUE") -> int:
     """How many jobs of the bench its ledger holds."""
-    look = f"SELECT count(*) FROM jobs WHERE name NOT LIKE 'bench-warm-%' AND {condition}"
-    return int(asked(service, look)[0][0])
+    query = f"SELECT count(*) FROM jobs WHERE name NOT LIKE 'bench-warm-%' AND {condition}"
+    return int(query_ledger(service, query)[0][0])
 
 
 async def _while_draining(folder: Path, chain_url: str, keys: Path, seconds: int, one: Subject) -> Figure:
     async with faucet(folder / "draining", chain_url) as service:
         await load(service.url + PATH, keys, "warm", seconds=1)
-        taken = await load(service.url + PATH, keys, "drain", seconds=seconds)
+        result = await load(service.url + PATH, keys, "drain", seconds=seconds)
         registered = jobs_in(service, "registered_at IS NOT NULL")
     return Figure(
-        f"accepting, one process, while draining, {FEW} connections", taken.rate, "/s",
-        ratio=taken.rate / one.middle("rate"),
+        f"accepting, one process, while draining, {FEW} connections", result.rate, "/s",
+        ratio=result.rate / one.middle("rate"),
         note=f"ratio to the paused drain; {registered:,} were accounts meanwhile, on a dev chain of the same cores",
         plot=PLOT,
     )  # fmt: skip

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-WITHIN = 300.0  #: seconds that an answer may take
+ANSWER_TIMEOUT = 300.0  #: seconds that an answer may take
 READ = 65536
 
 
@@ -88,7 +88,7 @@ def converse(clients: list[Client]) -> dict[str, object]:
     statuses: Counter[int] = Counter()
     seconds = []
     last = time.monotonic()
-    while waiting and (ready := poll.poll(WITHIN)):
+    while waiting and (ready := poll.poll(ANSWER_TIMEOUT)):
         last = time.monotonic()
         for number, _ in ready:
             status = waiting[number].receive()

@@ -11,7 +11,7 @@ from statistics import median
 from bench.figure import Figure, number
 from bench.load import PATH, load, write_keys
 from bench.million import make_ledger
-from bench.processes import asked, faucet, pause_drain
+from bench.processes import faucet, pause_drain, query_ledger
 from bench.registering import registration_rate, sink
 from tests.harness.program import Faucet
 
@@ -20,9 +20,9 @@ ROUNDS = 3  #: of all ledgers in turn; each ratio is that of neighbours, and the
 LOOKS = 300  #: in a round
 DRAINED = 10_000  #: in a round, beside what was accepted in it; blocks come each second, so it must last for some
 SECONDS = 3  #: of load in a round
-MOST = 1.25
+MAX_GROWTH = 1.25
 
-#: Each figure: where its seconds stand, and how it is told.
+#: Each figure: the attribute with its seconds, and its unit.
 WHAT = {
     "accepting": ("accepting", "/s"),
     "draining": ("draining", "/s"),
@@ -60,21 +60,21 @@ class Grown:
         draining = await registration_rate(self.service, f"{tag}-drained", max(100, round(DRAINED * size)))
         self.rounds.append(Taken(1 / accepted.rate, 1 / draining, job, name))
 
-    def _spread(self, looks: int) -> list[tuple[str, str]]:
+    def _spread(self, samples: int) -> list[tuple[str, str]]:
         """Ids and names of jobs, each far from the one before."""
-        last = asked(self.service, "SELECT max(number) FROM jobs")[0][0]
-        numbers = (look * 7_919 * (last // looks + 1) % last + 1 for look in range(looks))
-        look = "SELECT id, name FROM jobs WHERE number >= ? ORDER BY number LIMIT 1"
-        return [asked(self.service, look, place)[0] for place in numbers]
+        last = query_ledger(self.service, "SELECT max(number) FROM jobs")[0][0]
+        numbers = (sample * 7_919 * (last // samples + 1) % last + 1 for sample in range(samples))
+        query = "SELECT id, name FROM jobs WHERE number >= ? ORDER BY number LIMIT 1"
+        return [query_ledger(self.service, query, place)[0] for place in numbers]
 
     async def _time_of(self, paths: Iterable[str]) -> float:
         """Seconds to an answer, at the median."""
-        taken = []
+        result = []
         for path in paths:
             began = time.perf_counter()
             await self.service.fetch(path)
-            taken.append(time.perf_counter() - began)
-        return median(taken)
+            result.append(time.perf_counter() - began)
+        return median(result)
 
 
 async def measure(size: float, folder: Path) -> list[Figure]:
@@ -100,8 +100,8 @@ async def measure(size: float, folder: Path) -> list[Figure]:
 
 def _figure(what: str, one: Grown, empty: Grown) -> Figure:
     attribute, unit = WHAT[what]
-    now, then = ([float(getattr(taken, attribute)) for taken in ledger.rounds] for ledger in (one, empty))
+    now, then = ([float(getattr(result, attribute)) for result in ledger.rounds] for ledger in (one, empty))
     times = median(grown / small for grown, small in zip(now, then, strict=True))
-    value, before = (1 / median(taken) if unit == "/s" else median(taken) * 1000 for taken in (now, then))
+    value, before = (1 / median(result) if unit == "/s" else median(result) * 1000 for result in (now, then))
     note = f"{number(before)} {unit} with none at first; the ratio says how many times slower"
-    return Figure(f"{what}, {one.count:,} jobs", value, unit, f"within {MOST}", times, times <= MOST, note)
+    return Figure(f"{what}, {one.count:,} jobs", value, unit, f"within {MAX_GROWTH}", times, times <= MAX_GROWTH, note)

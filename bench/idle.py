@@ -39,11 +39,11 @@ async def measure(size: float, folder: Path) -> list[Figure]:
         busy = await _cost(service.pid, steady)
         await asyncio.sleep(settle)
         after = await _cost(service.pid, asyncio.sleep(seconds))
-    taken = steady.result()
+    result = steady.result()
     return [
         *_figures("idle", idle),
-        Figure("at 100 signups a second: processor", busy.cpu, "%", note=f"{taken.rate:.0f}/s were accepted"),
-        Figure("at 100 signups a second: memory", busy.resident, "MB", note=f"{taken.others} answers other than 200"),
+        Figure("at 100 signups a second: processor", busy.cpu, "%", note=f"{result.rate:.0f}/s were accepted"),
+        Figure("at 100 signups a second: memory", busy.resident, "MB", note=f"{result.others} answers other than 200"),
         *_figures("idle again", after),
     ]
 

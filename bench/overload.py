@@ -1,4 +1,4 @@
-"""More signups than the faucet can take: what still gets through, and how the others are told."""
+"""More signups than the faucet can take: what still gets through, and how the rest is refused."""
 
 import asyncio
 import time
@@ -9,7 +9,7 @@ from statistics import median, quantiles
 
 from bench.figure import Figure
 from bench.load import CONNECTIONS, PATH, Load, load, write_keys
-from bench.processes import all_registered, asked, faucet, ledger_of, pause_drain, raise_limit
+from bench.processes import all_registered, faucet, ledger_of, pause_drain, query_ledger, raise_limit
 from bench.registering import fill, sink
 from jobs.ledger import Ledger
 from tests.harness.program import Faucet
@@ -90,9 +90,9 @@ async def _sustained(folder: Path, url: str, keys: Path, seconds: int) -> float:
     """Signups a second that it can accept and register for as long as one likes: what it can take."""
     async with faucet(folder, url) as service:
         start = time.monotonic()
-        taken = await load(service.url + PATH, keys, "sustained", seconds=seconds)
+        result = await load(service.url + PATH, keys, "sustained", seconds=seconds)
         await all_registered(service)
-        return taken.answered / (time.monotonic() - start)
+        return result.answered / (time.monotonic() - start)
 
 
 async def _refused(folder: Path, url: str, keys: Path, seconds: int) -> Load:
@@ -112,10 +112,10 @@ async def _offer(service: Faucet, keys: Path, registration_rate: float, times: i
     start = time.time()
     probing = asyncio.create_task(_probe(service, f"probe{times}", waits))
     url = service.url + PATH
-    taken = await load(url, keys, f"offer{times}", seconds=seconds, connections=connections, pause=REST)
+    result = await load(url, keys, f"offer{times}", seconds=seconds, connections=connections, pause=REST)
     probing.cancel()
     await asyncio.gather(probing, return_exceptions=True)
-    return Offer(times, taken, _goodput(service, start, time.time()), waits)
+    return Offer(times, result, _goodput(service, start, time.time()), waits)
 
 
 async def _probe(service: Faucet, tag: str, waits: list[float]) -> None:
@@ -128,8 +128,8 @@ async def _probe(service: Faucet, tag: str, waits: list[float]) -> None:
 
 def _goodput(service: Faucet, start: float, end: float) -> float:
     """Accounts a second in the blocks between two times; 0 where there are not two blocks."""
-    look = "SELECT registered_at, count(*) FROM jobs WHERE registered_at BETWEEN ? AND ? GROUP BY 1 ORDER BY 1"
-    blocks: list[tuple[float, int]] = asked(service, look, start * 1000, end * 1000)
+    query = "SELECT registered_at, count(*) FROM jobs WHERE registered_at BETWEEN ? AND ? GROUP BY 1 ORDER BY 1"
+    blocks: list[tuple[float, int]] = query_ledger(service, query, start * 1000, end * 1000)
     if len(blocks) < 2:
         return 0.0
     # What is in the first came before it.

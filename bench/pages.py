@@ -13,7 +13,7 @@ from tests.harness.serving import NOW, Serving, serving
 JOBS = 1_000_000
 FEWEST = 200_000  #: with fewer in the same month, the oldest that waits is too old for /readyz
 TIMES = 15  #: that each page is asked for
-MOST = 50.0  #: milliseconds at the median
+MAX_MEDIAN = 50.0  #: milliseconds at the median
 
 PAGES = (
     "/", "/status", "/readyz", "/metrics", "/jobs/{id}", "/api/v1/jobs/{id}", "/api/v1/accounts/name-500",
@@ -42,4 +42,4 @@ async def _measure(served: Serving, operator: Operator, path: str, jobs: int) ->
             raise AssertionError(f"{path}: {reply.status}")
     median = statistics.median(seconds) * 1000
     what = path.replace(f"{jobs // 2:032x}", "ID")
-    return Figure(f"{what}, {jobs:,} jobs", median, "ms", f"{MOST:.0f} ms", met=median <= MOST)
+    return Figure(f"{what}, {jobs:,} jobs", median, "ms", f"{MAX_MEDIAN:.0f} ms", met=median <= MAX_MEDIAN)

@@ -60,16 +60,16 @@ def ledger_of(service: Faucet) -> Path:
     return service.folder / "faucet.db"
 
 
-def asked(service: Faucet, look: str, *values: float) -> list[tuple[Any, ...]]:
-    """What its ledger answers to the query `look`."""
+def query_ledger(service: Faucet, query: str, *values: float) -> list[tuple[Any, ...]]:
+    """The rows of `query` in its ledger."""
     with contextlib.closing(sqlite3.connect(ledger_of(service))) as connection:
-        return connection.execute(look, values).fetchall()
+        return connection.execute(query, values).fetchall()
 
 
 async def all_registered(service: Faucet) -> None:
     """Return when all of its jobs are in a block."""
-    look = "SELECT 1 FROM jobs WHERE registered_at IS NULL LIMIT 1"
-    while asked(service, look):  # noqa: ASYNC110  # a file has no event
+    query = "SELECT 1 FROM jobs WHERE registered_at IS NULL LIMIT 1"
+    while query_ledger(service, query):  # noqa: ASYNC110  # a file has no event
         await asyncio.sleep(LOOK_INTERVAL)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.figure import Figure
-from bench.processes import LOOK_INTERVAL, asked, faucet, ledger_of, pause_drain
+from bench.processes import LOOK_INTERVAL, faucet, ledger_of, pause_drain, query_ledger
 from chain.node import Node
 from chain.open_link import open_link
 from jobs.ledger import Ledger
@@ -125,8 +125,8 @@ async def fill(ledger: Ledger, tag: str, count: int, balance: str | None = None)
 async def _ended(service: Faucet, count: int, *, paid: bool) -> None:
     """Return when `count` jobs are in a block, with their payments where they are `paid`."""
     states = "('funded', 'done')" if paid else "('registered', 'done')"
-    look = f"SELECT sum(jobs) FROM job_counts WHERE state IN {states}"
-    while asked(service, look)[0][0] < count:  # noqa: ASYNC110  # a file has no event
+    query = f"SELECT sum(jobs) FROM job_counts WHERE state IN {states}"
+    while query_ledger(service, query)[0][0] < count:  # noqa: ASYNC110  # a file has no event
         await asyncio.sleep(LOOK_INTERVAL)
 
 

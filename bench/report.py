@@ -40,10 +40,10 @@ def machine() -> dict[str, str]:
 
 def table(part: str, figures: Sequence[Figure]) -> Table:
     """The figures of `part` for a terminal."""
-    shown = Table("figure", "reached", "target", "ratio", "met", "note", title=part, title_justify="left")
+    table = Table("figure", "reached", "target", "ratio", "met", "note", title=part, title_justify="left")
     for figure in figures:
-        shown.add_row(*_cells(figure))
-    return shown
+        table.add_row(*_cells(figure))
+    return table
 
 
 def write_report(results: Mapping[str, Sequence[Figure]], folder: Path) -> None:

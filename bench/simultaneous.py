@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bench.figure import Figure
 from bench.load import write_keys
-from bench.processes import all_registered, asked, faucet, memory, peak_memory, raise_limit
+from bench.processes import all_registered, faucet, memory, peak_memory, query_ledger, raise_limit
 from tests.harness.chain_totals import read_books
 from tests.harness.program import ROOT, DevChainProgram, Faucet, dev_chain
 
@@ -41,7 +41,7 @@ class Outcome:
 
     crowd: int
     answers: Answers
-    held: float  #: megabytes at the last answer, what processes share counted once
+    resident: float  #: megabytes at the last answer, what processes share counted once
     registered: float  #: seconds from the first signup to the last account
     on_chain: int  #: accounts
     peak: float  #: megabytes, the sum of the processes' own peaks
@@ -66,7 +66,7 @@ async def _at_once(folder: Path, keys: Path, crowd: int, *, workers: int) -> lis
         outcome = Outcome(
             crowd,
             answers,
-            held=memory(service.pid),
+            resident=memory(service.pid),
             registered=await _last_registered(service) - start,
             on_chain=await _on_chain(chain),
             peak=peak_memory(service.pid),
@@ -78,14 +78,14 @@ def _figures(who: str, outcome: Outcome) -> list[Figure]:
     crowd, answers, on_chain, peak = outcome.crowd, outcome.answers, outcome.on_chain, outcome.peak
     answered, others = answers.statuses[200], answers.statuses.total() - answers.statuses[200]
     latencies = f"50 %: {statistics.median(answers.seconds):.1f} s, 99 %: {answers.slowest:.1f} s"
-    held = f"sum of the processes' peaks; {outcome.held:.0f} MB at the last answer, shared pages counted once"
+    resident = f"sum of the processes' peaks; {outcome.resident:.0f} MB at the last answer, shared pages counted once"
     return [
         Figure(f"{who}: answered 200", answered, "", "all", answered / crowd, answered == crowd),
         Figure(f"{who}: other answers, errors", others, "", "0", met=others == 0, note=_told(answers)),
         Figure(f"{who}: on the chain once", on_chain, "", "all", on_chain / crowd, on_chain == crowd, "block by block"),
         Figure(f"{who}: last answer after", answers.last, "s", note=latencies),
         Figure(f"{who}: last account after", outcome.registered, "s", note="the dev chain shares the cores"),
-        Figure(f"{who}: peak memory", peak, "MB", f"{MEMORY:.0f} MB", met=peak <= MEMORY, note=held),
+        Figure(f"{who}: peak memory", peak, "MB", f"{MEMORY:.0f} MB", met=peak <= MEMORY, note=resident),
     ]
 
 
@@ -105,12 +105,14 @@ async def ask_at_once(url: str, keys: Path, crowd: int) -> Answers:
     start = time.monotonic()
     for client in clients:
         _writer(client).write(b"now\n")
-    told = [json.loads(line) for line in await asyncio.gather(*(_line(client) for client in clients))]
+    reports = [json.loads(line) for line in await asyncio.gather(*(_line(client) for client in clients))]
     await asyncio.gather(*(client.wait() for client in clients))
     return Answers(
-        statuses=sum((Counter({int(status): n for status, n in one["statuses"].items()}) for one in told), Counter()),
-        seconds=[seconds for one in told for seconds in one["seconds"]],
-        last=max(one["last"] for one in told) - start,
+        statuses=sum(
+            (Counter({int(status): n for status, n in one["statuses"].items()}) for one in reports), Counter()
+        ),
+        seconds=[seconds for one in reports for seconds in one["seconds"]],
+        last=max(one["last"] for one in reports) - start,
     )
 
 
@@ -139,7 +141,7 @@ def _writer(client: asyncio.subprocess.Process) -> asyncio.StreamWriter:
 async def _last_registered(service: Faucet) -> float:
     """When the last of the jobs was in a block, seconds since 1970, once all are."""
     await all_registered(service)
-    return float(asked(service, "SELECT max(registered_at) FROM jobs")[0][0]) / 1000
+    return float(query_ledger(service, "SELECT max(registered_at) FROM jobs")[0][0]) / 1000
 
 
 async def _on_chain(chain: DevChainProgram) -> int:

@@ -61,19 +61,19 @@ class Sink:
         results = [[1, f"1.2.{next(self._ids)}"] if kind == ACCOUNT_CREATE else [0, {}] for kind, _ in operations]
         self._pending.append(bytes(transaction)[:-1] + b',"operation_results":' + _encode(results) + b"}")
 
-    def block(self, number: int, shown: dict[str, Any] | None) -> dict[str, Any] | None:
+    def block(self, number: int, empty_block: dict[str, Any] | None) -> dict[str, Any] | None:
         """The block `number`, which is empty as `shown`, with its transactions."""
-        if shown is None:
+        if empty_block is None:
             return None
-        return {**shown, "transactions": Raw(b"[" + b",".join(self._blocks[number]) + b"]")}
+        return {**empty_block, "transactions": Raw(b"[" + b",".join(self._blocks[number]) + b"]")}
 
     async def produce(self) -> None:
         """Make blocks for ever."""
         while True:
             await asyncio.sleep(INTERVAL)
-            taken, self._pending = self._pending, []
+            pending, self._pending = self._pending, []
             block = self.chain.produce()
-            self._blocks[block.number] = taken
+            self._blocks[block.number] = pending
             self.subscriptions.announce(block)
 
     async def converse(self, connection: ServerConnection) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Generator, Iterable, Iterator
 import pytest
 
 from devchain import Flavour
-from tests.harness.flavours import BOTH, EVERY, flavoured
+from tests.harness.flavours import BOTH, PARAMETRIZED, flavoured
 
 # A shell lets what it runs in the background ignore SIGINT, and so would every program that a test starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -23,7 +23,7 @@ def both_flavours(request: pytest.FixtureRequest) -> Iterator[Flavour]:
         yield request.param
 
 
-@pytest.fixture(params=EVERY)
+@pytest.fixture(params=PARAMETRIZED)
 def every_flavour(request: pytest.FixtureRequest) -> Iterator[Flavour]:
     """The same in a long run; else on the first."""
     with flavoured(request.param):

@@ -26,7 +26,7 @@ from devchain.subscriptions import Subscriptions
 from tests.harness.program import Faucet, faucet, keys_of
 
 MEGABYTE = 1024 * 1024
-MOST = 300 * MEGABYTE  #: that the program may take, whatever a node sends
+MAX_MEMORY = 300 * MEGABYTE  #: that the program may take, whatever a node sends
 LARGE = MAX_FRAME - 1_000_000  #: bytes of a reply that is taken
 BLOCKS = 60  #: of the chain, all but ten of them reversible, so that they are read
 FLOOD = 20  #: large frames that nobody asked for, after each subscription
@@ -194,4 +194,4 @@ async def test_whatever_a_node_sends_the_program_stays_small_and_answers(
         sent = asyncio.create_task(node.sent(ENOUGH))
         while not sent.done():
             assert (await service.fetch("/healthz")).status == 200
-        assert peak(service) < MOST
+        assert peak(service) < MAX_MEMORY

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from devchain import Flavour
 
 BOTH = tuple(Flavour)
-EVERY = BOTH if os.environ.get("FLAVOURS") == "all" else BOTH[:1]
+PARAMETRIZED = BOTH if os.environ.get("FLAVOURS") == "all" else BOTH[:1]
 
 _flavours = [Flavour.PEERPLAYS]  # the last one counts
 

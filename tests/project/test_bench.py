@@ -61,14 +61,14 @@ async def test_signups_of_the_load_are_distinct_jobs(tmp_path: Path) -> None:
     keys = write_keys(tmp_path / "keys", 300)
     async with dev_chain() as chain, faucet(tmp_path / "one", chain.url) as service:
         await pause_drain(service)
-        taken = await load(service.url + PATH, keys, "some", seconds=1)
-        assert taken.others == 0
-        assert taken.answered > 100
+        result = await load(service.url + PATH, keys, "some", seconds=1)
+        assert result.others == 0
+        assert result.answered > 100
         ledger = await Ledger.open(ledger_of(service))
         waiting = (await ledger.counts())[State.QUEUED]
         await ledger.close()
         # Of the signups in flight when the load ended, some are jobs without an answer.
-        assert taken.answered <= waiting <= taken.answered + 64
+        assert result.answered <= waiting <= result.answered + 64
 
 
 async def test_signups_at_once_are_all_answered_and_registered(tmp_path: Path) -> None:

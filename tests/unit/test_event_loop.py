@@ -13,7 +13,7 @@ from commands.event_loop import FairEventLoop, PrioritySelector
 from commands.processes import run_serving
 from handlers.server import bind
 
-MOST = 3
+MAX_CLIENTS = 3
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def ends() -> Iterator[list[socket.socket]]:
 
 @pytest.fixture
 def selector() -> Iterator[PrioritySelector]:
-    with contextlib.closing(PrioritySelector(MOST)) as made:
+    with contextlib.closing(PrioritySelector(MAX_CLIENTS)) as made:
         yield made
 
 
@@ -45,7 +45,7 @@ def admit(selector: PrioritySelector, ends: list[socket.socket], events: int = s
 def test_guests_take_turns(selector: PrioritySelector, ends: list[socket.socket]) -> None:
     admit(selector, ends)
     seen = [[key.fd for key, _ in selector.select(0)] for _ in range(4)]
-    assert [len(turn) for turn in seen] == [MOST] * 4
+    assert [len(turn) for turn in seen] == [MAX_CLIENTS] * 4
     assert {descriptor for turn in seen for descriptor in turn} == {end.fileno() for end in ends}
 
 
@@ -55,7 +55,7 @@ def test_own_files_do_not_wait_for_guests(selector: PrioritySelector, ends: list
     for own in (first, second):
         selector.register(own.fileno(), selectors.EVENT_READ, "own")
     for _ in range(3):
-        assert [key.data for key, _ in selector.select(0)] == ["own"] * 2 + ["guest"] * MOST
+        assert [key.data for key, _ in selector.select(0)] == ["own"] * 2 + ["guest"] * MAX_CLIENTS
 
 
 def test_guest_is_told_what_it_asked_for(selector: PrioritySelector, ends: list[socket.socket]) -> None:
@@ -121,8 +121,8 @@ def test_work_goes_on_while_a_crowd_is_ready(ends: list[socket.socket]) -> None:
             loop.remove_reader(end.fileno())
         return counts
 
-    with asyncio.Runner(loop_factory=lambda: FairEventLoop(MOST)) as runner:
-        assert max(runner.run(work())) == MOST
+    with asyncio.Runner(loop_factory=lambda: FairEventLoop(MAX_CLIENTS)) as runner:
+        assert max(runner.run(work())) == MAX_CLIENTS
 
 
 def test_loop_speaks_through_its_transports_and_its_readers() -> None:
