@@ -51,7 +51,7 @@ async def faucet(folder: Path, chain_url: str, *, workers: int = 1, **settings: 
 async def pause_drain(service: Faucet) -> None:
     """Keep what is accepted from the chain, so that only accepting is measured."""
     ledger = await Ledger.open(ledger_of(service))
-    await ledger.pause("drain", by="bench", reason="Only accepting is measured.")
+    await ledger.operators.pause("drain", by="bench", reason="Only accepting is measured.")
     await ledger.close()
 
 

@@ -105,9 +105,9 @@ async def registration_rate(service: Faucet, tag: str, count: int, *, balance: s
     ledger = await Ledger.open(ledger_of(service))
     try:
         await fill(ledger, tag, count, balance)
-        counts = await ledger.counts()
+        counts = await ledger.queries.counts()
         began = time.monotonic()
-        await ledger.resume("drain", by="bench")
+        await ledger.operators.resume("drain", by="bench")
         await _ended(service, counts[State.DONE] + counts[State.QUEUED], paid=balance is not None)
         return counts[State.QUEUED] / (time.monotonic() - began)
     finally:
@@ -119,7 +119,7 @@ async def fill(ledger: Ledger, tag: str, count: int, balance: str | None = None)
     limits, keys = Limits(None, 0, 10**9, balance), keys_of(tag)
     for first in range(0, count, 500):
         names = (f"{tag}-{number}" for number in range(first, min(count, first + 500)))
-        await asyncio.gather(*(ledger.accept(Signup(name, **keys), limits) for name in names))
+        await asyncio.gather(*(ledger.signups.accept(Signup(name, **keys), limits) for name in names))
 
 
 async def _ended(service: Faucet, count: int, *, paid: bool) -> None:

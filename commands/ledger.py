@@ -4,7 +4,6 @@ import getpass
 import os
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from commands.terminal import print_audit, print_jobs
 from handlers.render import job_json
 from handlers.spreadsheet import csv_of_jobs
 from jobs.ledger import Ledger
-from jobs.ledger.backup import back_up, forget_old_backups
+from jobs.ledger.backup import back_up, delete_old_backups
 from jobs.model.job import Job, State
 from jobs.model.operators import PARTS
 from jobs.monitoring.notices import check_waivable
@@ -60,7 +59,7 @@ def jobs(settings: Settings, *, state: str | None, name: str | None, limit: int,
     wanted = None if state is None else State(state)
 
     def find(ledger: Ledger) -> Coroutine[Any, Any, list[Job]]:
-        return ledger.held_jobs(limit) if held else ledger.jobs(state=wanted, name=name, limit=limit)
+        return ledger.queries.held_jobs(limit) if held else ledger.queries.jobs(state=wanted, name=name, limit=limit)
 
     found = with_ledger(settings, find)
     if as_json:
@@ -76,7 +75,7 @@ def jobs(settings: Settings, *, state: str | None, name: str | None, limit: int,
 @steers
 def retry(settings: Settings, ids: tuple[str, ...], by: str, reason: str) -> None:
     """Queue failed or cancelled jobs again."""
-    for job_id in with_ledger(settings, lambda ledger: ledger.retry(ids, by=by, reason=reason)):
+    for job_id in with_ledger(settings, lambda ledger: ledger.operators.retry(ids, by=by, reason=reason)):
         click.echo(f"{job_id} is queued")
 
 
@@ -87,7 +86,7 @@ def retry(settings: Settings, ids: tuple[str, ...], by: str, reason: str) -> Non
 def cancel(settings: Settings, ids: tuple[str, ...], by: str, reason: str) -> None:
     """End jobs of which nothing has left yet."""
     told = reason or "Cancelled by an operator."
-    for job_id in with_ledger(settings, lambda ledger: ledger.cancel(ids, by=by, reason=told)):
+    for job_id in with_ledger(settings, lambda ledger: ledger.operators.cancel(ids, by=by, reason=told)):
         click.echo(f"{job_id} is cancelled")
 
 
@@ -99,7 +98,7 @@ def fail(settings: Settings, ids: tuple[str, ...], by: str, reason: str) -> None
     """Refuse jobs of which nothing has left yet; who signed up is told the reason."""
     if not reason:
         raise click.UsageError("--reason is needed: who signed up is told it")
-    for job_id in with_ledger(settings, lambda ledger: ledger.fail_by_hand(ids, by=by, reason=reason)):
+    for job_id in with_ledger(settings, lambda ledger: ledger.operators.fail(ids, by=by, reason=reason)):
         click.echo(f"{job_id} is failed")
 
 
@@ -112,7 +111,7 @@ def release(settings: Settings, ids: tuple[str, ...], by: str, reason: str) -> N
 
     Look on the chain first: one that was paid is paid twice. All jobs of its transaction are released together.
     """
-    for job_id in with_ledger(settings, lambda ledger: ledger.release_payments(ids, by=by, reason=reason)):
+    for job_id in with_ledger(settings, lambda ledger: ledger.operators.release_payments(ids, by=by, reason=reason)):
         click.echo(f"{job_id} is paid anew")
 
 
@@ -122,7 +121,7 @@ def release(settings: Settings, ids: tuple[str, ...], by: str, reason: str) -> N
 def waive(settings: Settings, by: str, reason: str) -> None:
     """Pay no initial balance to those who wait for one, once initial balances are switched off."""
     check_waivable(settings)
-    waived = with_ledger(settings, lambda ledger: ledger.waive(by=by, reason=reason))
+    waived = with_ledger(settings, lambda ledger: ledger.operators.waive(by=by, reason=reason))
     click.echo(f"initial balances waived: {waived}")
 
 
@@ -131,7 +130,7 @@ def waive(settings: Settings, by: str, reason: str) -> None:
 @steers
 def refollow(settings: Settings, by: str, reason: str) -> None:
     """Forget the blocks that were followed, after a node made some up; a running faucet reads them anew."""
-    blocks = with_ledger(settings, lambda ledger: ledger.refollow(by=by, reason=reason))
+    blocks = with_ledger(settings, lambda ledger: ledger.operators.refollow(by=by, reason=reason))
     click.echo(f"{blocks} blocks are forgotten; a running faucet reads them anew, without a restart")
 
 
@@ -154,7 +153,7 @@ def steer_parts(settings: Settings, part: str | None, deed: Callable[..., Awaita
 def pause(settings: Settings, part: str | None, by: str, reason: str) -> None:
     """Let the intake (new signups are refused) or the drain (nothing new is sent) stand still; without PART both."""
     told = reason or "Paused by an operator."
-    for each in steer_parts(settings, part, partial(Ledger.pause, by=by, reason=told)):
+    for each in steer_parts(settings, part, lambda ledger, each: ledger.operators.pause(each, by=by, reason=told)):
         click.echo(f"{each} is paused")
 
 
@@ -164,7 +163,7 @@ def pause(settings: Settings, part: str | None, by: str, reason: str) -> None:
 @steers
 def resume(settings: Settings, part: str | None, by: str, reason: str) -> None:
     """Let the intake or the drain go on; without PART both."""
-    for each in steer_parts(settings, part, partial(Ledger.resume, by=by, reason=reason)):
+    for each in steer_parts(settings, part, lambda ledger, each: ledger.operators.resume(each, by=by, reason=reason)):
         click.echo(f"{each} goes on")
 
 
@@ -189,7 +188,7 @@ def export(settings: Settings, search: str, state: str | None, by: str) -> None:
 @click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="The newest so many.")
 def audit(settings: Settings, target: str | None, limit: int) -> None:
     """List what operators did, the newest first."""
-    print_audit(with_ledger(settings, lambda ledger: ledger.audit(target=target, limit=limit)))
+    print_audit(with_ledger(settings, lambda ledger: ledger.operators.audit(target=target, limit=limit)))
 
 
 @click.command()
@@ -207,7 +206,7 @@ def backup(settings: Settings, to: Path, keep: int) -> None:
     stem = settings.ledger.stem
     copy = to / f"{stem}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.db"
     back_up(settings.ledger, copy)
-    for old in forget_old_backups(to, f"{stem}-*Z.db", keep):
+    for old in delete_old_backups(to, f"{stem}-*Z.db", keep):
         click.echo(f"{old} is deleted")
     click.echo(f"{copy} is a whole copy of the ledger")
 

@@ -53,12 +53,12 @@ class Books:
     @classmethod
     async def read(cls, ledger: Ledger) -> "Books":
         """What `ledger` holds. Raises FaucetError `ledger_unavailable`."""
-        oldest = await ledger.oldest_block()
+        oldest = await ledger.blocks.oldest()
         return cls(
-            pins=await ledger.pins(),
-            lowest_fees=await ledger.lowest_fees(),
-            opening_balance=await ledger.opening_balance(),
-            spent=await ledger.spent_today(),
+            pins=await ledger.pins.all(),
+            lowest_fees=await ledger.pins.lowest_fees(),
+            opening_balance=await ledger.spending.opening_balance(),
+            spent=await ledger.spending.spent_today(),
             final=None if oldest is None else oldest[0],
         )
 

@@ -60,4 +60,4 @@ async def compare(settings: Settings, first: int | None, *, rebuild: bool) -> li
             async for step in reconciler.steps(first, rebuild=rebuild):
                 progress.update(bar, completed=step.block, total=step.last)
         click.echo(f"up to block {step.block}: {step.differences} differences, {step.recovered} recovered")
-        return await ledger.differences()
+        return await ledger.reconciliation.differences()

@@ -51,7 +51,7 @@ class Service:
 
     async def check(self) -> None:
         """Raises FaucetError `ledger_unavailable` where the ledger can't be read."""
-        await self._ledger.counts()
+        await self._ledger.queries.counts()
 
     async def stop(self) -> None:
         """Answer what was accepted, finish the drain in hand, close everything."""

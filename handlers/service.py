@@ -46,7 +46,7 @@ class HttpService:
         for timer in self._timers:
             timer.stop()
         self._ledger.changes.close()
-        await self._ledger.finish_intake()
+        await self._ledger.signups.finish()
         await self._context.in_flight.wait_none(ANSWER_TIMEOUT)
 
     async def close(self) -> None:
@@ -61,6 +61,6 @@ class HttpService:
 
     async def _notice(self) -> None:
         try:
-            await self._ledger.notice()
+            await self._ledger.change_poller.poll()
         except FaucetError as error:
             log.warning("moves not noticed: %s", error)

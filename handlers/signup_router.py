@@ -146,7 +146,7 @@ class SignupEndpoint(HTTPMessageDelegate):
             self._leave_to_application()
             return
         # A callback and no task: a crowd makes tens of thousands.
-        answer = self._context.ledger.submit(signup, limits_of(self._context, self._peer(), self._headers))
+        answer = self._context.ledger.signups.submit(signup, limits_of(self._context, self._peer(), self._headers))
         answer.add_done_callback(lambda answer: self._attempt(lambda: self._accept(answer.result())))
 
     def _accept(self, job: Job) -> None:

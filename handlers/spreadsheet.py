@@ -24,9 +24,9 @@ async def csv_of_jobs(ledger: Ledger, text: str, state: State | None, *, by: str
     That `by` took it is in the audit before the first part. Jobs that change meanwhile are in it as they were or as
     they are. Raises FaucetError `ledger_unavailable`.
     """
-    await ledger.note(who=by, what="export", why=" ".join(filter(None, (text, state))))
+    await ledger.operators.record(who=by, what="export", why=" ".join(filter(None, (text, state))))
     yield _lines([COLUMNS])
-    async for jobs in ledger.search_all(text, state=state, limit=BATCH):
+    async for jobs in ledger.search.pages(text, state=state, limit=BATCH):
         yield _lines(_cells(job) for job in jobs)
 
 

@@ -27,7 +27,7 @@ class ChainStatusPublisher:
 
     async def load(self) -> None:
         """Begin with what was known before the last stop, but not connected."""
-        self.now = replace(await self._ledger.chain_status(), connected=False, node=None, failovers=0)
+        self.now = replace(await self._ledger.chain_status.load(), connected=False, node=None, failovers=0)
 
     async def change(self, **changes: Any) -> None:
         """Change facts by name, if they are others or the ledger lacks them. Raises the same as `update`."""
@@ -38,7 +38,7 @@ class ChainStatusPublisher:
     async def update(self, **changes: Any) -> None:
         """Change facts by name. Raises FaucetError `ledger_unavailable`; they are kept in memory all the same."""
         chain_status = self.now = replace(self.now, **changes, seen_at=int(self._clock() * 1000))
-        await self._ledger.save_chain_status(chain_status)
+        await self._ledger.chain_status.save(chain_status)
         self._written = chain_status
 
 
@@ -55,8 +55,8 @@ class Snapshot:
     async def refresh(self) -> None:
         """Read them anew. Raises FaucetError `ledger_unavailable`, and keeps the old ones then."""
         chain_status, pauses, self.registration_rate = (
-            await self._ledger.chain_status(),
-            await self._ledger.pauses(),
-            await self._ledger.registration_rate(),
+            await self._ledger.chain_status.load(),
+            await self._ledger.pauses.active(),
+            await self._ledger.activity.registration_rate(),
         )
         self.chain_status, self.intake, self.drain = chain_status, pauses.get("intake"), pauses.get("drain")

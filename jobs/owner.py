@@ -231,6 +231,6 @@ class ChainOwner:
     async def _forget_addresses(self) -> None:
         before = int((self._clock() - self._settings.retention) * 1000)
         try:
-            await self._ledger.forget_addresses(before)
+            await self._ledger.signups.purge_addresses(before)
         except FaucetError as error:
             log.warning("addresses not erased: %s", error)

@@ -44,7 +44,7 @@ class PauseAction(Action):
     async def do(self, operator: str, *path: str) -> str:
         """Pause the part that the address names."""
         (part,) = path
-        await self.context.ledger.pause(part, by=operator, reason=self.reason(needed=True))
+        await self.context.ledger.operators.pause(part, by=operator, reason=self.reason(needed=True))
         await self.context.snapshot.refresh()
         return f"The {part} is paused."
 
@@ -61,7 +61,7 @@ class ResumeAction(Action):
     async def do(self, operator: str, *path: str) -> str:
         """Resume the part that the address names."""
         (part,) = path
-        await self.context.ledger.resume(part, by=operator, reason=self.reason(needed=False))
+        await self.context.ledger.operators.resume(part, by=operator, reason=self.reason(needed=False))
         await self.context.snapshot.refresh()
         return f"The {part} goes on."
 
@@ -80,12 +80,12 @@ class JobAction(Action):
         job_id, deed = path
         ledger, reason = self.context.ledger, self.reason(needed=deed != "retry")
         if deed == "retry":
-            await ledger.retry([job_id], by=operator, reason=reason)
+            await ledger.operators.retry([job_id], by=operator, reason=reason)
             return "The job is queued again."
         if deed == "cancel":
-            await ledger.cancel([job_id], by=operator, reason=reason)
+            await ledger.operators.cancel([job_id], by=operator, reason=reason)
             return "The job is cancelled."
-        await ledger.fail_by_hand([job_id], by=operator, reason=reason)
+        await ledger.operators.fail([job_id], by=operator, reason=reason)
         return "The job is failed."
 
     def page(self, *path: str) -> str:
@@ -101,7 +101,9 @@ class ReleaseAction(Action):
     async def do(self, operator: str, *path: str) -> str:
         """Release the payment of the job that the address names, and with it those of its transaction."""
         (job_id,) = path
-        released = await self.context.ledger.release_payments([job_id], by=operator, reason=self.reason(needed=False))
+        released = await self.context.ledger.operators.release_payments(
+            [job_id], by=operator, reason=self.reason(needed=False)
+        )
         others = f", and with it that of {len(released) - 1} others" if len(released) > 1 else ""
         return f"The initial balance is released{others}: it is paid anew."
 
@@ -118,7 +120,7 @@ class WaiveAction(Action):
     async def do(self, operator: str, *_path: str) -> str:
         """Waive what is owed."""
         check_waivable(self.context.settings)
-        waived = await self.context.ledger.waive(by=operator, reason=self.reason(needed=False))
+        waived = await self.context.ledger.operators.waive(by=operator, reason=self.reason(needed=False))
         return f"Initial balances waived: {waived:,}."
 
     def page(self, *_path: str) -> str:

@@ -26,7 +26,7 @@ class LoginPage(AdminPage):
         if not 0 < len(operator) <= MAX_NAME or not operator.isprintable():
             self._refuse_login(f"Please say who you are, in at most {MAX_NAME} characters.")
         elif await self._knows_password():
-            await self.context.ledger.note(who=operator, what="login")
+            await self.context.ledger.operators.record(who=operator, what="login")
             self.open_session(operator)
             self.redirect(self._next(), status=303)
         else:

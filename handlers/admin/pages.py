@@ -5,7 +5,7 @@ from handlers.admin.login import LoginPage
 from handlers.admin.timeline import WHAT, timeline
 from handlers.pages.overview import overview, owed_count
 from jobs.errors import Code, FaucetError
-from jobs.ledger.steering import deeds
+from jobs.ledger.operators import actions
 from jobs.model.job import ENDED, State
 from jobs.model.operators import PARTS
 from jobs.monitoring.notices import owed_payments
@@ -26,7 +26,7 @@ class Dashboard(LoginPage):
         await snapshot.refresh()
         pauses = {"intake": snapshot.intake, "drain": snapshot.drain}
         ledger, view = self.context.ledger, await overview(self.context)
-        alerts = await ledger.alerts()
+        alerts = await ledger.outbox.alerts()
         owed = owed_payments(await owed_count(self.context))
         shown = {owed, *(alert.text for alert in alerts)}
         self.show(
@@ -36,10 +36,10 @@ class Dashboard(LoginPage):
             chain_status=view.chain_status,
             obstacles=view.obstacles,
             notices=[notice for notice in view.notices if notice not in shown],
-            held=await ledger.held_jobs(HELD),
+            held=await ledger.queries.held_jobs(HELD),
             owed=owed,
             alerts=alerts,
-            differences=await ledger.differences(DIFFERENCES),
+            differences=await ledger.reconciliation.differences(DIFFERENCES),
         )
 
 
@@ -52,7 +52,7 @@ class JobsPage(AdminPage):
         """The page."""
         text, state = searched(self)
         before, after = self.number("before"), self.number("after")
-        found = await self.context.ledger.search(text, state=state, before=before, after=after)
+        found = await self.context.ledger.search.page(text, state=state, before=before, after=after)
         self.show("admin/jobs.html", found=found, text=text, state=state or "", states=list(State))
 
 
@@ -64,18 +64,18 @@ class AdminJobPage(AdminPage):
     async def show_page(self, _operator: str, *path: str) -> None:
         """The page. Raises FaucetError not_found."""
         ledger, chain_status = self.context.ledger, self.context.snapshot.chain_status
-        job = await ledger.job(path[0])
+        job = await ledger.queries.job(path[0])
         if job is None:
             raise FaucetError(Code.NOT_FOUND, "There is no such job.")
-        signed = await ledger.signed_for(job)
-        audit = await ledger.audit(target=job.id, limit=ABOUT_ONE)
+        signed = await ledger.search.signed_for(job)
+        audit = await ledger.operators.audit(target=job.id, limit=ABOUT_ONE)
         self.show(
             "admin/job.html",
             job=job,
             events=timeline(job, signed, audit),
             signed=signed,
             what=WHAT,
-            deeds=deeds(job.state),
+            deeds=actions(job.state),
             ended=job.state in ENDED,
             chain_status=chain_status,
         )
@@ -89,7 +89,7 @@ class AuditPage(AdminPage):
     async def show_page(self, _operator: str, *_path: str) -> None:
         """The page."""
         before = self.number("before")
-        entries = await self.context.ledger.audit(before=before, limit=ENTRIES + 1)
+        entries = await self.context.ledger.operators.audit(before=before, limit=ENTRIES + 1)
         older = entries[ENTRIES - 1].number if len(entries) > ENTRIES else None
         self.show("admin/audit.html", entries=entries[:ENTRIES], before=before, older=older, parts=PARTS)
 

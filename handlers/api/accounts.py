@@ -66,7 +66,7 @@ class SignupHandler(JobApiHandler):
             if is_dry_run or is_test_name(signup.name):
                 await self._try_out(signup)
                 return
-            job = await self.context.ledger.accept(signup, self._limits())
+            job = await self.context.ledger.signups.accept(signup, self._limits())
         except FaucetError as error:
             self._count(error.code)
             self._refuse(error)
@@ -92,7 +92,7 @@ class SignupHandler(JobApiHandler):
         signup = parse_signup(bytes(self.body), rules_of(self.context), await self._referrer_in_path(referrer))
         if not has_referrer_by_id(signup):
             return signup
-        name = await self.context.ledger.account_named(signup.referrer or "")
+        name = await self.context.ledger.names.find(signup.referrer or "")
         return signup if name is None else msgspec.structs.replace(signup, referrer=name)
 
     def _wait(self) -> float:
@@ -108,7 +108,7 @@ class SignupHandler(JobApiHandler):
     async def _referrer_in_path(self, wish: str | None) -> str | None:
         """The account that the path wishes for; None where the chain has none: the address wished, not the person."""
         spelled = None if wish is None or wish == NO_REFERRER else spelled_account(wish)
-        return None if spelled is None else await self.context.ledger.account_named(spelled)
+        return None if spelled is None else await self.context.ledger.names.find(spelled)
 
     def _limits(self) -> Limits:
         return limits_of(self.context, self.request.remote_ip or "", self.request.headers)
@@ -116,10 +116,10 @@ class SignupHandler(JobApiHandler):
     async def _try_out(self, signup: Signup) -> None:
         """Make every check, keep nothing, show what would be sent. Raises FaucetError."""
         settings = self.context.settings
-        await self.context.ledger.check(signup, self._limits())
+        await self.context.ledger.signups.check(signup, self._limits())
         answer = await self._referrer_now(signup.referrer or "")
         names = named_accounts(settings) | ({signup.referrer} if signup.referrer else set())
-        ids = await self.context.ledger.account_ids(names)
+        ids = await self.context.ledger.names.account_ids(names)
         operation = preview(signup, settings, self.context.snapshot.chain_status, ids, answer)
         self._count("dry_run")
         account = account_json(signup, settings.default_referrer)
@@ -131,12 +131,12 @@ class SignupHandler(JobApiHandler):
         """Whom the drain would name as referrer, by the chain's owner; None if that does not answer in time."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + (self.context.answer_wait if self.context.snapshot.chain_status.connected else 0)
-        answer = await self.context.ledger.referrer_answer(asked)
+        answer = await self.context.ledger.referrers.answer(asked)
         if answer is None and loop.time() < deadline:
-            await self.context.ledger.ask_referrer(asked)
+            await self.context.ledger.referrers.ask(asked)
         while answer is None and loop.time() < deadline:
             await asyncio.sleep(ANSWER_INTERVAL)
-            answer = await self.context.ledger.referrer_answer(asked)
+            answer = await self.context.ledger.referrers.answer(asked)
         return answer
 
     def _count(self, outcome: str) -> None:
@@ -160,4 +160,4 @@ class AccountHandler(ApiHandler):
             check_name(name, rules_of(self.context))
         except FaucetError as error:
             return error.code, None
-        return await self.context.ledger.availability(name)
+        return await self.context.ledger.names.availability(name)

@@ -52,24 +52,24 @@ class MetricsHandler(ApiHandler):
     async def _measured(self) -> MetricsSnapshot:
         context, ledger, now = self.context, self.context.ledger, self.context.clock()
         chain_status, settings, snapshot = context.snapshot.chain_status, context.settings, context.snapshot
-        oldest, last = await ledger.oldest_waiting(), await ledger.reconciliation()
+        oldest, last = await ledger.queries.oldest_waiting(), await ledger.reconciliation.latest()
         pauses = {"intake": snapshot.intake, "drain": snapshot.drain}
         return MetricsSnapshot(
             at=now,
-            counts=await ledger.counts(),
+            counts=await ledger.queries.counts(),
             chain_status=chain_status,
             paused=[part for part, pause in pauses.items() if pause is not None],
-            alerts=[alert.name for alert in await ledger.alerts()],
+            alerts=[alert.name for alert in await ledger.outbox.alerts()],
             oldest=0.0 if oldest is None else now - oldest / 1000,
             signups=signups_paid(chain_status, settings),
-            days=runway_days(chain_status, settings, await ledger.accepted_in(int((now - DAY) * 1000))),
-            left=budget_left(chain_status, await ledger.spent_today()),
-            held=await ledger.held_count(),
+            days=runway_days(chain_status, settings, await ledger.activity.accepted_since(int((now - DAY) * 1000))),
+            left=budget_left(chain_status, await ledger.spending.spent_today()),
+            held=await ledger.queries.held_count(),
             owed=await owed_count(context),
             ready=all(check.ok for check in (await context.readiness.checks()).values()),
-            mails=await ledger.mails_waiting(),
+            mails=await ledger.outbox.mails_waiting(),
             reconciled=0 if last is None else last.last_block,
-            differences=await ledger.difference_count(),
+            differences=await ledger.reconciliation.difference_count(),
         )
 
 

@@ -22,7 +22,7 @@ class JobApiHandler(ApiHandler):
 
     async def find(self, job_id: str) -> Job:
         """The job. Raises FaucetError not_found."""
-        job = await self.context.ledger.job(job_id)
+        job = await self.context.ledger.queries.job(job_id)
         if job is None:
             raise FaucetError(Code.NOT_FOUND, "There is no such job.")
         return job

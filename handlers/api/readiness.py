@@ -104,7 +104,7 @@ class Readiness:
 
     async def _budget(self) -> Check:
         try:
-            spent = await self._ledger.spent_today()
+            spent = await self._ledger.spending.spent_today()
         except FaucetError as error:
             return Check(ok=False, text=error.sentence)
         chain_status = self._snapshot.chain_status
@@ -123,7 +123,7 @@ class Readiness:
 
     async def _queue(self) -> Check:
         try:
-            oldest = await self._ledger.oldest_waiting()
+            oldest = await self._ledger.queries.oldest_waiting()
         except FaucetError as error:
             return Check(ok=False, text=error.sentence)
         if oldest is None:

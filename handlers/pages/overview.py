@@ -44,9 +44,13 @@ async def overview(context: AppContext) -> Overview:
     """How it is now. Raises FaucetError `ledger_unavailable`."""
     ledger, settings, chain_status = context.ledger, context.settings, context.snapshot.chain_status
     now = int(context.clock() * 1000)
-    counts, oldest, spent = await ledger.counts(), await ledger.oldest_waiting(), await ledger.spent_today()
-    waits = sorted(await ledger.waits())
-    a_day = await ledger.accepted_in(now - DAY)
+    counts, oldest, spent = (
+        await ledger.queries.counts(),
+        await ledger.queries.oldest_waiting(),
+        await ledger.spending.spent_today(),
+    )
+    waits = sorted(await ledger.activity.latencies())
+    a_day = await ledger.activity.accepted_since(now - DAY)
     return Overview(
         now=now,
         obstacles=await obstacles(context),
@@ -55,8 +59,8 @@ async def overview(context: AppContext) -> Overview:
         head_age=None if chain_status.head_time is None else now / 1000 - chain_status.head_time,
         counts={state: counts[state] for state in State},
         oldest=None if oldest is None else (now - oldest) / 1000,
-        by_minute=chart(await ledger.per_minute(now - HOUR * MINUTE), until=now, size=MINUTE, count=HOUR),
-        by_day=chart(await ledger.per_day(now - MONTH * DAY), until=now, size=DAY, count=MONTH),
+        by_minute=chart(await ledger.activity.per_minute(now - HOUR * MINUTE), until=now, size=MINUTE, count=HOUR),
+        by_day=chart(await ledger.activity.per_day(now - MONTH * DAY), until=now, size=DAY, count=MONTH),
         p50=share_within(waits, 0.5),
         p95=share_within(waits, 0.95),
         cost=signup_cost(chain_status, settings),
@@ -66,8 +70,8 @@ async def overview(context: AppContext) -> Overview:
         left=budget_left(chain_status, spent),
         signups_today=signups_in_budget(chain_status, settings, spent),
         a_day=a_day,
-        failures=await ledger.failures_since(now - DAY),
-        differences=await ledger.difference_count(),
+        failures=await ledger.queries.failures_since(now - DAY),
+        differences=await ledger.reconciliation.difference_count(),
     )
 
 
@@ -80,7 +84,7 @@ async def obstacles(context: AppContext) -> list[str]:
 async def notices(context: AppContext) -> list[str]:
     """What operators should look at though everybody can register, a sentence each."""
     found = (
-        held_payments(await context.ledger.held_count()),
+        held_payments(await context.ledger.queries.held_count()),
         owed_payments(await owed_count(context)),
         context.snapshot.chain_status.unconfirmed,
     )
@@ -89,7 +93,7 @@ async def notices(context: AppContext) -> list[str]:
 
 async def owed_count(context: AppContext) -> int:
     """How many accounts wait for an initial balance though none is configured."""
-    return await context.ledger.owed() if context.settings.payment is None else 0
+    return await context.ledger.operators.owed() if context.settings.payment is None else 0
 
 
 def share_within(waits: Sequence[int], share: float) -> float | None:

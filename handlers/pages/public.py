@@ -97,7 +97,7 @@ class StatusPage(PageHandler):
             view=view,
             chain_status=view.chain_status,
             obstacles=view.obstacles,
-            recent=await self.context.ledger.recent(RECENT),
+            recent=await self.context.ledger.queries.recent(RECENT),
         )
 
     head = get
@@ -110,7 +110,7 @@ class JobPage(PageHandler):
 
     async def get(self, job_id: str) -> None:
         """The page. Raises FaucetError not_found."""
-        job = await self.context.ledger.job(job_id)
+        job = await self.context.ledger.queries.job(job_id)
         if job is None:
             raise FaucetError(Code.NOT_FOUND, "There is no such signup.")
         symbol = self.context.snapshot.chain_status.symbol

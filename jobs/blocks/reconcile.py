@@ -66,14 +66,14 @@ class Reconciler:
         begin = await self._first() if first is None else first
         self._registrar_id = await self._registrar()
         last = await self._confirmed.irreversible(await self._node.head())
-        number = await self._ledger.begin_reconciliation(begin)
+        number = await self._ledger.reconciliation.begin(begin)
         differences = recovered = 0
         yield Step(begin - 1, last, differences, recovered)
         async for blocks in self._confirmed.blocks(begin, last):
             start, end = blocks[0].number, blocks[-1].number
             entries = await self._with_ids(list(registrar_transactions(blocks, self._registrar_id)))
             if rebuild:
-                recovered += await self._ledger.rebuild(await self._unknown(entries))
+                recovered += await self._ledger.reconciliation.rebuild(await self._unknown(entries))
             found = await self._compare(entries, start, end)
             await self._put(number, start, end, entries, found)
             differences += len(found)
@@ -87,18 +87,18 @@ class Reconciler:
 
     async def _first(self) -> int:
         """After the last comparison; before any, where the ledger's first transaction may be."""
-        last = await self._ledger.reconciliation()
+        last = await self._ledger.reconciliation.latest()
         if last is not None:
             return last.last_block + 1
-        return max(1, await self._ledger.oldest_transaction() or 1)
+        return max(1, await self._ledger.reconciliation.oldest_transaction() or 1)
 
     async def _check_chain(self) -> None:
-        expected = (await self._ledger.chain_status()).chain_id
+        expected = (await self._ledger.chain_status.load()).chain_id
         if expected not in (None, await self._node.chain_id()):
             raise FaucetError(Code.BAD_REQUEST, "The ledger belongs to another chain than the node's.")
 
     async def _registrar(self) -> str:
-        pin = (await self._ledger.pins()).get(account_claim(self._settings.registrar))
+        pin = (await self._ledger.pins.all()).get(account_claim(self._settings.registrar))
         if pin is not None:
             return pin.value
         account = (await self._node.accounts([self._settings.registrar]))[0]
@@ -107,19 +107,19 @@ class Reconciler:
         return account.id
 
     async def _unknown(self, entries: Sequence[RegistrarTransaction]) -> list[OnChainTransaction]:
-        unknown = await self._ledger.unknown(entry.signature for entry in entries)
+        unknown = await self._ledger.reconciliation.missing_signatures(entry.signature for entry in entries)
         lost = [entry for entry in entries if entry.signature in unknown]
         return await read_transactions(lost, self._node, self._settings) if lost else []
 
     async def _compare(self, entries: Sequence[RegistrarTransaction], first: int, last: int) -> list[Difference]:
         unknown = await self._unknown(entries)
         named = {operation.name for each in unknown for operation in each.operations}
-        served = await self._ledger.served(named)
-        recorded = await self._ledger.recorded(entry.signature for entry in entries)
+        served = await self._ledger.reconciliation.names_with_jobs(named)
+        recorded = await self._ledger.reconciliation.recorded(entry.signature for entry in entries)
         return [
             *unknown_differences(unknown, served),
             *known_differences(entries, recorded),
-            *missing_differences(await self._ledger.final_in(first, last), entries),
+            *missing_differences(await self._ledger.reconciliation.irreversible_in(first, last), entries),
         ]
 
     async def _put(
@@ -131,7 +131,7 @@ class Reconciler:
         differences: Sequence[Difference],
     ) -> None:
         operations = {kind: sum(len(entry.operations) for entry in entries if entry.kind is kind) for kind in Kind}
-        await self._ledger.put_compared(
+        await self._ledger.reconciliation.save_compared(
             number,
             first,
             last,
@@ -147,7 +147,7 @@ async def reconcile_forever(
     """Compare what is new whenever the last comparison is `interval` seconds old."""
     while True:
         try:
-            last = await ledger.reconciliation()
+            last = await ledger.reconciliation.latest()
             due = 0.0 if last is None else last.updated_at / 1000 + interval - clock()
             await asyncio.sleep(max(due, 0))
             await link.wait_connected()

@@ -13,7 +13,7 @@ from jobs.blocks.keys import keys_changed, keys_shown
 from jobs.blocks.transactions import read_transactions, registrar_transactions
 from jobs.errors import FaucetError
 from jobs.ledger import Ledger
-from jobs.ledger.following import REWIND
+from jobs.ledger.blocks import REWIND
 from jobs.model.job import Job
 from jobs.model.transaction import Kind, OnChainTransaction, Transaction
 from jobs.monitoring.metrics import Metrics
@@ -83,7 +83,7 @@ class Tracker:
             await self._check_head(head)
             if await self._leave_fork(head):
                 await self._read_blocks(head)
-            followed = await self._ledger.last_block()
+            followed = await self._ledger.blocks.last()
             self.obstacle = None
         except (LinkError, Refused) as error:
             self.obstacle = f"Blocks can't be followed: {error}"
@@ -101,7 +101,7 @@ class Tracker:
     async def _finalize_confirmed(self, head: Head, followed: int) -> None:
         try:
             final = min(await self._confirmed.irreversible(head), followed)
-            await self._confirmed.check_past(final, await self._ledger.block_id(final - 1))
+            await self._confirmed.check_past(final, await self._ledger.blocks.id_of(final - 1))
             await self._finalize(final)
             self.final, self.unconfirmed = max(self.final, final), None
         except (LinkError, Refused) as error:
@@ -111,10 +111,10 @@ class Tracker:
 
     async def _leave_fork(self, head: Head) -> bool:
         """Undo blocks that the chain no longer has; whether there is anything to read."""
-        last = await self._ledger.last_block()
+        last = await self._ledger.blocks.last()
         if last is None or last[0] < head.number:
             return True
-        remembered = await self._ledger.block_id(head.number)
+        remembered = await self._ledger.blocks.id_of(head.number)
         if remembered in (head.id, None):
             return False  # the same block, or a node that is behind
         await self._orphan(head.number)
@@ -124,14 +124,14 @@ class Tracker:
         """Undo block `number` and later ones. Raises UnfitNode where that was final long ago."""
         if number <= self.final - REWIND:
             raise UnfitNode(FOREIGN.format(number=number))
-        lost = await self._ledger.orphan(number)
+        lost = await self._ledger.blocks.orphan(number)
         log.warning("block=%d orphaned transactions=%d", number, lost)
 
     async def _read_blocks(self, head: Head) -> None:
         """Follow the blocks after the last one known, each checked to follow its predecessor."""
         chunk = CHUNK
         while True:
-            last = await self._ledger.last_block()
+            last = await self._ledger.blocks.last()
             if last is None:
                 self.final = 0  # the first time, or an operator has said that what was final is not
             first = await self._first_block(head) if last is None else last[0] + 1
@@ -150,7 +150,7 @@ class Tracker:
 
     async def _first_block(self, head: Head) -> int:
         """Where to begin: a little before the last irreversible block, or where a live transaction may already be."""
-        oldest, begin = await self._ledger.oldest_reference(), head.irreversible - REWIND
+        oldest, begin = await self._ledger.blocks.oldest_reference(), head.irreversible - REWIND
         return max(1, begin if oldest is None else min(oldest, begin))
 
     async def _record(self, blocks: Sequence[Block], head: Head, *, continues: bool) -> bool:
@@ -175,7 +175,7 @@ class Tracker:
             for block, block_id in zip(blocks, ids, strict=True)
         ]
         final = self.final if self._confirmed.stranger else head.irreversible
-        self._observe(await self._ledger.follow(effects, final, continues=continues))
+        self._observe(await self._ledger.blocks.follow(effects, final, continues=continues))
         return bool(effects)
 
     async def _unknown_payments(self, blocks: Sequence[Block]) -> dict[int, tuple[OnChainTransaction, ...]]:
@@ -188,7 +188,7 @@ class Tracker:
             for entry in registrar_transactions(blocks, self._account_ids().get(self._settings.registrar))
             if entry.kind is Kind.FUNDING
         ]
-        unknown = await self._ledger.unknown(entry.signature for entry in paid)
+        unknown = await self._ledger.reconciliation.missing_signatures(entry.signature for entry in paid)
         lost = [entry for entry in paid if entry.signature in unknown]
         if not lost:
             return {}
@@ -207,11 +207,11 @@ class Tracker:
     async def _finalize(self, irreversible: int) -> None:
         """Finish what `irreversible` and the blocks before it hold, and give up what they can never hold."""
         for number, transactions in groupby(
-            await self._ledger.unsettled(irreversible), lambda transaction: transaction.block_num
+            await self._ledger.blocks.unfinalized(irreversible), lambda transaction: transaction.block_num
         ):
             await self._finalize_block(number or 0, list(transactions))
         await self._finalize_claimed(irreversible)
-        if await self._ledger.unproven():
+        if await self._ledger.expiry.unproven():
             await self._expire(irreversible)
 
     async def _finalize_block(self, number: int, transactions: Sequence[Transaction]) -> None:
@@ -229,19 +229,19 @@ class Tracker:
         results = effects_of(block, "").results
         included = [(entry, results[entry.signature]) for entry in transactions if entry.signature in results]
         if included:
-            await self._ledger.settle(included)
+            await self._ledger.blocks.finalize(included)
         for transaction in transactions:
             if transaction.signature not in results:
                 log.warning("transaction=%s missing from irreversible block=%d", transaction.id, number)
-                await self._ledger.release(transaction)
+                await self._ledger.blocks.release(transaction)
 
     async def _finalize_claimed(self, irreversible: int) -> None:
-        jobs = await self._ledger.adopted(irreversible)
+        jobs = await self._ledger.blocks.claimed(irreversible)
         if not jobs:
             return
         accounts = await self._confirmed.accounts([job.signup.name for job in jobs])
         ids = self._account_ids()
-        await self._ledger.settle_adopted(
+        await self._ledger.blocks.finalize_claimed(
             {
                 job.number: account.id
                 if account is not None and has_keys_of(job.signup, account, self._settings, ids)
@@ -261,9 +261,9 @@ class Tracker:
         if last is None:
             return
         passed, trusted = self._passed(last.time), self._confirmed.trusted
-        overdue = await self._ledger.overdue(passed)
+        overdue = await self._ledger.expiry.overdue(passed)
         if trusted:
-            overdue += await self._ledger.given_up(passed)
+            overdue += await self._ledger.expiry.given_up(passed)
         else:
             await self._hold(overdue)
             overdue = [transaction for transaction in overdue if transaction.kind is not Kind.FUNDING]
@@ -276,7 +276,7 @@ class Tracker:
         dead = [transaction for transaction in overdue if transaction.signature not in included]
         for transaction in dead:
             log.warning("transaction=%s expired kind=%s", transaction.id, transaction.kind)
-        await self._ledger.expire(dead, proven=trusted)
+        await self._ledger.expiry.expire(dead, proven=trusted)
 
     def _passed(self, chain_time: int) -> int:
         """The time, seconds, that has passed: by the chain, and where a stranger says that, by the local clock too."""
@@ -287,7 +287,7 @@ class Tracker:
         payments = [transaction for transaction in overdue if transaction.kind is Kind.FUNDING and not transaction.held]
         if payments:
             log.error("payments=%d held: only one stranger says that no block holds them", len(payments))
-            await self._ledger.hold(payments, HELD)
+            await self._ledger.expiry.hold(payments, HELD)
 
     async def _include_missed(self, blocks: Sequence[Block], overdue: Sequence[Transaction]) -> set[str]:
         """Include those of `overdue` that the irreversible `blocks` hold after all; their signatures."""
@@ -297,6 +297,6 @@ class Tracker:
             matching = sought & {signature for entry in block.transactions for signature in entry.signatures}
             if matching:
                 (block_with_ids,) = await with_ids([block], self._confirmed.account_ids)
-                await self._ledger.include(effects_of(block_with_ids, ""))
+                await self._ledger.blocks.include(effects_of(block_with_ids, ""))
                 included |= matching
         return included

@@ -44,25 +44,25 @@ class Allowances:
             signup_cost=fee + payment,
             precision=profile.precision,
         )
-        counts = await self._ledger.counts()
+        counts = await self._ledger.queries.counts()
         owed = (counts[State.BROADCAST] + counts[State.REGISTERED]) * payment
-        return Allowance(ceilings, budget, budget - await self._ledger.spent_today(), owed)
+        return Allowance(ceilings, budget, budget - await self._ledger.spending.spent_today(), owed)
 
     async def _lowest_fees(self, profile: ChainProfile, parameters: Parameters) -> dict[str, int]:
         """The lowest fees seen on this chain; a stranger's count only as long as there are no others."""
-        known, fees = await self._ledger.lowest_fees(), fees_of(parameters, profile.prefix, self._settings)
+        known, fees = await self._ledger.pins.lowest_fees(), fees_of(parameters, profile.prefix, self._settings)
         stranger = self._confirmed.stranger
         if known.keys() >= fees.keys() and (stranger or (self._saved and all(known[op] <= fees[op] for op in fees))):
             return known
         if stranger and self._confirmed.configured:
             fees = fees_of(await self._confirmed.parameters(), profile.prefix, self._settings)
-        await self._ledger.save_lowest_fees(fees, agreed=not stranger or self._confirmed.configured)
+        await self._ledger.pins.save_lowest_fees(fees, agreed=not stranger or self._confirmed.configured)
         self._saved = not stranger
-        return await self._ledger.lowest_fees()
+        return await self._ledger.pins.lowest_fees()
 
     async def _basis(self, registrar_id: str, balance: int) -> int:
         """The balance that today's budget is a share of: the one at the day's beginning, as far as it is confirmed."""
-        known = await self._ledger.opening_balance()
+        known = await self._ledger.spending.opening_balance()
         if known is not None:
             return known
         agreed = not self._confirmed.stranger
@@ -71,7 +71,7 @@ class Allowances:
                 balance, agreed = await self._confirmed.balance(registrar_id, balance), True
             except (LinkError, Refused):
                 agreed = False
-        return await self._ledger.open_day(balance, agreed=agreed)
+        return await self._ledger.spending.open_day(balance, agreed=agreed)
 
 
 def fees_of(parameters: Parameters, prefix: str, settings: Settings) -> dict[str, int]:

@@ -70,7 +70,7 @@ class FundingStage:
         moved = {job.number: account_id for job, account_id in found if account_id != job.account_id}
         if moved and context.asserts:
             log.warning("accounts=%d have other ids than a block said", len(moved))
-            await self._ledger.correct_accounts(moved)
+            await self._ledger.blocks.correct_accounts(moved)
         return [job for job, account_id in found if account_id == job.account_id]
 
     async def _accounts(self, jobs: Sequence[Job], *, asserts: bool) -> Sequence[Account | None]:

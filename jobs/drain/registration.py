@@ -91,9 +91,9 @@ class RegistrationStage:
         """
         reasons = {job.number: reason for job in queued if (reason := _impossible(job, context)) is not None}
         if reasons and agreed:
-            await self._ledger.fail(reasons)
+            await self._ledger.drain.fail(reasons)
         elif reasons:
-            await self._ledger.put_off({job: sentence for job, (_, sentence) in reasons.items()}, RETRY_DELAY)
+            await self._ledger.drain.defer({job: sentence for job, (_, sentence) in reasons.items()}, RETRY_DELAY)
         return [job for job in queued if job.number not in reasons]
 
     async def _settle_known(self, queued: Sequence[Job], context: DrainContext) -> list[Job]:
@@ -108,7 +108,7 @@ class RegistrationStage:
         taken = [job for job in queued if found[job.number] is not None and job.number not in ours]
         if ours:
             # What a node reads includes what is pending: it is in a block by the next one at the latest.
-            await self._ledger.adopt(ours, context.head.number + 1)
+            await self._ledger.drain.claim_existing(ours, context.head.number + 1)
         if taken:
             await self._fail_taken(taken, context)
         return [job for job in queued if found[job.number] is None]
@@ -118,11 +118,11 @@ class RegistrationStage:
         try:
             accounts = await self._confirmed.accounts_elsewhere([job.signup.name for job in jobs])
         except (LinkError, Refused) as error:
-            await self._ledger.put_off({job.number: str(error) for job in jobs}, RETRY_DELAY)
+            await self._ledger.drain.defer({job.number: str(error) for job in jobs}, RETRY_DELAY)
             return
         free = set() if accounts is None else self._not_taken(jobs, accounts, context)
-        await self._ledger.fail({job.number: EXISTS for job in jobs if job.number not in free})
-        await self._ledger.put_off(dict.fromkeys(free, DISAGREE), RETRY_DELAY)
+        await self._ledger.drain.fail({job.number: EXISTS for job in jobs if job.number not in free})
+        await self._ledger.drain.defer(dict.fromkeys(free, DISAGREE), RETRY_DELAY)
 
     def _not_taken(self, jobs: Sequence[Job], accounts: Sequence[Account | None], context: DrainContext) -> set[int]:
         """The numbers of those `jobs` whose name is not somebody else's by `accounts`."""
@@ -176,9 +176,9 @@ class RegistrationStage:
         ceiling = context.ceilings.registration
         never = {candidate.job.number for candidate in candidates if candidate.fee > ceiling} & premium
         if failed := {} if context.stranger else {job: dear[job] for job in never}:
-            await self._ledger.fail({job: (Code.PREMIUM_NAME, sentence) for job, sentence in failed.items()})
+            await self._ledger.drain.fail({job: (Code.PREMIUM_NAME, sentence) for job, sentence in failed.items()})
         if put_off := {job: sentence for job, sentence in dear.items() if job not in failed}:
-            await self._ledger.put_off(put_off, RETRY_DELAY)
+            await self._ledger.drain.defer(put_off, RETRY_DELAY)
         return free
 
     async def _send(self, groups: Sequence[Group], context: DrainContext) -> str | None:
@@ -202,9 +202,9 @@ class RegistrationStage:
         self, transaction: Transaction, group: Group, refusal: Refusal, plan: RefusalPlan, *, trusted: bool
     ) -> None:
         log.warning("transaction=%s refused cause=%s jobs=%d", transaction.id, refusal.cause, len(group))
-        await self._ledger.refuse(transaction, rejected=plan.rejected, counted=plan.counted, trusted=trusted)
+        await self._ledger.drain.refuse(transaction, rejected=plan.rejected, counted=plan.counted, trusted=trusted)
         if hidden := self._evidence.hidden_names(group, refusal):
-            await self._ledger.put_off(dict.fromkeys(hidden, HIDDEN), RETRY_DELAY)
+            await self._ledger.drain.defer(dict.fromkeys(hidden, HIDDEN), RETRY_DELAY)
 
     def _observe(self, groups: Sequence[Group]) -> None:
         for group in groups:

@@ -61,7 +61,7 @@ class Sender:
         and `resend` repeats the same bytes.
         """
         drafts = await asyncio.to_thread(_draft_all, kind, groups, context, ref_block)
-        recorded = await self._ledger.record_signed(drafts, context.budget)
+        recorded = await self._ledger.drain.record_signed(drafts, context.budget)
         carried = {draft.signature: group for draft, group in zip(drafts, groups, strict=True)}
         refusals = await asyncio.gather(*(self._broadcast(transaction, context.head) for transaction in recorded))
         return [
@@ -75,7 +75,7 @@ class Sender:
 
         Whatever it answers, only a block or time decides: an earlier send may have reached another node.
         """
-        live = await self._ledger.live()
+        live = await self._ledger.drain.live()
         self._sent = {transaction.number: self._sent.get(transaction.number, (-1, 0)) for transaction in live}
         stale = [transaction for transaction in live if self._is_stale(transaction, head)]
         await asyncio.gather(*(self._broadcast(transaction, head) for transaction in stale))

@@ -1,4 +1,4 @@
-"""The ledger: the only SQL. One public method is one transaction."""
+"""The ledger: the only SQL. Its parts hold the public methods, and each of these is one transaction."""
 
 import secrets
 import time
@@ -6,25 +6,31 @@ from collections.abc import Callable
 from pathlib import Path
 
 from jobs.ledger.activity import Activity
-from jobs.ledger.board import Board
-from jobs.ledger.comparing import Comparing
-from jobs.ledger.database import Database, LedgerError, OldLedgerError
+from jobs.ledger.blocks import BlockLog
+from jobs.ledger.chain_status import SavedChainStatus
+from jobs.ledger.change_poller import ChangePoller
+from jobs.ledger.drain import DrainQueue
+from jobs.ledger.errors import ConstraintError, IllegalMoveError, LedgerError, OldLedgerError
 from jobs.ledger.expiry import Expiry
-from jobs.ledger.following import Following
-from jobs.ledger.intake import Intake
-from jobs.ledger.mailbox import Mailbox
-from jobs.ledger.noticing import Noticing
+from jobs.ledger.names import Names
+from jobs.ledger.operators import OperatorActions
+from jobs.ledger.outbox import Outbox
+from jobs.ledger.pauses import Pauses
 from jobs.ledger.pins import Pins
-from jobs.ledger.rebuilding import Rebuilding
-from jobs.ledger.recovering import Recovering
+from jobs.ledger.queries import Queries
+from jobs.ledger.reconciliation import Reconciliations
 from jobs.ledger.referrers import Referrers
-from jobs.ledger.reports import Reports
 from jobs.ledger.search import Search
-from jobs.ledger.signing import Signing
+from jobs.ledger.signups import Signups
 from jobs.ledger.spending import Spending
-from jobs.ledger.steering import Steering
+from jobs.ledger.sqlite.engine import SqliteEngine
+from jobs.ledger.store import Engine, Store, Tx
 
-__all__ = ["Ledger", "LedgerError", "OldLedgerError"]
+# The row is deleted first: an UPDATE that changes nothing writes nothing, not to a full disk either.
+DELETE_CHECK = "DELETE FROM facts WHERE name = 'checked_at'"
+INSERT_CHECK = "INSERT INTO facts (name, value) VALUES ('checked_at', ?)"
+
+__all__ = ["ConstraintError", "IllegalMoveError", "Ledger", "LedgerError", "OldLedgerError"]
 
 
 def random_job_id() -> str:
@@ -32,26 +38,29 @@ def random_job_id() -> str:
     return secrets.token_hex(16)
 
 
-class Ledger(
-    Intake,
-    Signing,
-    Spending,
-    Following,
-    Expiry,
-    Board,
-    Pins,
-    Referrers,
-    Reports,
-    Activity,
-    Search,
-    Steering,
-    Recovering,
-    Comparing,
-    Rebuilding,
-    Noticing,
-    Mailbox,
-):
+class Ledger:
     """Every signup, what was signed for it, and what became of that."""
+
+    def __init__(self, engine: Engine, *, random_id: Callable[[], str] = random_job_id) -> None:
+        self._store = store = Store(engine)
+        self.changes = store.changes
+        self.signups = Signups(store, random_id)
+        self.drain = DrainQueue(store)
+        self.spending = Spending(store)
+        self.blocks = BlockLog(store)
+        self.expiry = Expiry(store)
+        self.reconciliation = Reconciliations(store, random_id)
+        self.operators = OperatorActions(store)
+        self.queries = Queries(store)
+        self.search = Search(store)
+        self.activity = Activity(store)
+        self.chain_status = SavedChainStatus(store)
+        self.pauses = Pauses(store)
+        self.pins = Pins(store)
+        self.names = Names(store)
+        self.referrers = Referrers(store)
+        self.outbox = Outbox(store)
+        self.change_poller = ChangePoller(store)
 
     @classmethod
     async def open(
@@ -62,14 +71,23 @@ class Ledger(
         random_id: Callable[[], str] = random_job_id,
     ) -> "Ledger":
         """The ledger in the file `path`, made or migrated as needed. Raises LedgerError."""
-        return cls(await Database.open(path), clock=clock, random_id=random_id)
+        return cls(await SqliteEngine.open(path, clock), random_id=random_id)
 
     @classmethod
     async def open_to_read(cls, path: Path, *, clock: Callable[[], float] = time.time) -> "Ledger":
         """The ledger in the file `path`, for reading only. Raises LedgerError, OldLedgerError for an older one."""
-        return cls(await Database.open_to_read(path), clock=clock, random_id=random_job_id)
+        return cls(await SqliteEngine.open_to_read(path, clock))
+
+    async def check_writable(self) -> None:
+        """Raises FaucetError `ledger_unavailable`, the engine's error its cause, unless a change can be kept."""
+
+        def step(tx: Tx) -> None:
+            tx.execute(DELETE_CHECK)
+            tx.execute(INSERT_CHECK, (str(tx.now),))
+
+        await self._store.run(step)
 
     async def close(self) -> None:
-        """Commit and answer what was handed in, then close. A second call does nothing."""
-        await self.finish_intake()
-        await self._database.close()
+        """Commit and answer what was submitted, then close. A second call does nothing."""
+        await self.signups.finish()
+        await self._store.close()

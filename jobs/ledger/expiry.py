@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from jobs.ledger.book import Book, derive_states
-from jobs.ledger.database import Connection
-from jobs.ledger.signing import TRANSACTION_SELECT, jobs_of, transaction_of
+from jobs.ledger.job_rows import derive_states
 from jobs.ledger.spending import day_of
+from jobs.ledger.store import Part, Tx
+from jobs.ledger.transactions import jobs_of, select_transactions
 from jobs.model.transaction import Fate, Transaction
 
 EXPIRE = """
@@ -13,69 +13,62 @@ EXPIRE = """
 """
 DENY = "UPDATE transactions SET fate = ?, held = NULL, updated_at = ? WHERE number = ? AND fate = 'live'"
 UNRESERVE = "UPDATE transactions SET reserved = 0 WHERE number = ? AND fate IN ('refused', 'expired')"
+HOLD_PAYMENT = "UPDATE transactions SET held = ? WHERE number = ? AND fate = 'live'"
 _RESERVED = """
     SELECT number FROM transactions INDEXED BY transactions_reserved
     WHERE fate IN ('refused', 'expired') AND reserved > 0 AND expiration >= ?
 """
-GIVEN_UP = f"{TRANSACTION_SELECT} WHERE number IN ({_RESERVED} AND expiration < ?) ORDER BY number"
+GIVEN_UP = select_transactions(f"WHERE number IN ({_RESERVED} AND expiration < ?) ORDER BY number")
 UNPROVEN = f"""
     SELECT EXISTS (SELECT 1 FROM transactions WHERE fate = 'live') OR EXISTS ({_RESERVED}) AS unproven
 """
+OVERDUE = select_transactions("WHERE fate = 'live' AND expiration < ? ORDER BY number")
+HELD = select_transactions("WHERE fate = 'live' AND held IS NOT NULL ORDER BY number")
 
 
-class Expiry(Book):
-    """Each method is one transaction of the ledger."""
+class Expiry(Part):
+    """Transactions that are given up, and those that can't be."""
 
     async def unproven(self) -> bool:
         """Whether there are transactions that may yet come into a block, or into one that was not shown."""
-        rows = await self._database.read(UNPROVEN, (self._today(),))
+        rows = await self._store.read(UNPROVEN, (self._today(),))
         return bool(rows[0]["unproven"])
 
     async def overdue(self, irreversible_time: int) -> list[Transaction]:
         """Live transactions that expired before the last irreversible block's time, seconds: no block takes them."""
-        rows = await self._database.read(
-            f"{TRANSACTION_SELECT} WHERE fate = 'live' AND expiration < ? ORDER BY number", (irreversible_time,)
-        )
-        return [transaction_of(row) for row in rows]
+        return await self._store.rows(OVERDUE, (irreversible_time,))
 
     async def given_up(self, irreversible_time: int) -> list[Transaction]:
         """Transactions of today that a stranger refused or denied, and that expired before that time, seconds.
 
         They still count against the budget: a block may hold them all the same.
         """
-        rows = await self._database.read(GIVEN_UP, (self._today(), irreversible_time))
-        return [transaction_of(row) for row in rows]
+        return await self._store.rows(GIVEN_UP, (self._today(), irreversible_time))
 
     async def expire(self, dead: Sequence[Transaction], *, proven: bool = True) -> None:
         """Give up transactions that are in no block and can never be: their jobs wait to be signed anew.
 
         Unless that is `proven`, what they cost goes on counting against the budget.
         """
-        now = self._now()
 
-        def step(connection: Connection) -> list[str]:
-            expired = [(Fate.EXPIRED, now, transaction.number) for transaction in dead]
-            connection.executemany(EXPIRE if proven else DENY, expired)
+        def step(tx: Tx) -> None:
+            expired = [(Fate.EXPIRED, tx.now, transaction.number) for transaction in dead]
+            tx.executemany(EXPIRE if proven else DENY, expired)
             if proven:
-                connection.executemany(UNRESERVE, [(transaction.number,) for transaction in dead])
-            return derive_states(connection, jobs_of(dead), now)
+                tx.executemany(UNRESERVE, [(transaction.number,) for transaction in dead])
+            derive_states(tx, jobs_of(dead))
 
-        await self._move(step)
+        await self._store.run(step)
 
     async def hold(self, payments: Sequence[Transaction], reason: str) -> None:
         """Let expired payments wait for an operator, for `reason`: nobody can prove that no block holds them."""
-        await self._database.run(
-            lambda connection: connection.executemany(
-                "UPDATE transactions SET held = ? WHERE number = ? AND fate = 'live'",
-                [(reason, payment.number) for payment in payments],
-            )
-        )
+        held = [(reason, payment.number) for payment in payments]
+        await self._store.run(lambda tx: tx.executemany(HOLD_PAYMENT, held))
 
     async def held(self) -> list[Transaction]:
         """Payments that wait for an operator, oldest first."""
-        rows = await self._database.read(f"{TRANSACTION_SELECT} WHERE fate = 'live' AND held IS NOT NULL")
-        return [transaction_of(row) for row in rows]
+        return await self._store.rows(HELD)
 
     def _today(self) -> int:
         """When the day (UTC) began, seconds: what expired before counts against no budget that is still open."""
-        return day_of(self._now()) // 1000
+        return day_of(self._store.now()) // 1000

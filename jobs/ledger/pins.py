@@ -2,49 +2,50 @@
 
 from collections.abc import Mapping
 
-from jobs.ledger.book import Book
-from jobs.ledger.database import Connection
+from jobs.ledger.store import Part, Tx
 from jobs.model.chain import Pin
 
+PINS = "SELECT name, value, agreed FROM pins"
 # A lone stranger's word gives way to an own node's, or to that of two nodes; nothing else replaces a pin.
-_PIN = """
-    INSERT INTO pins (name, value, agreed, pinned_at) VALUES (?1, ?2, ?3, ?4)
-    ON CONFLICT (name) DO UPDATE SET value = ?2, agreed = ?3, pinned_at = ?4 WHERE NOT agreed AND ?3
+SAVE_PIN = """
+    INSERT INTO pins (name, value, agreed, pinned_at) VALUES (?, ?, ?, ?)
+    ON CONFLICT (name) DO UPDATE SET value = excluded.value, agreed = excluded.agreed, pinned_at = excluded.pinned_at
+    WHERE pins.agreed = FALSE AND excluded.agreed = TRUE
 """
-_LOWEST_FEE = """
-    INSERT INTO lowest_fees (operation, satoshi, agreed, seen_at) VALUES (?1, ?2, ?3, ?4)
-    ON CONFLICT (operation) DO UPDATE SET satoshi = ?2, agreed = ?3, seen_at = ?4
-    WHERE ?3 AND (NOT agreed OR ?2 < satoshi)
+LOWEST_FEES = "SELECT operation, satoshi FROM lowest_fees"
+SAVE_LOWEST_FEE = """
+    INSERT INTO lowest_fees (operation, satoshi, agreed, seen_at) VALUES (?, ?, ?, ?)
+    ON CONFLICT (operation) DO UPDATE SET
+        satoshi = excluded.satoshi, agreed = excluded.agreed, seen_at = excluded.seen_at
+    WHERE excluded.agreed = TRUE AND (lowest_fees.agreed = FALSE OR excluded.satoshi < lowest_fees.satoshi)
 """
 
 
-class Pins(Book):
+class Pins(Part):
     """Pins, and the lowest fees seen."""
 
-    async def pins(self) -> dict[str, Pin]:
+    async def all(self) -> dict[str, Pin]:
         """What is pinned, by name: chain_id, prefix, symbol, precision, `account NAME`."""
-        rows = await self._database.read("SELECT name, value, agreed FROM pins")
+        rows = await self._store.read(PINS)
         return {row["name"]: Pin(row["value"], bool(row["agreed"])) for row in rows}
 
-    async def pin(self, values: Mapping[str, str], *, agreed: bool) -> None:
+    async def save(self, values: Mapping[str, str], *, agreed: bool) -> None:
         """Pin `values` by name; what is pinned stays, unless it was one stranger's word and these are `agreed`."""
-        now = self._now()
 
-        def step(connection: Connection) -> None:
-            connection.executemany(_PIN, [(name, value, agreed, now) for name, value in values.items()])
+        def step(tx: Tx) -> None:
+            tx.executemany(SAVE_PIN, [(name, value, agreed, tx.now) for name, value in values.items()])
 
-        await self._database.run(step)
+        await self._store.run(step)
 
     async def lowest_fees(self) -> dict[str, int]:
         """The lowest fee seen on this chain by operation, satoshi: account_create, transfer, assert."""
-        rows = await self._database.read("SELECT operation, satoshi FROM lowest_fees")
+        rows = await self._store.read(LOWEST_FEES)
         return {row["operation"]: row["satoshi"] for row in rows}
 
     async def save_lowest_fees(self, fees: Mapping[str, int], *, agreed: bool) -> None:
         """Keep those of `fees`, satoshi, that are lower than before or new; a lone stranger's only if they are new."""
-        now = self._now()
 
-        def step(connection: Connection) -> None:
-            connection.executemany(_LOWEST_FEE, [(name, fee, agreed, now) for name, fee in fees.items()])
+        def step(tx: Tx) -> None:
+            tx.executemany(SAVE_LOWEST_FEE, [(name, fee, agreed, tx.now) for name, fee in fees.items()])
 
-        await self._database.run(step)
+        await self._store.run(step)

@@ -4,57 +4,54 @@ from collections.abc import Mapping
 
 import msgspec
 
-from jobs.ledger.book import Book
-from jobs.ledger.database import Connection
+from jobs.ledger.store import Part, Tx
 from jobs.model.chain import ReferrerAnswer
 
 FRESH = 60_000  #: milliseconds that an answer is good for: a membership may end, and the fee may step up
 MAX_QUESTIONS = 10_000  #: that are kept
 BATCH = 100  #: questions that are answered at once
 
+ANSWER = "SELECT answer FROM referrer_questions WHERE asked = ? AND answered_at > ?"
+PURGE = "DELETE FROM referrer_questions WHERE asked_at < ?"
+ASK = """
+    INSERT INTO referrer_questions (asked, asked_at) SELECT ?, ?
+    WHERE (SELECT count(*) FROM referrer_questions) < ?
+    ON CONFLICT (asked) DO NOTHING
+"""
+UNANSWERED = "SELECT asked FROM referrer_questions WHERE answer IS NULL ORDER BY asked LIMIT ?"
+SAVE_ANSWER = "UPDATE referrer_questions SET answer = ?, answered_at = ? WHERE asked = ?"
+
 _read = msgspec.json.Decoder(ReferrerAnswer).decode
 
 
-class Referrers(Book):
+class Referrers(Part):
     """Questions and answers by the referrer that a signup asks for; empty where it asks for none."""
 
-    async def referrer_answer(self, asked: str) -> ReferrerAnswer | None:
+    async def answer(self, referrer: str) -> ReferrerAnswer | None:
         """The answer, if it is fresh."""
-        rows = await self._database.read(
-            "SELECT answer FROM referrer_questions WHERE asked = ? AND answered_at > ?", (asked, self._now() - FRESH)
-        )
+        rows = await self._store.read(ANSWER, (referrer, self._store.now() - FRESH))
         return _read(rows[0]["answer"]) if rows else None
 
-    async def ask_referrer(self, asked: str) -> None:
+    async def ask(self, referrer: str) -> None:
         """Ask, unless too many are asked for already."""
-        now = self._now()
 
-        def step(connection: Connection) -> None:
-            connection.execute("DELETE FROM referrer_questions WHERE asked_at < ?", (now - FRESH,))
-            connection.execute(
-                """
-                INSERT INTO referrer_questions (asked, asked_at) SELECT ?1, ?2
-                WHERE (SELECT count(*) FROM referrer_questions) < ?3
-                ON CONFLICT (asked) DO NOTHING
-                """,
-                (asked, now, MAX_QUESTIONS),
+        def step(tx: Tx) -> None:
+            tx.execute(PURGE, (tx.now - FRESH,))
+            tx.execute(ASK, (referrer, tx.now, MAX_QUESTIONS))
+
+        await self._store.run(step)
+
+    async def unanswered(self) -> list[str]:
+        """BATCH of what waits for an answer."""
+        return [row["asked"] for row in await self._store.read(UNANSWERED, (BATCH,))]
+
+    async def save_answers(self, answers: Mapping[str, ReferrerAnswer]) -> None:
+        """Keep `answers` by the referrer that was asked for."""
+
+        def step(tx: Tx) -> None:
+            tx.executemany(
+                SAVE_ANSWER,
+                [(msgspec.json.encode(answer).decode(), tx.now, referrer) for referrer, answer in answers.items()],
             )
 
-        await self._database.run(step)
-
-    async def referrers_asked(self) -> list[str]:
-        """What waits for an answer."""
-        rows = await self._database.read(
-            "SELECT asked FROM referrer_questions WHERE answer IS NULL ORDER BY asked LIMIT ?", (BATCH,)
-        )
-        return [row["asked"] for row in rows]
-
-    async def answer_referrers(self, answers: Mapping[str, ReferrerAnswer]) -> None:
-        """Answer."""
-        now = self._now()
-        rows = [(msgspec.json.encode(answer).decode(), now, asked) for asked, answer in answers.items()]
-        await self._database.run(
-            lambda connection: connection.executemany(
-                "UPDATE referrer_questions SET answer = ?, answered_at = ? WHERE asked = ?", rows
-            )
-        )
+        await self._store.run(step)

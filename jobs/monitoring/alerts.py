@@ -128,13 +128,13 @@ class Alerts:
     async def look(self) -> None:
         """Judge once, and write what follows. Raises FaucetError `ledger_unavailable`."""
         observation = await self._gather()
-        known = await self._ledger.alerts()
+        known = await self._ledger.outbox.alerts()
         changes = evaluate(observation, known, self._settings)
         _log_changes(changes)
         changed = _worth_writing(changes, known)
         if changed or changes.ended:
             mails = list(letters(changes, observation, self._settings)) if _mails(self._settings) else []
-            await self._ledger.put_alerts(changed, ended=[alert.name for alert in changes.ended], mails=mails)
+            await self._ledger.outbox.save_alerts(changed, ended=[alert.name for alert in changes.ended], mails=mails)
             self._wake()
 
     async def _gather(self) -> Observation:
@@ -142,13 +142,13 @@ class Alerts:
         day, failing = (int((now - seconds) * 1000) for seconds in (DAY, FAILING_SINCE))
         return Observation(
             now=now,
-            chain_status=await self._ledger.chain_status(),
-            drain=(await self._ledger.pauses()).get("drain"),
-            accepted=await self._ledger.accepted_in(day),
-            failures=await self._ledger.failures_since(failing),
-            oldest=await self._ledger.oldest_waiting(),
-            differences=await self._ledger.difference_count(),
-            held=await self._ledger.held_count(),
+            chain_status=await self._ledger.chain_status.load(),
+            drain=(await self._ledger.pauses.active()).get("drain"),
+            accepted=await self._ledger.activity.accepted_since(day),
+            failures=await self._ledger.queries.failures_since(failing),
+            oldest=await self._ledger.queries.oldest_waiting(),
+            differences=await self._ledger.reconciliation.difference_count(),
+            held=await self._ledger.queries.held_count(),
             failures_of_tasks=self._task_failures,
         )
 

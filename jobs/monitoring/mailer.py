@@ -60,8 +60,8 @@ class Mailer:
         """Try each mail that may be tried now, once. Raises FaucetError `ledger_unavailable`."""
         if self._settings.mail_host is None:
             return
-        await self._ledger.forget_mails(int((self._clock() - RETENTION) * 1000))
-        for mail in await self._ledger.due_mails():
+        await self._ledger.outbox.purge_mails(int((self._clock() - RETENTION) * 1000))
+        for mail in await self._ledger.outbox.due_mails():
             await self._try(mail)
 
     async def _try(self, mail: Mail) -> None:
@@ -70,10 +70,10 @@ class Mailer:
         except MailError as error:
             delay = min(DELAY * 2**mail.attempts, MAX_DELAY)
             log.warning("mail=%d not sent, again in %.0f s: %s", mail.number, delay, error)
-            await self._ledger.put_mail_off(mail, str(error), delay)
+            await self._ledger.outbox.defer_mail(mail, str(error), delay)
         else:
             log.info("mail=%d sent", mail.number)
-            await self._ledger.note_sent(mail)
+            await self._ledger.outbox.mark_sent(mail)
 
     def _compose(self, mail: Mail) -> EmailMessage:
         message = compose(self._settings, mail.subject, mail.body, mail.created_at / 1000)

@@ -54,7 +54,7 @@ class Fitness:
 
     async def load(self) -> None:
         """Read what is pinned. Raises FaucetError without a ledger."""
-        self._pins = await self._ledger.pins()
+        self._pins = await self._ledger.pins.all()
         self.profile = self._profile()
 
     async def validate(self, call: Call, peer: Peer) -> None:
@@ -93,7 +93,7 @@ class Fitness:
 
     async def check_number(self, head: Head) -> None:
         """Raise UnfitNode where the head is far below what was final already. Raises FaucetError without a ledger."""
-        oldest = await self._ledger.oldest_block()
+        oldest = await self._ledger.blocks.oldest()
         if oldest is not None:
             check_number(head, oldest[0])
 
@@ -109,7 +109,7 @@ class Fitness:
         agreed = own or await self._is_confirmed(claims, peer)
         if not agreed:
             compare(self._pins, claims)
-        await self._ledger.pin(claims, agreed=agreed)
+        await self._ledger.pins.save(claims, agreed=agreed)
         await self.load()
 
     def _adds_nothing(self, claims: Claims) -> bool:

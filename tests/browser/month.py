@@ -76,7 +76,7 @@ class Month:
         count = max(0, round(self._random.gauss(expected, math.sqrt(expected) / 2)))
         accepted = await self._accept(count)
         refused = [job.number for job in accepted if self._random.random() < 0.015]
-        await self._ledger.fail(dict.fromkeys(refused, (Code.ACCOUNT_EXISTS, "Account exists")))
+        await self._ledger.drain.fail(dict.fromkeys(refused, (Code.ACCOUNT_EXISTS, "Account exists")))
         await self._register([job for job in accepted if job.number not in refused], after=self._random.uniform(1, 7))
         await self._settle()
 
@@ -86,7 +86,7 @@ class Month:
             self._count += 1
             names.append(f"{self._random.choice(PEOPLE)}-{self._count}")
         signups = [Signup(name, **keys_of(name)) for name in names]
-        return await asyncio.gather(*(self._ledger.accept(signup, NO_LIMITS) for signup in signups))
+        return await asyncio.gather(*(self._ledger.signups.accept(signup, NO_LIMITS) for signup in signups))
 
     async def _register(self, jobs: Sequence[Job], *, after: float) -> None:
         """Put the accounts of `jobs` in a block, so many seconds later."""
@@ -95,7 +95,7 @@ class Month:
         number = block_at(self._clock.now)
         ids = tuple(f"1.2.{80_000 + job.number}" for job in jobs)
         block = BlockEffects(number, f"{number:08x}{'5e' * 16}", {signature: ids}, ())
-        await self._ledger.follow([block], number - LAG)
+        await self._ledger.blocks.follow([block], number - LAG)
 
     async def _sign(self, jobs: Sequence[Job]) -> str:
         """The signature of a transaction that registers `jobs`."""
@@ -107,23 +107,23 @@ class Month:
             block - LAG, expiration, tuple(job.number for job in jobs), (FEE,) * len(jobs), cost=FEE * len(jobs),
         )  # fmt: skip
         if jobs:
-            await self._ledger.record_signed([draft])
+            await self._ledger.drain.record_signed([draft])
         return signature
 
     async def _settle(self) -> None:
-        for transaction in await self._ledger.unsettled(block_at(self._clock.now + LAG * BLOCK)):
-            await self._ledger.settle([(transaction, [f"1.2.{80_000 + job}" for job in transaction.jobs])])
+        for transaction in await self._ledger.blocks.unfinalized(block_at(self._clock.now + LAG * BLOCK)):
+            await self._ledger.blocks.finalize([(transaction, [f"1.2.{80_000 + job}" for job in transaction.jobs])])
 
     async def _operate(self, time: int) -> None:
         """What operators did."""
         self._clock.now = time
-        await self._ledger.note(who="maria", what="login")
-        await self._ledger.pause("drain", by="maria", reason="The node is being upgraded.")
+        await self._ledger.operators.record(who="maria", what="login")
+        await self._ledger.operators.pause("drain", by="maria", reason="The node is being upgraded.")
         brand, trial = await self._accept(2)
-        await self._ledger.fail_by_hand([brand.id], by="maria", reason="The name is a trade mark.")
-        await self._ledger.cancel([trial.id], by="maria", reason="The wallet was only tried out.")
+        await self._ledger.operators.fail([brand.id], by="maria", reason="The name is a trade mark.")
+        await self._ledger.operators.cancel([trial.id], by="maria", reason="The wallet was only tried out.")
         self._clock.now = time + 11 * 60
-        await self._ledger.resume("drain", by="tom", reason="The node is back.")
+        await self._ledger.operators.resume("drain", by="tom", reason="The node is back.")
 
 
 def block_at(time: float) -> int:

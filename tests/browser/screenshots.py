@@ -50,7 +50,7 @@ def faucet_of_a_month(folder: Path) -> Iterator[tuple[str, str]]:
     with beside() as loop, loop.opened(application) as served:
         loop.do(Month(served.ledger, clock).live())
         loop.do(served.see(CHAIN_STATUS))
-        job, *_ = loop.do(served.ledger.jobs(state=State.REGISTERED, limit=1))
+        job, *_ = loop.do(served.ledger.queries.jobs(state=State.REGISTERED, limit=1))
         yield f"http://127.0.0.1:{served.port}", job.id
 
 

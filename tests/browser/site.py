@@ -81,6 +81,6 @@ async def _wait_status(service: Faucet, status: int) -> None:
 
 async def _follow(ledger: Ledger, count: int) -> None:
     """Wait until the last block is `count` further."""
-    start = await ledger.last_block()
-    while (now := await ledger.last_block()) is None or start is None or now[0] < start[0] + count:
+    start = await ledger.blocks.last()
+    while (now := await ledger.blocks.last()) is None or start is None or now[0] < start[0] + count:
         """Asking is the waiting."""

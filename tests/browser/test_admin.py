@@ -38,11 +38,11 @@ def test_job_is_found(browser: Browser, site: Site, key: str) -> None:
 
 
 def test_failed_job_is_retried_and_done(browser: Browser, site: Site) -> None:
-    site.do(site.ledger.pause("drain", by="ann", reason="Nothing leaves before it fails."))
+    site.do(site.ledger.operators.pause("drain", by="ann", reason="Nothing leaves before it fails."))
     job_id = site.sign_up("retry-1")
-    (job,) = site.do(site.ledger.jobs(name="retry-1"))
-    site.do(site.ledger.fail({job.number: (Code.CHAIN_REFUSED, "The chain will not have it.")}))
-    site.do(site.ledger.resume("drain", by="ann"))
+    (job,) = site.do(site.ledger.queries.jobs(name="retry-1"))
+    site.do(site.ledger.drain.fail({job.number: (Code.CHAIN_REFUSED, "The chain will not have it.")}))
+    site.do(site.ledger.operators.resume("drain", by="ann"))
     log_in(browser, site.url)
     browser.open(f"{site.url}/admin/jobs/{job_id}")
     browser.fill("reason", "The node was mended.")
@@ -84,10 +84,10 @@ def test_reason_stays_while_the_page_refreshes_itself(browser: Browser, site: Si
     """Also when what is around it changes."""
     log_in(browser, site.url)
     browser.fill("reason", "A reason that takes long to type", "#drain")
-    site.do(site.ledger.pause("intake", by="shell", reason="Paused elsewhere."))
+    site.do(site.ledger.operators.pause("intake", by="shell", reason="Paused elsewhere."))
     browser.wait_text("Paused elsewhere.")
     assert browser.script("return document.querySelector('#drain [name=reason]').value").startswith("A reason")
-    site.do(site.ledger.resume("intake", by="shell"))
+    site.do(site.ledger.operators.resume("intake", by="shell"))
 
 
 def test_unfolded_text_stays_unfolded_while_the_job_moves(browser: Browser, site: Site) -> None:

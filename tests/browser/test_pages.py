@@ -35,10 +35,10 @@ def jobs(site: Site) -> Jobs:
     failed = site.sign_up("page-failed")
     site.control("stall", False)
     site.job(failed, until="failed")
-    site.do(site.ledger.pause("drain", by="someone", reason="The registrar's key is being changed."))
+    site.do(site.ledger.operators.pause("drain", by="someone", reason="The registrar's key is being changed."))
     cancelled, queued = site.sign_up("page-cancelled"), site.sign_up("page-queued")
     site.wait_ready(ready=False)
-    site.do(site.ledger.cancel([cancelled], by="someone", reason="The wallet was only tried out."))
+    site.do(site.ledger.operators.cancel([cancelled], by="someone", reason="The wallet was only tried out."))
     return dict(zip(STATES, (done, failed, cancelled, queued), strict=True))
 
 

@@ -44,7 +44,7 @@ async def test_client_that_sends_no_more_still_gets_its_reply(tmp_path: Path, pa
 async def test_client_that_sends_no_more_is_held_until_its_account_is_there(tmp_path: Path) -> None:
     async with serving(tmp_path) as served:
         reader, writer = await send_and_shut(served, posted("alice-1", "/faucet?wait=20"))
-        while not await served.ledger.jobs(name="alice-1"):
+        while not await served.ledger.queries.jobs(name="alice-1"):
             await turn()
         job = await served.job("alice-1")
         await served.watched(job.id)
@@ -77,7 +77,7 @@ async def test_client_that_sends_no_more_is_not_read_again_and_again(
 
     async with serving(tmp_path) as served:
         reader, writer = await send_and_shut(served, posted("alice-1", "/faucet?wait=20"))
-        while not await served.ledger.jobs(name="alice-1"):
+        while not await served.ledger.queries.jobs(name="alice-1"):
             await turn()
         await served.watched((await served.job("alice-1")).id)
         monkeypatch.setattr(IOStream, "read_from_fd", counted)

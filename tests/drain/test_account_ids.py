@@ -37,7 +37,7 @@ async def registered(side: ChainSide, *names: str) -> None:
 
 
 async def is_provisional(side: ChainSide, name: str) -> bool:
-    rows = await side.ledger._database.read("SELECT provisional FROM jobs WHERE name = ?", (name,))  # no page shows it
+    rows = await side.ledger._store.read("SELECT provisional FROM jobs WHERE name = ?", (name,))  # no page shows it
     return bool(rows[0]["provisional"])
 
 
@@ -147,8 +147,8 @@ async def test_names_that_others_register_are_taken(tmp_path: Path) -> None:
         await side.block()
         account_id = side.chain.control.register("stranger-1", keys_of("stranger-1")["owner_key"])
         await side.block()
-        assert (await side.ledger.availability("stranger-1"))[0] is not None
-        assert await side.ledger.account_ids(["stranger-1"]) == {"stranger-1": account_id}
+        assert (await side.ledger.names.availability("stranger-1"))[0] is not None
+        assert await side.ledger.names.account_ids(["stranger-1"]) == {"stranger-1": account_id}
 
 
 async def test_referrer_by_an_id_of_another_fork_is_nobody(tmp_path: Path) -> None:
@@ -170,7 +170,7 @@ async def test_referrer_by_an_id_of_another_fork_is_nobody(tmp_path: Path) -> No
         assert member is not None
         limits = Limits(address=None, interval=0, queue=10)
         for name, referrer in (("alice-1", "1.2.4711"), ("bob-1", "member-1")):
-            await side.ledger.accept(Signup(name, **keys_of(name), referrer=referrer), limits)
+            await side.ledger.signups.accept(Signup(name, **keys_of(name), referrer=referrer), limits)
         await side.drainer.drain()
         sent = [(await side.job(name)).sent_referrer for name in ("alice-1", "bob-1")]
         assert sent == ["faucet", "member-1"]

@@ -63,7 +63,7 @@ async def test_registration_refers_to_an_irreversible_block(tmp_path: Path) -> N
         await side.block(LAG + 5)
         await side.accept("alice-1")
         await side.drainer.drain()
-        (transaction,) = await side.ledger.live()
+        (transaction,) = await side.ledger.drain.live()
         assert transaction.reference == (await side.node.head()).irreversible
         side.chain.control.orphan(4)
         await side.block()
@@ -140,8 +140,8 @@ async def test_own_account_found_on_the_chain_is_registered(tmp_path: Path) -> N
         await side.block()
         await side.accept("mine-1")
         await side.drainer.drain()
-        (transaction,) = await side.ledger.live()
-        await side.ledger.refuse(transaction, rejected={})
+        (transaction,) = await side.ledger.drain.live()
+        await side.ledger.drain.refuse(transaction, rejected={})
         await side.drainer.drain()
         job = await side.job("mine-1")
         assert (job.state, job.transaction_id) == (State.REGISTERED, None)
@@ -173,11 +173,11 @@ async def test_registrar_in_trouble_pauses_the_drain_with_the_reason(tmp_path: P
         for method, break_it, mend_it, reason in troubles:
             getattr(side.chain.control, method)(*break_it)
             await side.drainer.drain()
-            assert reason in (await side.ledger.pauses())["drain"].reason
+            assert reason in (await side.ledger.pauses.active())["drain"].reason
             assert await side.states() == [State.QUEUED]
             getattr(side.chain.control, method)(*mend_it)
         await side.drainer.drain()
-        assert await side.ledger.pauses() == {}
+        assert await side.ledger.pauses.active() == {}
         assert await side.states() == [State.BROADCAST]
 
 
@@ -185,10 +185,10 @@ async def test_operators_pause_outlasts_every_drain(tmp_path: Path) -> None:
     async with chain_side(tmp_path) as side:
         await side.block()
         await side.accept("wait-1")
-        await side.ledger.pause("drain", by="operator", reason="maintenance")
+        await side.ledger.operators.pause("drain", by="operator", reason="maintenance")
         await side.drainer.drain()
         assert await side.states() == [State.QUEUED]
-        await side.ledger.resume("drain", by="operator")
+        await side.ledger.operators.resume("drain", by="operator")
         await side.drainer.drain()
         assert await side.states() == [State.BROADCAST]
 
@@ -198,10 +198,10 @@ async def test_account_that_only_the_configuration_has_pauses_the_drain(tmp_path
         await side.block()
         await side.accept("wait-1")
         await side.drainer.drain()
-        assert "no account nobody-1" in (await side.ledger.pauses())["drain"].reason
+        assert "no account nobody-1" in (await side.ledger.pauses.active())["drain"].reason
         side.chain.control.register("nobody-1", keys_of("other")["owner_key"])
         await side.drainer.drain()
-        assert await side.ledger.pauses() == {}
+        assert await side.ledger.pauses.active() == {}
         assert await side.states() == [State.BROADCAST]
 
 
@@ -212,7 +212,7 @@ async def test_keys_of_another_chain_fail_alone(tmp_path: Path) -> None:
         await side.block()
         foreign = {field: "BTS" + key.removeprefix("TEST") for field, key in keys_of("far-1").items()}
         limits = Limits(address=None, interval=0, queue=10)
-        await side.ledger.accept(Signup("far-1", **foreign), limits)
+        await side.ledger.signups.accept(Signup("far-1", **foreign), limits)
         await side.accept("near-1")
         await side.drainer.drain()
         assert await side.states() == [State.FAILED, State.BROADCAST]
@@ -234,10 +234,10 @@ async def test_fault_of_the_program_is_told_and_outlived(tmp_path: Path) -> None
         side.node.accounts = fail  # type: ignore[method-assign, assignment]  # a fault that no part of ours has
         side.drainer.wake()
         await side.drainer.run()
-        assert "its log" in (await side.ledger.pauses())["drain"].reason
+        assert "its log" in (await side.ledger.pauses.active())["drain"].reason
         side.node.accounts = looked  # type: ignore[method-assign]
         await side.drainer.drain()
-        assert await side.ledger.pauses() == {}
+        assert await side.ledger.pauses.active() == {}
         assert await side.states() == [State.BROADCAST]
 
 
@@ -246,7 +246,7 @@ async def test_fee_above_the_ceiling_is_not_paid(tmp_path: Path) -> None:
         await side.block()
         await side.accept("dear-1")
         await side.drainer.drain()
-        assert "max_account_fee" in (await side.ledger.pauses())["drain"].reason
+        assert "max_account_fee" in (await side.ledger.pauses.active())["drain"].reason
         assert await side.states() == [State.QUEUED]
         assert await side.node.balance(REGISTRAR) == 10_000_000 * 10**5
 
@@ -258,7 +258,7 @@ async def test_jobs_cancelled_while_they_were_signed_are_not_sent(tmp_path: Path
         looked = side.node.required_fees
 
         async def cancel_meanwhile(operations: Any) -> list[int]:
-            await side.ledger.cancel([job.id], by="operator", reason="by hand")
+            await side.ledger.operators.cancel([job.id], by="operator", reason="by hand")
             return await looked(operations)
 
         side.node.required_fees = cancel_meanwhile  # type: ignore[method-assign]  # what happens between two calls
@@ -296,8 +296,8 @@ async def test_fates_of_transactions_end_as_they_must(tmp_path: Path) -> None:
         assert await side.states() == [State.FUNDED]
         await side.block(LAG)
         assert await side.states() == [State.DONE]
-        assert await side.ledger.live() == []
-        assert await side.ledger.unsettled(10**6) == []
+        assert await side.ledger.drain.live() == []
+        assert await side.ledger.blocks.unfinalized(10**6) == []
         job = await side.job("alice-1")
         assert await side.node.balance(job.account_id or "") == 150_000
 

@@ -42,7 +42,7 @@ async def test_cache_is_filled_page_by_page_and_resumed(tmp_path: Path) -> None:
         assert side.node.calls["lookup_accounts"] == 2
         assert chain_status.now.names_complete
         for name in ("old-0000", f"old-{PAGE + 49:04}", "committee-account", "witness-account"):
-            assert await side.ledger.availability(name) == (Code.ACCOUNT_EXISTS, None)
+            assert await side.ledger.names.availability(name) == (Code.ACCOUNT_EXISTS, None)
         await names.fill()
         assert side.node.calls["lookup_accounts"] == 2
 
@@ -65,7 +65,7 @@ async def test_node_that_lists_fewer_names_at_once_is_asked_for_fewer(
             link=side.link, node=side.node, ledger=side.ledger, chain_status=chain_status, confirmed=side.confirmed
         ).fill()
         assert chain_status.now.names_complete
-        assert set(await side.ledger.account_ids(names)) == set(names)
+        assert set(await side.ledger.names.account_ids(names)) == set(names)
 
 
 async def test_names_of_later_blocks_are_added(tmp_path: Path) -> None:
@@ -73,5 +73,5 @@ async def test_names_of_later_blocks_are_added(tmp_path: Path) -> None:
         await side.block()
         side.chain.control.register("new-1", STRANGER)
         await side.block()
-        assert await side.ledger.availability("new-1") == (Code.ACCOUNT_EXISTS, None)
-        assert await side.ledger.availability("free-1") == (None, None)
+        assert await side.ledger.names.availability("new-1") == (Code.ACCOUNT_EXISTS, None)
+        assert await side.ledger.names.availability("free-1") == (None, None)

@@ -35,7 +35,7 @@ async def reconcile(side: ChainSide, first: int | None = None, *, rebuild: bool 
 
 
 async def found(side: ChainSide) -> list[tuple[str, str]]:
-    return [(difference.kind, difference.about) for difference in await side.ledger.differences()]
+    return [(difference.kind, difference.about) for difference in await side.ledger.reconciliation.differences()]
 
 
 async def finish(side: ChainSide) -> None:
@@ -74,7 +74,7 @@ async def test_ledger_that_agrees_has_no_differences_and_is_read_once(tmp_path: 
         steps = await reconcile(side)
         head = await side.node.head()
         assert (steps[-1].block, steps[-1].last, steps[-1].differences) == (head.irreversible, head.irreversible, 0)
-        last = await side.ledger.reconciliation()
+        last = await side.ledger.reconciliation.latest()
         assert last is not None
         assert (last.last_block, last.registrations, last.payments) == (head.irreversible, 2, 2)
         side.node.calls.clear()
@@ -98,7 +98,7 @@ async def test_lost_ledger_is_rebuilt_from_the_chain(tmp_path: Path) -> None:
             assert await found(new) == []
             for name in NAMES:
                 assert shape(await new.job(name)) == shape(await side.job(name))
-                repeated = await new.ledger.accept(Signup(name, **keys_of(name)), Limits(None, 0, 100, BALANCE))
+                repeated = await new.ledger.signups.accept(Signup(name, **keys_of(name)), Limits(None, 0, 100, BALANCE))
                 assert repeated.id == (await new.job(name)).id
             await new.tracker.follow()
             await new.drainer.drain()
@@ -137,7 +137,7 @@ async def test_name_that_went_to_another_signup_fails_the_one_that_waited(tmp_pa
         async with on_dev_chain(side.chain, tmp_path / "new") as new:
             (other,) = await new.accept("alice-1", password="other")
             await reconcile(new, 1, rebuild=True)
-            failed = await new.ledger.job(other.id)
+            failed = await new.ledger.queries.job(other.id)
             assert failed is not None
             assert (failed.state, failed.code) == (State.FAILED, "account_exists")
             assert shape(await new.job("alice-1")) == shape(await side.job("alice-1"))
@@ -172,7 +172,7 @@ async def test_difference_that_is_mended_is_gone_after_the_next_look(tmp_path: P
         account_id = (await side.job("alice-1")).account_id
         sql(tmp_path, "UPDATE jobs SET account_id = '1.2.9999'")
         await reconcile(side, 1)
-        assert await side.ledger.difference_count() == 1
+        assert await side.ledger.reconciliation.difference_count() == 1
         sql(tmp_path, f"UPDATE jobs SET account_id = '{account_id}'")
         await reconcile(side, 1)
-        assert await side.ledger.difference_count() == 0
+        assert await side.ledger.reconciliation.difference_count() == 0

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from chain.blocks import Block
 from devchain import DevChain, DevChainSettings
-from jobs.ledger.following import REWIND
+from jobs.ledger.blocks import REWIND
 from jobs.model.job import State
 from tests.harness.chain_harness import LAG, ChainSide, chain_side, on_dev_chain
 from tests.harness.lying import lies
@@ -35,7 +35,7 @@ async def test_signups_go_on_once_made_up_blocks_are_forgotten(tmp_path: Path) -
         await side.accept("alice-1")
         await side.block()
         assert await side.drainer.drain() == "No irreversible block was followed yet."
-        assert await side.ledger.refollow(by="ann") == LAG + 1 + REWIND
+        assert await side.ledger.operators.refollow(by="ann") == LAG + 1 + REWIND
         await side.block()
         await side.finish()
         assert side.tracker.final < MADE_UP - LAG
@@ -59,12 +59,12 @@ async def test_blocks_that_are_read_while_others_are_forgotten_are_read_again(tm
 
         async def forget_meanwhile(numbers: range) -> list[Block]:
             side.node.blocks = read  # type: ignore[method-assign]
-            await side.ledger.refollow(by="ann")
+            await side.ledger.operators.refollow(by="ann")
             return await read(numbers)
 
         side.node.blocks = forget_meanwhile  # type: ignore[method-assign]  # what happens between two steps
         await side.block(2)
-        oldest, last = await side.ledger.oldest_block(), await side.ledger.last_block()
+        oldest, last = await side.ledger.blocks.oldest(), await side.ledger.blocks.last()
         assert oldest is not None
         assert last is not None
         assert (oldest[0], last[0]) == (1, side.chain.chain.head_number)

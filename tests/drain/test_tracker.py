@@ -7,7 +7,7 @@ import pytest
 from chain.errors import BadReply, UnfitNode
 from chain.node import Block
 from devchain import ChainParameters, Fault, FaultKind
-from jobs.ledger.following import REWIND
+from jobs.ledger.blocks import REWIND
 from jobs.model.job import State
 from tests.harness.chain_harness import LAG, ChainSide, chain_side
 from tests.harness.devchain import payment, signed
@@ -33,7 +33,7 @@ async def test_signed_transaction_is_on_disk_before_it_leaves(tmp_path: Path) ->
         send = side.node.broadcast
 
         async def look_and_send(body: str) -> None:
-            (transaction,) = await side.ledger.live()
+            (transaction,) = await side.ledger.drain.live()
             seen.append((transaction.body == body, len(transaction.jobs), transaction.expiration > 0))
             await send(body)
 
@@ -47,7 +47,7 @@ async def test_block_is_read_once_for_all_that_it_settles(tmp_path: Path) -> Non
         await side.block()
         await side.accept(*(f"many-{number}" for number in range(40)))
         await side.drainer.drain()
-        assert len(await side.ledger.live()) > 2
+        assert len(await side.ledger.drain.live()) > 2
         side.chain.control.produce(1 + LAG)
         side.node.calls.clear()
         await side.tracker.follow()
@@ -61,7 +61,7 @@ async def test_expiration_is_counted_from_the_chains_clock(tmp_path: Path) -> No
         head = await side.node.head()
         await side.accept("alice-1")
         await side.drainer.drain()
-        (transaction,) = await side.ledger.live()
+        (transaction,) = await side.ledger.drain.live()
         assert transaction.expiration == head.time + 60
 
 
@@ -71,10 +71,10 @@ async def test_lost_broadcast_is_repeated_byte_for_byte(tmp_path: Path) -> None:
         await side.accept("alice-1")
         side.chain.faults.add(Fault("broadcast_transaction", FaultKind.DROP_BEFORE))
         await side.drainer.drain()
-        (before,) = await side.ledger.live()
+        (before,) = await side.ledger.drain.live()
         await side.link.wait_connected()
         await side.drainer.drain()
-        assert await side.ledger.live() == [before]
+        assert await side.ledger.drain.live() == [before]
         await side.block()
         assert await side.states() == [State.REGISTERED]
 
@@ -85,7 +85,7 @@ async def test_nothing_is_signed_anew_before_its_expiration_is_irreversible(tmp_
         await side.accept("alice-1")
         (transaction,) = await lost(side)
         await side.block(60 + LAG)
-        assert await side.ledger.live() == [transaction]
+        assert await side.ledger.drain.live() == [transaction]
         await side.block(2)
         assert await side.states() == [State.QUEUED]
         await side.drainer.drain()
@@ -104,7 +104,7 @@ async def lost(side: ChainSide) -> list[object]:
     side.node.broadcast = lose  # type: ignore[method-assign, assignment]  # a broadcast that is swallowed
     await side.drainer.drain()
     side.node.broadcast = send  # type: ignore[method-assign]
-    return list(await side.ledger.live())
+    return list(await side.ledger.drain.live())
 
 
 async def test_transaction_that_was_missed_is_found_before_it_is_given_up(tmp_path: Path) -> None:
@@ -183,9 +183,9 @@ async def test_funding_dies_with_the_block_of_its_account(tmp_path: Path) -> Non
             await side.block()
             await side.drainer.drain()
             if not has_results():  # the account's own block is irreversible before anything is paid
-                assert await side.ledger.live() == []
+                assert await side.ledger.drain.live() == []
                 return
-            (transfer,) = await side.ledger.live()
+            (transfer,) = await side.ledger.drain.live()
             job = await side.job("alice-1")
             assert transfer.reference >= (job.block_num or 0)
             side.chain.control.orphan(1, keep=True)
@@ -202,10 +202,10 @@ async def test_names_of_orphaned_blocks_are_free_again(tmp_path: Path) -> None:
         await side.block()
         side.chain.control.register("stranger-1", keys_of("stranger")["owner_key"])
         await side.block()
-        assert (await side.ledger.availability("stranger-1"))[0] is not None
+        assert (await side.ledger.names.availability("stranger-1"))[0] is not None
         side.chain.control.orphan(1, keep=False)
         await side.block()
-        assert (await side.ledger.availability("stranger-1"))[0] is None
+        assert (await side.ledger.names.availability("stranger-1"))[0] is None
 
 
 async def test_fork_below_what_was_irreversible_is_followed_all_the_same(tmp_path: Path) -> None:
@@ -222,7 +222,7 @@ async def test_fork_below_what_was_irreversible_is_followed_all_the_same(tmp_pat
         await side.drainer.drain()
         await side.block()
         await side.block(LAG)
-        assert (await side.ledger.last_block() or (0, ""))[0] == (await side.node.head()).number
+        assert (await side.ledger.blocks.last() or (0, ""))[0] == (await side.node.head()).number
         assert await side.states() == [State.DONE]
 
 
@@ -234,7 +234,7 @@ async def test_another_chain_of_the_same_id_is_not_followed(tmp_path: Path) -> N
         await side.block(3 * LAG + REWIND)
         await side.drainer.drain()
         await side.block()
-        last = await side.ledger.last_block()
+        last = await side.ledger.blocks.last()
         assert last is not None
         side.chain.control.orphan(last[0], keep=False)
         side.chain.control.produce(last[0] + 5)
@@ -242,7 +242,7 @@ async def test_another_chain_of_the_same_id_is_not_followed(tmp_path: Path) -> N
             with pytest.raises(UnfitNode, match=r"another block .* use a new ledger; .* faucet\.py refollow"):
                 await side.tracker.follow()
             assert "another block" in (side.tracker.obstacle or "")
-        await side.ledger.refollow(by="ann")
+        await side.ledger.operators.refollow(by="ann")
         await side.tracker.follow()
         assert side.tracker.obstacle is None
 

@@ -136,17 +136,17 @@ async def test_paused_intake_is_waited_for(tmp_path: Path) -> None:
     reasons: list[str] = []
 
     async with serving(tmp_path) as served:
-        await served.ledger.pause("intake", by="ann", reason="Upgrade.")
+        await served.ledger.operators.pause("intake", by="ann", reason="Upgrade.")
 
         async def sleep(seconds: float) -> None:
             assert seconds == 60
-            await served.ledger.resume("intake", by="ann", reason="")
+            await served.ledger.operators.resume("intake", by="ann", reason="")
 
         url = f"http://127.0.0.1:{served.port}"
         client = Bulk(url, PREFIX, concurrency=3, on_wait=reasons.append, sleep=sleep)
         row = Row(2, {"name": "alice-1", "password": "secret"})
         running = asyncio.create_task(client.run(iter([row]), told.append))
-        while (await served.ledger.counts())[State.QUEUED] == 0:
+        while (await served.ledger.queries.counts())[State.QUEUED] == 0:
             await turn()
         job = await served.job("alice-1")
         await register(served.ledger, job)
@@ -160,10 +160,10 @@ async def test_signup_that_an_operator_refuses_meanwhile(tmp_path: Path) -> None
         client = Bulk(f"http://127.0.0.1:{served.port}", PREFIX, concurrency=1)
         rows = iter([Row(2, {"name": "alice-1", "password": "secret"})])
         running = asyncio.create_task(client.run(rows, lambda _: None))
-        while (await served.ledger.counts())[State.QUEUED] == 0:
+        while (await served.ledger.queries.counts())[State.QUEUED] == 0:
             await turn()
         job = await served.job("alice-1")
-        await served.ledger.fail_by_hand([job.id], by="ann", reason="No spam, please.")
+        await served.ledger.operators.fail([job.id], by="ann", reason="No spam, please.")
         assert await running == {"rejected": 1}
 
 

@@ -183,7 +183,7 @@ async def test_chain_that_was_started_anew_is_noticed(tmp_path: Path) -> None:
 async def test_ledger_of_another_version_is_left_alone(tmp_path: Path) -> None:
     async with chain_side(tmp_path / "side") as side:
         ledger = await Ledger.open(tmp_path / "faucet.db")
-        await ledger._database.write("PRAGMA user_version = 2")
+        await ledger._store.execute("PRAGMA user_version = 2")
         await ledger.close()
         before = (tmp_path / "faucet.db").read_bytes()
         text = text_of(await findings(tmp_path, side), "ledger", ok=True)
@@ -196,8 +196,8 @@ async def test_ledger_of_another_version_is_left_alone(tmp_path: Path) -> None:
 async def test_ledger_is_not_written_to_while_it_is_looked_at(tmp_path: Path) -> None:
     async with with_relay(tmp_path):
         looked_at = await Ledger.open_to_read(tmp_path / "faucet.db")
-        assert await looked_at.pins()
+        assert await looked_at.pins.all()
         with pytest.raises(Exception, match="can't be written"):
-            await looked_at.pin({"prefix": "BTS"}, agreed=True)
+            await looked_at.pins.save({"prefix": "BTS"}, agreed=True)
         await looked_at.close()
     assert [path.name for path in tmp_path.glob("faucet.db*")] == ["faucet.db"]

@@ -142,8 +142,8 @@ async def test_held_payment_is_found_and_released(tmp_path: Path) -> None:
         where = ("--config", str(service.config))
         for name in ("held-1", "other-1"):
             await service.sign_up(name)
-        (job,) = await ledger.jobs(name="held-1")
-        (other,) = await ledger.jobs(name="other-1")
+        (job,) = await ledger.queries.jobs(name="held-1")
+        (other,) = await ledger.queries.jobs(name="other-1")
         await hold(ledger, job)
         code, output, _ = await command("jobs", *where, "--held", "--json")
         assert (code, [json.loads(line)["id"] for line in output.splitlines()]) == (0, [job.id])
@@ -154,7 +154,7 @@ async def test_held_payment_is_found_and_released(tmp_path: Path) -> None:
         assert (code, output) == (0, f"{job.id} is paid anew\n")
         assert (await service.fetch(f"/api/v1/jobs/{job.id}")).body["job"]["state"] == "registered"
         assert (await command("jobs", *where, "--held", "--json"))[1] == ""
-        entry = (await ledger.audit())[0]
+        entry = (await ledger.operators.audit())[0]
         assert (entry.who, entry.what, entry.target, entry.why) == ("ann", "release", job.id, "It is in no block.")
 
 
@@ -189,8 +189,8 @@ async def test_refollow_beside_a_server_that_goes_on_without_a_restart(tmp_path:
 async def test_jobs_says_why_one_was_put_off(tmp_path: Path) -> None:
     async with faucet(tmp_path, "ws://127.0.0.1:1") as service, ledger_of(tmp_path) as ledger:
         await service.sign_up("late-1")
-        (job,) = await ledger.jobs()
-        await ledger.put_off({job.number: "Two nodes disagree."}, 60)
+        (job,) = await ledger.queries.jobs()
+        await ledger.drain.defer({job.number: "Two nodes disagree."}, 60)
         assert "Two nodes disagree." in (await command("jobs", "--config", str(service.config)))[1]
 
 

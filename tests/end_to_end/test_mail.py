@@ -59,9 +59,9 @@ async def test_mail_waits_for_a_server_that_is_down_and_is_sent_once(tmp_path: P
     clock, port = Clock(), free_port()
     ledger = await Ledger.open(tmp_path / "faucet.db", clock=clock)
     mailer = Mailer(settings(port), ledger, clock=clock)
-    await ledger.put_alerts([], ended=[], mails=[("first", "one"), ("second", "two")])
+    await ledger.outbox.save_alerts([], ended=[], mails=[("first", "one"), ("second", "two")])
     await mailer.send_due()
-    assert await ledger.mails_waiting() == 2
+    assert await ledger.outbox.mails_waiting() == 2
     async with mail_server(port=port) as server:
         await mailer.send_due()
         assert server.box.mails == [], "it was tried before its time"
@@ -72,7 +72,7 @@ async def test_mail_waits_for_a_server_that_is_down_and_is_sent_once(tmp_path: P
         first = server.box.mails[0]
         assert (first["To"], first["From"]) == ("ann@x.org, bob@x.org", "faucet@x.org")
         assert first.get_payload() == "one\r\n"
-    assert await ledger.mails_waiting() == 0
+    assert await ledger.outbox.mails_waiting() == 0
     await ledger.close()
 
 
@@ -81,10 +81,10 @@ async def test_mail_that_is_refused_holds_up_no_other_and_keeps_its_id(tmp_path:
     ledger = await Ledger.open(tmp_path / "faucet.db", clock=clock)
     async with mail_server(box=Mailbox(refusal="554 not today")) as server:
         mailer = Mailer(settings(server.port), ledger, clock=clock)
-        await ledger.put_alerts([], ended=[], mails=[("first", "one")])
+        await ledger.outbox.save_alerts([], ended=[], mails=[("first", "one")])
         await mailer.send_due()
         server.box.refusal = None
-        await ledger.put_alerts([], ended=[], mails=[("second", "two")])
+        await ledger.outbox.save_alerts([], ended=[], mails=[("second", "two")])
         await mailer.send_due()
         assert server.box.subjects == ["second"]
         clock.now += DELAY
@@ -140,10 +140,10 @@ def test_address_that_is_none() -> None:
 
 async def test_without_admins_trouble_is_known_and_no_mail_is_written(tmp_path: Path) -> None:
     ledger = await Ledger.open(tmp_path / "faucet.db")
-    await ledger.hold_drain("No money.")
+    await ledger.pauses.auto_pause("No money.")
     await Alerts(Settings(), ledger, wake=lambda: None).look()
-    assert [alert.text for alert in await ledger.alerts()] == ["No money."]
-    assert await ledger.mails_waiting() == 0
+    assert [alert.text for alert in await ledger.outbox.alerts()] == ["No money."]
+    assert await ledger.outbox.mails_waiting() == 0
     await ledger.close()
 
 

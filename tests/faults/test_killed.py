@@ -14,7 +14,7 @@ pytestmark = pytest.mark.usefixtures("every_flavour")
 NAMES = [f"kill-{number}" for number in range(4)]
 PAYMENT = 1_250_000  #: satoshi
 
-#: When, which method of the ledger or the node, and which call of it. Registrations come first, transfers second.
+#: When, which method of the node or a part of the ledger, which call of it. Registrations come first, then transfers.
 STEPS = [
     "before:_commit:1",
     "after:_commit:1",
@@ -30,10 +30,10 @@ STEPS = [
     "after:record_signed:2",
     "before:broadcast:2",
     "after:broadcast:2",
-    "before:settle:1",
-    "after:settle:1",
-    "before:settle:2",
-    "after:settle:2",
+    "before:finalize:1",
+    "after:finalize:1",
+    "before:finalize:2",
+    "after:finalize:2",
 ]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs.ledger.database import migrations
+from jobs.ledger.sqlite.file import migrations
 from tests.harness.fault_scenario import Scenario, healing
 from tests.harness.program import Reply, command, keys_of
 from tests.harness.support import DATA

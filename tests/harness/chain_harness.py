@@ -63,7 +63,7 @@ class ChainSide:
         """Accept a signup for each of `names`."""
         limits = Limits(address=None, interval=0, queue=10_000, initial_balance=balance)
         signups = [Signup(name, **keys_of(name, password)) for name in names]
-        return list(await asyncio.gather(*(self.ledger.accept(signup, limits) for signup in signups)))
+        return list(await asyncio.gather(*(self.ledger.signups.accept(signup, limits) for signup in signups)))
 
     async def block(self, blocks: int = 1) -> None:
         """Make blocks, and follow them."""
@@ -83,11 +83,11 @@ class ChainSide:
 
     async def states(self) -> list[State]:
         """Where the jobs stand, in order of acceptance."""
-        return [job.state for job in reversed(await self.ledger.jobs())]
+        return [job.state for job in reversed(await self.ledger.queries.jobs())]
 
     async def job(self, name: str) -> Job:
         """The newest job of `name`."""
-        return (await self.ledger.jobs(name=name))[0]
+        return (await self.ledger.queries.jobs(name=name))[0]
 
 
 @contextlib.asynccontextmanager

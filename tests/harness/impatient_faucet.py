@@ -3,8 +3,8 @@
 import sys
 
 import faucet
-from jobs.ledger import database
+from jobs.ledger.sqlite import engine, file
 
 if __name__ == "__main__":
-    database.BUSY_TIMEOUT = float(sys.argv.pop(1))
+    engine.LOCK_TIMEOUT = file.OPEN_TIMEOUT = float(sys.argv.pop(1))
     faucet.main()

@@ -88,16 +88,18 @@ class World:
         """Accept signups, and promise each what the settings say."""
         payment = self.settings.payment
         limits = Limits(None, 0, 10_000, None if payment is None else str(payment))
-        await asyncio.gather(*(self.ledger.accept(Signup(name, **keys_of(name), **changes), limits) for name in names))
+        await asyncio.gather(
+            *(self.ledger.signups.accept(Signup(name, **keys_of(name), **changes), limits) for name in names)
+        )
         self.names += names
 
     async def job(self, name: str) -> Job:
         """The newest job of `name`."""
-        return (await self.ledger.jobs(name=name))[0]
+        return (await self.ledger.queries.jobs(name=name))[0]
 
     async def jobs(self) -> dict[str, Job]:
         """All jobs by name."""
-        return {job.signup.name: job for job in await self.ledger.jobs(limit=1000)}
+        return {job.signup.name: job for job in await self.ledger.queries.jobs(limit=1000)}
 
     async def block(self) -> None:
         """Return after the next block."""
@@ -124,8 +126,8 @@ class World:
 
     async def sentences(self) -> list[str]:
         """What operators read: of the connection, the pause, what is waited for, what is held."""
-        chain_status, pause = await self.ledger.chain_status(), (await self.ledger.pauses()).get("drain")
-        held = [payment.held for payment in await self.ledger.held()]
+        chain_status, pause = await self.ledger.chain_status.load(), (await self.ledger.pauses.active()).get("drain")
+        held = [payment.held for payment in await self.ledger.expiry.held()]
         texts = [
             chain_status.last_error,
             pause.reason if pause else None,
@@ -151,14 +153,14 @@ class World:
 
     async def has_held(self) -> bool:
         """Whether payments wait for an operator."""
-        return bool(await self.ledger.held())
+        return bool(await self.ledger.expiry.held())
 
     async def release(self) -> bool:
         """Release what is held, as an operator who has found it nowhere; whether all jobs are done."""
-        numbers = {number for payment in await self.ledger.held() for number in payment.jobs}
+        numbers = {number for payment in await self.ledger.expiry.held() for number in payment.jobs}
         jobs = (await self.jobs()).values()
         if held := [job.id for job in jobs if job.number in numbers]:
-            await self.ledger.release_payments(held, by="ann", reason="it is in no block")
+            await self.ledger.operators.release_payments(held, by="ann", reason="it is in no block")
         return {job.state for job in jobs} == {State.DONE}
 
     async def checks(self) -> dict[str, str]:
@@ -260,4 +262,4 @@ async def lied_to(
 
 
 async def _is_fit(world: World) -> bool:
-    return (await world.ledger.chain_status()).irreversible_block not in (None, 0)
+    return (await world.ledger.chain_status.load()).irreversible_block not in (None, 0)

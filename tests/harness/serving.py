@@ -76,15 +76,15 @@ class Serving:
 
     async def job(self, name: str) -> Job:
         """The newest job of `name`."""
-        return (await self.ledger.jobs(name=name))[0]
+        return (await self.ledger.queries.jobs(name=name))[0]
 
     async def accept(self, name: str, initial_balance: str | None = None) -> Job:
         """A job in the ledger, without HTTP."""
-        return await self.ledger.accept(Signup(name, **keys_of(name)), Limits(None, 0, 1000, initial_balance))
+        return await self.ledger.signups.accept(Signup(name, **keys_of(name)), Limits(None, 0, 1000, initial_balance))
 
     async def see(self, chain_status: ChainStatus | None = None, **changes: Any) -> None:
         """Let the chain be as `chain_status`, or as FACTS with `changes`."""
-        await self.ledger.save_chain_status(chain_status or replace(CHAIN_STATUS, **changes))
+        await self.ledger.chain_status.save(chain_status or replace(CHAIN_STATUS, **changes))
         await self.context.snapshot.refresh()
 
     async def watched(self, job_id: str, count: int = 1) -> None:
@@ -166,8 +166,8 @@ async def register(ledger: Ledger, job: Job) -> None:
 
 async def settle(ledger: Ledger) -> None:
     """Make every block so far irreversible."""
-    for transaction in await ledger.unsettled(10_000):
-        await ledger.settle([(transaction, [f"1.2.{job}" for job in transaction.jobs])])
+    for transaction in await ledger.blocks.unfinalized(10_000):
+        await ledger.blocks.finalize([(transaction, [f"1.2.{job}" for job in transaction.jobs])])
 
 
 async def pay(ledger: Ledger, job: Job) -> None:
@@ -180,16 +180,16 @@ async def hold(ledger: Ledger, job: Job) -> Transaction:
     """Register `job`, and let an operator decide whether its initial balance was paid."""
     await register(ledger, job)
     transfer = await _sign(ledger, job, Kind.FUNDING)
-    await ledger.hold([transfer], HELD)
+    await ledger.expiry.hold([transfer], HELD)
     return transfer
 
 
 async def _sign(ledger: Ledger, job: Job, kind: Kind) -> Transaction:
     signature = f"{kind} of {job.number}"
     draft = SignedTransaction(kind, f"{job.number:040x}", signature, "{}", 1_000, NOW + 60, (job.number,), (1,))
-    (transaction,) = await ledger.record_signed([draft])
+    (transaction,) = await ledger.drain.record_signed([draft])
     return transaction
 
 
 async def _follow(ledger: Ledger, number: int, transaction: Transaction, result: str | None) -> None:
-    await ledger.follow([BlockEffects(number, f"{number:040x}", {transaction.signature: (result,)}, ())], 1_000)
+    await ledger.blocks.follow([BlockEffects(number, f"{number:040x}", {transaction.signature: (result,)}, ())], 1_000)

@@ -31,16 +31,16 @@ async def test_paused_intake_refuses_signups_until_it_is_resumed(tmp_path: Path)
         assert (refused.status, refused.body["error_code"]) == (503, "paused")
         assert "The intake goes on." in await operator.do("/admin/intake/resume", reason="It is up.")
         assert (await served.sign_up("alice-1", headers=CLIENT)).status == 200
-        kept = [(entry.who, entry.what, entry.target, entry.why) for entry in await served.ledger.audit()]
+        kept = [(entry.who, entry.what, entry.target, entry.why) for entry in await served.ledger.operators.audit()]
         assert kept[:2] == [("ann", "resume", "intake", "It is up."), ("ann", "pause", "intake", "A new <node>.")]
 
 
 async def test_intake_and_drain_are_paused_apart(tmp_path: Path) -> None:
     async with operated(tmp_path) as (served, operator):
         await operator.do("/admin/drain/pause", reason="x")
-        assert (await served.ledger.pauses()).keys() == {"drain"}
+        assert (await served.ledger.pauses.active()).keys() == {"drain"}
         await operator.do("/admin/intake/resume")
-        assert (await served.ledger.pauses()).keys() == {"drain"}
+        assert (await served.ledger.pauses.active()).keys() == {"drain"}
 
 
 @pytest.mark.parametrize(("reason", "sentence"), [(" ", "Please give a reason"), ("x" * 201, "at most 200 characters")])
@@ -48,7 +48,7 @@ async def test_pause_needs_a_reason_that_can_be_told(tmp_path: Path, reason: str
     async with operated(tmp_path) as (served, operator):
         page = await operator.do("/admin/intake/pause", reason=reason)
         assert (sentence in page, 'role="alert"' in page) == (True, True)
-        assert await served.ledger.pauses() == {}
+        assert await served.ledger.pauses.active() == {}
 
 
 async def test_reason_that_holds_a_private_key_is_not_kept(tmp_path: Path) -> None:
@@ -56,7 +56,7 @@ async def test_reason_that_holds_a_private_key_is_not_kept(tmp_path: Path) -> No
         reply = await operator.send("/admin/intake/pause", reason=f"the key was {REGISTRAR_WIF}")
         assert (reply.status, "consider it exposed" in reply.body) == (422, True)
         assert REGISTRAR_WIF not in reply.body
-        assert await served.ledger.pauses() == {}
+        assert await served.ledger.pauses.active() == {}
 
 
 async def test_what_was_done_is_told_once(tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ async def test_job_is_ended_and_retried(tmp_path: Path, deed: str, state: State,
         assert (ended.state, ended.code, ended.reason) == (state, code, "No spam.")
         assert "The job is queued again." in await operator.do(f"/admin/jobs/{job.id}/retry")
         assert (await served.job("alice-1")).state is State.QUEUED
-        kept = [(entry.who, entry.what, entry.why) for entry in await served.ledger.audit(target=job.id)]
+        kept = [(entry.who, entry.what, entry.why) for entry in await served.ledger.operators.audit(target=job.id)]
         assert kept == [("ann", "retry", ""), ("ann", deed, "No spam.")]
 
 
@@ -94,7 +94,7 @@ async def test_what_can_not_be_done_says_why(tmp_path: Path, deed: str) -> None:
 async def test_retry_of_a_name_that_was_signed_up_anew(tmp_path: Path) -> None:
     async with operated(tmp_path) as (served, operator):
         job = await served.accept("alice-1")
-        await served.ledger.fail({job.number: (Code.CHAIN_REFUSED, "No.")})
+        await served.ledger.drain.fail({job.number: (Code.CHAIN_REFUSED, "No.")})
         await served.accept("alice-1")
         page = await operator.do(f"/admin/jobs/{job.id}/retry")
         assert "A newer signup has the name" in page
@@ -114,7 +114,7 @@ async def test_export_is_a_table_of_what_was_searched(tmp_path: Path) -> None:
         assert first["created_at"] == "2027-01-15T08:00:00.000Z"
         assert not [key for key in keys_of("al-1").values() if key in reply.body]
         assert job.id not in reply.body
-        (entry, _) = await served.ledger.audit()
+        (entry, _) = await served.ledger.operators.audit()
         assert (entry.who, entry.what, entry.why) == ("ann", "export", "al")
 
 
@@ -131,7 +131,7 @@ async def test_no_cell_of_an_export_is_a_formula(tmp_path: Path) -> None:
         async with operated(tmp_path) as (served, _):
             for number, cell in enumerate(cells):
                 signup = Signup(f"al-{number}", **keys_of("al"), refcode=cell)
-                await served.ledger.accept(signup, Limits(None, 0, 100))
+                await served.ledger.signups.accept(signup, Limits(None, 0, 100))
             return [lines async for lines in csv_of_jobs(served.ledger, "al", None, by="ann")]
 
     head, *rows = csv.reader(io.StringIO("".join(await scenario()), newline=""))
@@ -160,7 +160,7 @@ async def test_export_that_breaks_off_does_not_look_whole(tmp_path: Path, monkey
     async with operated(tmp_path) as (served, operator):
         for number in range(100):
             signup = Signup(f"al-{number}", **keys_of("al"), refcode="x" * 200_000)
-            await served.ledger.accept(signup, Limits(None, 0, 1000))
+            await served.ledger.signups.accept(signup, Limits(None, 0, 1000))
         reader, writer = await served.connect()
         writer.write(operator.form("/admin/export"))
         begun = await reader.readexactly(5_000)
@@ -186,9 +186,9 @@ async def test_held_payment_is_listed_and_released_by_an_operator(tmp_path: Path
         assert ">Release</button>" not in page
         assert "Release by ann" in page
         assert (await served.job("alice-1")).state is State.REGISTERED
-        (_, released) = await served.ledger.signed_for(job)
+        (_, released) = await served.ledger.search.signed_for(job)
         assert (released.transaction.id, released.transaction.fate) == (transfer.id, Fate.EXPIRED)
-        entry = (await served.ledger.audit())[0]
+        entry = (await served.ledger.operators.audit())[0]
         assert (entry.who, entry.what, entry.target, entry.why) == ("ann", "release", job.id, "It is in no block.")
 
 
@@ -211,7 +211,7 @@ async def test_owed_balances_are_waived_once_they_are_switched_off(tmp_path: Pat
         page = await operator.do("/admin/waive", reason="No more gifts.")
         assert ("Initial balances waived: 2." in page, "Waive them" in page) == (True, False)
         assert {(await served.job(name)).initial_balance for name in ("alice-1", "bob-1")} == {None}
-        entry = (await served.ledger.audit())[0]
+        entry = (await served.ledger.operators.audit())[0]
         assert (entry.who, entry.what, entry.why) == ("ann", "waive", "No more gifts.")
 
 
@@ -227,7 +227,7 @@ async def test_balances_that_are_being_paid_are_not_waived(tmp_path: Path) -> No
 async def test_page_says_why_a_job_was_put_off(tmp_path: Path) -> None:
     async with operated(tmp_path) as (served, operator):
         job = await served.accept("alice-1")
-        await served.ledger.put_off({job.number: "Two nodes disagree about who has the name."}, 60)
+        await served.ledger.drain.defer({job.number: "Two nodes disagree about who has the name."}, 60)
         shown = Page((await operator.see(f"/admin/jobs/{job.id}")).body).text
         assert "Put off Two nodes disagree about who has the name." in shown
         public = Page((await served.fetch(f"/jobs/{job.id}")).body).text
@@ -236,7 +236,7 @@ async def test_page_says_why_a_job_was_put_off(tmp_path: Path) -> None:
 
 async def test_audit_names_the_block_that_was_forgotten_first(tmp_path: Path) -> None:
     async with operated(tmp_path) as (served, operator):
-        await served.ledger.follow([BlockEffects(7, "07", {}, ())], 7)
-        assert await served.ledger.refollow(by="ann") == 1
+        await served.ledger.blocks.follow([BlockEffects(7, "07", {}, ())], 7)
+        assert await served.ledger.operators.refollow(by="ann") == 1
         page = Page((await operator.see("/admin/audit")).body)
         assert ("refollow block 7" in page.text, "/admin/jobs/7" in page.links) == (True, False)

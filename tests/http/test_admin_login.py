@@ -47,7 +47,7 @@ async def test_login_leads_back_to_where_it_came_from(tmp_path: Path) -> None:
         reply = await operator.send("/admin", name="ann", password=PASSWORD, next="/admin/jobs?search=al&state=failed")
         assert (reply.status, reply.headers["Location"]) == (303, "/admin/jobs?search=al&state=failed")
         assert "logged in as ann" in (await operator.see("/admin/jobs")).body
-        assert [(entry.who, entry.what) for entry in await served.ledger.audit()] == [("ann", "login")]
+        assert [(entry.who, entry.what) for entry in await served.ledger.operators.audit()] == [("ann", "login")]
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ async def test_login_that_is_refused(tmp_path: Path, name: str, password: str, p
         reply = await operator.log_in(name, password)
         assert (reply.status, problem in reply.body, f'value="{name}"' in reply.body) == (403, True, True)
         assert "faucet_session" not in operator.cookies
-        assert await served.ledger.audit() == []
+        assert await served.ledger.operators.audit() == []
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -92,7 +92,7 @@ async def test_who_is_not_logged_in_does_nothing(tmp_path: Path, path: str) -> N
         await stranger.see("/admin")
         reply = await stranger.send(path, reason="because")
         assert (reply.status, reply.headers["Location"]) == (303, "/admin")
-        assert (await served.ledger.audit(), await served.ledger.pauses()) == ([], {})
+        assert (await served.ledger.operators.audit(), await served.ledger.pauses.active()) == ([], {})
 
 
 @pytest.mark.parametrize("token", ["", "2|00000000|00000000000000000000000000000000|1", "0" * 32])
@@ -104,7 +104,7 @@ async def test_form_of_another_page_does_nothing(tmp_path: Path, path: str, toke
         operator.token = token
         reply = await operator.send(path, reason="because")
         assert (reply.status, "load its page again" in reply.body) == (403, True)
-        assert [entry.what for entry in await served.ledger.audit()] == ["login"]
+        assert [entry.what for entry in await served.ledger.operators.audit()] == ["login"]
 
 
 async def test_cookies_stay_with_these_pages(tmp_path: Path) -> None:

@@ -26,8 +26,8 @@ async def with_all_states(served: Serving) -> dict[str, Job]:
     await register(served.ledger, jobs["funding"])
     await pay(served.ledger, jobs["funding"])
     await broadcast(served.ledger, jobs["broadcast"])
-    await served.ledger.fail({jobs["failed"].number: (Code.CHAIN_REFUSED, "The chain said <no>.")})
-    await served.ledger.cancel([jobs["cancelled"].id], by="ann", reason="It was only a try.")
+    await served.ledger.drain.fail({jobs["failed"].number: (Code.CHAIN_REFUSED, "The chain said <no>.")})
+    await served.ledger.operators.cancel([jobs["cancelled"].id], by="ann", reason="It was only a try.")
     return jobs
 
 
@@ -46,7 +46,7 @@ async def test_dashboard_says_whether_it_can_register_and_what_stands_still(tmp_
         assert GOOD in shown
         assert "Intake open New signups are taken." in shown
         # Another process pauses; this one has not looked since.
-        await served.ledger.hold_drain("The fee is <b>high</b>.")
+        await served.ledger.pauses.auto_pause("The fee is <b>high</b>.")
         shown = Page((await operator.see("/admin")).body).text
         assert "Drain: The fee is <b>high</b>." in shown
         assert "Drain paused The fee is <b>high</b>. By faucet, since 2027-01-15 08:00:00 UTC" in shown
@@ -58,7 +58,7 @@ async def test_dashboard_shows_open_alerts(tmp_path: Path) -> None:
     async with operated(tmp_path) as (served, operator):
         since = NOW * 1000
         alert = Alert("balance", "The balance is <low>.", since, since, since)
-        await served.ledger.put_alerts([alert], ended=[], mails=[])
+        await served.ledger.outbox.save_alerts([alert], ended=[], mails=[])
         shown = Page((await operator.see("/admin")).body).text
         assert "The balance is <low>. Since 2027-01-15 08:00:00 UTC" in shown
 
@@ -106,8 +106,8 @@ async def test_nonsense_in_the_address_is_a_bad_request(tmp_path: Path, query: s
 async def test_job_is_shown_with_all_that_is_known_of_it(tmp_path: Path) -> None:
     async with operated(tmp_path) as (served, operator):
         job = await served.accept("alice-1", "12.5")
-        await served.ledger.cancel([job.id], by="ann", reason="Was <it> you?")
-        await served.ledger.retry([job.id], by="bob", reason="It was.")
+        await served.ledger.operators.cancel([job.id], by="ann", reason="Was <it> you?")
+        await served.ledger.operators.retry([job.id], by="bob", reason="It was.")
         await register(served.ledger, job)
         await pay(served.ledger, job)
         await settle(served.ledger)
@@ -160,8 +160,8 @@ async def test_timeline_of_what_went_wrong(tmp_path: Path) -> None:
     async with operated(tmp_path) as (served, _):
         job = await served.accept("alice-1")
         ledger = served.ledger
-        await ledger.refuse(await broadcast(ledger, job), rejected={job.number: (Code.CHAIN_REFUSED, "No.")})
-        events = timeline(await served.job("alice-1"), await ledger.signed_for(job), [])
+        await ledger.drain.refuse(await broadcast(ledger, job), rejected={job.number: (Code.CHAIN_REFUSED, "No.")})
+        events = timeline(await served.job("alice-1"), await ledger.search.signed_for(job), [])
         assert [(event.title, event.tone) for event in events] == [
             ("Accepted", "done"),
             ("Registration signed", "done"),
@@ -174,13 +174,13 @@ async def test_timeline_is_in_order_of_time(tmp_path: Path) -> None:
     time = 0.0
     async with operated(tmp_path, clock=lambda: time) as (served, _):
         job = await served.accept("alice-1")
-        for deed in (served.ledger.cancel, served.ledger.retry):
+        for deed in (served.ledger.operators.cancel, served.ledger.operators.retry):
             time += 1
             await deed([job.id], by="ann", reason="x")
         time += 1
         await broadcast(served.ledger, job)
-        audit = await served.ledger.audit(target=job.id)
-        events = timeline(await served.job("alice-1"), await served.ledger.signed_for(job), audit)
+        audit = await served.ledger.operators.audit(target=job.id)
+        events = timeline(await served.job("alice-1"), await served.ledger.search.signed_for(job), audit)
         assert [(event.at, event.title) for event in events] == [
             (0, "Accepted"),
             (1000, "Cancel by ann"),
@@ -192,7 +192,7 @@ async def test_timeline_is_in_order_of_time(tmp_path: Path) -> None:
 async def test_audit_is_shown_page_by_page(tmp_path: Path) -> None:
     async with operated(tmp_path) as (served, operator):
         for number in range(1, 51):
-            await served.ledger.pause("drain", by=f"ann{number:02}", reason="<x>")
+            await served.ledger.operators.pause("drain", by=f"ann{number:02}", reason="<x>")
         first = await operator.see("/admin/audit")
         assert ("ann50" in first.body, "login" in first.body, "<x>" in first.body) == (True, False, False)
         (older,) = [link for link in Page(first.body).links if "before=" in link]

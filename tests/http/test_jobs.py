@@ -53,7 +53,7 @@ async def test_job_that_is_done(tmp_path: Path) -> None:
 async def test_job_that_failed(tmp_path: Path) -> None:
     async with serving(tmp_path) as served:
         job = await served.accept("alice-1")
-        await served.ledger.fail({job.number: (Code.ACCOUNT_EXISTS, "Account exists")})
+        await served.ledger.drain.fail({job.number: (Code.ACCOUNT_EXISTS, "Account exists")})
         shown = (await served.fetch(f"/api/v1/jobs/{job.id}")).body["job"]
         assert (shown["state"], shown["code"], shown["reason"]) == ("failed", "account_exists", "Account exists")
 
@@ -61,7 +61,7 @@ async def test_job_that_failed(tmp_path: Path) -> None:
 async def test_job_that_is_ended_is_not_waited_for(tmp_path: Path) -> None:
     async with serving(tmp_path) as served:
         job = await served.accept("alice-1")
-        await served.ledger.cancel([job.id], by="operator", reason="Not today.")
+        await served.ledger.operators.cancel([job.id], by="operator", reason="Not today.")
         reply = await served.fetch(f"/api/v1/jobs/{job.id}?wait=30", request_timeout=20)
         assert reply.body["job"]["state"] == "cancelled"
 
@@ -105,9 +105,9 @@ async def test_stream_of_a_job_that_is_lost(tmp_path: Path, end: State) -> None:
         states = jobs_of(events(served, job.id))
         await anext(states)
         if end is State.FAILED:
-            await served.ledger.fail({job.number: (Code.CHAIN_REFUSED, "No.")})
+            await served.ledger.drain.fail({job.number: (Code.CHAIN_REFUSED, "No.")})
         else:
-            await served.ledger.cancel([job.id], by="operator", reason="No.")
+            await served.ledger.operators.cancel([job.id], by="operator", reason="No.")
         assert [job["state"] async for job in states] == [end]
 
 
@@ -122,7 +122,7 @@ async def test_stream_says_that_it_is_still_there(tmp_path: Path) -> None:
 async def test_stream_is_not_kept_back_or_stored_on_its_way(tmp_path: Path) -> None:
     async with serving(tmp_path) as served:
         job = await served.accept("alice-1")
-        await served.ledger.cancel([job.id], by="operator", reason="No.")
+        await served.ledger.operators.cancel([job.id], by="operator", reason="No.")
         reply = await served.fetch(f"/api/v1/jobs/{job.id}/events")
         assert reply.headers["Content-Type"].startswith("text/event-stream")
         assert (reply.headers["Cache-Control"], reply.headers["X-Accel-Buffering"]) == ("no-store", "no")
@@ -169,9 +169,9 @@ async def test_job_that_is_not_there(tmp_path: Path, path: str) -> None:
 )
 async def test_availability(tmp_path: Path, name: str, available: bool, code: str | None, state: str | None) -> None:
     async with serving(tmp_path) as served:
-        await served.ledger.put_names([("chain-1", "1.2.9")], "chain-1")
+        await served.ledger.names.save_page([("chain-1", "1.2.9")], "chain-1")
         await served.accept("alice-1")
-        await served.ledger.cancel([(await served.accept("lost-1")).id], by="operator", reason="No.")
+        await served.ledger.operators.cancel([(await served.accept("lost-1")).id], by="operator", reason="No.")
         shown = (await served.fetch(f"/api/v1/accounts/{name}")).body["account"]
         plain = name.replace("%20", " ")
         assert shown == {"name": plain, "available": available, "code": code, "state": state}
@@ -184,7 +184,7 @@ async def test_stream_that_is_over_is_not_begun_again(tmp_path: Path, version: s
     async with serving(tmp_path) as served:
         job = await served.accept("alice-1")
         first = await anext(events(served, job.id))
-        await served.ledger.cancel([job.id], by="operator", reason="No.")
+        await served.ledger.operators.cancel([job.id], by="operator", reason="No.")
         last = await anext(events(served, job.id))
         ids = [event.split("\n")[0].removeprefix("id: ") for event in (first, last)]
         ask = f"GET /api/v1/jobs/{job.id}/events {version}\r\nHost: x\r\nLast-Event-ID: "
@@ -214,7 +214,7 @@ async def test_stream_to_old_http_ends_by_closing(
         writer.write(f"GET /api/v1/jobs/{job.id}/events HTTP/1.0\r\n{connection}\r\n".encode())
         head = await reader.readuntil(b"\r\n\r\n")
         assert b"keep-alive" not in head.lower()
-        await served.ledger.cancel([job.id], by="operator", reason="No.")
+        await served.ledger.operators.cancel([job.id], by="operator", reason="No.")
         assert b"cancelled" in await reader.read()
         writer.close()
     assert [record for record in caplog.records if record.levelname in ("WARNING", "ERROR")] == []

@@ -113,7 +113,7 @@ async def test_pages_say_why_nobody_can_register(
 @pytest.mark.parametrize(("part", "name"), [("intake", "Intake"), ("drain", "Drain")])
 async def test_pages_say_that_an_operator_paused(tmp_path: Path, part: str, name: str) -> None:
     async with serving(tmp_path) as served:
-        await served.ledger.pause(part, by="operator", reason="The chain is being upgraded.")
+        await served.ledger.operators.pause(part, by="operator", reason="The chain is being upgraded.")
         await served.see()
         assert f"{name}: The chain is being upgraded." in (await page(served, "/status")).text
         ready = await served.fetch("/readyz")
@@ -126,7 +126,7 @@ async def test_status_shows_jobs_money_and_chain(tmp_path: Path) -> None:
         registered = await served.accept("bob-2")
         await register(served.ledger, registered)
         lost = await served.accept("eve-3")
-        await served.ledger.fail({lost.number: (Code.ACCOUNT_EXISTS, "Account exists")})
+        await served.ledger.drain.fail({lost.number: (Code.ACCOUNT_EXISTS, "Account exists")})
         shown = (await page(served, "/status")).text
         for part in (
             "3 accepted 1 registered",
@@ -211,7 +211,7 @@ async def test_job_page_follows_its_job(tmp_path: Path) -> None:
 async def test_job_page_says_why_it_failed(tmp_path: Path) -> None:
     async with serving(tmp_path) as served:
         job = await served.accept("alice-1")
-        await served.ledger.fail({job.number: (Code.CHAIN_REFUSED, "The chain said <no>.")})
+        await served.ledger.drain.fail({job.number: (Code.CHAIN_REFUSED, "The chain said <no>.")})
         shown = await job_page(served, job.id)
         assert "The chain said &lt;no&gt;." in shown
         assert "<code>chain_refused</code>" in shown
@@ -311,10 +311,10 @@ async def test_signup_that_was_put_off_is_no_sign_of_a_queue(tmp_path: Path) -> 
     time = float(NOW)
     async with serving(tmp_path, clock=lambda: time, max_head_age=10_000) as served:
         first, second = await served.accept("premium"), await served.accept("alice-1")
-        await served.ledger.put_off({first.number: "Its name costs too much."}, 60)
+        await served.ledger.drain.defer({first.number: "Its name costs too much."}, 60)
         time += 301
         assert (await served.fetch("/readyz")).body["checks"]["queue"]["ok"] is False
-        await served.ledger.put_off({second.number: "Two nodes disagree."}, 60)
+        await served.ledger.drain.defer({second.number: "Two nodes disagree."}, 60)
         assert (await served.fetch("/readyz")).body["checks"]["queue"] == {"ok": True, "text": "nobody waits"}
         assert "Waiting 2 all of them are put off" in (await page(served, "/status")).text
 
@@ -336,7 +336,7 @@ async def spend(ledger: Ledger, job: Job, cost: int) -> None:
     draft = SignedTransaction(
         Kind.REGISTRATION, f"{number:040x}", f"of {number}", "{}", 1, NOW + 60, (number,), (cost,), cost
     )
-    await ledger.record_signed([draft])
+    await ledger.drain.record_signed([draft])
 
 
 async def test_ledger_that_is_not_writable_is_noticed_within_a_second(tmp_path: Path) -> None:
@@ -395,12 +395,12 @@ async def test_metrics_of_the_chain(tmp_path: Path) -> None:
 
 async def last_error(ledger: Ledger) -> None:
     """Let everything be wrong that is not the chain's."""
-    await ledger.hold_drain("No money.")
+    await ledger.pauses.auto_pause("No money.")
     alert = Alert("drain", "No money.", NOW, NOW, NOW)
-    await ledger.put_alerts([alert], ended=[], mails=[("subject", "body")])
-    number = await ledger.begin_reconciliation(1)
+    await ledger.outbox.save_alerts([alert], ended=[], mails=[("subject", "body")])
+    number = await ledger.reconciliation.begin(1)
     difference = Difference(5, "unknown_account", "bob-1", "The registrar registered bob-1.")
-    await ledger.put_compared(number, 1, 7, [difference], registrations=1, payments=0)
+    await ledger.reconciliation.save_compared(number, 1, 7, [difference], registrations=1, payments=0)
 
 
 def damage(folder: Path, table: str = "job_counts") -> None:

@@ -72,7 +72,7 @@ async def test_refusals_name_code_and_field(
         assert all(isinstance(sentence, str) for sentence in reply.body["error"]["base"])
         assert reply.headers["Access-Control-Allow-Origin"] == "*"
         assert reply.headers["X-Request-ID"]
-        assert await api.ledger.jobs() == []
+        assert await api.ledger.queries.jobs() == []
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ async def test_private_key_leaves_no_trace(tmp_path: Path, caplog: pytest.LogCap
                 assert (path, reply.status, reply.body["error_code"]) == (path, 422, "private_key_sent")
                 assert "consider it exposed" in reply.body["error"]["base"][0]
                 assert secret not in f"{reply.body}{list(reply.headers.get_all())}"  # type: ignore[attr-defined]  # Tornado's
-            assert await api.ledger.jobs() == []
+            assert await api.ledger.queries.jobs() == []
             assert secret not in (await api.fetch("/metrics")).body
 
     with caplog.at_level(0, "faucet"):
@@ -170,7 +170,7 @@ async def test_trouble_is_no_refusal_to_old_clients(tmp_path: Path) -> None:
         assert (await api.fetch(API)).status == 405
         assert (await api.fetch("/nothing", method="POST", body="{}")).status == 404
         assert (await api.fetch("/api/v1/jobs/none")).status == 404
-        await api.ledger.pause("intake", by="operator", reason="maintenance")
+        await api.ledger.operators.pause("intake", by="operator", reason="maintenance")
         assert (await post(api, account())).status == 503
 
 
@@ -212,7 +212,7 @@ async def test_unavailable_says_when_to_come_again(
         if prepare == "fill":
             await post(api, account("first-1"))
         elif prepare == "pause":
-            await api.ledger.pause("intake", by="operator", reason="maintenance")
+            await api.ledger.operators.pause("intake", by="operator", reason="maintenance")
         else:
             await break_ledger(tmp_path / "faucet.db")
         reply = await post(api, account())

@@ -36,7 +36,7 @@ async def test_reply_and_location(tmp_path: Path) -> None:
 )
 async def test_referrer_in_the_path(tmp_path: Path, path: str, referrer: str | None) -> None:
     async with serving(tmp_path) as served:
-        await served.ledger.put_names([("bob", "1.2.8")], "bob")
+        await served.ledger.names.save_page([("bob", "1.2.8")], "bob")
         reply = await served.sign_up("alice-1", path)
         assert (reply.status, reply.body["account"]["referrer"]) == (200, referrer or "faucet")
         assert (await served.job("alice-1")).signup.referrer == referrer
@@ -52,7 +52,7 @@ async def test_referrer_in_the_path_that_the_chain_does_not_know_gives_way(tmp_p
 
 async def test_referrer_of_the_person_stays_where_that_of_the_path_gives_way(tmp_path: Path) -> None:
     async with serving(tmp_path) as served:
-        await served.ledger.put_names([("bob", "1.2.8")], "bob")
+        await served.ledger.names.save_page([("bob", "1.2.8")], "bob")
         reply = await served.sign_up("alice-1", "/onboarding/api/v1/accounts", referrer="bob")
         assert reply.body["account"]["referrer"] == "bob"
 
@@ -60,7 +60,7 @@ async def test_referrer_of_the_person_stays_where_that_of_the_path_gives_way(tmp
 @pytest.mark.parametrize(("path", "referrer"), [("/1.2.8/api/v1/accounts", None), ("/faucet", "1.2.8")])
 async def test_referrer_by_id_is_as_good_as_by_name(tmp_path: Path, path: str, referrer: str | None) -> None:
     async with serving(tmp_path) as served:
-        await served.ledger.put_names([("bob", "1.2.8")], "bob")
+        await served.ledger.names.save_page([("bob", "1.2.8")], "bob")
         reply = await served.sign_up("alice-1", path, referrer=referrer)
         assert (reply.status, reply.body["account"]["referrer"]) == (200, "bob")
         assert (await served.job("alice-1")).signup.referrer == "bob"
@@ -99,7 +99,7 @@ async def test_wish_to_keep_nothing(tmp_path: Path, query: str) -> None:
     async with serving(tmp_path) as served:
         reply = await served.sign_up("alice-1", f"/faucet?{query}")
         assert (reply.status, reply.body["dry_run"]) == (200, True)
-        assert await served.ledger.jobs() == []
+        assert await served.ledger.queries.jobs() == []
 
 
 @pytest.mark.parametrize("query", ["dry_run=0", "dry_run=false", "dry_run=please", "dry_run=1&dry_run=2"])
@@ -107,7 +107,7 @@ async def test_wish_that_is_not_understood_is_no_signup(tmp_path: Path, query: s
     async with serving(tmp_path) as served:
         reply = await served.sign_up("alice-1", f"/faucet?{query}")
         assert (reply.status, reply.body["error_field"]) == (400, "dry_run")
-        assert await served.ledger.jobs() == []
+        assert await served.ledger.queries.jobs() == []
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data"])
@@ -131,7 +131,7 @@ async def test_signup_that_failed_may_come_again(tmp_path: Path) -> None:
     async with serving(tmp_path) as served:
         await served.sign_up("alice-1", headers=CLIENT)
         first = await served.job("alice-1")
-        await served.ledger.fail({first.number: (Code.CHAIN_REFUSED, "The chain refused it.")})
+        await served.ledger.drain.fail({first.number: (Code.CHAIN_REFUSED, "The chain refused it.")})
         again = await served.sign_up("alice-1", headers=CLIENT)
         assert again.status == 200
         assert again.body["job"]["id"] != first.id
@@ -140,20 +140,20 @@ async def test_signup_that_failed_may_come_again(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("name", "path"), [("alice-1", "/faucet?dry_run=1"), ("test-faucet-1", "/faucet")])
 async def test_dry_run_shows_the_operation_and_keeps_nothing(tmp_path: Path, name: str, path: str) -> None:
     async with serving(tmp_path) as served:
-        await served.ledger.put_names([("faucet", "1.2.7")], "faucet")
+        await served.ledger.names.save_page([("faucet", "1.2.7")], "faucet")
         reply = await served.sign_up(name, path, headers=CLIENT)
         assert (reply.status, reply.body["dry_run"]) == (200, True)
         assert reply.body.keys() == {"account", "dry_run", "operation"}
         assert "Location" not in reply.headers
         number, body = reply.body["operation"]
         assert (number, body["name"], body["registrar"], body["referrer"]) == (5, name, "1.2.7", "1.2.7")
-        assert await served.ledger.jobs() == []
+        assert await served.ledger.queries.jobs() == []
         assert (await served.sign_up("bob-1", headers=CLIENT)).status == 200
 
 
 async def test_dry_run_makes_every_check(tmp_path: Path) -> None:
     async with serving(tmp_path) as served:
-        await served.ledger.put_names([("test-faucet-1", "1.2.8")], "test-faucet-1")
+        await served.ledger.names.save_page([("test-faucet-1", "1.2.8")], "test-faucet-1")
         reply = await served.sign_up("test-faucet-1")
         assert (reply.status, reply.body["error_code"]) == (409, "account_exists")
 
@@ -192,7 +192,7 @@ async def test_wait_that_is_no_time_keeps_nothing(tmp_path: Path, wait: str) -> 
     async with serving(tmp_path) as served:
         reply = await served.sign_up("alice-1", f"/faucet?wait={wait}")
         assert (reply.status, reply.body["error_code"]) == (400, "bad_request")
-        assert await served.ledger.jobs() == []
+        assert await served.ledger.queries.jobs() == []
 
 
 @pytest.mark.parametrize(
@@ -204,7 +204,7 @@ async def test_job_that_fails_meanwhile_is_the_reply(
     async with serving(tmp_path) as served:
         posting = asyncio.create_task(served.sign_up("alice-1", "/faucet?wait=20"))
         job = await held_job(served, "alice-1")
-        await served.ledger.fail({job.number: (code, "It came to nothing.")})
+        await served.ledger.drain.fail({job.number: (code, "It came to nothing.")})
         reply = await posting
         error = {"error": {"base": ["It came to nothing."]}, "error_code": code, **field}
         assert (reply.status, reply.body) == (status, error)
@@ -213,7 +213,9 @@ async def test_job_that_fails_meanwhile_is_the_reply(
 async def test_job_that_is_cancelled_meanwhile_is_the_reply(tmp_path: Path) -> None:
     async with serving(tmp_path) as served:
         posting = asyncio.create_task(served.sign_up("alice-1", "/faucet?wait=20"))
-        await served.ledger.cancel([(await held_job(served, "alice-1")).id], by="operator", reason="Not today.")
+        await served.ledger.operators.cancel(
+            [(await held_job(served, "alice-1")).id], by="operator", reason="Not today."
+        )
         reply = await posting
         assert (reply.status, reply.body["error"]["base"]) == (409, ["Not today."])
 
@@ -257,7 +259,7 @@ async def test_outcomes_are_counted_once(tmp_path: Path) -> None:
     async with serving(tmp_path) as served:
         posting = asyncio.create_task(served.sign_up("alice-1", "/faucet?wait=20"))
         job = await held_job(served, "alice-1")
-        await served.ledger.fail({job.number: (Code.ACCOUNT_EXISTS, "Account exists")})
+        await served.ledger.drain.fail({job.number: (Code.ACCOUNT_EXISTS, "Account exists")})
         await posting
         await served.sign_up("Alice")
         await served.sign_up("test-faucet")
@@ -271,7 +273,7 @@ async def test_outcomes_are_counted_once(tmp_path: Path) -> None:
 
 async def held_job(served: Serving, name: str) -> Job:
     """The job of `name`, once its reply is being held."""
-    while not await served.ledger.jobs(name=name):
+    while not await served.ledger.queries.jobs(name=name):
         await turn()
     job = await served.job(name)
     await served.watched(job.id)

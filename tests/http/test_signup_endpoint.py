@@ -56,7 +56,7 @@ async def test_plain_signups_are_answered_as_all_others(
         folder = tmp_path / str(number)
         folder.mkdir()
         async with serving(folder, cors_origins=list(origins), old_clients=old) as served:
-            await served.ledger.put_names([("bob-8", "1.2.8")], "bob-8")
+            await served.ledger.names.save_page([("bob-8", "1.2.8")], "bob-8")
             if b"throttled" in signup:
                 await served.sign_up("first-1", headers=CLIENT)
             reply = await served.fetch("/faucet", method="POST", body=signup, headers=headers)
@@ -107,7 +107,7 @@ async def test_client_that_goes_before_its_answer_has_a_job(tmp_path: Path) -> N
             writer.transport.abort()
             assert (await served.fetch("/healthz")).status == 200
             shell.execute("ROLLBACK")
-        await served.ledger.finish_intake()
+        await served.ledger.signups.finish()
         assert (await served.job("gone-1")).signup.name == "gone-1"
         assert await served.context.in_flight.wait_none(1)
 

@@ -37,12 +37,12 @@ async def opened(folder: Path, clock: Clock) -> AsyncIterator[Ledger]:
 
 
 async def accepted(ledger: Ledger, name: str) -> Job:
-    return await ledger.accept(Signup(name, **keys_of(name)), FREE)
+    return await ledger.signups.accept(Signup(name, **keys_of(name)), FREE)
 
 
 async def registered(ledger: Ledger) -> int:
     """How many accounts came into a block, by the minutes."""
-    return sum(span.registered for span in await ledger.per_minute(0))
+    return sum(span.registered for span in await ledger.activity.per_minute(0))
 
 
 async def test_minutes_and_days_hold_what_happened_in_them(tmp_path: Path) -> None:
@@ -51,22 +51,22 @@ async def test_minutes_and_days_hold_what_happened_in_them(tmp_path: Path) -> No
         alice, bob = await accepted(ledger, "alice-1"), await accepted(ledger, "bob-1")
         clock.now = START + 61
         await register(ledger, alice)
-        assert await ledger.registration_rate() == pytest.approx(1 / 61)
+        assert await ledger.activity.registration_rate() == pytest.approx(1 / 61)
         clock.now = START + DAY
-        assert await ledger.registration_rate() == 0
-        await ledger.fail_by_hand([bob.id], by="ann", reason="spam")
+        assert await ledger.activity.registration_rate() == 0
+        await ledger.operators.fail([bob.id], by="ann", reason="spam")
         minute = 60_000
         start = START * 1000
-        assert await ledger.per_minute(0) == [
+        assert await ledger.activity.per_minute(0) == [
             Span(start, 2, 0, 0),
             Span(start + minute, 0, 1, 0),
             Span(start + DAY * 1000, 0, 0, 1),
         ]
-        assert await ledger.per_day(0) == [Span(start, 2, 1, 0), Span(start + DAY * 1000, 0, 0, 1)]
-        assert await ledger.per_minute(start + 1) == (await ledger.per_minute(0))[1:]
-        assert await ledger.accepted_in(0) == 2
+        assert await ledger.activity.per_day(0) == [Span(start, 2, 1, 0), Span(start + DAY * 1000, 0, 0, 1)]
+        assert await ledger.activity.per_minute(start + 1) == (await ledger.activity.per_minute(0))[1:]
+        assert await ledger.activity.accepted_since(0) == 2
         assert await registered(ledger) == 1
-        assert await ledger.waits() == [61_000]
+        assert await ledger.activity.latencies() == [61_000]
 
 
 async def test_orphaned_account_is_counted_once_it_is_back(tmp_path: Path) -> None:
@@ -76,12 +76,12 @@ async def test_orphaned_account_is_counted_once_it_is_back(tmp_path: Path) -> No
 
         async def follow(number: int) -> None:
             effects = BlockEffects(number, f"{number:040x}", {transaction.signature: ("1.2.9",)}, ())
-            await ledger.follow([effects], 1_000)
+            await ledger.blocks.follow([effects], 1_000)
 
         await follow(1_001)
-        await ledger.orphan(1_001)
+        await ledger.blocks.orphan(1_001)
         assert await registered(ledger) == 0
         clock.now = START + 60
         await follow(1_002)
-        assert [span.registered for span in await ledger.per_minute(0)] == [0, 1]
-        assert [span.registered for span in await ledger.per_day(0)] == [1]
+        assert [span.registered for span in await ledger.activity.per_minute(0)] == [0, 1]
+        assert [span.registered for span in await ledger.activity.per_day(0)] == [1]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from jobs.ledger import LedgerError
-from jobs.ledger.backup import back_up, forget_old_backups
+from jobs.ledger.backup import back_up, delete_old_backups
 from tests.harness.program import command, dev_chain, faucet
 
 
@@ -68,4 +68,4 @@ def test_ledger_that_is_not_there_is_not_made(tmp_path: Path) -> None:
 def test_nothing_else_is_deleted(tmp_path: Path) -> None:
     for name in ("faucet-1Z.db", "faucet-2Z.db", "notes.txt"):
         (tmp_path / name).touch()
-    assert [path.name for path in forget_old_backups(tmp_path, "faucet-*Z.db", 1)] == ["faucet-1Z.db"]
+    assert [path.name for path in delete_old_backups(tmp_path, "faucet-*Z.db", 1)] == ["faucet-1Z.db"]

@@ -12,24 +12,24 @@ FREE = Limits(address=None, interval=0, queue=1000)
 
 
 async def accepted(ledger: Ledger, name: str) -> Job:
-    return await ledger.accept(Signup(name, **keys_of(name)), FREE)
+    return await ledger.signups.accept(Signup(name, **keys_of(name)), FREE)
 
 
 async def test_moves_of_another_process_wake_those_who_watch(tmp_path: Path) -> None:
     here, there = [await Ledger.open(tmp_path / "faucet.db") for _ in range(2)]
     alice, bob = await accepted(there, "alice-1"), await accepted(there, "bob-1")
     with here.changes.watch(alice.id) as of_alice, here.changes.watch(bob.id) as of_bob:
-        await here.notice()
+        await here.change_poller.poll()
         await of_alice.changed(0)
         await of_bob.changed(0)
         await register(there, alice)
-        await here.notice()
+        await here.change_poller.poll()
         assert await of_alice.changed(0)
         assert not await of_bob.changed(0)
-        await here.notice()
+        await here.change_poller.poll()
         assert not await of_alice.changed(0), "told twice of one move"
-        await there.cancel([bob.id], by="ann", reason="x")
-        await here.notice()
+        await there.operators.cancel([bob.id], by="ann", reason="x")
+        await here.change_poller.poll()
         assert await of_bob.changed(0)
     await here.close()
     await there.close()

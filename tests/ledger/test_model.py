@@ -127,7 +127,7 @@ class LedgerMachine(RuleBasedStateMachine):
         keys = (f"{password}-owner", f"{password}-active", f"{password}-memo")
         limits = Limits(address=None, interval=0, queue=99, initial_balance="1.5" if pays else None)
         live = self.model.live_job(name)
-        work = self.ledger.accept(Signup(name, *keys), limits)
+        work = self.ledger.signups.accept(Signup(name, *keys), limits)
         if live.keys != keys if live else name in self.model.names:
             assert self._code_of(work) is Code.ACCOUNT_EXISTS
             return
@@ -138,14 +138,14 @@ class LedgerMachine(RuleBasedStateMachine):
             self.model.jobs[job.number] = ModelJob(job.number, job.id, name, keys, pays)
 
     def end_by_hand(self, pick: int, state: State) -> None:
-        deed = self.ledger.cancel if state is State.CANCELLED else self.ledger.fail_by_hand
+        deed = self.ledger.operators.cancel if state is State.CANCELLED else self.ledger.operators.fail
         for job in one_of(list(self.model.jobs.values()), pick):
             if self._steer(deed([job.id], by="operator", reason="by hand"), {State.QUEUED}, job):
                 job.ended = state
 
     def retry(self, pick: int) -> None:
         for job in one_of(list(self.model.jobs.values()), pick):
-            if self._steer(self.ledger.retry([job.id], by="operator"), {State.FAILED, State.CANCELLED}, job):
+            if self._steer(self.ledger.operators.retry([job.id], by="operator"), {State.FAILED, State.CANCELLED}, job):
                 job.ended = None
 
     def _steer(self, deed: Coroutine[Any, Any, list[str]], states: set[State], job: ModelJob) -> bool:
@@ -162,8 +162,8 @@ class LedgerMachine(RuleBasedStateMachine):
     def look(self, count: int) -> None:
         """Read what is to be done; much may happen before it is, and nothing stops it from being tried twice."""
         self.now += LONG
-        self.queued = self.run(self.ledger.queued(count))
-        self.unfunded = self.run(self.ledger.unfunded(count))
+        self.queued = self.run(self.ledger.drain.queued(count))
+        self.unfunded = self.run(self.ledger.drain.unfunded(count))
         waiting, unpaid = self.model.standing(State.QUEUED), self.model.unfunded()
         assert [job.number for job in self.queued] == [job.number for job in waiting[:count]]
         assert [job.number for job in self.unfunded.jobs] == [job.number for job in unpaid[:count]]
@@ -174,9 +174,9 @@ class LedgerMachine(RuleBasedStateMachine):
         known = self.chain.accounts
         ours = {job.number: known[job.signup.name][0] for job in jobs if self._is_ours(job.signup)}
         taken = [job.number for job in jobs if job.signup.name in known and job.number not in ours]
-        self.run(self.ledger.adopt(ours, self.chain.head + 1))
+        self.run(self.ledger.drain.claim_existing(ours, self.chain.head + 1))
         self.model.adopt(ours, self.chain.head + 1)
-        self.run(self.ledger.fail(dict.fromkeys(taken, (Code.ACCOUNT_EXISTS, "Account exists"))))
+        self.run(self.ledger.drain.fail(dict.fromkeys(taken, (Code.ACCOUNT_EXISTS, "Account exists"))))
         self.model.end(taken, State.FAILED)
         reference = self._reference()
         if reference is not None:
@@ -193,23 +193,23 @@ class LedgerMachine(RuleBasedStateMachine):
     def _sign(self, kind: Kind, operations: list[Operation], size: int, reference: tuple[int, str]) -> None:
         groups = [tuple(operations[start : start + size]) for start in range(0, len(operations), size)]
         signed = [Sendable(kind, group, reference, self.chain.head + LIFETIME) for group in groups]
-        recorded = self.run(self.ledger.record_signed([transaction.draft for transaction in signed]))
+        recorded = self.run(self.ledger.drain.record_signed([transaction.draft for transaction in signed]))
         ready = [transaction.signature for transaction in self.model.sign(signed)]
         assert [transaction.signature for transaction in recorded] == ready
         self.unsent.update(ready)
 
     def send(self, pick: int, arrives: bool) -> None:
         """Whatever the node answers, only whether the bytes arrived makes a difference."""
-        for transaction in one_of(self.run(self.ledger.live()), pick):
+        for transaction in one_of(self.run(self.ledger.drain.live()), pick):
             self._broadcast(transaction, arrives=arrives)
 
     def refuse(self, pick: int, rejected: set[int], counted: bool, lies: bool) -> None:
         """The first node that a registration is sent to refuses it; a node that lies has taken it all the same."""
-        for transaction in one_of(self.run(self.ledger.live()), pick):
+        for transaction in one_of(self.run(self.ledger.drain.live()), pick):
             if transaction.kind is Kind.REGISTRATION and transaction.signature in self.unsent:
                 self._broadcast(transaction, arrives=lies)
                 blamed = [job for position, job in enumerate(transaction.jobs) if position in rejected]
-                self.run(self.ledger.refuse(transaction, rejected=dict.fromkeys(blamed, NO), counted=counted))
+                self.run(self.ledger.drain.refuse(transaction, rejected=dict.fromkeys(blamed, NO), counted=counted))
                 self.model.give_up(self.model.signed[transaction.signature], self.model.refused)
                 self.model.end(blamed, State.FAILED)
 
@@ -236,7 +236,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def drain(self, size: int) -> None:
         """A drain from end to end, in which nothing goes wrong."""
         self.sign(size)
-        for transaction in self.run(self.ledger.live()):
+        for transaction in self.run(self.ledger.drain.live()):
             self._broadcast(transaction, arrives=True)
 
     # What the chain does.
@@ -264,37 +264,37 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def follow(self, most: int) -> None:
         """Leave a fork block by block, then follow up to `most` blocks."""
-        while (last := self.run(self.ledger.last_block())) and not self._is_on_chain(*last):
-            self.run(self.ledger.orphan(last[0]))
+        while (last := self.run(self.ledger.blocks.last())) and not self._is_on_chain(*last):
+            self.run(self.ledger.blocks.orphan(last[0]))
             self.model.orphan(last[0])
         first = last[0] + 1 if last else self._first_block()
         blocks = self.chain.blocks[first - 1 : first - 1 + most]
         if blocks:
-            self.run(self.ledger.follow([block.effects for block in blocks], self.chain.irreversible))
+            self.run(self.ledger.blocks.follow([block.effects for block in blocks], self.chain.irreversible))
             for block in blocks:
                 self.model.include(block)
 
     def settle(self) -> None:
         """Look at what the irreversible blocks hold."""
         irreversible = self._followed_for_good()
-        for transaction in self.run(self.ledger.unsettled(irreversible)):
+        for transaction in self.run(self.ledger.blocks.unfinalized(irreversible)):
             block = self.chain.block(transaction.block_num or 0)
             results = block.held.get(transaction.signature)
             if results is None:
-                self.run(self.ledger.release(transaction))
+                self.run(self.ledger.blocks.release(transaction))
                 self.model.release(transaction.signature)
             else:
-                self.run(self.ledger.settle([(transaction, results)]))
+                self.run(self.ledger.blocks.finalize([(transaction, results)]))
                 self.model.settle(transaction.signature, results)
         self._settle_adopted(irreversible)
 
     def _settle_adopted(self, irreversible: int) -> None:
-        jobs = self.run(self.ledger.adopted(irreversible))
+        jobs = self.run(self.ledger.blocks.claimed(irreversible))
         assert {job.number for job in jobs} == {job.number for job in self.model.adopted(irreversible)}
         accounts = {
             job.number: self.chain.accounts[job.signup.name][0] if self._is_ours(job.signup) else None for job in jobs
         }
-        self.run(self.ledger.settle_adopted(accounts))
+        self.run(self.ledger.blocks.finalize_claimed(accounts))
         for number, account_id in accounts.items():
             self.model.settle_adopted(self.model.jobs[number], account_id)
 
@@ -302,17 +302,17 @@ class LedgerMachine(RuleBasedStateMachine):
         """Give up what expired, unless an irreversible block holds it."""
         irreversible = self._followed_for_good()
         held = self.chain.held_by(irreversible)
-        overdue = self.run(self.ledger.overdue(irreversible))
+        overdue = self.run(self.ledger.expiry.overdue(irreversible))
         # The block after one as old as the expiration may still hold it.
         expected = [transaction.signature for transaction in self.model.live() if transaction.expiration < irreversible]
         assert [transaction.signature for transaction in overdue] == expected
         for transaction in overdue:
             if transaction.signature in held:
                 block = held[transaction.signature]
-                self.run(self.ledger.include(block.effects))
+                self.run(self.ledger.blocks.include(block.effects))
                 self.model.include(block)
             else:
-                self.run(self.ledger.expire([transaction]))
+                self.run(self.ledger.expiry.expire([transaction]))
                 self.model.give_up(self.model.signed[transaction.signature], self.model.expired)
 
     def track(self) -> None:
@@ -430,18 +430,18 @@ class LedgerMachine(RuleBasedStateMachine):
         """What a registration refers to: an irreversible block that was followed."""
         if self.chain.irreversible == 0:
             return GENESIS
-        oldest = self.run(self.ledger.oldest_block())
+        oldest = self.run(self.ledger.blocks.oldest())
         return oldest if oldest is not None and oldest[0] <= self.chain.irreversible else None
 
     def _first_block(self) -> int:
         """Where following begins: a live transaction may be in any block since the one that it refers to."""
-        oldest = self.run(self.ledger.oldest_reference())
+        oldest = self.run(self.ledger.blocks.oldest_reference())
         known = [self.chain.irreversible] if oldest is None else [self.chain.irreversible, oldest]
         return max(1, min(known))
 
     def _followed_for_good(self) -> int:
         """The last irreversible block, or the last that was followed."""
-        last = self.run(self.ledger.last_block())
+        last = self.run(self.ledger.blocks.last())
         return min(self.chain.irreversible, last[0]) if last else 0
 
 

@@ -62,15 +62,15 @@ async def fill(folder: Path) -> None:
     ledger = await Ledger.open(folder / "faucet.db", clock=lambda: now, random_id=lambda: f"job-{next(numbers)}")
     limits = Limits(None, 0, 1000, "2.5")
     names = ("alice-1", "bob-1", "queued-1", "failed-1", "cancelled-1")
-    jobs = [await ledger.accept(Signup(name, **keys_of(name)), limits) for name in names]
+    jobs = [await ledger.signups.accept(Signup(name, **keys_of(name)), limits) for name in names]
     now += 30
     for step in (register, pay):
         for job in jobs[:2]:
             await step(ledger, job)
         await settle(ledger)
-    await ledger.fail_by_hand([jobs[3].id], by="ann", reason="No spam, please.")
-    await ledger.cancel([jobs[4].id], by="ann", reason="Asked to.")
-    await ledger.pause("intake", by="ann", reason="Upgrade.")
+    await ledger.operators.fail([jobs[3].id], by="ann", reason="No spam, please.")
+    await ledger.operators.cancel([jobs[4].id], by="ann", reason="Asked to.")
+    await ledger.operators.pause("intake", by="ann", reason="Upgrade.")
     await ledger.close()
 
 

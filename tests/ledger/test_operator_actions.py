@@ -27,19 +27,19 @@ async def opened(folder: Path) -> AsyncIterator[Ledger]:
 
 
 async def accepted(ledger: Ledger, name: str) -> Job:
-    return await ledger.accept(Signup(name, **keys_of(name)), FREE)
+    return await ledger.signups.accept(Signup(name, **keys_of(name)), FREE)
 
 
 async def test_every_deed_is_in_the_audit_by_whom_and_why(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
         job = await accepted(ledger, "alice-1")
-        await ledger.cancel([job.id], by="ann", reason="asked to")
-        await ledger.retry([job.id], by="bob")
-        await ledger.fail_by_hand([job.id], by="ann", reason="spam")
-        await ledger.pause("intake", by="bob", reason="upgrade")
-        await ledger.resume("intake", by="bob", reason="done")
-        await ledger.note(who="ann", what="login")
-        kept = [(entry.who, entry.what, entry.target, entry.why) for entry in await ledger.audit()]
+        await ledger.operators.cancel([job.id], by="ann", reason="asked to")
+        await ledger.operators.retry([job.id], by="bob")
+        await ledger.operators.fail([job.id], by="ann", reason="spam")
+        await ledger.operators.pause("intake", by="bob", reason="upgrade")
+        await ledger.operators.resume("intake", by="bob", reason="done")
+        await ledger.operators.record(who="ann", what="login")
+        kept = [(entry.who, entry.what, entry.target, entry.why) for entry in await ledger.operators.audit()]
         assert kept == [
             ("ann", "login", "", ""),
             ("bob", "resume", "intake", "done"),
@@ -48,28 +48,28 @@ async def test_every_deed_is_in_the_audit_by_whom_and_why(tmp_path: Path) -> Non
             ("bob", "retry", job.id, ""),
             ("ann", "cancel", job.id, "asked to"),
         ]
-        assert {entry.at for entry in await ledger.audit()} == {NOW * 1000}
+        assert {entry.at for entry in await ledger.operators.audit()} == {NOW * 1000}
 
 
 async def test_audit_is_read_page_by_page_and_by_target(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
         for number in range(5):
-            await ledger.note(who="ann", what="login", target=f"t{number % 2}")
-        first = await ledger.audit(limit=2)
-        second = await ledger.audit(limit=2, before=first[-1].number)
+            await ledger.operators.record(who="ann", what="login", target=f"t{number % 2}")
+        first = await ledger.operators.audit(limit=2)
+        second = await ledger.operators.audit(limit=2, before=first[-1].number)
         assert [entry.number for entry in first + second] == [5, 4, 3, 2]
-        assert [entry.number for entry in await ledger.audit(target="t1")] == [4, 2]
+        assert [entry.number for entry in await ledger.operators.audit(target="t1")] == [4, 2]
 
 
 async def test_job_failed_by_hand_tells_why_and_can_be_retried(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
         job = await accepted(ledger, "alice-1")
-        await ledger.fail_by_hand([job.id], by="ann", reason="No spam, please.")
-        failed = await ledger.job(job.id)
+        await ledger.operators.fail([job.id], by="ann", reason="No spam, please.")
+        failed = await ledger.queries.job(job.id)
         assert failed is not None
         assert (failed.state, failed.code, failed.reason) == (State.FAILED, Code.REJECTED, "No spam, please.")
-        await ledger.retry([job.id], by="ann")
-        again = await ledger.job(job.id)
+        await ledger.operators.retry([job.id], by="ann")
+        again = await ledger.queries.job(job.id)
         assert again is not None
         assert (again.state, again.code, again.reason) == (State.QUEUED, None, None)
 
@@ -81,35 +81,35 @@ async def test_what_has_left_is_not_ended_by_hand(tmp_path: Path, sent: str) -> 
     async with opened(tmp_path) as ledger:
         job = await accepted(ledger, "alice-1")
         await (broadcast(ledger, job) if sent == "broadcast" else register(ledger, job))
-        for deed in (ledger.cancel, ledger.fail_by_hand):
+        for deed in (ledger.operators.cancel, ledger.operators.fail):
             with pytest.raises(FaucetError) as caught:
                 await deed([job.id], by="ann", reason="x")
             assert caught.value.code is Code.BAD_REQUEST
-        assert await ledger.audit() == []
+        assert await ledger.operators.audit() == []
 
 
 async def test_deed_that_one_job_refuses_is_done_to_none(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
         job = await accepted(ledger, "alice-1")
         with pytest.raises(FaucetError):
-            await ledger.cancel([job.id, "nothing"], by="ann", reason="x")
-        found = await ledger.job(job.id)
+            await ledger.operators.cancel([job.id, "nothing"], by="ann", reason="x")
+        found = await ledger.queries.job(job.id)
         assert found is not None
         assert found.state is State.QUEUED
-        assert await ledger.audit() == []
+        assert await ledger.operators.audit() == []
 
 
 async def test_faucets_own_pause_and_the_operators(tmp_path: Path) -> None:
     """The faucet ends only its own; an operator takes over, and ends any."""
 
     async with opened(tmp_path) as ledger:
-        await ledger.hold_drain("no money")
-        assert await ledger.pauses() == {"drain": Pause("no money", "faucet", NOW * 1000, automatic=True)}
-        await ledger.release_drain()
-        assert await ledger.pauses() == {}
-        await ledger.pause("drain", by="ann", reason="upgrade")
-        await ledger.hold_drain("no money")
-        await ledger.release_drain()
-        assert await ledger.pauses() == {"drain": Pause("upgrade", "ann", NOW * 1000)}
-        await ledger.resume("drain", by="bob")
-        assert await ledger.pauses() == {}
+        await ledger.pauses.auto_pause("no money")
+        assert await ledger.pauses.active() == {"drain": Pause("no money", "faucet", NOW * 1000, automatic=True)}
+        await ledger.pauses.end_auto_pause()
+        assert await ledger.pauses.active() == {}
+        await ledger.operators.pause("drain", by="ann", reason="upgrade")
+        await ledger.pauses.auto_pause("no money")
+        await ledger.pauses.end_auto_pause()
+        assert await ledger.pauses.active() == {"drain": Pause("upgrade", "ann", NOW * 1000)}
+        await ledger.operators.resume("drain", by="bob")
+        assert await ledger.pauses.active() == {}

@@ -6,75 +6,75 @@ from jobs.errors import Code
 from jobs.ledger import Ledger
 from jobs.model.chain import Pin
 from jobs.model.transaction import BlockEffects
-from tests.ledger.test_ledger import FREE, code_of, opened, signup
+from tests.harness.ledgers import FREE, code_of, opened, signup
 
 
 async def test_pin_stays_whatever_comes_later(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
-        await ledger.pin({"precision": "5"}, agreed=True)
-        await ledger.pin({"precision": "10"}, agreed=True)
-        await ledger.pin({"precision": "3", "symbol": "TEST"}, agreed=False)
-        assert await ledger.pins() == {"precision": Pin("5", agreed=True), "symbol": Pin("TEST", agreed=False)}
+        await ledger.pins.save({"precision": "5"}, agreed=True)
+        await ledger.pins.save({"precision": "10"}, agreed=True)
+        await ledger.pins.save({"precision": "3", "symbol": "TEST"}, agreed=False)
+        assert await ledger.pins.all() == {"precision": Pin("5", agreed=True), "symbol": Pin("TEST", agreed=False)}
 
 
 async def test_lone_strangers_word_gives_way_to_one_that_others_share(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
-        await ledger.pin({"precision": "10"}, agreed=False)
-        await ledger.pin({"precision": "11"}, agreed=False)
-        assert await ledger.pins() == {"precision": Pin("10", agreed=False)}
-        await ledger.pin({"precision": "5"}, agreed=True)
-        assert await ledger.pins() == {"precision": Pin("5", agreed=True)}
+        await ledger.pins.save({"precision": "10"}, agreed=False)
+        await ledger.pins.save({"precision": "11"}, agreed=False)
+        assert await ledger.pins.all() == {"precision": Pin("10", agreed=False)}
+        await ledger.pins.save({"precision": "5"}, agreed=True)
+        assert await ledger.pins.all() == {"precision": Pin("5", agreed=True)}
 
 
 async def test_lowest_fees_only_fall_and_only_by_what_is_agreed(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
-        await ledger.save_lowest_fees({"transfer": 20}, agreed=False)
-        await ledger.save_lowest_fees({"transfer": 1, "assert": 7}, agreed=False)
-        assert await ledger.lowest_fees() == {"transfer": 20, "assert": 7}
-        await ledger.save_lowest_fees({"transfer": 30}, agreed=True)
-        assert await ledger.lowest_fees() == {"transfer": 30, "assert": 7}
-        await ledger.save_lowest_fees({"transfer": 40}, agreed=True)
-        await ledger.save_lowest_fees({"transfer": 25}, agreed=True)
-        assert await ledger.lowest_fees() == {"transfer": 25, "assert": 7}
+        await ledger.pins.save_lowest_fees({"transfer": 20}, agreed=False)
+        await ledger.pins.save_lowest_fees({"transfer": 1, "assert": 7}, agreed=False)
+        assert await ledger.pins.lowest_fees() == {"transfer": 20, "assert": 7}
+        await ledger.pins.save_lowest_fees({"transfer": 30}, agreed=True)
+        assert await ledger.pins.lowest_fees() == {"transfer": 30, "assert": 7}
+        await ledger.pins.save_lowest_fees({"transfer": 40}, agreed=True)
+        await ledger.pins.save_lowest_fees({"transfer": 25}, agreed=True)
+        assert await ledger.pins.lowest_fees() == {"transfer": 25, "assert": 7}
 
 
 async def is_refused(ledger: Ledger, name: str) -> bool:
     """Whether a signup of `name` is refused, and the page of the name says the same."""
-    refused = await code_of(ledger.check(signup(name), FREE)) is Code.ACCOUNT_EXISTS
-    assert (await ledger.availability(name))[0] == (Code.ACCOUNT_EXISTS if refused else None)
+    refused = await code_of(ledger.signups.check(signup(name), FREE)) is Code.ACCOUNT_EXISTS
+    assert (await ledger.names.availability(name))[0] == (Code.ACCOUNT_EXISTS if refused else None)
     return refused
 
 
 async def test_names_of_a_stranger_count_while_he_is_in_use(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
-        await ledger.take_names_from("ws://liar", anew=True)
-        await ledger.put_names([("listed-1", "1.2.100")], "listed-1", listed_by="ws://liar")
-        await ledger.follow([BlockEffects(1, "01", {}, (("shown-1", "1.2.101"),), seen_by="ws://liar")], 0)
+        await ledger.names.use_source("ws://liar", anew=True)
+        await ledger.names.save_page([("listed-1", "1.2.100")], "listed-1", listed_by="ws://liar")
+        await ledger.blocks.follow([BlockEffects(1, "01", {}, (("shown-1", "1.2.101"),), seen_by="ws://liar")], 0)
         assert [await is_refused(ledger, name) for name in ("listed-1", "shown-1")] == [True, True]
-        await ledger.take_names_from("ws://other", anew=True)
+        await ledger.names.use_source("ws://other", anew=True)
         assert [await is_refused(ledger, name) for name in ("listed-1", "shown-1")] == [False, False]
-        assert await ledger.names_cursor() == ""
-        await ledger.put_names([("listed-1", "1.2.100")], "listed-1", listed_by="ws://other")
-        await ledger.take_names_from(None, anew=False)
+        assert await ledger.names.cursor() == ""
+        await ledger.names.save_page([("listed-1", "1.2.100")], "listed-1", listed_by="ws://other")
+        await ledger.names.use_source(None, anew=False)
         assert [await is_refused(ledger, name) for name in ("listed-1", "shown-1")] == [True, False]
 
 
 async def test_names_of_an_own_node_count_for_good(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
-        await ledger.put_names([("own-1", "1.2.100")], "own-1")
-        await ledger.take_names_from("ws://stranger", anew=False)
-        await ledger.put_names([("own-1", "1.2.100")], "own-1", listed_by="ws://stranger")
+        await ledger.names.save_page([("own-1", "1.2.100")], "own-1")
+        await ledger.names.use_source("ws://stranger", anew=False)
+        await ledger.names.save_page([("own-1", "1.2.100")], "own-1", listed_by="ws://stranger")
         assert await is_refused(ledger, "own-1")
-        await ledger.take_names_from("ws://other", anew=False)
+        await ledger.names.use_source("ws://other", anew=False)
         assert await is_refused(ledger, "own-1")
 
 
 async def test_names_of_blocks_that_are_read_anew_count_when_they_are_shown_again(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
         shown = (("true-1", "1.2.100"), ("made-up-1", "1.2.101"))
-        await ledger.follow([BlockEffects(7, "07", {}, shown)], 7)
-        assert await ledger.refollow(by="ann") == 1
-        assert await ledger.last_block() is None
+        await ledger.blocks.follow([BlockEffects(7, "07", {}, shown)], 7)
+        assert await ledger.operators.refollow(by="ann") == 1
+        assert await ledger.blocks.last() is None
         assert [await is_refused(ledger, name) for name, _ in shown] == [False, False]
-        await ledger.follow([BlockEffects(7, "17", {}, shown[:1])], 7)
+        await ledger.blocks.follow([BlockEffects(7, "17", {}, shown[:1])], 7)
         assert [await is_refused(ledger, name) for name, _ in shown] == [True, False]

@@ -10,8 +10,8 @@ import pytest
 
 from jobs.errors import Code
 from jobs.ledger import Ledger, search
-from jobs.ledger.database import SCHEMA
 from jobs.ledger.search import JobPage, page_query
+from jobs.ledger.sqlite.file import SCHEMA
 from jobs.model.job import Job, Limits, Signup, State
 from jobs.model.transaction import Fate, Kind, SignedTransaction
 from tests.harness.program import keys_of
@@ -20,7 +20,7 @@ from tests.ledger.test_operator_actions import opened
 
 
 async def accepted(ledger: Ledger, name: str, initial_balance: str | None = None) -> Job:
-    return await ledger.accept(Signup(name, **keys_of(name)), Limits(None, 0, 1000, initial_balance))
+    return await ledger.signups.accept(Signup(name, **keys_of(name)), Limits(None, 0, 1000, initial_balance))
 
 
 def names(page: JobPage) -> list[str]:
@@ -31,24 +31,26 @@ async def test_everything_the_newest_first_page_by_page(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
         for number in range(1, 6):
             await accepted(ledger, f"n-{number}")
-        first = await ledger.search(limit=2)
-        second = await ledger.search(before=first.before, limit=2)
-        third = await ledger.search(before=second.before, limit=2)
+        first = await ledger.search.page(limit=2)
+        second = await ledger.search.page(before=first.before, limit=2)
+        third = await ledger.search.page(before=second.before, limit=2)
         assert [names(page) for page in (first, second, third)] == [["n-5", "n-4"], ["n-3", "n-2"], ["n-1"]]
         assert (first.after, third.before) == (None, None)
-        back = await ledger.search(after=third.after, limit=2)
+        back = await ledger.search.page(after=third.after, limit=2)
         assert names(back) == names(second)
-        assert names(await ledger.search(after=back.after, limit=2)) == names(first)
+        assert names(await ledger.search.page(after=back.after, limit=2)) == names(first)
 
 
 async def test_pages_that_just_fit_lead_nowhere(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
         for number in range(4):
             await accepted(ledger, f"n-{number}")
-        assert await ledger.search(limit=4) == JobPage((await ledger.search(limit=9)).jobs, None, None, by_name=False)
-        last = await ledger.search(before=(await ledger.search(limit=2)).before, limit=2)
+        assert await ledger.search.page(limit=4) == JobPage(
+            (await ledger.search.page(limit=9)).jobs, None, None, by_name=False
+        )
+        last = await ledger.search.page(before=(await ledger.search.page(limit=2)).before, limit=2)
         assert (len(last.jobs), last.before) == (2, None)
-        newest = await ledger.search(after=last.after, limit=2)
+        newest = await ledger.search.page(after=last.after, limit=2)
         assert (len(newest.jobs), newest.after) == (2, None)
 
 
@@ -57,22 +59,22 @@ async def test_by_state(tmp_path: Path) -> None:
         for number in range(1, 6):
             job = await accepted(ledger, f"n-{number}")
             if number % 2:
-                await ledger.fail({job.number: (Code.CHAIN_REFUSED, "No.")})
-        first = await ledger.search(state=State.FAILED, limit=2)
-        second = await ledger.search(state=State.FAILED, before=first.before, limit=2)
+                await ledger.drain.fail({job.number: (Code.CHAIN_REFUSED, "No.")})
+        first = await ledger.search.page(state=State.FAILED, limit=2)
+        second = await ledger.search.page(state=State.FAILED, before=first.before, limit=2)
         assert (names(first), names(second), second.before) == (["n-5", "n-3"], ["n-1"], None)
-        assert names(await ledger.search(state=State.DONE)) == []
+        assert names(await ledger.search.page(state=State.DONE)) == []
 
 
 async def test_by_name_or_its_beginning_sorted_the_exact_one_first(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
         for name in ("b-1", "al-9", "al-10", "al", "al-1", "am-1", "ak-1"):
             await accepted(ledger, name)
-        found = await ledger.search("al")
+        found = await ledger.search.page("al")
         assert (names(found), found.by_name) == (["al", "al-1", "al-10", "al-9"], True)
         assert (found.before, found.after) == (None, None)
-        assert names(await ledger.search("  AL-1 ")) == ["al-1", "al-10"]
-        assert names(await ledger.search("zz")) == []
+        assert names(await ledger.search.page("  AL-1 ")) == ["al-1", "al-10"]
+        assert names(await ledger.search.page("zz")) == []
 
 
 async def test_names_page_by_page_forth_and_back(tmp_path: Path) -> None:
@@ -81,31 +83,31 @@ async def test_names_page_by_page_forth_and_back(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
         for name in ("al-2", "al-1", "al-1", "al-1", "al-3"):
             job = await accepted(ledger, name)
-            await ledger.fail({job.number: (Code.CHAIN_REFUSED, "No.")})
-        whole = (await ledger.search("al")).jobs
-        pages = [await ledger.search("al", limit=2)]
+            await ledger.drain.fail({job.number: (Code.CHAIN_REFUSED, "No.")})
+        whole = (await ledger.search.page("al")).jobs
+        pages = [await ledger.search.page("al", limit=2)]
         while pages[-1].after is not None:
-            pages.append(await ledger.search("al", after=pages[-1].after, limit=2))
+            pages.append(await ledger.search.page("al", after=pages[-1].after, limit=2))
         assert list(itertools.chain(*(page.jobs for page in pages))) == whole
         assert [job.number for job in whole] == [2, 3, 4, 1, 5]
-        back = await ledger.search("al", before=pages[-1].before, limit=2)
+        back = await ledger.search.page("al", before=pages[-1].before, limit=2)
         assert back.jobs == pages[1].jobs
-        assert (await ledger.search("al", before=back.before, limit=2)).before is None
+        assert (await ledger.search.page("al", before=back.before, limit=2)).before is None
 
 
 async def test_names_in_a_state_cost_a_bounded_look_each_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A page may come back empty and still lead on to what was not looked at."""
-    monkeypatch.setattr(search, "LOOKED_AT", 3)
+    monkeypatch.setattr(search, "MAX_SCANNED", 3)
 
     async with opened(tmp_path) as ledger:
         jobs = [await accepted(ledger, f"al-{number}") for number in range(1, 9)]
         for job in (jobs[4], jobs[7]):
-            await ledger.cancel([job.id], by="ann", reason="x")
-        found = [await ledger.search("al", state=State.CANCELLED)]
+            await ledger.operators.cancel([job.id], by="ann", reason="x")
+        found = [await ledger.search.page("al", state=State.CANCELLED)]
         while found[-1].after is not None:
-            found.append(await ledger.search("al", state=State.CANCELLED, after=found[-1].after))
+            found.append(await ledger.search.page("al", state=State.CANCELLED, after=found[-1].after))
         assert [names(page) for page in found] == [[], ["al-5"], ["al-8"]]
-        every = [jobs async for jobs in ledger.search_all("al", state=State.CANCELLED, limit=50)]
+        every = [jobs async for jobs in ledger.search.pages("al", state=State.CANCELLED, limit=50)]
         assert [job.signup.name for job in itertools.chain(*every)] == ["al-5", "al-8"]
 
 
@@ -114,28 +116,28 @@ async def test_by_id(tmp_path: Path, key: str) -> None:
     async with opened(tmp_path) as ledger:
         for name in ("al-1", "al-2"):
             await register(ledger, await accepted(ledger, name))
-        (job,) = await ledger.jobs(name="al-1")
+        (job,) = await ledger.queries.jobs(name="al-1")
         value = str(getattr(job, key))
-        assert (await ledger.search(f" {value.upper()} ")).jobs == [job]
-        assert (await ledger.search(value, state=State.REGISTERED)).jobs == [job]
-        assert (await ledger.search(value, state=State.FAILED)).jobs == []
+        assert (await ledger.search.page(f" {value.upper()} ")).jobs == [job]
+        assert (await ledger.search.page(value, state=State.REGISTERED)).jobs == [job]
+        assert (await ledger.search.page(value, state=State.FAILED)).jobs == []
 
 
 @pytest.mark.parametrize("length", [32, 40])
 async def test_name_that_looks_like_an_id_is_found(tmp_path: Path, length: int) -> None:
     async with opened(tmp_path) as ledger:
         job = await accepted(ledger, "a" * (length - 1) + "1")
-        assert (await ledger.search(job.signup.name)).jobs == [job]
+        assert (await ledger.search.page(job.signup.name)).jobs == [job]
 
 
 async def test_all_jobs_of_a_transaction_are_found(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
         jobs = [await accepted(ledger, f"al-{number}") for number in range(1, 6)]
-        await ledger.record_signed([draft("ab" * 20, jobs)])
-        first = await ledger.search("ab" * 20, limit=3)
-        second = await ledger.search("ab" * 20, before=first.before, limit=3)
+        await ledger.drain.record_signed([draft("ab" * 20, jobs)])
+        first = await ledger.search.page("ab" * 20, limit=3)
+        second = await ledger.search.page("ab" * 20, before=first.before, limit=3)
         assert names(first) + names(second) == [f"al-{number}" for number in range(5, 0, -1)]
-        assert (await ledger.search("ab" * 20, state=State.BROADCAST, limit=3)).jobs == first.jobs
+        assert (await ledger.search.page("ab" * 20, state=State.BROADCAST, limit=3)).jobs == first.jobs
 
 
 def draft(transaction_id: str, jobs: Sequence[Job]) -> SignedTransaction:
@@ -147,12 +149,12 @@ def draft(transaction_id: str, jobs: Sequence[Job]) -> SignedTransaction:
 async def test_everything_that_was_signed_for_a_job(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
         other, job = [await accepted(ledger, name, "10") for name in ("al-1", "al-2")]
-        (lost,) = await ledger.record_signed([draft("ab" * 20, [other, job])])
-        await ledger.expire([lost])
+        (lost,) = await ledger.drain.record_signed([draft("ab" * 20, [other, job])])
+        await ledger.expiry.expire([lost])
         await register(ledger, job)
         await pay(ledger, job)
         await settle(ledger)
-        signed = await ledger.signed_for(job)
+        signed = await ledger.search.signed_for(job)
         seen = [(one.transaction.kind, one.transaction.fate, one.transaction.jobs, one.fee) for one in signed]
         assert seen == [
             (Kind.REGISTRATION, Fate.EXPIRED, (1, 2), 1002),
@@ -166,9 +168,9 @@ async def test_job_says_when_its_account_came_into_a_block(tmp_path: Path) -> No
     async with opened(tmp_path) as ledger:
         job = await accepted(ledger, "al-1")
         await broadcast(ledger, job)
-        assert (await ledger.search("al-1")).jobs[0].registered_at is None
+        assert (await ledger.search.page("al-1")).jobs[0].registered_at is None
         await register(ledger, await accepted(ledger, "al-2"))
-        assert (await ledger.search("al-2")).jobs[0].registered_at == NOW * 1000
+        assert (await ledger.search.page("al-2")).jobs[0].registered_at == NOW * 1000
 
 
 @pytest.mark.parametrize("down", [True, False])
@@ -180,6 +182,6 @@ def test_page_is_read_in_the_order_of_an_index(where: str, by_name: bool, down: 
     query = page_query(where, by_name=by_name, down=down)
     with closing(sqlite3.connect(":memory:")) as connection:
         connection.executescript(SCHEMA.read_text())
-        plan = connection.execute(f"EXPLAIN QUERY PLAN {query}", ["1"] * query.count("?")).fetchall()
+        plan = connection.execute(f"EXPLAIN QUERY PLAN {query.sql}", ["1"] * query.sql.count("?")).fetchall()
     (step,) = (row[-1] for row in plan)
     assert step.startswith("SEARCH")

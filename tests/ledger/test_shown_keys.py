@@ -107,14 +107,14 @@ def effects(number: int = 7, **more: Any) -> BlockEffects:
 
 async def seen(folder: Path, *blocks: BlockEffects) -> Ledger:
     ledger = await Ledger.open(folder / "faucet.db", clock=lambda: 1_800_000_000)
-    await ledger.follow(blocks, 1)
+    await ledger.blocks.follow(blocks, 1)
     return ledger
 
 
 async def outcome(folder: Path, signup: Signup, *blocks: BlockEffects) -> Job | Code:
     ledger = await seen(folder, *blocks)
     try:
-        return await ledger.accept(signup, LIMITS)
+        return await ledger.signups.accept(signup, LIMITS)
     except FaucetError as error:
         return error.code
     finally:
@@ -156,28 +156,28 @@ async def test_blocks_that_contradict_each_other_show_nothing(tmp_path: Path) ->
 
 async def test_it_is_the_same_job_again_takes_no_address_and_no_drain(tmp_path: Path) -> None:
     ledger = await seen(tmp_path, effects(keys=(SHOWN,)))
-    first, second = await asyncio.gather(ledger.accept(ALICE, LIMITS), ledger.accept(ALICE, LIMITS))
-    assert first.id == second.id == (await ledger.accept(ALICE, LIMITS)).id
-    assert (await ledger.accept(Signup("bob-1", **keys_of("bob-1")), LIMITS)).state is State.QUEUED
-    assert [job.signup.name for job in await ledger.queued(10)] == ["bob-1"]
-    assert (await ledger.unfunded(10)).jobs == ()
+    first, second = await asyncio.gather(ledger.signups.accept(ALICE, LIMITS), ledger.signups.accept(ALICE, LIMITS))
+    assert first.id == second.id == (await ledger.signups.accept(ALICE, LIMITS)).id
+    assert (await ledger.signups.accept(Signup("bob-1", **keys_of("bob-1")), LIMITS)).state is State.QUEUED
+    assert [job.signup.name for job in await ledger.drain.queued(10)] == ["bob-1"]
+    assert (await ledger.drain.unfunded(10)).jobs == ()
     await ledger.close()
 
 
 async def test_it_is_done_when_its_block_stays(tmp_path: Path) -> None:
     ledger = await seen(tmp_path, effects(keys=(SHOWN,)))
-    job = await ledger.accept(ALICE, LIMITS)
-    assert [each.id for each in await ledger.adopted(7)] == [job.id]
-    await ledger.settle_adopted({job.number: "1.2.30"})
-    done = await ledger.job(job.id)
+    job = await ledger.signups.accept(ALICE, LIMITS)
+    assert [each.id for each in await ledger.blocks.claimed(7)] == [job.id]
+    await ledger.blocks.finalize_claimed({job.number: "1.2.30"})
+    done = await ledger.queries.job(job.id)
     assert done is not None
     assert (done.state, done.irreversible) == (State.DONE, True)
-    assert await ledger.queued(10) == []
+    assert await ledger.drain.queued(10) == []
     await ledger.close()
 
 
 async def test_account_that_a_fork_took_back_is_nobodys(tmp_path: Path) -> None:
     ledger = await seen(tmp_path, effects(keys=(SHOWN,)))
-    await ledger.orphan(7)
-    assert (await ledger.accept(ALICE, LIMITS)).state is State.QUEUED
+    await ledger.blocks.orphan(7)
+    assert (await ledger.signups.accept(ALICE, LIMITS)).state is State.QUEUED
     await ledger.close()

@@ -10,13 +10,13 @@ from jobs.ledger import Ledger
 from jobs.ledger.spending import DAY
 from jobs.model.job import Job, State
 from jobs.model.transaction import Kind, SignedTransaction, Transaction
-from tests.ledger.test_ledger import FREE, START, Clock, block, draft, opened, signup
+from tests.harness.ledgers import FREE, START, Clock, block, draft, opened, signup
 
 COST = 100  #: satoshi of each job in these tests
 
 
 async def accept(ledger: Ledger, *names: str) -> list[Job]:
-    return [await ledger.accept(signup(name), FREE) for name in names]
+    return [await ledger.signups.accept(signup(name), FREE) for name in names]
 
 
 def costly(jobs: Sequence[Job], tag: str, *, expiration: int = int(START) + 100) -> SignedTransaction:
@@ -25,16 +25,16 @@ def costly(jobs: Sequence[Job], tag: str, *, expiration: int = int(START) + 100)
 
 
 async def sign(ledger: Ledger, jobs: Sequence[Job], tag: str, budget: int | None = None) -> list[Transaction]:
-    return await ledger.record_signed([costly(jobs, tag)], budget)
+    return await ledger.drain.record_signed([costly(jobs, tag)], budget)
 
 
 async def test_nothing_is_written_ahead_beyond_the_budget(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
         one, two, three = await accept(ledger, "one-1", "two-1", "three-1")
         drafts = [costly([one, two], "pair"), costly([three], "single")]
-        recorded = await ledger.record_signed(drafts, COST)
+        recorded = await ledger.drain.record_signed(drafts, COST)
         assert [entry.signature for entry in recorded] == ["sig-single"]
-        assert await ledger.spent_today() == COST
+        assert await ledger.spending.spent_today() == COST
         assert await sign(ledger, [one], "again", COST) == []
         assert len(await sign(ledger, [one], "raised", 2 * COST)) == 1
 
@@ -45,7 +45,7 @@ async def test_budget_holds_across_processes_and_restarts(tmp_path: Path) -> Non
         assert len(await sign(first, [one], "first", COST)) == 1
         assert await sign(second, [two], "second", COST) == []
     async with opened(tmp_path) as again:
-        assert await again.spent_today() == COST
+        assert await again.spending.spent_today() == COST
         assert await sign(again, [two], "third", COST) == []
 
 
@@ -57,7 +57,7 @@ async def test_new_day_begins_at_midnight_utc(tmp_path: Path) -> None:
         clock.now = (int(clock.now * 1000) // DAY + 1) * DAY / 1000 - 0.001
         assert await sign(ledger, [two], "late", COST) == []
         clock.now += 0.001
-        assert await ledger.spent_today() == 0
+        assert await ledger.spending.spent_today() == 0
         assert len(await sign(ledger, [two], "tomorrow", COST)) == 1
 
 
@@ -65,8 +65,8 @@ async def test_what_an_own_node_refused_is_free_again(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
         jobs = await accept(ledger, "one-1")
         (transaction,) = await sign(ledger, jobs, "refused")
-        await ledger.refuse(transaction, rejected={})
-        assert await ledger.spent_today() == 0
+        await ledger.drain.refuse(transaction, rejected={})
+        assert await ledger.spending.spent_today() == 0
 
 
 async def test_what_a_stranger_refused_counts_until_no_block_can_hold_it(tmp_path: Path) -> None:
@@ -75,14 +75,14 @@ async def test_what_a_stranger_refused_counts_until_no_block_can_hold_it(tmp_pat
     async with opened(tmp_path) as ledger:
         jobs = await accept(ledger, "one-1")
         (transaction,) = await sign(ledger, jobs, "refused")
-        await ledger.refuse(transaction, rejected={}, trusted=False)
-        assert await ledger.spent_today() == COST
-        assert await ledger.unproven()
-        assert await ledger.given_up(transaction.expiration) == []
-        (given_up,) = await ledger.given_up(transaction.expiration + 1)
-        await ledger.expire([given_up])
-        assert await ledger.spent_today() == 0
-        assert not await ledger.unproven()
+        await ledger.drain.refuse(transaction, rejected={}, trusted=False)
+        assert await ledger.spending.spent_today() == COST
+        assert await ledger.expiry.unproven()
+        assert await ledger.expiry.given_up(transaction.expiration) == []
+        (given_up,) = await ledger.expiry.given_up(transaction.expiration + 1)
+        await ledger.expiry.expire([given_up])
+        assert await ledger.spending.spent_today() == 0
+        assert not await ledger.expiry.unproven()
 
 
 async def test_what_only_a_stranger_says_has_expired_goes_on_counting(tmp_path: Path) -> None:
@@ -91,26 +91,26 @@ async def test_what_only_a_stranger_says_has_expired_goes_on_counting(tmp_path: 
     async with opened(tmp_path) as ledger:
         jobs = await accept(ledger, "one-1")
         (transaction,) = await sign(ledger, jobs, "denied")
-        await ledger.expire([transaction], proven=False)
-        assert (await ledger.jobs())[0].state is State.QUEUED
-        assert await ledger.spent_today() == COST
+        await ledger.expiry.expire([transaction], proven=False)
+        assert (await ledger.queries.jobs())[0].state is State.QUEUED
+        assert await ledger.spending.spent_today() == COST
         cheaper = replace(costly(jobs, "cheaper"), cost=COST // 2, fees=(COST // 2,))
-        await ledger.record_signed([cheaper])
-        assert await ledger.spent_today() == COST
+        await ledger.drain.record_signed([cheaper])
+        assert await ledger.spending.spent_today() == COST
 
 
 async def test_payment_does_not_take_the_place_of_a_registration(tmp_path: Path) -> None:
     """The account is there: whatever a stranger said of it, its registration was in a block."""
 
     async with opened(tmp_path) as ledger:
-        (job,) = [await ledger.accept(signup("one-1"), structs.replace(FREE, initial_balance="1"))]
+        (job,) = [await ledger.signups.accept(signup("one-1"), structs.replace(FREE, initial_balance="1"))]
         (transaction,) = await sign(ledger, [job], "denied")
-        await ledger.expire([transaction], proven=False)
-        await ledger.adopt({job.number: "1.2.50"}, 1)
+        await ledger.expiry.expire([transaction], proven=False)
+        await ledger.drain.claim_existing({job.number: "1.2.50"}, 1)
         payment = replace(draft(Kind.FUNDING, [job], "payment"), cost=COST, fees=(COST,))
-        assert await ledger.spent_today() == COST
-        assert len(await ledger.record_signed([payment])) == 1
-        assert await ledger.spent_today() == 2 * COST
+        assert await ledger.spending.spent_today() == COST
+        assert len(await ledger.drain.record_signed([payment])) == 1
+        assert await ledger.spending.spent_today() == 2 * COST
 
 
 async def test_next_transaction_of_a_job_takes_the_place_of_the_refused_one(tmp_path: Path) -> None:
@@ -119,41 +119,41 @@ async def test_next_transaction_of_a_job_takes_the_place_of_the_refused_one(tmp_
     async with opened(tmp_path) as ledger:
         good, bad = await accept(ledger, "good-1", "bad-1")
         (both,) = await sign(ledger, [good, bad], "both")
-        await ledger.refuse(both, rejected={}, trusted=False)
+        await ledger.drain.refuse(both, rejected={}, trusted=False)
         for number in range(3):
             (alone,) = await sign(ledger, [good], f"alone-{number}", 2 * COST)
-            assert await ledger.spent_today() == 2 * COST
-            await ledger.refuse(alone, rejected={}, trusted=False)
+            assert await ledger.spending.spent_today() == 2 * COST
+            await ledger.drain.refuse(alone, rejected={}, trusted=False)
 
 
 async def test_expired_is_free_and_found_in_a_block_after_all_is_not(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
         jobs = await accept(ledger, "one-1")
         (transaction,) = await sign(ledger, jobs, "late")
-        await ledger.expire([transaction])
-        assert await ledger.spent_today() == 0
-        await ledger.follow([block(1, transaction)], 0)
-        assert await ledger.spent_today() == COST
-        await ledger.orphan(1)
-        assert await ledger.spent_today() == COST
+        await ledger.expiry.expire([transaction])
+        assert await ledger.spending.spent_today() == 0
+        await ledger.blocks.follow([block(1, transaction)], 0)
+        assert await ledger.spending.spent_today() == COST
+        await ledger.blocks.orphan(1)
+        assert await ledger.spending.spent_today() == COST
 
 
 async def test_budget_in_percent_is_a_share_of_the_balance_at_midnight(tmp_path: Path) -> None:
     clock = Clock()
     async with opened(tmp_path, clock) as ledger:
-        assert await ledger.opening_balance() is None
-        assert await ledger.open_day(1000, agreed=True) == 1000
-        assert await ledger.open_day(9000, agreed=True) == 1000
+        assert await ledger.spending.opening_balance() is None
+        assert await ledger.spending.open_day(1000, agreed=True) == 1000
+        assert await ledger.spending.open_day(9000, agreed=True) == 1000
         clock.now += DAY / 1000
-        assert await ledger.opening_balance() is None
-        assert await ledger.open_day(9000, agreed=True) == 9000
+        assert await ledger.spending.opening_balance() is None
+        assert await ledger.spending.open_day(9000, agreed=True) == 9000
 
 
 async def test_lone_strangers_word_never_raises_the_balance_that_counts(tmp_path: Path) -> None:
     clock = Clock()
     async with opened(tmp_path, clock) as ledger:
-        assert await ledger.open_day(1000, agreed=False) == 1000
+        assert await ledger.spending.open_day(1000, agreed=False) == 1000
         clock.now += DAY / 1000
-        assert await ledger.open_day(10**12, agreed=False) == 1000
+        assert await ledger.spending.open_day(10**12, agreed=False) == 1000
         clock.now += DAY / 1000
-        assert await ledger.open_day(700, agreed=False) == 700
+        assert await ledger.spending.open_day(700, agreed=False) == 700

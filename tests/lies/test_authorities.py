@@ -97,11 +97,11 @@ async def test_account_that_somebody_else_can_sign_for_is_not_ours(tmp_path: Pat
     """It is neither called done nor paid."""
 
     async with lied_to(tmp_path, own_nodes=Settings().own_nodes) as world:
-        await world.ledger.pause("drain", by="ann", reason="time for somebody else")
+        await world.ledger.operators.pause("drain", by="ann", reason="time for somebody else")
         await world.sign_up("alice-1", "bob-1")
         register(world.chain, "alice-1", edit)
         await world.blocks(2)
-        await world.ledger.resume("drain", by="ann")
+        await world.ledger.operators.resume("drain", by="ann")
         await world.healed("alice-1")
         job = await world.job("alice-1")
         assert (job.code, job.account_id) == (Code.ACCOUNT_EXISTS, None)

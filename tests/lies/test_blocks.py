@@ -8,7 +8,7 @@ import pytest
 from chain.keys import format_public_key
 from devchain import DevChain, DevChainSettings
 from devchain.settings import published_key
-from jobs.ledger.following import REWIND
+from jobs.ledger.blocks import REWIND
 from jobs.model.job import State
 from jobs.settings import Settings
 from tests.harness.liar import LAG, PLAIN, WatchedChain, World, lied_to
@@ -41,7 +41,7 @@ async def test_time_that_has_not_passed_expires_nothing(tmp_path: Path, rush: tu
         assert world.relay.broadcasts
         await world.relay.replay()
         world.relay.heal()
-        await world.ledger.refollow(by="ann", reason="the node made blocks up")
+        await world.ledger.operators.refollow(by="ann", reason="the node made blocks up")
         await world.healed()
 
 
@@ -136,18 +136,18 @@ async def test_made_up_higher_blocks_are_noticed_and_followed_anew(tmp_path: Pat
             await world.restart(witness_url=(world.chain.url,))
         await world.told(ANEW)
         assert time.monotonic() - began < 60
-        await world.ledger.refollow(by="ann", reason="the node made blocks up")
+        await world.ledger.operators.refollow(by="ann", reason="the node made blocks up")
         await world.healed()
 
 
 async def final(world: World, number: int) -> bool:
     """Whether block `number` was taken for final."""
-    return ((await world.ledger.chain_status()).irreversible_block or 0) >= number
+    return ((await world.ledger.chain_status.load()).irreversible_block or 0) >= number
 
 
 async def followed(world: World, number: int) -> bool:
     """Whether block `number` was followed."""
-    last = await world.ledger.last_block()
+    last = await world.ledger.blocks.last()
     return last is not None and last[0] >= number
 
 

@@ -112,13 +112,13 @@ async def test_greater_balance_raises_no_budget_in_percent(tmp_path: Path, lie: 
 
     clock = Midnight()
     async with lied_to(tmp_path, clock=clock, max_head_age=10**6) as world:
-        budget = (await world.ledger.chain_status()).budget
+        budget = (await world.ledger.chain_status.load()).budget
         world.relay.lie(lie)
         await world.blocks(10)
-        assert (await world.ledger.chain_status()).budget == budget
+        assert (await world.ledger.chain_status.load()).budget == budget
         clock.ahead = DAY
         await world.blocks(10)
-        assert (await world.ledger.chain_status()).budget == budget
+        assert (await world.ledger.chain_status.load()).budget == budget
         world.relay.heal()
         await world.sign_up("alice-1")
         await world.healed()
@@ -127,12 +127,12 @@ async def test_greater_balance_raises_no_budget_in_percent(tmp_path: Path, lie: 
 async def test_greater_balance_is_contradicted_by_the_second_node_at_first_contact(tmp_path: Path) -> None:
     async with lied_to(tmp_path, lies.Balance(times=1000), honest=True) as world:
         await world.until(lambda: has_budget(world))
-        assert (await world.ledger.chain_status()).budget == BALANCE // 4
+        assert (await world.ledger.chain_status.load()).budget == BALANCE // 4
 
 
 async def has_budget(world: World) -> bool:
     """Whether the day's budget is known."""
-    return (await world.ledger.chain_status()).budget is not None
+    return (await world.ledger.chain_status.load()).budget is not None
 
 
 @pytest.mark.parametrize("step", ["after:record_signed:1", "after:broadcast:1"])

@@ -154,7 +154,7 @@ async def test_id_of_the_referrer_that_a_user_chose(tmp_path: Path, honest: bool
 
     async with lied_to(tmp_path, honest=honest, prepare=with_helper) as world:
         world.relay.lie(lies.AccountId("helper-1", "1.2.8"))
-        await world.ledger.put_names([("helper-1", "1.2.10")], cursor="")
+        await world.ledger.names.save_page([("helper-1", "1.2.10")], cursor="")
         await world.sign_up("alice-1", referrer="helper-1")
         if not honest:
             await world.told("The node gave an account id that the chain knows under another name.")

@@ -38,14 +38,14 @@ async def test_false_id_under_a_name_is_refused_by_the_chain(tmp_path: Path, lie
 
 async def held(world: World) -> list[str]:
     """The ids of the jobs whose payment is held."""
-    numbers = {number for payment in await world.ledger.held() for number in payment.jobs}
+    numbers = {number for payment in await world.ledger.expiry.held() for number in payment.jobs}
     return [job.id for job in (await world.jobs()).values() if job.number in numbers]
 
 
 async def released_or_done(world: World) -> bool:
     """Release what is held; whether all is done."""
     if jobs := await held(world):
-        await world.ledger.release_payments(jobs, by="ann", reason="it is in no block")
+        await world.ledger.operators.release_payments(jobs, by="ann", reason="it is in no block")
     return {job.state for job in (await world.jobs()).values()} == {State.DONE}
 
 
@@ -69,6 +69,6 @@ async def test_hidden_payment_is_not_paid_again_on_one_strangers_word(tmp_path: 
         await world.told(HELD)
         assert len((await world.books()).paid) == 2
         world.relay.heal()
-        await world.ledger.refollow(by="ann", reason="the node lied")
+        await world.ledger.operators.refollow(by="ann", reason="the node lied")
         await world.healed()
-        assert await world.ledger.held() == []
+        assert await world.ledger.expiry.held() == []

@@ -25,7 +25,7 @@ def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def is_taken(world: World, name: str) -> bool:
     """Whether the cache has the name, so that a signup of it is refused."""
-    return (await world.ledger.availability(name))[0] is Code.ACCOUNT_EXISTS
+    return (await world.ledger.names.availability(name))[0] is Code.ACCOUNT_EXISTS
 
 
 async def test_name_that_a_second_node_does_not_call_taken_waits(tmp_path: Path) -> None:
@@ -69,9 +69,9 @@ async def test_name_that_is_taken_and_said_to_be_free(tmp_path: Path, honest: bo
     async with lied_to(tmp_path, honest=honest) as world:
         world.chain.control.register("alice-1", keys_of("other")["owner_key"])
         world.relay.lie(lies.FreeNames("alice-1"))
-        await world.ledger.pause("drain", by="ann", reason="both at once")
+        await world.ledger.operators.pause("drain", by="ann", reason="both at once")
         await world.sign_up("alice-1", "bob-1")
-        await world.ledger.resume("drain", by="ann")
+        await world.ledger.operators.resume("drain", by="ann")
         await world.until(lambda: is_ended(world, "bob-1"))
         world.relay.heal()
         await world.healed("alice-1")
@@ -90,7 +90,7 @@ NO_JSON = "control characters"
 async def test_garbage_in_the_list_of_names_is_not_kept(tmp_path: Path, lie: Lie) -> None:
     async with lied_to(tmp_path, lie) as world:
         await world.relay.told(lies.GarbageNames, 2)
-        assert not (await world.ledger.chain_status()).names_complete
+        assert not (await world.ledger.chain_status.load()).names_complete
         await world.sign_up("alice-2", "bob-2")
         await world.healed()
         world.relay.heal()
@@ -107,7 +107,7 @@ async def test_list_that_is_no_json_ends_the_connection(tmp_path: Path) -> None:
 
 async def is_complete(world: World) -> bool:
     """Whether all names were read."""
-    return (await world.ledger.chain_status()).names_complete
+    return (await world.ledger.chain_status.load()).names_complete
 
 
 @pytest.mark.parametrize("lie", [lies.EndlessNames(), lies.LongerPages(10)], ids=repr)

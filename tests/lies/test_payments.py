@@ -67,11 +67,11 @@ async def test_hidden_payment_is_not_paid_again_on_one_strangers_word(tmp_path: 
         await world.told(HELD)
         await world.blocks(30)
         assert len((await world.books()).paid) == 2
-        assert [len(payment.jobs) for payment in await world.ledger.held()] == [2]
+        assert [len(payment.jobs) for payment in await world.ledger.expiry.held()] == [2]
         world.relay.heal()
-        await world.ledger.refollow(by="ann", reason="the node lied")
+        await world.ledger.operators.refollow(by="ann", reason="the node lied")
         await world.healed()
-        assert await world.ledger.held() == []
+        assert await world.ledger.expiry.held() == []
 
 
 async def test_operator_releases_a_payment_that_no_block_holds(tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ async def test_lost_payment_is_made_again_when_two_nodes_show_that_it_is_nowhere
         await world.reach(State.FUNDING)
         world.relay.heal()
         await world.healed()
-        assert await world.ledger.held() == []
+        assert await world.ledger.expiry.held() == []
 
 
 async def test_payment_that_the_node_sends_on_later_is_not_made_twice(tmp_path: Path) -> None:
@@ -146,7 +146,7 @@ async def test_payments_wait_where_a_node_says_that_nothing_can_be_asserted(tmp_
         await world.sign_up("alice-1")
         await world.told("initial balances wait until a second node confirms the accounts")
         assert (await world.books()).paid == {}
-        live = await world.ledger.live()
+        live = await world.ledger.drain.live()
         assert [transaction for transaction in live if transaction.kind is Kind.FUNDING] == []
         world.relay.heal()
         await world.until(world.release)

@@ -117,7 +117,7 @@ async def test_own_pause_of_an_operator_named_faucet_stays(tmp_path: Path) -> No
     """The faucet's own pause is told by its kind, not by a name."""
 
     async with lied_to(tmp_path) as world:
-        await world.ledger.pause("drain", by="faucet", reason="maintenance")
+        await world.ledger.operators.pause("drain", by="faucet", reason="maintenance")
         world.relay.lie(lies.RefusedCalls("denied", api="network_broadcast"))
         await world.sign_up("alice-1")
         await world.blocks(20)
@@ -125,7 +125,7 @@ async def test_own_pause_of_an_operator_named_faucet_stays(tmp_path: Path) -> No
         await world.blocks(20)
         await world.told("maintenance", check="drain")
         await world.reach(State.QUEUED)
-        await world.ledger.resume("drain", by="ann")
+        await world.ledger.operators.resume("drain", by="ann")
         await world.healed()
 
 
@@ -139,8 +139,8 @@ async def test_initial_balances_that_were_switched_off_are_not_paid(tmp_path: Pa
         await world.restart(enable_initial_balance=False)
         world.relay.heal()
         await world.blocks(20)
-        assert await world.ledger.owed() == 2
+        assert await world.ledger.operators.owed() == 2
         assert (await world.books()).paid == {}
-        assert await world.ledger.waive(by="ann", reason="no more balances") == 2
+        assert await world.ledger.operators.waive(by="ann", reason="no more balances") == 2
         await world.healed()
-        assert await world.ledger.owed() == 0
+        assert await world.ledger.operators.owed() == 0

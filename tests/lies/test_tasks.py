@@ -55,7 +55,7 @@ async def test_task_that_fails_is_started_again_counted_and_told(
 
 async def is_told(world: World, task: str) -> bool:
     """Whether an alert tells that the task failed."""
-    alerts = {alert.name: alert.text for alert in await world.ledger.alerts()}
+    alerts = {alert.name: alert.text for alert in await world.ledger.outbox.alerts()}
     return f"MemoryError in {task}: its log says more." in alerts.get("task", "")
 
 

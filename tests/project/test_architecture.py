@@ -105,13 +105,13 @@ def test_the_path_of_a_signup_reads_as_drawn() -> None:
     drawn = {
         "handlers/signup_router.py": "finish",
         "jobs/signup.py": "parse_signup",
-        "jobs/ledger/intake.py": "submit",
+        "jobs/ledger/signups.py": "submit",
         "jobs/drain/batch.py": "pack_transactions",
         "chain/transactions.py": "sign",
-        "jobs/ledger/signing.py": "record_signed",
+        "jobs/ledger/drain.py": "record_signed",
         "chain/node.py": "broadcast",
         "jobs/blocks/tracker.py": "follow",
-        "jobs/ledger/following.py": "settle",
+        "jobs/ledger/blocks.py": "finalize",
     }
     for file, function in drawn.items():
         defined = [

@@ -65,7 +65,7 @@ async def test_signups_of_the_load_are_distinct_jobs(tmp_path: Path) -> None:
         assert result.others == 0
         assert result.answered > 100
         ledger = await Ledger.open(ledger_of(service))
-        waiting = (await ledger.counts())[State.QUEUED]
+        waiting = (await ledger.queries.counts())[State.QUEUED]
         await ledger.close()
         # Of the signups in flight when the load ended, some are jobs without an answer.
         assert result.answered <= waiting <= result.answered + 64

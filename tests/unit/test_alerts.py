@@ -164,12 +164,12 @@ def test_a_reminder_has_the_newest_sentence() -> None:
 async def test_restart_neither_forgets_nor_repeats(tmp_path: Path) -> None:
     changes = evaluate(at(0, differences=1), [], SETTINGS)
     ledger = await Ledger.open(tmp_path / "faucet.db")
-    await ledger.put_alerts(changes.alerts, ended=[], mails=[("subject", "body")])
+    await ledger.outbox.save_alerts(changes.alerts, ended=[], mails=[("subject", "body")])
     await ledger.close()
     again = await Ledger.open(tmp_path / "faucet.db")
-    known = await again.alerts()
+    known = await again.outbox.alerts()
     assert evaluate(at(60, differences=1), known, SETTINGS).begun == ()
-    assert [mail.subject for mail in await again.due_mails()] == ["subject"]
-    await again.put_alerts([], ended=["reconcile"], mails=[])
-    assert await again.alerts() == []
+    assert [mail.subject for mail in await again.outbox.due_mails()] == ["subject"]
+    await again.outbox.save_alerts([], ended=["reconcile"], mails=[])
+    assert await again.outbox.alerts() == []
     await again.close()

@@ -21,7 +21,7 @@ async def test_reserved_ending_is_learnt(both_flavours: Flavour, tmp_path: Path)
     async with chain_side(tmp_path) as side:
         expected = ENDING if both_flavours is Flavour.PEERPLAYS else None
         assert await Node(side.link.call).reserved_ending() == expected
-        assert (await side.ledger.pins())["reserved_ending"].value == (expected or "")
+        assert (await side.ledger.pins.all())["reserved_ending"].value == (expected or "")
 
 
 async def test_account_of_that_name_with_another_id_reserves_nothing(both_flavours: Flavour, tmp_path: Path) -> None:

@@ -102,7 +102,7 @@ class Campaign:
                 await self._round(BLOCKS)
             self._relay.heal()
             await self._rest()
-            self._jobs = await self._side.ledger.jobs(limit=1000)
+            self._jobs = await self._side.ledger.queries.jobs(limit=1000)
 
     def _chain_side(self, folder: Path) -> contextlib.AbstractAsyncContextManager[ChainSide]:
         urls = [self._relay.url, self._chain.url] if self.second else [self._relay.url]
@@ -168,16 +168,16 @@ class Campaign:
         """Let what is pending come into a block, and read all blocks."""
         self._clock.now += BLOCK_SECONDS
         self._chain.control.produce()
-        self._committed.append(await self._side.ledger.spent_today())
+        self._committed.append(await self._side.ledger.spending.spent_today())
         self._days.append(await read_chain(self._chain.url, REGISTRAR))
 
     async def _operate(self) -> None:
         """What operators do: release the payments that the honest chain does not hold, and follow it anew."""
         included = (await read_chain(self._chain.url, REGISTRAR)).blocks
         ledger = self._side.ledger
-        held = {payment.number: payment for payment in await ledger.held() if payment.signature not in included}
+        held = {payment.number: payment for payment in await ledger.expiry.held() if payment.signature not in included}
         jobs = {job for payment in held.values() for job in payment.jobs}
-        free = [job.id for job in await ledger.jobs(limit=1000) if job.number in jobs]
+        free = [job.id for job in await ledger.queries.jobs(limit=1000) if job.number in jobs]
         if free:
-            await ledger.release_payments(free, by="operator")
-        await ledger.refollow(by="operator")
+            await ledger.operators.release_payments(free, by="operator")
+        await ledger.operators.refollow(by="operator")

@@ -1,0 +1,170 @@
+"""Whether a signup is accepted: decided from what the ledger has, and from the signups before it in its group."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+
+from jobs.errors import Code, FaucetError
+from jobs.ledger.keys import digest_of
+from jobs.ledger.names import NAME_COUNTS
+from jobs.ledger.sql import Query, to_json
+from jobs.model.job import Job, Limits, Signup, State
+
+CROWDED = "Too many signups are waiting, please try again."
+
+
+class LookupRow(msgspec.Struct, frozen=True):
+    """What speaks of the whole ledger, beside what is known of one signup of the group."""
+
+    paused: str | None  #: why
+    waiting: int  #: queued jobs
+    last_number: int
+    place: int | None  #: in the group; None in a row that speaks of no signup
+    job: int | None  #: number of the live job of its name
+    account_id: str | None  #: of its name on the chain
+    keys: str | None  #: digests of that account's keys
+    block_num: int | None  #: a block that holds that account
+    referrer_known: bool | None
+    last_accepted_at: int | None  #: from its address
+
+
+# Rows only of those signups of which anything is known, and one row at the least. Of signups in a crowd mostly nothing
+# is.
+LOOKUP = Query(
+    f"""
+    SELECT (SELECT reason FROM pauses WHERE part = 'intake') AS paused,
+           (SELECT jobs FROM job_counts WHERE state = 'queued') AS waiting,
+           (SELECT coalesce(max(number), 0) FROM jobs) AS last_number,
+           known.*
+    FROM (SELECT 1) LEFT JOIN (
+        SELECT request.key AS place, jobs.number AS job, named.account_id, named.keys,
+               coalesce(named.block_num, (SELECT max(number) FROM blocks)) AS block_num,
+               json_extract(request.value, '$[2]') IS NULL
+                   OR EXISTS (SELECT 1 FROM names WHERE name = json_extract(request.value, '$[2]'))
+                   OR NOT EXISTS (SELECT 1 FROM facts WHERE name = 'names_complete' AND value = 'true')
+                   AS referrer_known,
+               addresses.accepted_at AS last_accepted_at
+        FROM json_each(?) AS request
+        LEFT JOIN jobs
+            ON jobs.name = json_extract(request.value, '$[0]') AND jobs.state NOT IN ('failed', 'cancelled')
+        LEFT JOIN addresses ON addresses.address = json_extract(request.value, '$[1]')
+        LEFT JOIN names AS named ON named.name = json_extract(request.value, '$[0]') AND {NAME_COUNTS}
+        WHERE jobs.number IS NOT NULL OR named.account_id IS NOT NULL OR NOT referrer_known
+           OR addresses.accepted_at IS NOT NULL
+    ) AS known ON TRUE
+    """,
+    LookupRow,
+    bulk=True,
+)
+
+
+def lookup_parameter(group: Iterable[tuple[Signup, Limits]]) -> str:
+    """What LOOKUP takes."""
+    return to_json((signup.name, limits.address, signup.referrer) for signup, limits in group)
+
+
+@dataclass(frozen=True, slots=True)
+class OnChain:
+    """An account registered for the very signup by another faucet, or by this one before its ledger was lost."""
+
+    account_id: str
+    block_num: int
+
+
+@dataclass(slots=True)
+class CommitGroup:
+    """What the signups of one commit decided so far: the later see the earlier."""
+
+    now: int
+    found: Sequence[LookupRow]
+    known_jobs: Mapping[int, Job]  #: live jobs of the names in the group, by their numbers
+    jobs: dict[str, Job] = field(default_factory=dict)  #: new ones, by name
+    addresses: dict[str, Job] = field(default_factory=dict)
+    _by_place: dict[int | None, LookupRow] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._by_place = {each.place: each for each in self.found}
+
+    @property
+    def ledger(self) -> LookupRow:
+        """What speaks of the whole ledger."""
+        return self.found[0]
+
+    def at(self, place: int) -> LookupRow | None:
+        """What is known of the signup at `place`."""
+        return self._by_place.get(place)
+
+    def live_job(self, name: str, found: LookupRow | None) -> Job | None:
+        """The live job of `name`, from this group or of before."""
+        if found is None or found.job is None:
+            return self.jobs.get(name)
+        return self.known_jobs[found.job]
+
+
+def new_job(signup: Signup, limits: Limits, group: CommitGroup, found: OnChain | None, job_id: str) -> Job:
+    """A job that waits for a drain, or, where its account is `found` on the chain, for that block to stay."""
+    job = Job(
+        number=group.ledger.last_number + len(group.jobs) + 1,
+        id=job_id,
+        signup=signup,
+        state=State.QUEUED if found is None else State.REGISTERED,
+        account_id=None if found is None else found.account_id,
+        transaction_id=None,
+        block_num=None if found is None else found.block_num,
+        irreversible=False,
+        initial_balance=limits.initial_balance if found is None else None,
+        attempts=0,
+        code=None,
+        reason=None,
+        created_at=group.now,
+        updated_at=group.now,
+    )
+    group.jobs[job.signup.name] = job
+    if limits.address is not None and found is None:
+        group.addresses[limits.address] = job
+    return job
+
+
+def decide(signup: Signup, limits: Limits, place: int, group: CommitGroup) -> Job | OnChain | None:
+    """The job that `signup` repeats, or its account on the chain, or None if it is a new one.
+
+    Raises FaucetError if it is refused.
+    """
+    found = group.at(place)
+    job = group.live_job(signup.name, found)
+    if job is not None and job.signup.keys == signup.keys:
+        return job
+    if job is None and (account := _own_account(signup, found)) is not None:
+        return account
+    if job is not None or (found is not None and found.account_id is not None):
+        raise FaucetError(Code.ACCOUNT_EXISTS, "Account exists", field="name")
+    if found is not None and not found.referrer_known:
+        raise FaucetError(Code.UNKNOWN_REFERRER, f"Unknown referrer: {signup.referrer}", field="referrer")
+    if group.ledger.paused is not None:
+        raise FaucetError(Code.PAUSED, f"Signups are paused: {group.ledger.paused}", retry_after=60)
+    if group.ledger.waiting + len(group.jobs) >= limits.queue:
+        raise FaucetError(Code.OVERLOADED, CROWDED, retry_after=limits.retry_after)
+    _check_address(limits, None if found is None else found.last_accepted_at, group)
+    return None
+
+
+def _own_account(signup: Signup, found: LookupRow | None) -> OnChain | None:
+    """The account of this name on the chain, if it has the signup's own keys."""
+    if found is None or found.account_id is None or found.block_num is None or found.keys != digest_of(signup.keys):
+        return None
+    return OnChain(found.account_id, found.block_num)
+
+
+def _check_address(limits: Limits, last: int | None, group: CommitGroup) -> None:
+    if limits.address is None:
+        return
+    if limits.address in group.addresses:
+        last = group.now
+    if last is None:
+        return
+    remaining = math.ceil((last - group.now) / 1000) + limits.interval
+    # A clock that was set back since would hold the address for as long as it was set back.
+    if 0 < remaining <= 2 * limits.interval:
+        raise FaucetError(Code.THROTTLED, "Only one account per IP", retry_after=remaining)

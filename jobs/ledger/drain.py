@@ -1,0 +1,186 @@
+"""What the drain reads and writes: the queue, transactions ahead of their broadcast, and what a node said of them."""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from jobs.errors import Code
+from jobs.ledger.job_rows import derive_states, select_jobs
+from jobs.ledger.spending import affordable, committed_on, release_shares
+from jobs.ledger.sql import IN_LIST, Query, to_json
+from jobs.ledger.store import Part, Tx
+from jobs.ledger.transactions import jobs_of, record, select_transactions
+from jobs.model.job import Job, Unfunded
+from jobs.model.transaction import Kind, SignedTransaction, Transaction
+
+#: Seconds before a signup that a node refused without a clear cause is tried again: doubled each time.
+RETRY_DELAY = 1
+MAX_RETRY_DELAY = 300
+
+Reason = tuple[Code, str]  #: why a job failed, for programs and for people
+
+QUEUED = select_jobs("WHERE jobs.state = 'queued' AND jobs.retry_at <= ? ORDER BY jobs.number LIMIT ?", bulk=True)
+LIVE = select_transactions("WHERE fate = 'live' ORDER BY number")
+
+
+class Numbered(msgspec.Struct, frozen=True):
+    """A job by its number."""
+
+    number: int
+
+
+class Due(msgspec.Struct, frozen=True):
+    """A job that is to be paid, and the last block at that moment."""
+
+    job: Job
+    last_number: int
+    last_id: str
+
+
+_PAYABLE = select_jobs(
+    """
+    WHERE jobs.state = 'registered' AND jobs.initial_balance IS NOT NULL AND jobs.funding IS NULL
+    AND (jobs.irreversible = TRUE OR (jobs.registration IS NOT NULL AND jobs.provisional = FALSE))
+    ORDER BY jobs.number LIMIT ?
+    """
+).sql
+UNFUNDED = Query(
+    f"""
+    SELECT due.*, last.number AS last_number, last.id AS last_id
+    FROM ({_PAYABLE}) AS due CROSS JOIN (SELECT number, id FROM blocks ORDER BY number DESC LIMIT 1) AS last
+    ORDER BY due.number
+    """,
+    Due,
+    bulk=True,
+)
+REFUSE = """
+    UPDATE transactions SET fate = 'refused', reserved = CASE WHEN ? THEN 0 ELSE reserved END, updated_at = ?
+    WHERE number = ? AND fate = 'live'
+"""
+DEFER = "UPDATE jobs SET retry_at = ?, reason = ? WHERE number = ? AND state = 'queued'"
+DEFER_LONGER = "UPDATE jobs SET retry_at = ? + 1000 * min(?, ? << min(attempts - 1, 20)) WHERE number = ?"
+UNCOUNT = "UPDATE jobs SET attempts = attempts - 1 WHERE number = ? AND state = 'queued'"
+CLAIM = "UPDATE jobs SET account_id = ?, block_num = ? WHERE number = ? AND state = 'queued'"
+FAILING = f"SELECT number, id FROM jobs WHERE state = 'queued' AND number {IN_LIST}"
+FAIL = "UPDATE jobs SET state = 'failed', code = ?, reason = ?, updated_at = ? WHERE number = ?"
+FREE_ADDRESSES = "DELETE FROM addresses WHERE job = ?"
+READY = {
+    Kind.REGISTRATION: Query(
+        f"SELECT number FROM jobs WHERE state = 'queued' AND number {IN_LIST}", Numbered, bulk=True
+    ),
+    Kind.FUNDING: Query(
+        f"""
+        SELECT number FROM jobs
+        WHERE state = 'registered' AND funding IS NULL AND (irreversible = TRUE OR provisional = FALSE)
+        AND number {IN_LIST}
+        """,
+        Numbered,
+        bulk=True,
+    ),
+}
+
+
+class DrainQueue(Part):
+    """Queue, write-ahead and refusals."""
+
+    async def queued(self, limit: int) -> list[Job]:
+        """The oldest `limit` jobs that wait for a drain and may be tried now."""
+        return await self._store.rows(QUEUED, (self._store.now(), limit))
+
+    async def unfunded(self, limit: int) -> Unfunded:
+        """The oldest `limit` jobs whose account is in a block and whose initial balance is not signed.
+
+        The last block comes with them, read at once: on another fork their accounts have other ids, and what refers to
+        this block can't be. A provisional id is not known to be of this fork: its account must be irreversible first.
+        """
+        due = await self._store.rows(UNFUNDED, (limit,))
+        last = (due[0].last_number, due[0].last_id) if due else None
+        return Unfunded(tuple(each.job for each in due), last)
+
+    async def record_signed(self, signed: Sequence[SignedTransaction], budget: int | None = None) -> list[Transaction]:
+        """Put signed transactions on disk, and their jobs in broadcast or funding, before anything is sent.
+
+        Returns those recorded. One with a job that an operator ended meanwhile is not, nor is one that would take what
+        was signed since midnight UTC beyond `budget`, satoshi: such must not be sent.
+        """
+        return await self._store.run(lambda tx: _record_signed(tx, signed, budget))
+
+    async def live(self) -> list[Transaction]:
+        """Signed transactions that are in no block and may yet come into one, oldest first."""
+        return await self._store.rows(LIVE)
+
+    async def refuse(
+        self, transaction: Transaction, *, rejected: Mapping[int, Reason], counted: bool = False, trusted: bool = True
+    ) -> None:
+        """Take back a registration that the only node it was ever sent to refused.
+
+        `rejected` jobs fail for good; the others wait again, without a try counted against them unless
+        `counted`: then each is tried later and later. A node that is not `trusted` may have kept the transaction, so
+        what it costs goes on counting against the budget.
+        """
+        innocent = [job for job in transaction.jobs if job not in rejected]
+
+        def step(tx: Tx) -> None:
+            tx.execute(REFUSE, (trusted, tx.now, transaction.number))
+            derive_states(tx, transaction.jobs)
+            _retry(tx, innocent, counted=counted)
+            fail_jobs(tx, rejected)
+
+        await self._store.run(step)
+
+    async def defer(self, reasons: Mapping[int, str], seconds: float) -> None:
+        """Let queued jobs wait for so many seconds before a drain takes them again, each for its reason, for people."""
+
+        def step(tx: Tx) -> None:
+            retry_at = tx.now + int(seconds * 1000)
+            tx.executemany(DEFER, [(retry_at, reason, job) for job, reason in reasons.items()])
+
+        await self._store.run(step)
+
+    async def fail(self, reasons: Mapping[int, Reason]) -> None:
+        """End queued jobs without an account; the addresses that asked for them may sign up again.
+
+        Jobs that are not queued any more, since an operator was quicker, stay as they are.
+        """
+        await self._store.run(lambda tx: fail_jobs(tx, reasons))
+
+    async def claim_existing(self, accounts: Mapping[int, str], block_num: int) -> None:
+        """Take accounts found on the chain with the jobs' own keys, as of `block_num`: job number → account id."""
+
+        def step(tx: Tx) -> None:
+            tx.executemany(CLAIM, [(account_id, block_num, job) for job, account_id in accounts.items()])
+            derive_states(tx, list(accounts))
+
+        await self._store.run(step)
+
+
+def _record_signed(tx: Tx, signed: Sequence[SignedTransaction], budget: int | None) -> list[Transaction]:
+    ready = _ready(tx, signed)
+    release_shares(tx, ready)
+    recorded = record(tx, ready if budget is None else affordable(ready, budget - committed_on(tx)))
+    derive_states(tx, jobs_of(recorded))
+    return recorded
+
+
+def _ready(tx: Tx, signed: Sequence[SignedTransaction]) -> list[SignedTransaction]:
+    """Those of `signed` whose jobs all still wait for them."""
+    ready: set[tuple[Kind, int]] = set()
+    for kind in {transaction.kind for transaction in signed}:
+        jobs = [job for transaction in signed if transaction.kind is kind for job in transaction.jobs]
+        ready.update((kind, job.number) for job in tx.rows(READY[kind], (to_json(jobs),)))
+    return [transaction for transaction in signed if all((transaction.kind, job) in ready for job in transaction.jobs)]
+
+
+def _retry(tx: Tx, jobs: Sequence[int], *, counted: bool) -> None:
+    if counted:
+        tx.executemany(DEFER_LONGER, [(tx.now, MAX_RETRY_DELAY, RETRY_DELAY, job) for job in jobs])
+    else:
+        tx.executemany(UNCOUNT, [(job,) for job in jobs])
+
+
+def fail_jobs(tx: Tx, reasons: Mapping[int, Reason]) -> None:
+    """Fail those jobs of `reasons` that are queued, and give back their addresses' quota."""
+    failing = tx.execute(FAILING, (to_json(reasons),))
+    tx.executemany(FAIL, [(*reasons[row["number"]], tx.now, row["number"]) for row in failing])
+    tx.executemany(FREE_ADDRESSES, [(row["number"],) for row in failing])
+    tx.moved.extend(row["id"] for row in failing)

@@ -1,0 +1,148 @@
+"""What it means to transactions and their jobs that a block holds them, holds them no more, or stays."""
+
+from collections.abc import Mapping, Sequence
+from decimal import ROUND_DOWN, Decimal
+
+from jobs.ledger.job_rows import derive_states
+from jobs.ledger.names import save_accounts, save_keys
+from jobs.ledger.sql import IN_LIST, table_of, to_json
+from jobs.ledger.store import Tx
+from jobs.ledger.transactions import BY_SIGNATURE, LINK, jobs_of, record, select_transactions
+from jobs.model.transaction import BlockEffects, Fate, Kind, OnChainTransaction, SignedTransaction, Transaction
+
+Results = Sequence[str | None]  #: of a transaction's operations: the ids of what they made
+
+INCLUDE = f"""
+    UPDATE transactions SET fate = 'included', block_num = ?, reserved = cost, held = NULL, updated_at = ?
+    WHERE number {IN_LIST}
+"""
+#: An ended job whose name a newer signup has taken over stays ended, whatever a block holds.
+_NOT_REPLACED = """
+    (state NOT IN ('failed', 'cancelled') OR NOT EXISTS (
+        SELECT 1 FROM jobs AS newer
+        WHERE newer.name = jobs.name AND newer.number > jobs.number AND newer.state NOT IN ('failed', 'cancelled')))
+"""
+INCLUDE_JOBS = f"""
+    UPDATE jobs SET registration = included.txn, account_id = included.account_id, block_num = included.block_num,
+                    provisional = included.provisional
+    FROM {table_of(("txn", "job", "account_id", "block_num", "provisional"))} AS included
+    WHERE jobs.number = included.job AND {_NOT_REPLACED}
+"""
+RELEASE = f"UPDATE transactions SET fate = 'live', block_num = NULL, updated_at = ? WHERE number {IN_LIST}"
+INCLUDED_SINCE = select_transactions("WHERE fate = 'included' AND block_num >= ? ORDER BY block_num, number")
+DELETE_NAMES = "DELETE FROM names WHERE block_num >= ?"
+DELETE_BLOCKS = "DELETE FROM blocks WHERE number >= ?"
+FINALIZE = f"UPDATE transactions SET fate = 'irreversible', updated_at = ? WHERE number {IN_LIST}"
+FINALIZE_JOBS = f"""
+    UPDATE jobs SET irreversible = TRUE, account_id = final.account_id, provisional = FALSE
+    FROM {table_of(("txn", "job", "account_id"))} AS final
+    WHERE jobs.number = final.job AND jobs.registration = final.txn
+"""
+PAYABLE = f"""
+    SELECT number, name, initial_balance FROM jobs
+    WHERE name {IN_LIST} AND state NOT IN ('failed', 'cancelled', 'done') AND initial_balance IS NOT NULL
+"""
+
+
+def include(tx: Tx, block: BlockEffects) -> list[int]:
+    """Record what `block` holds; the numbers of the jobs that it concerns, whose states are to be derived then."""
+    save_accounts(tx, block.accounts, block.number, listed_by=block.seen_by)
+    save_keys(tx, block.keys, block.changed)
+    ours = tx.rows(BY_SIGNATURE, (to_json(block.results),))
+    _include(tx, [transaction for transaction in ours if transaction.fate is not Fate.IRREVERSIBLE], block)
+    return jobs_of(ours)
+
+
+def _include(tx: Tx, ours: Sequence[Transaction], block: BlockEffects) -> None:
+    """Link the jobs to their transactions again: one given up too early counts as soon as a block holds it."""
+    tx.execute(INCLUDE, (block.number, tx.now, _numbers(ours)))
+    paid = [
+        (transaction.number, job)
+        for transaction in ours
+        if transaction.kind is Kind.FUNDING
+        for job in transaction.jobs
+    ]
+    registered = [
+        (transaction.number, job, account_id, block.number, int(transaction.signature in block.provisional))
+        for transaction in ours
+        if transaction.kind is Kind.REGISTRATION
+        for job, account_id in zip(transaction.jobs, block.results[transaction.signature], strict=True)
+    ]
+    tx.execute(LINK[Kind.FUNDING], (to_json(paid),))
+    tx.execute(INCLUDE_JOBS, (to_json(registered),))
+
+
+def release(tx: Tx, transactions: Sequence[Transaction]) -> None:
+    """Let `transactions` wait for a block again."""
+    tx.execute(RELEASE, (tx.now, _numbers(transactions)))
+
+
+def delete_blocks(tx: Tx, number: int) -> int:
+    """Undo what was recorded of block `number` and later ones; how many transactions that concerns."""
+    lost = tx.rows(INCLUDED_SINCE, (number,))
+    release(tx, lost)
+    tx.execute(DELETE_NAMES, (number,))
+    tx.execute(DELETE_BLOCKS, (number,))
+    derive_states(tx, jobs_of(lost))
+    return len(lost)
+
+
+def finalize(tx: Tx, included: Sequence[tuple[Transaction, Results]]) -> None:
+    """Record that transactions, each with its results, stay in their block."""
+    transactions = [transaction for transaction, _ in included]
+    tx.execute(FINALIZE, (tx.now, _numbers(transactions)))
+    accounts = (
+        (transaction.number, job, account_id)
+        for transaction, results in included
+        if transaction.kind is Kind.REGISTRATION
+        for job, account_id in zip(transaction.jobs, results, strict=True)
+    )
+    tx.execute(FINALIZE_JOBS, (to_json(accounts),))
+    derive_states(tx, jobs_of(transactions))
+
+
+def _numbers(transactions: Sequence[Transaction]) -> str:
+    return to_json(transaction.number for transaction in transactions)
+
+
+def import_payments(tx: Tx, payments: Sequence[OnChainTransaction]) -> list[int]:
+    """Record payments as if they had been signed here, for those of their accounts that have a job; these jobs.
+
+    What they mean for the jobs follows when the block that holds them is included.
+    """
+    paid = [(payment, _jobs_paid(tx, payment)) for payment in payments]
+    signed = [signed_from(payment, jobs) for payment, jobs in paid if jobs]
+    return jobs_of(record(tx, signed)) if signed else []
+
+
+def _jobs_paid(tx: Tx, payment: OnChainTransaction) -> dict[int, int]:
+    """The jobs whose initial balance `payment` is, each with the fee of its operation.
+
+    What a registrar sends by hand to an account is of another amount, or it is what the account had to get.
+    """
+    operations = {operation.name: operation for operation in payment.operations}
+    rows = tx.execute(PAYABLE, (to_json(operations),))
+    return {
+        row["number"]: operations[row["name"]].fee
+        for row in rows
+        if _is_due(Decimal(row["initial_balance"]), operations[row["name"]].amount)
+    }
+
+
+def _is_due(balance: Decimal, amount: Decimal) -> bool:
+    """Whether `amount` is what the chain makes of `balance`: what the asset can't express is cut off."""
+    return amount == balance.quantize(amount, ROUND_DOWN)
+
+
+def signed_from(found: OnChainTransaction, jobs: Mapping[int, int]) -> SignedTransaction:
+    """`found` as what was to be sent for `jobs`, each with the fee of its operation."""
+    return SignedTransaction(
+        kind=found.kind,
+        id=found.id,
+        signature=found.signature,
+        body=found.body,
+        reference=found.reference,
+        expiration=found.expiration,
+        jobs=tuple(jobs),
+        fees=tuple(jobs.values()),
+    )

@@ -1,0 +1,144 @@
+"""Accepting signups: those that arrive together are decided and committed together."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from jobs.errors import Code, FaucetError
+from jobs.ledger.admission import CROWDED, LOOKUP, CommitGroup, LookupRow, decide, lookup_parameter, new_job
+from jobs.ledger.job_rows import derive_states, select_jobs
+from jobs.ledger.sql import IN_LIST, rows_of, table_of, to_json
+from jobs.ledger.store import Part, Store, Tx
+from jobs.model.job import Job, Limits, Signup
+
+#: signups that may wait for their commit: a crowd of twenty thousand is taken whole
+MAX_WAITING = 20_000
+MAX_GROUP = 500  #: signups in one commit, so that none waits long for its neighbours
+
+LIVE_JOBS = select_jobs(f"WHERE jobs.number {IN_LIST}", bulk=True)
+
+_INSERTED = (
+    "number", "id", "name", "owner_key", "active_key", "memo_key", "referrer", "refcode", "email", "real_name",
+    "initial_balance", "created_at", "updated_at", "account_id", "block_num",
+)  # fmt: skip
+INSERT_JOBS = f"""
+    INSERT INTO jobs ({", ".join(_INSERTED)})
+    SELECT * FROM {table_of(_INSERTED)} AS accepted
+"""
+INSERT_ADDRESSES = f"""
+    INSERT INTO addresses (address, job, accepted_at)
+    SELECT * FROM {table_of(("address", "job", "accepted_at"))} AS accepted WHERE TRUE
+    ON CONFLICT (address) DO UPDATE SET job = excluded.job, accepted_at = excluded.accepted_at
+"""
+PURGE_ADDRESSES = "DELETE FROM addresses WHERE accepted_at < ?"
+
+
+@dataclass(slots=True)
+class Request:
+    """A signup that waits for its commit."""
+
+    signup: Signup
+    limits: Limits
+    response: asyncio.Future[Job]
+
+
+class Signups(Part):
+    """Group commit: one writer inserts what has gathered; each caller waits for its own commit."""
+
+    def __init__(self, store: Store, random_id: Callable[[], str]) -> None:
+        super().__init__(store)
+        self._random_id = random_id
+        self._waiting: list[Request] = []
+        self._seconds_each = 0.0  #: that a signup of the last group took
+        self._writer: asyncio.Task[None] | None = None
+
+    async def accept(self, signup: Signup, limits: Limits) -> Job:
+        """The job of `signup`, on disk. The same name and keys again give the same job.
+
+        Raises FaucetError: account_exists, unknown_referrer, paused, overloaded, throttled or
+        ledger_unavailable.
+        """
+        return await self.submit(signup, limits)
+
+    def submit(self, signup: Signup, limits: Limits) -> asyncio.Future[Job]:
+        """The future result of `accept`, or its error. Raises FaucetError overloaded where too many wait."""
+        if len(self._waiting) >= MAX_WAITING:
+            wait = 1 + int(len(self._waiting) * self._seconds_each)
+            raise FaucetError(Code.OVERLOADED, CROWDED, retry_after=wait)
+        request = Request(signup, limits, asyncio.get_running_loop().create_future())
+        self._waiting.append(request)
+        if self._writer is None:
+            self._writer = asyncio.create_task(self._write(), name="ledger signups")
+        return request.response
+
+    async def check(self, signup: Signup, limits: Limits) -> None:
+        """Make every check of `accept` and keep nothing. Raises the same errors."""
+        found = await self._store.rows(LOOKUP, (lookup_parameter([(signup, limits)]),))
+        jobs = await self._store.rows(LIVE_JOBS, (to_json(_numbers(found)),))
+        decide(signup, limits, 0, _group(self._store.now(), found, jobs))
+
+    async def finish(self) -> None:
+        """Return when every signup submitted so far has its response."""
+        while self._writer is not None:
+            await self._writer
+
+    async def purge_addresses(self, before: int) -> None:
+        """Delete the client addresses of signups accepted before `before`, milliseconds."""
+        await self._store.execute(PURGE_ADDRESSES, (before,))
+
+    async def _write(self) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            while self._waiting:
+                group, self._waiting = self._waiting[:MAX_GROUP], self._waiting[MAX_GROUP:]
+                began = loop.time()
+                await self._commit(group)
+                self._seconds_each = (loop.time() - began) / len(group)
+        finally:
+            self._writer = None
+
+    async def _commit(self, requests: list[Request]) -> None:
+        """Commit one group, then respond: a response never precedes its commit."""
+        results: Sequence[Job | Exception]
+        try:
+            results = await self._store.run(lambda tx: _insert(tx, requests, self._random_id))
+        except Exception as error:  # noqa: BLE001  # whatever it was, each caller must hear of it
+            results = [error] * len(requests)
+        for request, result in zip(requests, results, strict=True):
+            if request.response.done():  # its caller has gone away; the job stays
+                continue
+            if isinstance(result, Job):
+                request.response.set_result(result)
+            else:
+                request.response.set_exception(result)
+
+
+def _insert(tx: Tx, requests: list[Request], random_id: Callable[[], str]) -> list[Job | Exception]:
+    found = tx.rows(LOOKUP, (lookup_parameter([(request.signup, request.limits) for request in requests]),))
+    numbers = _numbers(found)
+    group = _group(tx.now, found, tx.rows(LIVE_JOBS, (to_json(numbers),)) if numbers else [])
+    results = [_result(request, place, group, random_id) for place, request in enumerate(requests)]
+    if group.jobs:
+        tx.execute(INSERT_JOBS, (to_json(rows_of(Job, _INSERTED, group.jobs.values())),))
+    if group.addresses:
+        addresses = ((address, job.number, group.now) for address, job in group.addresses.items())
+        tx.execute(INSERT_ADDRESSES, (to_json(addresses),))
+    if on_chain := [job.number for job in group.jobs.values() if job.account_id is not None]:
+        derive_states(tx, on_chain)
+    return results
+
+
+def _numbers(found: list[LookupRow]) -> list[int]:
+    return [each.job for each in found if each.job is not None]
+
+
+def _group(now: int, found: list[LookupRow], jobs: list[Job]) -> CommitGroup:
+    return CommitGroup(now, found, {job.number: job for job in jobs})
+
+
+def _result(request: Request, place: int, group: CommitGroup, random_id: Callable[[], str]) -> Job | Exception:
+    try:
+        known = decide(request.signup, request.limits, place, group)
+    except FaucetError as error:
+        return error
+    return known if isinstance(known, Job) else new_job(request.signup, request.limits, group, known, random_id())

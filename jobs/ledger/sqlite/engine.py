@@ -1,0 +1,147 @@
+"""The ledger in a SQLite file: one connection that writes, in a thread of its own, and one that reads."""
+
+import asyncio
+import contextlib
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+import aiosqlite
+
+from jobs.errors import Code, FaucetError
+from jobs.ledger.errors import ConstraintError
+from jobs.ledger.sql import Query
+from jobs.ledger.sqlite.file import check_version, prepare_file
+from jobs.ledger.sqlite.rows import Connection, items_of, statement_of
+
+LOCK_TIMEOUT = 5.0  #: seconds that a transaction waits for another process, or an operator's shell, to let go
+LOCK_RETRY = 0.001  #: seconds between two attempts to begin one
+
+# FULL: a commit has reached the disk when it returns, which is what a positive reply promises.
+_PRAGMAS = ("PRAGMA synchronous = FULL", "PRAGMA foreign_keys = ON")
+_READ_ONLY = "PRAGMA query_only = 1"
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class SqliteEngine:
+    """One transaction at a time.
+
+    Coroutines that share a connection share its transaction, so a transaction is one call in the writer's thread. Each
+    await within it would be two changes of threads besides, while the lock is held and a crowd waits for it.
+    """
+
+    def __init__(self, writer: sqlite3.Connection, reader: aiosqlite.Connection, clock: Callable[[], float]) -> None:
+        self._writer = writer
+        self._reader = reader
+        self._clock = clock
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
+        self._closed = False
+
+    @classmethod
+    async def open(cls, path: Path, clock: Callable[[], float]) -> "SqliteEngine":
+        """The ledger at `path`, made or migrated as needed. Raises LedgerError."""
+        await asyncio.to_thread(prepare_file, path)
+        return cls(await asyncio.to_thread(_writer, path), await _reader(path), clock)
+
+    @classmethod
+    async def open_to_read(cls, path: Path, clock: Callable[[], float]) -> "SqliteEngine":
+        """The ledger at `path` as it is: neither made nor migrated, and nothing can be written. Raises LedgerError.
+
+        An older one raises OldLedgerError.
+        """
+        await asyncio.to_thread(check_version, path)
+        # Not SQLite's read-only mode: its last connection would leave files behind, of whoever looks.
+        return cls(await asyncio.to_thread(_writer, path, _READ_ONLY), await _reader(path), clock)
+
+    def now(self) -> int:
+        """Milliseconds since 1970, UTC."""
+        return int(self._clock() * 1000)
+
+    async def run(self, step: Callable[[Connection, int], Result]) -> Result:
+        """What `step` returns, run as one transaction: on disk when this returns, undone when it raises.
+
+        A caller that is cancelled does not undo it. Raises FaucetError `ledger_unavailable` where SQLite can't read,
+        write or get the lock, ConstraintError, and what `step` raises.
+        """
+        with _translated():
+            return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._thread, self._transact, step))
+
+    async def read(self, sql: str, parameters: Sequence[Any] = ()) -> list[sqlite3.Row]:
+        """The rows of a query, as they are after the last commit. Raises FaucetError `ledger_unavailable`."""
+        with _translated():
+            return list(await self._reader.execute_fetchall(sql, parameters))
+
+    async def rows(self, query: Query[Item], parameters: Sequence[Any] = ()) -> list[Item]:
+        """What a query returns, as it is after the last commit. Raises FaucetError `ledger_unavailable`."""
+        return items_of(query, await self.read(statement_of(query), parameters))
+
+    async def version(self) -> int:
+        """A number that changes with every commit (sqlite.org/pragma.html#pragma_data_version)."""
+        return int((await self.read("PRAGMA data_version"))[0][0])
+
+    async def close(self) -> None:
+        """Finish the transaction in hand, then close. A second call does nothing."""
+        if not self._closed:
+            self._closed = True
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._writer.close)
+            self._thread.shutdown()
+            await self._reader.close()
+
+    def _transact(self, step: Callable[[Connection, int], Result]) -> Result:
+        _begin(self._writer)
+        try:
+            result = step(Connection(self._writer), self.now())
+            self._writer.commit()
+        except BaseException:
+            self._writer.rollback()
+            raise
+        return result
+
+
+def _begin(connection: sqlite3.Connection) -> None:
+    """Begin a transaction once no other process is in one. Raises sqlite3.OperationalError after LOCK_TIMEOUT."""
+    # SQLite's busy handler polls with growing delays, so one of two processes can starve under load.
+    end = time.monotonic() + LOCK_TIMEOUT
+    while True:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                raise
+            time.sleep(LOCK_RETRY)
+        else:
+            return
+
+
+def _writer(path: Path, *pragmas: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=LOCK_TIMEOUT, isolation_level=None, check_same_thread=False)
+    connection.row_factory = sqlite3.Row
+    # From here on _begin waits.
+    for pragma in (*_PRAGMAS, *pragmas, "PRAGMA busy_timeout = 0"):
+        connection.execute(pragma)
+    return connection
+
+
+async def _reader(path: Path) -> aiosqlite.Connection:
+    connection = await aiosqlite.connect(path, timeout=LOCK_TIMEOUT, isolation_level=None)
+    connection.row_factory = sqlite3.Row
+    for pragma in (*_PRAGMAS, _READ_ONLY):
+        await connection.execute(pragma)
+    return connection
+
+
+@contextlib.contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.IntegrityError as error:
+        raise ConstraintError(str(error)) from error
+    except sqlite3.DatabaseError as error:
+        raise FaucetError(
+            Code.LEDGER_UNAVAILABLE, "The ledger can't be written now, please try again.", retry_after=5
+        ) from error

@@ -1,0 +1,114 @@
+"""What is under every part of the ledger: write transactions, reads, the clock, and the watches on jobs."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from jobs.ledger.changes import Changes
+from jobs.ledger.sql import Query
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class Row(Protocol):
+    """A row of a query, by the names of its columns."""
+
+    def __getitem__(self, column: str, /) -> Any: ...
+
+
+class Connection(Protocol):
+    """What an engine lends a write transaction."""
+
+    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> Sequence[Row]:
+        """The rows that a statement returns."""
+
+    def executemany(self, sql: str, parameters: Iterable[Sequence[Any]]) -> None:
+        """Execute a statement once for each of `parameters`."""
+
+    def rows(self, query: Query[Item], parameters: Sequence[Any] = ()) -> list[Item]:
+        """What a query returns."""
+
+
+class Engine(Protocol):
+    """A database that can hold the ledger. All methods raise FaucetError `ledger_unavailable` where it can't serve."""
+
+    async def run(self, step: Callable[[Connection, int], Result]) -> Result:
+        """What `step` returns, given the connection and the time in milliseconds, run as one write transaction.
+
+        It is on disk when this returns, undone when it raises: ConstraintError, or what `step` raises. A caller that
+        is cancelled does not undo it.
+        """
+
+    async def read(self, sql: str, parameters: Sequence[Any] = ()) -> Sequence[Row]:
+        """The rows of a query, as they are after the last commit."""
+
+    async def rows(self, query: Query[Item], parameters: Sequence[Any] = ()) -> list[Item]:
+        """What a query returns, as it is after the last commit."""
+
+    async def version(self) -> int:
+        """A number that changes with every commit."""
+
+    def now(self) -> int:
+        """Milliseconds since 1970, UTC."""
+
+    async def close(self) -> None:
+        """Finish the transaction in hand, then close. A second call does nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tx:
+    """One write transaction."""
+
+    connection: Connection
+    now: int  #: milliseconds since 1970, UTC: read once, so that its rows agree
+    moved: list[str]  #: ids of the jobs that changed their state; their watchers hear of it after the commit
+
+    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> Sequence[Row]:
+        """The rows that a statement returns."""
+        return self.connection.execute(sql, parameters)
+
+    def executemany(self, sql: str, parameters: Iterable[Sequence[Any]]) -> None:
+        """Execute a statement once for each of `parameters`."""
+        self.connection.executemany(sql, parameters)
+
+    def rows(self, query: Query[Item], parameters: Sequence[Any] = ()) -> list[Item]:
+        """What a query returns."""
+        return self.connection.rows(query, parameters)
+
+
+class Store:
+    """An engine, and the watches on the jobs in it."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.changes = Changes()
+        self.now = engine.now
+        self.read = engine.read
+        self.version = engine.version
+        self.close = engine.close
+
+    async def run(self, step: Callable[[Tx], Result]) -> Result:
+        """What `step` returns, run as one transaction: on disk when this returns, undone when it raises.
+
+        Raises FaucetError `ledger_unavailable`, and what `step` raises.
+        """
+        moved: list[str] = []
+        result = await self._engine.run(lambda connection, now: step(Tx(connection, now, moved)))
+        self.changes.publish(moved)
+        return result
+
+    async def rows(self, query: Query[Item], parameters: Sequence[Any] = ()) -> list[Item]:
+        """What a query returns, as it is after the last commit. Raises FaucetError `ledger_unavailable`."""
+        return await self._engine.rows(query, parameters)
+
+    async def execute(self, sql: str, parameters: Sequence[Any] = ()) -> Sequence[Row]:
+        """The rows that a statement returns, a transaction of its own. Raises FaucetError `ledger_unavailable`."""
+        return await self.run(lambda tx: tx.execute(sql, parameters))
+
+
+class Part:
+    """Some of the ledger's public methods, each one transaction."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store

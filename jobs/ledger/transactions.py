@@ -1,0 +1,116 @@
+"""Signed transactions: how they are read, and how they are written ahead with the jobs that they serve."""
+
+from collections.abc import Iterable, Sequence
+from itertools import zip_longest
+
+from jobs.ledger.sql import IN_LIST, Query, table_of, to_json
+from jobs.ledger.store import Tx
+from jobs.model.transaction import Fate, Kind, SignedTransaction, Transaction
+
+#: All columns of transactions, and their jobs as a JSON list.
+_TRANSACTIONS = """
+    SELECT transactions.*,
+           (SELECT json_group_array(job) FROM (SELECT job FROM operations WHERE txn = transactions.number
+                                               ORDER BY position)) AS jobs
+    FROM transactions
+"""
+
+
+def select_transactions(rest: str) -> Query[Transaction]:
+    """The transactions for which `rest`, all that comes after FROM, holds."""
+    return Query(f"{_TRANSACTIONS} {rest}", Transaction)
+
+
+BY_SIGNATURE = select_transactions(f"WHERE signature {IN_LIST} ORDER BY number")
+
+
+def jobs_of(transactions: Iterable[Transaction]) -> list[int]:
+    """The numbers of the jobs that `transactions` serve."""
+    return [job for transaction in transactions for job in transaction.jobs]
+
+
+# The same jobs signed again within one second make the same bytes: one that was refused lives again.
+_RECORDED = (
+    "kind", "id", "signature", "body", "reference", "expiration", "created_at", "updated_at", "cost", "reserved",
+)  # fmt: skip
+RECORD = f"""
+    INSERT INTO transactions ({", ".join(_RECORDED)}) SELECT * FROM {table_of(_RECORDED)} AS recorded WHERE TRUE
+    ON CONFLICT (signature) DO UPDATE SET
+        fate = 'live', reserved = transactions.cost, updated_at = excluded.updated_at
+    RETURNING number, signature
+"""
+_OPERATIONS = ("txn", "position", "job", "fee")
+RECORD_OPERATIONS = f"""
+    INSERT INTO operations ({", ".join(_OPERATIONS)}) SELECT * FROM {table_of(_OPERATIONS)} AS recorded WHERE TRUE
+    ON CONFLICT (txn, position) DO UPDATE SET job = excluded.job, fee = excluded.fee
+"""
+LINK = {
+    Kind.REGISTRATION: f"""
+        UPDATE jobs SET registration = linked.txn, provisional = FALSE, sent_referrer = linked.referrer,
+                        attempts = attempts + 1
+        FROM {table_of(("txn", "job", "referrer"))} AS linked WHERE jobs.number = linked.job
+    """,
+    Kind.FUNDING: f"""
+        UPDATE jobs SET funding = linked.txn
+        FROM {table_of(("txn", "job"))} AS linked WHERE jobs.number = linked.job
+    """,
+}
+
+
+def record(tx: Tx, signed: Sequence[SignedTransaction]) -> list[Transaction]:
+    """Put `signed` on disk as live transactions that serve their jobs."""
+    rows = tx.execute(RECORD, (to_json(_columns(transaction, tx.now) for transaction in signed),))
+    numbers: dict[str, int] = {row["signature"]: row["number"] for row in rows}
+    operations = (
+        (numbers[transaction.signature], position, job, fee)
+        for transaction in signed
+        for position, (job, fee) in enumerate(zip(transaction.jobs, transaction.fees, strict=True))
+    )
+    tx.execute(RECORD_OPERATIONS, (to_json(operations),))
+    for kind in LINK:
+        _link(
+            tx,
+            kind,
+            [(numbers[transaction.signature], transaction) for transaction in signed if transaction.kind is kind],
+        )
+    return [_recorded(transaction, numbers[transaction.signature]) for transaction in signed]
+
+
+def _link(tx: Tx, kind: Kind, numbered: Sequence[tuple[int, SignedTransaction]]) -> None:
+    linked = [
+        (number, job, referrer)
+        for number, transaction in numbered
+        for job, referrer in zip_longest(transaction.jobs, transaction.referrers)
+    ]
+    if linked:
+        tx.execute(LINK[kind], (to_json(linked),))
+
+
+def _columns(transaction: SignedTransaction, now: int) -> tuple[str | int, ...]:
+    return (
+        transaction.kind,
+        transaction.id,
+        transaction.signature,
+        transaction.body,
+        transaction.reference,
+        transaction.expiration,
+        now,
+        now,
+        transaction.cost,
+        transaction.cost,
+    )
+
+
+def _recorded(transaction: SignedTransaction, number: int) -> Transaction:
+    return Transaction(
+        number,
+        transaction.kind,
+        transaction.id,
+        transaction.signature,
+        transaction.body,
+        transaction.reference,
+        transaction.expiration,
+        Fate.LIVE,
+        None,
+        transaction.jobs,
+    )

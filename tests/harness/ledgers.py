@@ -1,0 +1,72 @@
+"""Ledgers for tests: here, and only here, the tests of the ledger choose its engine."""
+
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
+from typing import Any
+
+from jobs.errors import Code, FaucetError
+from jobs.ledger import Ledger
+from jobs.model.job import Job, Limits, Signup
+from jobs.model.transaction import BlockEffects, Kind, SignedTransaction, Transaction
+from tests.harness.program import keys_of
+
+START = 1_700_000_000.0
+KEYS = keys_of("any")
+FREE = Limits(address=None, interval=300, queue=1000)
+
+
+class Clock:
+    """Time that passes when told to."""
+
+    def __init__(self) -> None:
+        self.now = START
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@asynccontextmanager
+async def opened(folder: Path, clock: Callable[[], float] | None = None) -> AsyncIterator[Ledger]:
+    """The ledger in `folder`; several may have it open at once."""
+    ledger = await Ledger.open(folder / "faucet.db", clock=clock or Clock())
+    try:
+        yield ledger
+    finally:
+        await ledger.close()
+
+
+def signup(name: str, password: str = "any", **changes: Any) -> Signup:
+    return Signup(name, **keys_of("any", password), **changes)
+
+
+def from_address(address: str, interval: int = 300) -> Limits:
+    return Limits(address=address, interval=interval, queue=1000)
+
+
+async def code_of(attempt: Any) -> Code | None:
+    """The code that `attempt` fails with."""
+    try:
+        await attempt
+    except FaucetError as error:
+        return error.code
+    return None
+
+
+def draft(kind: Kind, jobs: Sequence[Job], tag: str, *, expiration: int = 100, reference: int = 0) -> SignedTransaction:
+    numbers = tuple(job.number for job in jobs)
+    return SignedTransaction(kind, f"id-{tag}", f"sig-{tag}", "{}", reference, expiration, numbers, (5,) * len(numbers))
+
+
+def block(number: int, *held: Transaction, accounts: tuple[tuple[str, str], ...] = ()) -> BlockEffects:
+    results: dict[str, tuple[str | None, ...]] = {
+        entry.signature: tuple(f"1.2.{100 + job}" for job in entry.jobs) for entry in held
+    }
+    return BlockEffects(number, f"{number:040}", results, accounts)
+
+
+def raw(folder: Path, sql: str) -> list[Any]:
+    """What another process sees in the ledger."""
+    with closing(sqlite3.connect(folder / "faucet.db")) as connection:
+        return connection.execute(sql).fetchall()

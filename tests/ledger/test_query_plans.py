@@ -1,0 +1,106 @@
+"""No query of the ledger reads a whole table that grows."""
+
+import importlib
+import pkgutil
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from typing import Any
+
+import pytest
+
+import jobs.ledger
+from jobs.ledger.operators import audit_query
+from jobs.ledger.queries import jobs_query
+from jobs.ledger.search import OF_TRANSACTION, page_query
+from jobs.ledger.sql import Query
+from jobs.ledger.sqlite.file import SCHEMA
+from jobs.ledger.sqlite.rows import statement_of
+
+#: What ANALYZE writes of a ledger with ten million jobs.
+COUNTED = (
+    ("transactions", "transactions_irreversible", "200000 1"),
+    ("transactions", "transactions_by_id", "200000 1"),
+    ("transactions", "transactions_by_signature", "200000 1"),
+    ("operations", "operations_by_job", "9999951 1"),
+    ("operations", "operations", "9999951 50 1"),
+    ("names", "names", "10000000 1"),
+    ("activity", "activity", "43232 21616 1"),
+    ("jobs", "jobs_failed", "399996 1"),
+    ("jobs", "jobs_by_account", "9499936 1"),
+    ("jobs", "jobs_by_move", "10000000 1"),
+    ("jobs", "jobs_by_registration_time", "9499936 1"),
+    ("jobs", "jobs_by_time", "10000000 1"),
+    ("jobs", "jobs_by_state", "10000000 2500000 1"),
+    ("jobs", "jobs_by_name", "10000000 1 1"),
+    ("jobs", "jobs_one_live_a_name", "9499956 1"),
+    ("jobs", "jobs_by_id", "10000000 1"),
+)
+VERBS = ("SELECT ", "INSERT ", "UPDATE ", "DELETE ")
+#: Tables with a row for each condition, state, setting, day or block that may be orphaned; and values in memory.
+SMALL = (
+    *("alerts", "blocks", "facts", "job_counts", "lowest_fees", "pauses", "pins", "referrer_questions", "spending"),
+    *("json_each", "request", "due", "ends", "known", "last", "superseded", "subquery", "CONSTANT ROW"),
+)
+EXEMPT = {
+    "outbox.PURGE_MAILS": "mails are few: they are deleted after a while, and sent rarely",
+    "reconciliation.DIFFERENCES": "differences are few, or nobody reads on",
+    "reconciliation.DIFFERENCE_COUNT": "the same",
+    "reconciliation.LATEST": "comparisons are few",
+    "reconciliation.OLDEST_TRANSACTION": "ends with the first row",
+}
+
+
+def queries_in(name: str, value: object) -> Iterator[tuple[str, str]]:
+    """The statements that a constant holds."""
+    if isinstance(value, Query):
+        yield name, statement_of(value)
+    elif isinstance(value, str) and value.lstrip().startswith(VERBS):
+        yield name, value
+    elif isinstance(value, Mapping):
+        for key, each in value.items():
+            yield from queries_in(f"{name}.{key}", each)
+
+
+def constants() -> dict[str, str]:
+    """All statements that the ledger's modules name in capitals."""
+    found: dict[str, str] = {}
+    for info in pkgutil.iter_modules(jobs.ledger.__path__):
+        module = importlib.import_module(f"jobs.ledger.{info.name}")
+        for name, value in vars(module).items():
+            if name.isupper() and not name.startswith("_"):
+                found.update(queries_in(f"{info.name}.{name}", value))
+    return found
+
+
+BUILT: dict[str, Query[Any]] = {
+    "page of all": page_query("TRUE", by_name=False, down=True),
+    "page by name": page_query("TRUE", by_name=True, down=False),
+    "page of a state": page_query("state = ?", by_name=False, down=True),
+    "page of an account": page_query("account_id = ?", by_name=False, down=True),
+    "page of a transaction": page_query(OF_TRANSACTION, by_name=False, down=True),
+    "jobs of a state": jobs_query("state"),
+    "jobs of a name": jobs_query("name"),
+    "audit of a job": audit_query("number < ?", "target = ?"),
+}
+QUERIES = constants() | {name: statement_of(query) for name, query in BUILT.items()}
+
+
+@pytest.mark.parametrize("name", sorted(QUERIES.keys() - EXEMPT.keys()))
+@pytest.mark.parametrize("analysed", [False, True])
+def test_no_query_reads_a_whole_table(name: str, *, analysed: bool) -> None:
+    """Ten million jobs must cost what ten do, also where somebody had SQLite count them."""
+    query = QUERIES[name]
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.executescript(SCHEMA.read_text())
+        if analysed:
+            connection.executescript("ANALYZE")
+            connection.executemany("INSERT INTO sqlite_stat1 VALUES (?, ?, ?)", COUNTED)
+            connection.executescript("ANALYZE sqlite_schema")
+        plan = connection.execute(f"EXPLAIN QUERY PLAN {query}", ["[]"] * query.count("?")).fetchall()
+    scans = [step for *_, step in plan if step.startswith("SCAN") and "INDEX" not in step]
+    assert [step for step in scans if not any(name in step for name in SMALL)] == []
+
+
+def test_statements_are_collected_from_all_parts() -> None:
+    assert len(QUERIES) > 100

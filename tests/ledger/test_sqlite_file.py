@@ -1,0 +1,140 @@
+"""The SQLite file of a ledger: opened, refused, migrated, and what operators see in it."""
+
+import asyncio
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jobs.ledger import Ledger, LedgerError
+from jobs.ledger.sqlite import file
+from jobs.ledger.sqlite.file import migrations, prepare
+from tests.harness.ledgers import FREE, KEYS, from_address, opened, raw, signup
+from tests.harness.program import ROOT
+
+SCHEMA = (ROOT / "faucet.db.sql").read_text()
+FIRST_SCHEMA = (ROOT / "tests/data/ledger-1.sql").read_text()  #: as it was at version 1
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"plain text" * 500, "file is not a database"),
+        ("CREATE TABLE other (x); PRAGMA user_version = 0", "not a ledger"),
+        ("CREATE TABLE jobs (x); PRAGMA user_version = 99", "has version 99"),
+    ],
+)
+async def test_file_that_is_no_ledger_is_refused_and_left(tmp_path: Path, content: bytes | str, sentence: str) -> None:
+    path = tmp_path / "faucet.db"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        with closing(sqlite3.connect(path)) as connection:
+            connection.executescript(content)
+    tables = path.read_bytes()[100:]
+    with pytest.raises(LedgerError, match=sentence):
+        await Ledger.open(path)
+    assert path.read_bytes()[100:] == tables
+
+
+async def damaged_ledger(folder: Path) -> Path:
+    """A ledger with three pages that are nonsense."""
+    async with opened(folder) as ledger:
+        await asyncio.gather(*(ledger.signups.accept(signup(f"job-{number}"), FREE) for number in range(200)))
+    path = folder / "faucet.db"
+    damaged = bytearray(path.read_bytes())
+    damaged[8192:20480] = b"\xaa" * 12288
+    path.write_bytes(damaged)
+    return path
+
+
+async def test_damaged_ledger_is_refused_and_left(tmp_path: Path) -> None:
+    path = await damaged_ledger(tmp_path)
+    damaged = path.read_bytes()
+    with pytest.raises(LedgerError):
+        await Ledger.open(path)
+    assert path.read_bytes()[8192:20480] == damaged[8192:20480]
+
+
+async def test_look_at_a_large_ledger_ends_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it would have found later holds up no start."""
+    monkeypatch.setattr(file, "CHECK_TIMEOUT", 0)
+    monkeypatch.setattr(file, "CHECK_INTERVAL", 1)
+    path = await damaged_ledger(tmp_path)
+
+    await (await Ledger.open(path)).close()
+
+
+def test_older_ledger_is_migrated_step_by_step() -> None:
+    scripts = ("ALTER TABLE jobs ADD COLUMN colour TEXT", "ALTER TABLE jobs ADD COLUMN shape TEXT")
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        prepare(connection, SCHEMA, ())
+        prepare(connection, SCHEMA, scripts)
+        columns = {row[1] for row in connection.execute("PRAGMA table_info(jobs)")}
+        assert {"colour", "shape"} <= columns
+        assert connection.execute("PRAGMA user_version").fetchone() == (3,)
+
+
+def shape(connection: sqlite3.Connection) -> dict[str, tuple[Any, ...]]:
+    """What a ledger is made of: the columns of each table, and the text of everything else."""
+    found = connection.execute("SELECT type, name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%'").fetchall()
+    return {
+        name: tuple(connection.execute(f"PRAGMA table_xinfo({name})").fetchall()) if kind == "table" else (sql,)
+        for kind, name, sql in found
+    }
+
+
+def test_migrated_ledger_equals_a_new_one() -> None:
+    with (
+        closing(sqlite3.connect(":memory:", isolation_level=None)) as old,
+        closing(sqlite3.connect(":memory:", isolation_level=None)) as new,
+    ):
+        prepare(old, FIRST_SCHEMA, ())
+        prepare(old, SCHEMA, migrations())
+        prepare(new, SCHEMA, migrations())
+        assert shape(old) == shape(new)
+        assert old.execute("PRAGMA user_version").fetchone() == new.execute("PRAGMA user_version").fetchone()
+
+
+def test_migration_counts_what_happened_before() -> None:
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        prepare(connection, FIRST_SCHEMA, ())
+        job = "'n', '', '', '', 0, 0"
+        connection.executescript(f"""
+            INSERT INTO jobs (id, name, owner_key, active_key, memo_key, created_at, updated_at, state, code)
+            VALUES ('a', {job.replace("0, 0", "60000, 61000")}, 'queued', NULL),
+                   ('b', {job.replace("'n'", "'m'").replace("0, 0", "61000, 125000")}, 'failed', 'account_exists');
+            UPDATE jobs SET registered_at = 86400000 WHERE id = 'a';
+        """)
+        prepare(connection, SCHEMA, migrations())
+        assert connection.execute("SELECT * FROM activity").fetchall() == [
+            ("day", 0, 2, 0, 1),
+            ("day", 86_400_000, 0, 1, 0),
+            ("minute", 60_000, 2, 0, 0),
+            ("minute", 120_000, 0, 0, 1),
+            ("minute", 86_400_000, 0, 1, 0),
+        ]
+
+
+def test_migration_that_fails_leaves_the_ledger_as_it_was() -> None:
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        prepare(connection, SCHEMA, ())
+        with pytest.raises(sqlite3.OperationalError):
+            prepare(connection, SCHEMA, ("ALTER TABLE jobs ADD COLUMN colour TEXT; SELECT nothing FROM nowhere",))
+        connection.rollback()
+        assert connection.execute("PRAGMA user_version").fetchone() == (1,)
+        assert "colour" not in {row[1] for row in connection.execute("PRAGMA table_info(jobs)")}
+
+
+async def test_views_of_the_operators(tmp_path: Path) -> None:
+    async with opened(tmp_path) as ledger:
+        job = await ledger.signups.accept(signup("seen-1"), from_address("192.0.2.1"))
+        assert raw(tmp_path, "SELECT id, name, attempts FROM queue") == [(job.id, "seen-1", 0)]
+        with closing(sqlite3.connect(tmp_path / "faucet.db")) as connection:
+            cursor = connection.execute("SELECT * FROM job_report")
+            (row,) = cursor.fetchall()
+        assert not [value for value in row if value in KEYS.values()]
+        assert row[-1] == "2023-11-14 22:13:20"
+        raw(tmp_path, "SELECT * FROM today")
