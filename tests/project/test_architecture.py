@@ -120,3 +120,9 @@ def test_the_path_of_a_signup_reads_as_drawn() -> None:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         ]
         assert function in defined, file
+
+
+def test_only_the_engine_knows_sqlite() -> None:
+    """Another database can stand behind the ledger's parts."""
+    knowing = {path.parent for path in SOURCES if imports(path) & {"sqlite3", "aiosqlite"}}
+    assert knowing == {ROOT / "jobs/ledger/sqlite"}
