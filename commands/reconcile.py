@@ -48,13 +48,23 @@ async def compare(settings: Settings, first: int | None, *, rebuild: bool) -> li
         ledger = await Ledger.open(settings.ledger)
         opened.push_async_callback(ledger.close)
         link = await opened.enter_async_context(open_link(urls, timeout=settings.node_timeout))
-        node, fitness = Node(link.call), Fitness(settings=settings, ledger=ledger, urls=urls, key=key, clock=time.time)
+        node, fitness = (
+            Node(link.call),
+            Fitness(settings=settings, pins=ledger.pins, blocks=ledger.blocks, urls=urls, key=key, clock=time.time),
+        )
         await fitness.load()
         second = SecondNode(
             link, urls, is_own=fitness.is_own, validate=fitness.validate_second, timeout=settings.node_timeout
         )
         opened.push_async_callback(second.close)
-        reconciler = Reconciler(node=node, ledger=ledger, settings=settings, confirmed=ConfirmedChain(node, second))
+        reconciler = Reconciler(
+            node=node,
+            reconciliation=ledger.reconciliation,
+            pins=ledger.pins,
+            chain_status=ledger.chain_status,
+            settings=settings,
+            confirmed=ConfirmedChain(node, second),
+        )
         with Progress(console=Console(stderr=True)) as progress:
             bar = progress.add_task("blocks", total=None)
             async for step in reconciler.steps(first, rebuild=rebuild):

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from jobs.ledger import Ledger
+from jobs.ledger.chain_status import SavedChainStatus
 from jobs.model.chain import ChainStatus
 
 if TYPE_CHECKING:
@@ -14,8 +15,8 @@ if TYPE_CHECKING:
 class ChainStatusPublisher:
     """The facts now; every update is written to the ledger, which other processes read."""
 
-    def __init__(self, ledger: Ledger, *, clock: Callable[[], float]) -> None:
-        self._ledger = ledger
+    def __init__(self, saved: SavedChainStatus, *, clock: Callable[[], float]) -> None:
+        self._saved = saved
         self._clock = clock
         self.now = ChainStatus()
         self._written: ChainStatus | None = None  # what the ledger has
@@ -27,7 +28,7 @@ class ChainStatusPublisher:
 
     async def load(self) -> None:
         """Begin with what was known before the last stop, but not connected."""
-        self.now = replace(await self._ledger.chain_status.load(), connected=False, node=None, failovers=0)
+        self.now = replace(await self._saved.load(), connected=False, node=None, failovers=0)
 
     async def change(self, **changes: Any) -> None:
         """Change facts by name, if they are others or the ledger lacks them. Raises the same as `update`."""
@@ -38,7 +39,7 @@ class ChainStatusPublisher:
     async def update(self, **changes: Any) -> None:
         """Change facts by name. Raises FaucetError `ledger_unavailable`; they are kept in memory all the same."""
         chain_status = self.now = replace(self.now, **changes, seen_at=int(self._clock() * 1000))
-        await self._ledger.chain_status.save(chain_status)
+        await self._saved.save(chain_status)
         self._written = chain_status
 
 

@@ -12,6 +12,7 @@ from chain.errors import LinkError, Refused, UnfitNode
 from chain.keys import PrivateKey
 from chain.link import Link
 from chain.node import Head, Node
+from jobs.blocks.expirer import Expirer
 from jobs.blocks.names import NamesCache
 from jobs.blocks.reconcile import Reconciler, reconcile_forever
 from jobs.blocks.tracker import Tracker
@@ -57,8 +58,10 @@ class ChainOwner:
         self._metrics = metrics
         self._clock = clock
         self._new_block = asyncio.Event()
-        self._publisher = ChainStatusPublisher(ledger, clock=clock)
-        self._fitness = fitness = Fitness(settings=settings, ledger=ledger, urls=urls, key=key, clock=clock)
+        self._publisher = ChainStatusPublisher(ledger.chain_status, clock=clock)
+        self._fitness = fitness = Fitness(
+            settings=settings, pins=ledger.pins, blocks=ledger.blocks, urls=urls, key=key, clock=clock
+        )
         self._link = link = Link(
             urls,
             validate_node=fitness.validate,
@@ -71,9 +74,15 @@ class ChainOwner:
             link, urls, is_own=fitness.is_own, validate=fitness.validate_second, timeout=settings.node_timeout
         )
         self._confirmed = ConfirmedChain(self._node, second)
-        self._allowances = Allowances(settings=settings, ledger=ledger, confirmed=self._confirmed)
+        self._allowances = Allowances(
+            settings=settings,
+            spending=ledger.spending,
+            pins=ledger.pins,
+            queries=ledger.queries,
+            confirmed=self._confirmed,
+        )
         self._tasks = Tasks(metrics, clock=clock)
-        self._mailer = Mailer(settings, ledger, clock=clock)
+        self._mailer = Mailer(settings, ledger.outbox, clock=clock)
         self._alerts = Alerts(settings, ledger, wake=self._mailer.wake, clock=clock, failures=self._tasks.failures)
         self._running: list[asyncio.Task[None]] = []
 
@@ -85,7 +94,7 @@ class ChainOwner:
         names = NamesCache(
             link=self._link,
             node=self._node,
-            ledger=self._ledger,
+            names=self._ledger.names,
             chain_status=self._publisher,
             confirmed=self._confirmed,
         )
@@ -123,13 +132,16 @@ class ChainOwner:
         await self._confirmed.close()
 
     def _new_tracker(self) -> Tracker:
+        blocks, confirmed = self._ledger.blocks, self._confirmed
         return Tracker(
             node=self._node,
-            ledger=self._ledger,
+            blocks=blocks,
+            expirer=Expirer(expiry=self._ledger.expiry, blocks=blocks, confirmed=confirmed, clock=self._clock),
+            reconciliation=self._ledger.reconciliation,
             settings=self._settings,
             metrics=self._metrics,
             clock=self._clock,
-            confirmed=self._confirmed,
+            confirmed=confirmed,
             account_ids=lambda: self._fitness.ids,
             check_head=self._check_head,
             final_before=self._publisher.now.irreversible_block or 0,
@@ -220,10 +232,19 @@ class ChainOwner:
 
     async def _reconcile(self) -> None:
         """Compare ledger and chain once in `reconcile_interval`."""
+        ledger = self._ledger
+        reconciler = Reconciler(
+            node=self._node,
+            reconciliation=ledger.reconciliation,
+            pins=ledger.pins,
+            chain_status=ledger.chain_status,
+            settings=self._settings,
+            confirmed=self._confirmed,
+        )
         await reconcile_forever(
-            Reconciler(node=self._node, ledger=self._ledger, settings=self._settings, confirmed=self._confirmed),
+            reconciler,
             link=self._link,
-            ledger=self._ledger,
+            reconciliation=ledger.reconciliation,
             interval=self._settings.reconcile_interval,
             clock=self._clock,
         )

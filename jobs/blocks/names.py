@@ -9,7 +9,7 @@ from chain.link import Link
 from chain.node import Node
 from jobs.chain_status import ChainStatusPublisher
 from jobs.errors import FaucetError
-from jobs.ledger import Ledger
+from jobs.ledger.names import Names
 from jobs.nodes.confirmation import ConfirmedChain
 
 log = logging.getLogger("faucet.names")
@@ -29,11 +29,11 @@ class NamesCache:
     """
 
     def __init__(
-        self, *, link: Link, node: Node, ledger: Ledger, chain_status: ChainStatusPublisher, confirmed: ConfirmedChain
+        self, *, link: Link, node: Node, names: Names, chain_status: ChainStatusPublisher, confirmed: ConfirmedChain
     ) -> None:
         self._link = link
         self._node = node
-        self._ledger = ledger
+        self._names = names
         self._chain_status = chain_status
         self._confirmed = confirmed
         self._page = PAGE
@@ -59,22 +59,22 @@ class NamesCache:
 
     async def _take_node(self, stranger: str | None) -> None:
         """Let the names of `stranger` count, None is an own node; the list is read again unless an own one gave it."""
-        before = await self._ledger.names.source()
+        before = await self._names.source()
         if stranger == before:
             return
         anew = before is not None or not self._chain_status.now.names_complete
         log.info("names of another node count: list_again=%s", anew)
         self._read, self._page = 0, PAGE
-        await self._ledger.names.use_source(stranger, anew=anew)
+        await self._names.use_source(stranger, anew=anew)
         if anew:
             await self._chain_status.update(names_complete=False)
 
     async def _read_page(self) -> bool:
         """Read one page after the last name known; whether it was the last one."""
-        source, cursor = self._confirmed.seen_by, await self._ledger.names.cursor()
+        source, cursor = self._confirmed.seen_by, await self._names.cursor()
         page = await self._ask(cursor)
         if page:
-            await self._ledger.names.save_page(page, cursor=page[-1][0], listed_by=source)
+            await self._names.save_page(page, cursor=page[-1][0], listed_by=source)
         self._read += len(page)
         log.info("names read up to %s", page[-1][0] if page else cursor)
         if self._read > MAX_NAMES:

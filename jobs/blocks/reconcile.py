@@ -12,7 +12,9 @@ from chain.node import Node
 from jobs.blocks.account_ids import names_without_ids
 from jobs.blocks.transactions import RegistrarTransaction, read_transactions, registrar_transactions
 from jobs.errors import Code, FaucetError
-from jobs.ledger import Ledger
+from jobs.ledger.chain_status import SavedChainStatus
+from jobs.ledger.pins import Pins
+from jobs.ledger.reconciliation import Reconciliations
 from jobs.model.operators import Difference
 from jobs.model.transaction import Fate, Kind, OnChainTransaction, Recorded
 from jobs.nodes.claims import account_claim
@@ -48,10 +50,21 @@ class Step:
 class Reconciler:
     """Reads every irreversible block once, and again only when asked to."""
 
-    def __init__(self, *, node: Node, ledger: Ledger, settings: Settings, confirmed: ConfirmedChain) -> None:
+    def __init__(
+        self,
+        *,
+        node: Node,
+        reconciliation: Reconciliations,
+        pins: Pins,
+        chain_status: SavedChainStatus,
+        settings: Settings,
+        confirmed: ConfirmedChain,
+    ) -> None:
         self._node = node
         self._confirmed = confirmed
-        self._ledger = ledger
+        self._reconciliation = reconciliation
+        self._pins = pins
+        self._chain_status = chain_status
         self._settings = settings
         self._registrar_id: str | None = None
 
@@ -66,14 +79,14 @@ class Reconciler:
         begin = await self._first() if first is None else first
         self._registrar_id = await self._registrar()
         last = await self._confirmed.irreversible(await self._node.head())
-        number = await self._ledger.reconciliation.begin(begin)
+        number = await self._reconciliation.begin(begin)
         differences = recovered = 0
         yield Step(begin - 1, last, differences, recovered)
         async for blocks in self._confirmed.blocks(begin, last):
             start, end = blocks[0].number, blocks[-1].number
             entries = await self._with_ids(list(registrar_transactions(blocks, self._registrar_id)))
             if rebuild:
-                recovered += await self._ledger.reconciliation.rebuild(await self._unknown(entries))
+                recovered += await self._reconciliation.rebuild(await self._unknown(entries))
             found = await self._compare(entries, start, end)
             await self._put(number, start, end, entries, found)
             differences += len(found)
@@ -87,18 +100,18 @@ class Reconciler:
 
     async def _first(self) -> int:
         """After the last comparison; before any, where the ledger's first transaction may be."""
-        last = await self._ledger.reconciliation.latest()
+        last = await self._reconciliation.latest()
         if last is not None:
             return last.last_block + 1
-        return max(1, await self._ledger.reconciliation.oldest_transaction() or 1)
+        return max(1, await self._reconciliation.oldest_transaction() or 1)
 
     async def _check_chain(self) -> None:
-        expected = (await self._ledger.chain_status.load()).chain_id
+        expected = (await self._chain_status.load()).chain_id
         if expected not in (None, await self._node.chain_id()):
             raise FaucetError(Code.BAD_REQUEST, "The ledger belongs to another chain than the node's.")
 
     async def _registrar(self) -> str:
-        pin = (await self._ledger.pins.all()).get(account_claim(self._settings.registrar))
+        pin = (await self._pins.all()).get(account_claim(self._settings.registrar))
         if pin is not None:
             return pin.value
         account = (await self._node.accounts([self._settings.registrar]))[0]
@@ -107,19 +120,19 @@ class Reconciler:
         return account.id
 
     async def _unknown(self, entries: Sequence[RegistrarTransaction]) -> list[OnChainTransaction]:
-        unknown = await self._ledger.reconciliation.missing_signatures(entry.signature for entry in entries)
+        unknown = await self._reconciliation.missing_signatures(entry.signature for entry in entries)
         lost = [entry for entry in entries if entry.signature in unknown]
         return await read_transactions(lost, self._node, self._settings) if lost else []
 
     async def _compare(self, entries: Sequence[RegistrarTransaction], first: int, last: int) -> list[Difference]:
         unknown = await self._unknown(entries)
         named = {operation.name for each in unknown for operation in each.operations}
-        served = await self._ledger.reconciliation.names_with_jobs(named)
-        recorded = await self._ledger.reconciliation.recorded(entry.signature for entry in entries)
+        served = await self._reconciliation.names_with_jobs(named)
+        recorded = await self._reconciliation.recorded(entry.signature for entry in entries)
         return [
             *unknown_differences(unknown, served),
             *known_differences(entries, recorded),
-            *missing_differences(await self._ledger.reconciliation.irreversible_in(first, last), entries),
+            *missing_differences(await self._reconciliation.irreversible_in(first, last), entries),
         ]
 
     async def _put(
@@ -131,7 +144,7 @@ class Reconciler:
         differences: Sequence[Difference],
     ) -> None:
         operations = {kind: sum(len(entry.operations) for entry in entries if entry.kind is kind) for kind in Kind}
-        await self._ledger.reconciliation.save_compared(
+        await self._reconciliation.save_compared(
             number,
             first,
             last,
@@ -142,12 +155,12 @@ class Reconciler:
 
 
 async def reconcile_forever(
-    reconciler: Reconciler, *, link: Link, ledger: Ledger, interval: float, clock: Callable[[], float]
+    reconciler: Reconciler, *, link: Link, reconciliation: Reconciliations, interval: float, clock: Callable[[], float]
 ) -> None:
     """Compare what is new whenever the last comparison is `interval` seconds old."""
     while True:
         try:
-            last = await ledger.reconciliation.latest()
+            last = await reconciliation.latest()
             due = 0.0 if last is None else last.updated_at / 1000 + interval - clock()
             await asyncio.sleep(max(due, 0))
             await link.wait_connected()

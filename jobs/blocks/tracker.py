@@ -9,11 +9,12 @@ from chain.errors import LinkError, Refused, UnfitNode
 from chain.node import Block, Head, Node
 from jobs.blocks.account_ids import with_ids
 from jobs.blocks.effects import accounts_of, effects_of
+from jobs.blocks.expirer import Expirer
 from jobs.blocks.keys import keys_changed, keys_shown
 from jobs.blocks.transactions import read_transactions, registrar_transactions
 from jobs.errors import FaucetError
-from jobs.ledger import Ledger
-from jobs.ledger.blocks import REWIND
+from jobs.ledger.blocks import REWIND, BlockLog
+from jobs.ledger.reconciliation import Reconciliations
 from jobs.model.job import Job
 from jobs.model.transaction import Kind, OnChainTransaction, Transaction
 from jobs.monitoring.metrics import Metrics
@@ -24,12 +25,7 @@ from jobs.template import has_keys_of
 log = logging.getLogger("faucet.tracker")
 
 CHUNK = 50  #: blocks handled at once while catching up
-CLOCK_SLACK = 5  #: seconds that the local clock may be ahead of a chain's
 
-HELD = (
-    "It has expired, and one stranger's node alone says that no block holds it: an operator must look for it "
-    "on the chain. If a block holds it, run: faucet.py refollow; if none does, release it."
-)
 FAILED = "The faucet failed while it followed blocks: its log says how."
 FOREIGN = (
     "has another block {number} than the one that was final already: if the chain was started anew, "
@@ -44,7 +40,9 @@ class Tracker:
         self,
         *,
         node: Node,
-        ledger: Ledger,
+        blocks: BlockLog,
+        expirer: Expirer,
+        reconciliation: Reconciliations,
         settings: Settings,
         metrics: Metrics,
         clock: Callable[[], float],
@@ -58,7 +56,9 @@ class Tracker:
         `account_ids` are the pinned ids of configured accounts by name; `check_head` raises UnfitNode.
         """
         self._node = node
-        self._ledger = ledger
+        self._blocks = blocks
+        self._expirer = expirer
+        self._reconciliation = reconciliation
         self._settings = settings
         self._metrics = metrics
         self._clock = clock
@@ -83,7 +83,7 @@ class Tracker:
             await self._check_head(head)
             if await self._leave_fork(head):
                 await self._read_blocks(head)
-            followed = await self._ledger.blocks.last()
+            followed = await self._blocks.last()
             self.obstacle = None
         except (LinkError, Refused) as error:
             self.obstacle = f"Blocks can't be followed: {error}"
@@ -101,7 +101,7 @@ class Tracker:
     async def _finalize_confirmed(self, head: Head, followed: int) -> None:
         try:
             final = min(await self._confirmed.irreversible(head), followed)
-            await self._confirmed.check_past(final, await self._ledger.blocks.id_of(final - 1))
+            await self._confirmed.check_past(final, await self._blocks.id_of(final - 1))
             await self._finalize(final)
             self.final, self.unconfirmed = max(self.final, final), None
         except (LinkError, Refused) as error:
@@ -111,10 +111,10 @@ class Tracker:
 
     async def _leave_fork(self, head: Head) -> bool:
         """Undo blocks that the chain no longer has; whether there is anything to read."""
-        last = await self._ledger.blocks.last()
+        last = await self._blocks.last()
         if last is None or last[0] < head.number:
             return True
-        remembered = await self._ledger.blocks.id_of(head.number)
+        remembered = await self._blocks.id_of(head.number)
         if remembered in (head.id, None):
             return False  # the same block, or a node that is behind
         await self._orphan(head.number)
@@ -124,14 +124,14 @@ class Tracker:
         """Undo block `number` and later ones. Raises UnfitNode where that was final long ago."""
         if number <= self.final - REWIND:
             raise UnfitNode(FOREIGN.format(number=number))
-        lost = await self._ledger.blocks.orphan(number)
+        lost = await self._blocks.orphan(number)
         log.warning("block=%d orphaned transactions=%d", number, lost)
 
     async def _read_blocks(self, head: Head) -> None:
         """Follow the blocks after the last one known, each checked to follow its predecessor."""
         chunk = CHUNK
         while True:
-            last = await self._ledger.blocks.last()
+            last = await self._blocks.last()
             if last is None:
                 self.final = 0  # the first time, or an operator has said that what was final is not
             first = await self._first_block(head) if last is None else last[0] + 1
@@ -150,7 +150,7 @@ class Tracker:
 
     async def _first_block(self, head: Head) -> int:
         """Where to begin: a little before the last irreversible block, or where a live transaction may already be."""
-        oldest, begin = await self._ledger.blocks.oldest_reference(), head.irreversible - REWIND
+        oldest, begin = await self._blocks.oldest_reference(), head.irreversible - REWIND
         return max(1, begin if oldest is None else min(oldest, begin))
 
     async def _record(self, blocks: Sequence[Block], head: Head, *, continues: bool) -> bool:
@@ -175,7 +175,7 @@ class Tracker:
             for block, block_id in zip(blocks, ids, strict=True)
         ]
         final = self.final if self._confirmed.stranger else head.irreversible
-        self._observe(await self._ledger.blocks.follow(effects, final, continues=continues))
+        self._observe(await self._blocks.follow(effects, final, continues=continues))
         return bool(effects)
 
     async def _unknown_payments(self, blocks: Sequence[Block]) -> dict[int, tuple[OnChainTransaction, ...]]:
@@ -188,7 +188,7 @@ class Tracker:
             for entry in registrar_transactions(blocks, self._account_ids().get(self._settings.registrar))
             if entry.kind is Kind.FUNDING
         ]
-        unknown = await self._ledger.reconciliation.missing_signatures(entry.signature for entry in paid)
+        unknown = await self._reconciliation.missing_signatures(entry.signature for entry in paid)
         lost = [entry for entry in paid if entry.signature in unknown]
         if not lost:
             return {}
@@ -207,12 +207,11 @@ class Tracker:
     async def _finalize(self, irreversible: int) -> None:
         """Finish what `irreversible` and the blocks before it hold, and give up what they can never hold."""
         for number, transactions in groupby(
-            await self._ledger.blocks.unfinalized(irreversible), lambda transaction: transaction.block_num
+            await self._blocks.unfinalized(irreversible), lambda transaction: transaction.block_num
         ):
             await self._finalize_block(number or 0, list(transactions))
         await self._finalize_claimed(irreversible)
-        if await self._ledger.expiry.unproven():
-            await self._expire(irreversible)
+        await self._expirer.expire(irreversible)
 
     async def _finalize_block(self, number: int, transactions: Sequence[Transaction]) -> None:
         """Check `transactions` against the irreversible block itself, read once: only that proves them.
@@ -229,19 +228,19 @@ class Tracker:
         results = effects_of(block, "").results
         included = [(entry, results[entry.signature]) for entry in transactions if entry.signature in results]
         if included:
-            await self._ledger.blocks.finalize(included)
+            await self._blocks.finalize(included)
         for transaction in transactions:
             if transaction.signature not in results:
                 log.warning("transaction=%s missing from irreversible block=%d", transaction.id, number)
-                await self._ledger.blocks.release(transaction)
+                await self._blocks.release(transaction)
 
     async def _finalize_claimed(self, irreversible: int) -> None:
-        jobs = await self._ledger.blocks.claimed(irreversible)
+        jobs = await self._blocks.claimed(irreversible)
         if not jobs:
             return
         accounts = await self._confirmed.accounts([job.signup.name for job in jobs])
         ids = self._account_ids()
-        await self._ledger.blocks.finalize_claimed(
+        await self._blocks.finalize_claimed(
             {
                 job.number: account.id
                 if account is not None and has_keys_of(job.signup, account, self._settings, ids)
@@ -249,54 +248,3 @@ class Tracker:
                 for job, account in zip(jobs, accounts, strict=True)
             }
         )
-
-    async def _expire(self, irreversible: int) -> None:
-        """Give up what expired before `irreversible` and is in no block since the one that it refers to.
-
-        Those blocks are read once more: they can't change any more, whatever forks were followed before. A payment is
-        not given up on the word of one stranger, nor before it has expired by the local clock too; a registration is,
-        but goes on counting against the budget. What a stranger refused or denied is looked for in the same way.
-        """
-        last = await self._confirmed.block(irreversible)
-        if last is None:
-            return
-        passed, trusted = self._passed(last.time), self._confirmed.trusted
-        overdue = await self._ledger.expiry.overdue(passed)
-        if trusted:
-            overdue += await self._ledger.expiry.given_up(passed)
-        else:
-            await self._hold(overdue)
-            overdue = [transaction for transaction in overdue if transaction.kind is not Kind.FUNDING]
-        if not overdue:
-            return
-        first = min(transaction.reference for transaction in overdue) + 1
-        included: set[str] = set()
-        async for blocks in self._confirmed.blocks(first, irreversible):
-            included |= await self._include_missed(blocks, overdue)
-        dead = [transaction for transaction in overdue if transaction.signature not in included]
-        for transaction in dead:
-            log.warning("transaction=%s expired kind=%s", transaction.id, transaction.kind)
-        await self._ledger.expiry.expire(dead, proven=trusted)
-
-    def _passed(self, chain_time: int) -> int:
-        """The time, seconds, that has passed: by the chain, and where a stranger says that, by the local clock too."""
-        return min(chain_time, int(self._clock()) - CLOCK_SLACK) if self._confirmed.stranger else chain_time
-
-    async def _hold(self, overdue: Sequence[Transaction]) -> None:
-        """Let an operator decide about expired payments: only a stranger says that no block holds them."""
-        payments = [transaction for transaction in overdue if transaction.kind is Kind.FUNDING and not transaction.held]
-        if payments:
-            log.error("payments=%d held: only one stranger says that no block holds them", len(payments))
-            await self._ledger.expiry.hold(payments, HELD)
-
-    async def _include_missed(self, blocks: Sequence[Block], overdue: Sequence[Transaction]) -> set[str]:
-        """Include those of `overdue` that the irreversible `blocks` hold after all; their signatures."""
-        sought = {transaction.signature for transaction in overdue}
-        included: set[str] = set()
-        for block in blocks:
-            matching = sought & {signature for entry in block.transactions for signature in entry.signatures}
-            if matching:
-                (block_with_ids,) = await with_ids([block], self._confirmed.account_ids)
-                await self._ledger.blocks.include(effects_of(block_with_ids, ""))
-                included |= matching
-        return included

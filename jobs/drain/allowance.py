@@ -6,7 +6,9 @@ from chain.errors import LinkError, Refused
 from chain.node import Parameters
 from jobs.budget import ASSERTION, REGISTRATION, TRANSFER, Ceilings, ceilings_of, daily_limit
 from jobs.drain.context import payment_cost, price, takes_assertions
-from jobs.ledger import Ledger
+from jobs.ledger.pins import Pins
+from jobs.ledger.queries import Queries
+from jobs.ledger.spending import Spending
 from jobs.model.job import State
 from jobs.nodes.confirmation import ConfirmedChain
 from jobs.nodes.profile import ChainProfile
@@ -26,9 +28,13 @@ class Allowance:
 class Allowances:
     """Reads what was spent, and what the budget is a share of."""
 
-    def __init__(self, *, settings: Settings, ledger: Ledger, confirmed: ConfirmedChain) -> None:
+    def __init__(
+        self, *, settings: Settings, spending: Spending, pins: Pins, queries: Queries, confirmed: ConfirmedChain
+    ) -> None:
         self._settings = settings
-        self._ledger = ledger
+        self._spending = spending
+        self._pins = pins
+        self._queries = queries
         self._confirmed = confirmed
         self._saved = False  # whether an own node's fees were kept since the start
 
@@ -44,25 +50,25 @@ class Allowances:
             signup_cost=fee + payment,
             precision=profile.precision,
         )
-        counts = await self._ledger.queries.counts()
+        counts = await self._queries.counts()
         owed = (counts[State.BROADCAST] + counts[State.REGISTERED]) * payment
-        return Allowance(ceilings, budget, budget - await self._ledger.spending.spent_today(), owed)
+        return Allowance(ceilings, budget, budget - await self._spending.spent_today(), owed)
 
     async def _lowest_fees(self, profile: ChainProfile, parameters: Parameters) -> dict[str, int]:
         """The lowest fees seen on this chain; a stranger's count only as long as there are no others."""
-        known, fees = await self._ledger.pins.lowest_fees(), fees_of(parameters, profile.prefix, self._settings)
+        known, fees = await self._pins.lowest_fees(), fees_of(parameters, profile.prefix, self._settings)
         stranger = self._confirmed.stranger
         if known.keys() >= fees.keys() and (stranger or (self._saved and all(known[op] <= fees[op] for op in fees))):
             return known
         if stranger and self._confirmed.configured:
             fees = fees_of(await self._confirmed.parameters(), profile.prefix, self._settings)
-        await self._ledger.pins.save_lowest_fees(fees, agreed=not stranger or self._confirmed.configured)
+        await self._pins.save_lowest_fees(fees, agreed=not stranger or self._confirmed.configured)
         self._saved = not stranger
-        return await self._ledger.pins.lowest_fees()
+        return await self._pins.lowest_fees()
 
     async def _basis(self, registrar_id: str, balance: int) -> int:
         """The balance that today's budget is a share of: the one at the day's beginning, as far as it is confirmed."""
-        known = await self._ledger.spending.opening_balance()
+        known = await self._spending.opening_balance()
         if known is not None:
             return known
         agreed = not self._confirmed.stranger
@@ -71,7 +77,7 @@ class Allowances:
                 balance, agreed = await self._confirmed.balance(registrar_id, balance), True
             except (LinkError, Refused):
                 agreed = False
-        return await self._ledger.spending.open_day(balance, agreed=agreed)
+        return await self._spending.open_day(balance, agreed=agreed)
 
 
 def fees_of(parameters: Parameters, prefix: str, settings: Settings) -> dict[str, int]:

@@ -55,18 +55,22 @@ class Drainer:
     ) -> None:
         self._link = link
         self._node = node
-        self._ledger = ledger
+        self._queue = ledger.drain
+        self._blocks = ledger.blocks
+        self._names = ledger.names
+        self._pauses = ledger.pauses
+        self._referrers = ledger.referrers
         self._settings = settings
         self._fitness = fitness
         self._confirmed = confirmed
         self._allowances = allowances
         self._standstill = standstill  # why nothing can be done before blocks were followed, for people
         self._facts = chain_status
-        self._sender = Sender(link=link, node=node, ledger=ledger, metrics=metrics)
+        self._sender = Sender(link=link, node=node, queue=ledger.drain, metrics=metrics)
         self._registering = RegistrationStage(
-            node=node, ledger=ledger, sender=self._sender, metrics=metrics, confirmed=confirmed
+            node=node, queue=ledger.drain, sender=self._sender, metrics=metrics, confirmed=confirmed
         )
-        self._funding = FundingStage(node=node, ledger=ledger, sender=self._sender, confirmed=confirmed)
+        self._funding = FundingStage(node=node, blocks=ledger.blocks, sender=self._sender, confirmed=confirmed)
         self._woken = asyncio.Event()
         self._stopping = False
 
@@ -101,7 +105,7 @@ class Drainer:
             log.exception("drain failed")
             waiting = None
             with contextlib.suppress(FaucetError):
-                await self._ledger.pauses.auto_pause("The faucet failed: its log says how.")
+                await self._pauses.auto_pause("The faucet failed: its log says how.")
         with contextlib.suppress(FaucetError):
             await self._facts.change(waiting=waiting)
 
@@ -115,37 +119,37 @@ class Drainer:
             return standstill
         head = await self._node.head()
         await self._sender.resend(head)
-        pause = (await self._ledger.pauses.active()).get("drain")
+        pause = (await self._pauses.active()).get("drain")
         if pause is not None and not pause.automatic:
             return None  # the pause itself says why
-        unfunded, queued = await self._unfunded(), await self._ledger.drain.queued(BATCH)
+        unfunded, queued = await self._unfunded(), await self._queue.queued(BATCH)
         if not (unfunded.jobs or queued or pause):
             return None
         ref_block = await self._ref_block(head)
         if ref_block is None:
             return "No irreversible block was followed yet."
         await self._note(await self._sign(unfunded, queued, head, ref_block), pause)
-        if len(queued) == BATCH and await self._ledger.drain.queued(1) != queued[:1]:
+        if len(queued) == BATCH and await self._queue.queued(1) != queued[:1]:
             # More wait, and something moved: whoever waits for the next block then waits for nothing.
             self.wake()
         return None
 
     async def answer_referrers(self) -> None:
         """Tell who asks whom a registration would name as its referrer now. Raises as `drain` does."""
-        asked = await self._ledger.referrers.unanswered()
+        asked = await self._referrers.unanswered()
         if not asked or self._standstill() is not None:
             return
         accounts = await self._accounts((), [name for name in asked if name])
         if named_accounts(self._settings) - accounts.keys():
             return
         context = await self._look(await self._node.head(), accounts, GENESIS)
-        await self._ledger.referrers.save_answers({name: _answer(name, context) for name in asked})
+        await self._referrers.save_answers({name: _answer(name, context) for name in asked})
 
     async def _unfunded(self) -> Unfunded:
         """What is to be paid now: nothing while no initial balance is configured, whatever was promised before."""
         if self._settings.payment is None:
             return Unfunded((), None)
-        return await self._ledger.drain.unfunded(BATCH)
+        return await self._queue.unfunded(BATCH)
 
     async def _sign(self, unfunded: Unfunded, queued: list[Job], head: Head, ref_block: RefBlock) -> str | None:
         """Pay and register; the obstacle in the way, if any."""
@@ -162,7 +166,7 @@ class Drainer:
 
         By name, and `referrers` as they are spelled: by id, where the name was not known when the signup came.
         """
-        spelled = {each: await self._ledger.names.find(each) if is_account_id(each) else each for each in referrers}
+        spelled = {each: await self._names.find(each) if is_account_id(each) else each for each in referrers}
         named = {spelling: name for spelling, name in spelled.items() if name is not None and not is_account_id(name)}
         wanted = sorted({*named_accounts(self._settings), *names, *named.values()})
         found = await self._node.accounts(wanted)
@@ -217,17 +221,17 @@ class Drainer:
         """An irreversible block that was followed, for registrations to refer to; None before there is one."""
         if head.irreversible == 0:
             return GENESIS
-        final = await self._ledger.blocks.last_final(head.irreversible)
+        final = await self._blocks.last_final(head.irreversible)
         return None if final is None else RefBlock(*final)
 
     async def _note(self, obstacle: str | None, pause: Pause | None) -> None:
         """Pause with the reason, or end the faucet's own pause when nothing is in the way any more."""
         if obstacle is not None and (pause is None or pause.reason != obstacle):
             log.error("drain paused: %s", obstacle)
-            await self._ledger.pauses.auto_pause(obstacle)
+            await self._pauses.auto_pause(obstacle)
         if obstacle is None and pause is not None:
             log.info("drain resumed")
-            await self._ledger.pauses.end_auto_pause()
+            await self._pauses.end_auto_pause()
 
 
 def _answer(asked: str, context: DrainContext) -> ReferrerAnswer:

@@ -11,7 +11,7 @@ from chain.transactions import RefBlock, transfer
 from jobs.drain.batch import Assertion, Candidate, affordable, cost_of, pack_transactions, sizes_of
 from jobs.drain.context import DrainContext
 from jobs.drain.sender import Sender
-from jobs.ledger import Ledger
+from jobs.ledger.blocks import BlockLog
 from jobs.model.job import Job, Unfunded
 from jobs.model.transaction import Kind
 from jobs.nodes.confirmation import ConfirmedChain
@@ -28,9 +28,9 @@ class FundingStage:
     transfer can never be in a block any more (the tracker knows) is its job paid by another one.
     """
 
-    def __init__(self, *, node: Node, ledger: Ledger, sender: Sender, confirmed: ConfirmedChain) -> None:
+    def __init__(self, *, node: Node, blocks: BlockLog, sender: Sender, confirmed: ConfirmedChain) -> None:
         self._node = node
-        self._ledger = ledger
+        self._blocks = blocks
         self._sender = sender
         self._confirmed = confirmed
 
@@ -70,7 +70,7 @@ class FundingStage:
         moved = {job.number: account_id for job, account_id in found if account_id != job.account_id}
         if moved and context.asserts:
             log.warning("accounts=%d have other ids than a block said", len(moved))
-            await self._ledger.blocks.correct_accounts(moved)
+            await self._blocks.correct_accounts(moved)
         return [job for job, account_id in found if account_id == job.account_id]
 
     async def _accounts(self, jobs: Sequence[Job], *, asserts: bool) -> Sequence[Account | None]:

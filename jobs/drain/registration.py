@@ -26,7 +26,7 @@ from jobs.drain.context import DrainContext
 from jobs.drain.evidence import Evidence
 from jobs.drain.sender import Group, Sender
 from jobs.errors import Code
-from jobs.ledger import Ledger
+from jobs.ledger.drain import DrainQueue
 from jobs.model.job import Job
 from jobs.model.transaction import Kind, Transaction
 from jobs.monitoring.metrics import Metrics
@@ -56,10 +56,10 @@ class RegistrationStage:
     """Registers what is queued, in as few transactions as the chain allows."""
 
     def __init__(
-        self, *, node: Node, ledger: Ledger, sender: Sender, metrics: Metrics, confirmed: ConfirmedChain
+        self, *, node: Node, queue: DrainQueue, sender: Sender, metrics: Metrics, confirmed: ConfirmedChain
     ) -> None:
         self._node = node
-        self._ledger = ledger
+        self._queue = queue
         self._sender = sender
         self._metrics = metrics
         self._confirmed = confirmed
@@ -91,9 +91,9 @@ class RegistrationStage:
         """
         reasons = {job.number: reason for job in queued if (reason := _impossible(job, context)) is not None}
         if reasons and agreed:
-            await self._ledger.drain.fail(reasons)
+            await self._queue.fail(reasons)
         elif reasons:
-            await self._ledger.drain.defer({job: sentence for job, (_, sentence) in reasons.items()}, RETRY_DELAY)
+            await self._queue.defer({job: sentence for job, (_, sentence) in reasons.items()}, RETRY_DELAY)
         return [job for job in queued if job.number not in reasons]
 
     async def _settle_known(self, queued: Sequence[Job], context: DrainContext) -> list[Job]:
@@ -108,7 +108,7 @@ class RegistrationStage:
         taken = [job for job in queued if found[job.number] is not None and job.number not in ours]
         if ours:
             # What a node reads includes what is pending: it is in a block by the next one at the latest.
-            await self._ledger.drain.claim_existing(ours, context.head.number + 1)
+            await self._queue.claim_existing(ours, context.head.number + 1)
         if taken:
             await self._fail_taken(taken, context)
         return [job for job in queued if found[job.number] is None]
@@ -118,11 +118,11 @@ class RegistrationStage:
         try:
             accounts = await self._confirmed.accounts_elsewhere([job.signup.name for job in jobs])
         except (LinkError, Refused) as error:
-            await self._ledger.drain.defer({job.number: str(error) for job in jobs}, RETRY_DELAY)
+            await self._queue.defer({job.number: str(error) for job in jobs}, RETRY_DELAY)
             return
         free = set() if accounts is None else self._not_taken(jobs, accounts, context)
-        await self._ledger.drain.fail({job.number: EXISTS for job in jobs if job.number not in free})
-        await self._ledger.drain.defer(dict.fromkeys(free, DISAGREE), RETRY_DELAY)
+        await self._queue.fail({job.number: EXISTS for job in jobs if job.number not in free})
+        await self._queue.defer(dict.fromkeys(free, DISAGREE), RETRY_DELAY)
 
     def _not_taken(self, jobs: Sequence[Job], accounts: Sequence[Account | None], context: DrainContext) -> set[int]:
         """The numbers of those `jobs` whose name is not somebody else's by `accounts`."""
@@ -176,9 +176,9 @@ class RegistrationStage:
         ceiling = context.ceilings.registration
         never = {candidate.job.number for candidate in candidates if candidate.fee > ceiling} & premium
         if failed := {} if context.stranger else {job: dear[job] for job in never}:
-            await self._ledger.drain.fail({job: (Code.PREMIUM_NAME, sentence) for job, sentence in failed.items()})
+            await self._queue.fail({job: (Code.PREMIUM_NAME, sentence) for job, sentence in failed.items()})
         if put_off := {job: sentence for job, sentence in dear.items() if job not in failed}:
-            await self._ledger.drain.defer(put_off, RETRY_DELAY)
+            await self._queue.defer(put_off, RETRY_DELAY)
         return free
 
     async def _send(self, groups: Sequence[Group], context: DrainContext) -> str | None:
@@ -202,9 +202,9 @@ class RegistrationStage:
         self, transaction: Transaction, group: Group, refusal: Refusal, plan: RefusalPlan, *, trusted: bool
     ) -> None:
         log.warning("transaction=%s refused cause=%s jobs=%d", transaction.id, refusal.cause, len(group))
-        await self._ledger.drain.refuse(transaction, rejected=plan.rejected, counted=plan.counted, trusted=trusted)
+        await self._queue.refuse(transaction, rejected=plan.rejected, counted=plan.counted, trusted=trusted)
         if hidden := self._evidence.hidden_names(group, refusal):
-            await self._ledger.drain.defer(dict.fromkeys(hidden, HIDDEN), RETRY_DELAY)
+            await self._queue.defer(dict.fromkeys(hidden, HIDDEN), RETRY_DELAY)
 
     def _observe(self, groups: Sequence[Group]) -> None:
         for group in groups:

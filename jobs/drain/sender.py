@@ -11,7 +11,7 @@ from chain.refusals import Cause, Refusal
 from chain.transactions import RefBlock, assert_account_name, sign, with_fee
 from jobs.drain.batch import Candidate, assertions_of, cost_of
 from jobs.drain.context import DrainContext
-from jobs.ledger import Ledger
+from jobs.ledger.drain import DrainQueue
 from jobs.model.transaction import Kind, SignedTransaction, Transaction
 from jobs.monitoring.metrics import Metrics
 
@@ -26,10 +26,10 @@ Group = tuple[Candidate, ...]
 class Sender:
     """Sends transactions that are on disk, and remembers over which connection."""
 
-    def __init__(self, *, link: Link, node: Node, ledger: Ledger, metrics: Metrics) -> None:
+    def __init__(self, *, link: Link, node: Node, queue: DrainQueue, metrics: Metrics) -> None:
         self._link = link
         self._node = node
-        self._ledger = ledger
+        self._queue = queue
         self._metrics = metrics
         self._sent: dict[int, tuple[int, int]] = {}  # transaction → the connection and head block of its last send
         self._slots = asyncio.Semaphore(IN_FLIGHT)
@@ -61,7 +61,7 @@ class Sender:
         and `resend` repeats the same bytes.
         """
         drafts = await asyncio.to_thread(_draft_all, kind, groups, context, ref_block)
-        recorded = await self._ledger.drain.record_signed(drafts, context.budget)
+        recorded = await self._queue.record_signed(drafts, context.budget)
         carried = {draft.signature: group for draft, group in zip(drafts, groups, strict=True)}
         refusals = await asyncio.gather(*(self._broadcast(transaction, context.head) for transaction in recorded))
         return [
@@ -75,7 +75,7 @@ class Sender:
 
         Whatever it answers, only a block or time decides: an earlier send may have reached another node.
         """
-        live = await self._ledger.drain.live()
+        live = await self._queue.live()
         self._sent = {transaction.number: self._sent.get(transaction.number, (-1, 0)) for transaction in live}
         stale = [transaction for transaction in live if self._is_stale(transaction, head)]
         await asyncio.gather(*(self._broadcast(transaction, head) for transaction in stale))

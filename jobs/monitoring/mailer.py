@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from aiosmtplib import SMTP, SMTPException
 
 from jobs.errors import FaucetError
-from jobs.ledger import Ledger
+from jobs.ledger.outbox import Outbox
 from jobs.model.operators import Mail
 from jobs.settings import Settings
 
@@ -34,9 +34,9 @@ class MailError(Exception):
 class Mailer:
     """Sends queued mails as soon as each may be tried."""
 
-    def __init__(self, settings: Settings, ledger: Ledger, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, settings: Settings, outbox: Outbox, *, clock: Callable[[], float] = time.time) -> None:
         self._settings = settings
-        self._ledger = ledger
+        self._outbox = outbox
         self._clock = clock
         self._woken = asyncio.Event()
 
@@ -60,8 +60,8 @@ class Mailer:
         """Try each mail that may be tried now, once. Raises FaucetError `ledger_unavailable`."""
         if self._settings.mail_host is None:
             return
-        await self._ledger.outbox.purge_mails(int((self._clock() - RETENTION) * 1000))
-        for mail in await self._ledger.outbox.due_mails():
+        await self._outbox.purge_mails(int((self._clock() - RETENTION) * 1000))
+        for mail in await self._outbox.due_mails():
             await self._try(mail)
 
     async def _try(self, mail: Mail) -> None:
@@ -70,10 +70,10 @@ class Mailer:
         except MailError as error:
             delay = min(DELAY * 2**mail.attempts, MAX_DELAY)
             log.warning("mail=%d not sent, again in %.0f s: %s", mail.number, delay, error)
-            await self._ledger.outbox.defer_mail(mail, str(error), delay)
+            await self._outbox.defer_mail(mail, str(error), delay)
         else:
             log.info("mail=%d sent", mail.number)
-            await self._ledger.outbox.mark_sent(mail)
+            await self._outbox.mark_sent(mail)
 
     def _compose(self, mail: Mail) -> EmailMessage:
         message = compose(self._settings, mail.subject, mail.body, mail.created_at / 1000)

@@ -9,7 +9,8 @@ from chain.keys import PrivateKey
 from chain.link import Call, without_credentials
 from chain.node import Account, Head, Node
 from chain.open_link import open_link
-from jobs.ledger import Ledger
+from jobs.ledger.blocks import BlockLog
+from jobs.ledger.pins import Pins
 from jobs.model.chain import Pin
 from jobs.nodes.claims import CHAIN, Claims, account_claim, first_difference, read_claims
 from jobs.nodes.profile import ChainProfile
@@ -21,10 +22,18 @@ class Fitness:
     """Looks at nodes, and keeps what the chain is."""
 
     def __init__(
-        self, *, settings: Settings, ledger: Ledger, urls: Sequence[str], key: PrivateKey, clock: Callable[[], float]
+        self,
+        *,
+        settings: Settings,
+        pins: Pins,
+        blocks: BlockLog,
+        urls: Sequence[str],
+        key: PrivateKey,
+        clock: Callable[[], float],
     ) -> None:
         self._settings = settings
-        self._ledger = ledger
+        self._saved_pins = pins
+        self._blocks = blocks
         self._urls = {without_credentials(url): url for url in urls}
         self._key = key
         self._clock = clock
@@ -54,7 +63,7 @@ class Fitness:
 
     async def load(self) -> None:
         """Read what is pinned. Raises FaucetError without a ledger."""
-        self._pins = await self._ledger.pins.all()
+        self._pins = await self._saved_pins.all()
         self.profile = self._profile()
 
     async def validate(self, call: Call, peer: Peer) -> None:
@@ -93,7 +102,7 @@ class Fitness:
 
     async def check_number(self, head: Head) -> None:
         """Raise UnfitNode where the head is far below what was final already. Raises FaucetError without a ledger."""
-        oldest = await self._ledger.blocks.oldest()
+        oldest = await self._blocks.oldest()
         if oldest is not None:
             check_number(head, oldest[0])
 
@@ -109,7 +118,7 @@ class Fitness:
         agreed = own or await self._is_confirmed(claims, peer)
         if not agreed:
             compare(self._pins, claims)
-        await self._ledger.pins.save(claims, agreed=agreed)
+        await self._saved_pins.save(claims, agreed=agreed)
         await self.load()
 
     def _adds_nothing(self, claims: Claims) -> bool:

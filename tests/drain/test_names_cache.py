@@ -22,9 +22,9 @@ async def test_cache_is_filled_page_by_page_and_resumed(tmp_path: Path) -> None:
         for number in range(PAGE + 50):
             side.chain.control.register(f"old-{number:04}", STRANGER)
         await side.block()
-        chain_status = ChainStatusPublisher(side.ledger, clock=lambda: 0.0)
+        chain_status = ChainStatusPublisher(side.ledger.chain_status, clock=lambda: 0.0)
         names = NamesCache(
-            link=side.link, node=side.node, ledger=side.ledger, chain_status=chain_status, confirmed=side.confirmed
+            link=side.link, node=side.node, names=side.ledger.names, chain_status=chain_status, confirmed=side.confirmed
         )
         read = side.node.names_page
 
@@ -60,9 +60,9 @@ async def test_node_that_lists_fewer_names_at_once_is_asked_for_fewer(
         for name in names:
             side.chain.control.register(name, keys_of("stranger")["owner_key"])
         side.chain.control.produce()
-        chain_status = ChainStatusPublisher(side.ledger, clock=lambda: 0.0)
+        chain_status = ChainStatusPublisher(side.ledger.chain_status, clock=lambda: 0.0)
         await NamesCache(
-            link=side.link, node=side.node, ledger=side.ledger, chain_status=chain_status, confirmed=side.confirmed
+            link=side.link, node=side.node, names=side.ledger.names, chain_status=chain_status, confirmed=side.confirmed
         ).fill()
         assert chain_status.now.names_complete
         assert set(await side.ledger.names.account_ids(names)) == set(names)

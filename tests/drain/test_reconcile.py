@@ -27,7 +27,14 @@ FORGET_PAYMENT = """
 
 def reconciler(side: ChainSide) -> Reconciler:
     settings = Settings(witness_url=(side.chain.url,), wif=REGISTRAR_WIF)
-    return Reconciler(node=side.node, ledger=side.ledger, confirmed=side.confirmed, settings=settings)
+    return Reconciler(
+        node=side.node,
+        reconciliation=side.ledger.reconciliation,
+        pins=side.ledger.pins,
+        chain_status=side.ledger.chain_status,
+        confirmed=side.confirmed,
+        settings=settings,
+    )
 
 
 async def reconcile(side: ChainSide, first: int | None = None, *, rebuild: bool = False) -> list[Step]:

@@ -58,7 +58,7 @@ def tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
 async def test_mail_waits_for_a_server_that_is_down_and_is_sent_once(tmp_path: Path) -> None:
     clock, port = Clock(), free_port()
     ledger = await Ledger.open(tmp_path / "faucet.db", clock=clock)
-    mailer = Mailer(settings(port), ledger, clock=clock)
+    mailer = Mailer(settings(port), ledger.outbox, clock=clock)
     await ledger.outbox.save_alerts([], ended=[], mails=[("first", "one"), ("second", "two")])
     await mailer.send_due()
     assert await ledger.outbox.mails_waiting() == 2
@@ -80,7 +80,7 @@ async def test_mail_that_is_refused_holds_up_no_other_and_keeps_its_id(tmp_path:
     clock = Clock()
     ledger = await Ledger.open(tmp_path / "faucet.db", clock=clock)
     async with mail_server(box=Mailbox(refusal="554 not today")) as server:
-        mailer = Mailer(settings(server.port), ledger, clock=clock)
+        mailer = Mailer(settings(server.port), ledger.outbox, clock=clock)
         await ledger.outbox.save_alerts([], ended=[], mails=[("first", "one")])
         await mailer.send_due()
         server.box.refusal = None

@@ -16,6 +16,7 @@ from chain.link import Call, Link
 from chain.node import Head, Node
 from devchain import ChainParameters, DevChain, DevChainSettings
 from devchain.settings import published_key
+from jobs.blocks.expirer import Expirer
 from jobs.blocks.tracker import Tracker
 from jobs.chain_status import ChainStatusPublisher
 from jobs.drain.allowance import Allowances
@@ -138,7 +139,7 @@ async def on_dev_chain(
         devchain_data=folder / "unused",
         **{"max_head_age": 10**6, "enable_initial_balance": True, "initial_balance": Decimal(1), **(settings or {})},
     )
-    fitness = Fitness(settings=config, ledger=ledger, urls=urls, key=key, clock=clock)
+    fitness = Fitness(settings=config, pins=ledger.pins, blocks=ledger.blocks, urls=urls, key=key, clock=clock)
     link = Link(urls, validate_node=fitness.validate, on_block=lambda: None, timeout=timeout, sleep=sleep)
     linking = asyncio.create_task(link.run())
     if wait:
@@ -146,20 +147,23 @@ async def on_dev_chain(
     node = CountingNode(link.call)
     second = SecondNode(link, urls, is_own=fitness.is_own, validate=fitness.validate_second, timeout=timeout)
     confirmed = ConfirmedChain(node, second)
-    metrics, chain_status = Metrics(), ChainStatusPublisher(ledger, clock=clock)
+    metrics, chain_status = Metrics(), ChainStatusPublisher(ledger.chain_status, clock=clock)
 
     async def check_head(head: Head) -> None:
         if link.peer is not None:
             fitness.check_time(head, link.peer)
 
     tracker = Tracker(
-        node=node, ledger=ledger, settings=config, metrics=metrics, clock=clock, confirmed=confirmed,
-        account_ids=lambda: fitness.ids, check_head=check_head,
+        node=node, blocks=ledger.blocks, reconciliation=ledger.reconciliation, settings=config, metrics=metrics,
+        expirer=Expirer(expiry=ledger.expiry, blocks=ledger.blocks, confirmed=confirmed, clock=clock), clock=clock,
+        confirmed=confirmed, account_ids=lambda: fitness.ids, check_head=check_head,
     )  # fmt: skip
+    allowances = Allowances(
+        settings=config, spending=ledger.spending, pins=ledger.pins, queries=ledger.queries, confirmed=confirmed
+    )
     drainer = Drainer(
         link=link, node=node, ledger=ledger, settings=config, metrics=metrics, fitness=fitness, confirmed=confirmed,
-        allowances=Allowances(settings=config, ledger=ledger, confirmed=confirmed), standstill=lambda: tracker.obstacle,
-        chain_status=chain_status,
+        allowances=allowances, standstill=lambda: tracker.obstacle, chain_status=chain_status,
     )  # fmt: skip
     try:
         yield ChainSide(chain, ledger, link, node, tracker, drainer, confirmed, chain_status)

@@ -12,7 +12,7 @@ from tornado.httpclient import AsyncHTTPClient
 
 from handlers.base import KEEP_ALIVE, AppContext
 from handlers.server import bind, listen
-from jobs.blocks.tracker import HELD
+from jobs.blocks.expirer import HELD
 from jobs.chain_status import Snapshot
 from jobs.ledger import Ledger
 from jobs.model.chain import ChainStatus

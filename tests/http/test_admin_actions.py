@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from handlers.spreadsheet import COLUMNS, csv_of_jobs
-from jobs.blocks.tracker import HELD
+from jobs.blocks.expirer import HELD
 from jobs.errors import Code
 from jobs.model.job import Limits, Signup, State
 from jobs.model.transaction import BlockEffects, Fate
