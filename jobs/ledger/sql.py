@@ -36,9 +36,13 @@ class Column:
     is_list: bool  #: the column holds a JSON list
 
 
-@cache
 def columns_of(item: type) -> tuple[Column, ...]:
     """The columns that make an `item`: its fields, and those of the items among them."""
+    return _columns_of(item)
+
+
+@cache
+def _columns_of(item: type) -> tuple[Column, ...]:
     return tuple(_columns(item))
 
 

@@ -54,7 +54,9 @@ async def code_of(attempt: Any) -> Code | None:
     return None
 
 
-def draft(kind: Kind, jobs: Sequence[Job], tag: str, *, expiration: int = 100, reference: int = 0) -> SignedTransaction:
+def signed_transaction(
+    kind: Kind, jobs: Sequence[Job], tag: str, *, expiration: int = 100, reference: int = 0
+) -> SignedTransaction:
     numbers = tuple(job.number for job in jobs)
     return SignedTransaction(kind, f"id-{tag}", f"sig-{tag}", "{}", reference, expiration, numbers, (5,) * len(numbers))
 

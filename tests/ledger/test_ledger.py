@@ -15,7 +15,7 @@ from jobs.ledger import ConstraintError, IllegalMoveError, Ledger, signups
 from jobs.ledger.job_rows import check_move
 from jobs.model.job import Job, Limits, State
 from jobs.model.transaction import Fate, Kind
-from tests.harness.ledgers import FREE, Clock, block, code_of, draft, from_address, opened, raw, signup
+from tests.harness.ledgers import FREE, Clock, block, code_of, from_address, opened, raw, signed_transaction, signup
 
 
 async def test_answer_comes_after_its_commit(tmp_path: Path) -> None:
@@ -171,11 +171,11 @@ async def test_path_of_a_job_with_an_initial_balance(tmp_path: Path) -> None:
         async def look() -> None:
             seen.append((await ledger.queries.jobs())[0].state)
 
-        (registration,) = await ledger.drain.record_signed([draft(Kind.REGISTRATION, [job], "r")])
+        (registration,) = await ledger.drain.record_signed([signed_transaction(Kind.REGISTRATION, [job], "r")])
         await look()
         await ledger.blocks.follow([block(1, registration)], 0)
         await look()
-        (funding,) = await ledger.drain.record_signed([draft(Kind.FUNDING, [job], "f")])
+        (funding,) = await ledger.drain.record_signed([signed_transaction(Kind.FUNDING, [job], "f")])
         await look()
         await ledger.blocks.follow([block(2, funding)], 0)
         await look()
@@ -192,7 +192,7 @@ async def test_refused_transaction_that_a_block_holds_all_the_same(tmp_path: Pat
 
     async with opened(tmp_path) as ledger:
         job = await ledger.signups.accept(signup("odd-1"), FREE)
-        (transaction,) = await ledger.drain.record_signed([draft(Kind.REGISTRATION, [job], "r")])
+        (transaction,) = await ledger.drain.record_signed([signed_transaction(Kind.REGISTRATION, [job], "r")])
         await ledger.drain.refuse(transaction, rejected={job.number: (Code.CHAIN_REFUSED, "no")})
         assert (await ledger.queries.jobs())[0].state is State.FAILED
         await ledger.blocks.follow([block(1, transaction)], 0)
@@ -203,7 +203,7 @@ async def test_refused_transaction_that_a_block_holds_all_the_same(tmp_path: Pat
 async def test_ended_job_stays_ended_when_a_newer_one_has_its_name(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
         job = await ledger.signups.accept(signup("odd-1"), FREE)
-        (transaction,) = await ledger.drain.record_signed([draft(Kind.REGISTRATION, [job], "r")])
+        (transaction,) = await ledger.drain.record_signed([signed_transaction(Kind.REGISTRATION, [job], "r")])
         await ledger.drain.refuse(transaction, rejected={job.number: (Code.CHAIN_REFUSED, "no")})
         await ledger.signups.accept(signup("odd-1"), FREE)
         await ledger.blocks.follow([block(1, transaction)], 0)
@@ -213,9 +213,9 @@ async def test_ended_job_stays_ended_when_a_newer_one_has_its_name(tmp_path: Pat
 async def test_same_bytes_signed_again_live_again(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
         job = await ledger.signups.accept(signup("twice-1"), FREE)
-        (first,) = await ledger.drain.record_signed([draft(Kind.REGISTRATION, [job], "same")])
+        (first,) = await ledger.drain.record_signed([signed_transaction(Kind.REGISTRATION, [job], "same")])
         await ledger.drain.refuse(first, rejected={})
-        (second,) = await ledger.drain.record_signed([draft(Kind.REGISTRATION, [job], "same")])
+        (second,) = await ledger.drain.record_signed([signed_transaction(Kind.REGISTRATION, [job], "same")])
         assert second.number == first.number
         assert [entry.fate for entry in await ledger.drain.live()] == [Fate.LIVE]
 
@@ -224,11 +224,11 @@ async def test_innocent_jobs_have_no_try_counted_and_others_wait_longer(tmp_path
     clock = Clock()
     async with opened(tmp_path, clock) as ledger:
         jobs = [await ledger.signups.accept(signup(f"pair-{number}"), FREE) for number in range(2)]
-        (transaction,) = await ledger.drain.record_signed([draft(Kind.REGISTRATION, jobs, "1")])
+        (transaction,) = await ledger.drain.record_signed([signed_transaction(Kind.REGISTRATION, jobs, "1")])
         await ledger.drain.refuse(transaction, rejected={jobs[0].number: (Code.INVALID_KEY, "no")})
         (waiting,) = await ledger.drain.queued(10)
         assert (waiting.signup.name, waiting.attempts) == ("pair-1", 0)
-        (transaction,) = await ledger.drain.record_signed([draft(Kind.REGISTRATION, [waiting], "2")])
+        (transaction,) = await ledger.drain.record_signed([signed_transaction(Kind.REGISTRATION, [waiting], "2")])
         await ledger.drain.refuse(transaction, rejected={}, counted=True)
         assert await ledger.drain.queued(10) == []
         clock.now += 1
@@ -239,13 +239,13 @@ async def test_transfer_is_never_taken_for_refused(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
         limits = Limits(address=None, interval=0, queue=9, initial_balance="1")
         job = await ledger.signups.accept(signup("rich-1"), limits)
-        (registration,) = await ledger.drain.record_signed([draft(Kind.REGISTRATION, [job], "r")])
+        (registration,) = await ledger.drain.record_signed([signed_transaction(Kind.REGISTRATION, [job], "r")])
         await ledger.blocks.follow([block(1, registration)], 0)
-        (funding,) = await ledger.drain.record_signed([draft(Kind.FUNDING, [job], "f")])
+        (funding,) = await ledger.drain.record_signed([signed_transaction(Kind.FUNDING, [job], "f")])
         with pytest.raises(ConstraintError, match="transactions_funding_never_refused"):
             await ledger.drain.refuse(funding, rejected={})
         assert (await ledger.queries.jobs())[0].state is State.FUNDING
-        assert await ledger.drain.record_signed([draft(Kind.FUNDING, [job], "again")]) == []
+        assert await ledger.drain.record_signed([signed_transaction(Kind.FUNDING, [job], "again")]) == []
 
 
 def test_illegal_moves_are_refused() -> None:
@@ -257,7 +257,7 @@ def test_illegal_moves_are_refused() -> None:
 async def test_cancel_and_retry_do_all_or_nothing(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
         jobs = [await ledger.signups.accept(signup(f"job-{number}"), FREE) for number in range(2)]
-        await ledger.drain.record_signed([draft(Kind.REGISTRATION, jobs[1:], "r")])
+        await ledger.drain.record_signed([signed_transaction(Kind.REGISTRATION, jobs[1:], "r")])
         assert (
             await code_of(ledger.operators.cancel([job.id for job in jobs], by="operator", reason="x"))
             is Code.BAD_REQUEST
@@ -337,7 +337,7 @@ class Walk:
     async def _record(self, kind: Kind, jobs: Sequence[Job]) -> None:
         if jobs:
             self.signed += 1
-            await self.ledger.drain.record_signed([draft(kind, jobs, str(self.signed))])
+            await self.ledger.drain.record_signed([signed_transaction(kind, jobs, str(self.signed))])
 
 
 def check_books(folder: Path) -> None:

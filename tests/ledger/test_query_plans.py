@@ -13,7 +13,7 @@ import jobs.ledger
 from jobs.ledger.operators import audit_query
 from jobs.ledger.queries import jobs_query
 from jobs.ledger.search import OF_TRANSACTION, page_query
-from jobs.ledger.sql import Query
+from jobs.ledger.sql import Query, columns_of
 from jobs.ledger.sqlite.file import SCHEMA
 from jobs.ledger.sqlite.rows import statement_of
 
@@ -51,29 +51,30 @@ EXEMPT = {
 }
 
 
-def queries_in(name: str, value: object) -> Iterator[tuple[str, str]]:
-    """The statements that a constant holds."""
-    if isinstance(value, Query):
-        yield name, statement_of(value)
-    elif isinstance(value, str) and value.lstrip().startswith(VERBS):
+Statement = str | Query[Any]
+
+
+def statements_in(name: str, value: object) -> Iterator[tuple[str, Statement]]:
+    """The statements that a constant holds, each with its name."""
+    if isinstance(value, Query) or (isinstance(value, str) and value.lstrip().startswith(VERBS)):
         yield name, value
     elif isinstance(value, Mapping):
         for key, each in value.items():
-            yield from queries_in(f"{name}.{key}", each)
+            yield from statements_in(f"{name}.{key}", each)
 
 
-def constants() -> dict[str, str]:
+def constants() -> dict[str, Statement]:
     """All statements that the ledger's modules name in capitals."""
-    found: dict[str, str] = {}
+    found: dict[str, Statement] = {}
     for info in pkgutil.iter_modules(jobs.ledger.__path__):
         module = importlib.import_module(f"jobs.ledger.{info.name}")
         for name, value in vars(module).items():
             if name.isupper() and not name.startswith("_"):
-                found.update(queries_in(f"{info.name}.{name}", value))
+                found.update(statements_in(f"{info.name}.{name}", value))
     return found
 
 
-BUILT: dict[str, Query[Any]] = {
+STATEMENTS = constants() | {
     "page of all": page_query("TRUE", by_name=False, down=True),
     "page by name": page_query("TRUE", by_name=True, down=False),
     "page of a state": page_query("state = ?", by_name=False, down=True),
@@ -83,24 +84,35 @@ BUILT: dict[str, Query[Any]] = {
     "jobs of a name": jobs_query("name"),
     "audit of a job": audit_query("number < ?", "target = ?"),
 }
-QUERIES = constants() | {name: statement_of(query) for name, query in BUILT.items()}
+QUERIES = {name: query for name, query in STATEMENTS.items() if isinstance(query, Query)}
 
 
-@pytest.mark.parametrize("name", sorted(QUERIES.keys() - EXEMPT.keys()))
+@pytest.mark.parametrize("name", sorted(STATEMENTS.keys() - EXEMPT.keys()))
 @pytest.mark.parametrize("analysed", [False, True])
 def test_no_query_reads_a_whole_table(name: str, *, analysed: bool) -> None:
     """Ten million jobs must cost what ten do, also where somebody had SQLite count them."""
-    query = QUERIES[name]
+    statement = STATEMENTS[name]
+    sql = statement_of(statement) if isinstance(statement, Query) else statement
     with closing(sqlite3.connect(":memory:")) as connection:
         connection.executescript(SCHEMA.read_text())
         if analysed:
             connection.executescript("ANALYZE")
             connection.executemany("INSERT INTO sqlite_stat1 VALUES (?, ?, ?)", COUNTED)
             connection.executescript("ANALYZE sqlite_schema")
-        plan = connection.execute(f"EXPLAIN QUERY PLAN {query}", ["[]"] * query.count("?")).fetchall()
+        plan = connection.execute(f"EXPLAIN QUERY PLAN {sql}", ["[]"] * sql.count("?")).fetchall()
     scans = [step for *_, step in plan if step.startswith("SCAN") and "INDEX" not in step]
     assert [step for step in scans if not any(name in step for name in SMALL)] == []
 
 
+@pytest.mark.parametrize("name", sorted(QUERIES))
+def test_query_returns_the_fields_of_its_type(name: str) -> None:
+    query = QUERIES[name]
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.executescript(SCHEMA.read_text())
+        returned = connection.execute(query.sql, ["1"] * query.sql.count("?")).description
+    assert {column.name for column in columns_of(query.item)} <= {name for name, *_ in returned}
+
+
 def test_statements_are_collected_from_all_parts() -> None:
-    assert len(QUERIES) > 100
+    assert len(STATEMENTS) > 100
+    assert not EXEMPT.keys() - STATEMENTS.keys()

@@ -10,7 +10,7 @@ from jobs.ledger import Ledger
 from jobs.ledger.spending import DAY
 from jobs.model.job import Job, State
 from jobs.model.transaction import Kind, SignedTransaction, Transaction
-from tests.harness.ledgers import FREE, START, Clock, block, draft, opened, signup
+from tests.harness.ledgers import FREE, START, Clock, block, opened, signed_transaction, signup
 
 COST = 100  #: satoshi of each job in these tests
 
@@ -20,7 +20,7 @@ async def accept(ledger: Ledger, *names: str) -> list[Job]:
 
 
 def costly(jobs: Sequence[Job], tag: str, *, expiration: int = int(START) + 100) -> SignedTransaction:
-    signed = draft(Kind.REGISTRATION, jobs, tag, expiration=expiration)
+    signed = signed_transaction(Kind.REGISTRATION, jobs, tag, expiration=expiration)
     return replace(signed, cost=COST * len(jobs), fees=(COST,) * len(jobs))
 
 
@@ -31,8 +31,8 @@ async def sign(ledger: Ledger, jobs: Sequence[Job], tag: str, budget: int | None
 async def test_nothing_is_written_ahead_beyond_the_budget(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
         one, two, three = await accept(ledger, "one-1", "two-1", "three-1")
-        drafts = [costly([one, two], "pair"), costly([three], "single")]
-        recorded = await ledger.drain.record_signed(drafts, COST)
+        signed = [costly([one, two], "pair"), costly([three], "single")]
+        recorded = await ledger.drain.record_signed(signed, COST)
         assert [entry.signature for entry in recorded] == ["sig-single"]
         assert await ledger.spending.spent_today() == COST
         assert await sign(ledger, [one], "again", COST) == []
@@ -107,7 +107,7 @@ async def test_payment_does_not_take_the_place_of_a_registration(tmp_path: Path)
         (transaction,) = await sign(ledger, [job], "denied")
         await ledger.expiry.expire([transaction], proven=False)
         await ledger.drain.claim_existing({job.number: "1.2.50"}, 1)
-        payment = replace(draft(Kind.FUNDING, [job], "payment"), cost=COST, fees=(COST,))
+        payment = replace(signed_transaction(Kind.FUNDING, [job], "payment"), cost=COST, fees=(COST,))
         assert await ledger.spending.spent_today() == COST
         assert len(await ledger.drain.record_signed([payment])) == 1
         assert await ledger.spending.spent_today() == 2 * COST
