@@ -151,12 +151,12 @@ def test_known_transaction_may_come_again_only_when_its_block_is_gone() -> None:
 def test_references_are_checked_as_far_back_as_16_bits_reach() -> None:
     chain = new_chain(blocks=3)
     reference = RefBlock(2, chain.blocks[1].id)
-    chain.push(signed(chain, registration(chain, "alice-1"), reference=reference))
+    chain.push(signed(chain, registration(chain, "alice-1"), ref_block=reference))
     for _ in range(0xFFFF - 1):
         chain.produce()
-    chain.push(signed(chain, registration(chain, "alice-2"), reference=reference))
+    chain.push(signed(chain, registration(chain, "alice-2"), ref_block=reference))
     chain.produce()
-    late = signed(chain, registration(chain, "alice-3"), reference=reference)
+    late = signed(chain, registration(chain, "alice-3"), ref_block=reference)
     assert "ref_block_prefix" in text_of(refusal(chain, late))
 
 

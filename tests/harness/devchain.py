@@ -71,7 +71,7 @@ def signed(
 ) -> dict[str, Any]:
     """A transaction that refers to the head and expires after so many seconds; `changes` as `sign` takes them."""
     fields: dict[str, Any] = {
-        "reference": RefBlock(chain.head_number, chain.head_id),
+        "ref_block": RefBlock(chain.head_number, chain.head_id),
         "expiration": chain.head_time + expires,
         "chain_id": chain.chain_id,
         "prefix": chain.settings.prefix,

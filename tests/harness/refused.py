@@ -122,7 +122,7 @@ def foreign_prefix(dev_chain: DevChain) -> Asked:
 
 
 def unknown_reference(number: int) -> Case:
-    return lambda dev_chain: broadcast(dev_chain, new(dev_chain), reference=RefBlock(number, "00" * 4 + "77" * 16))
+    return lambda dev_chain: broadcast(dev_chain, new(dev_chain), ref_block=RefBlock(number, "00" * 4 + "77" * 16))
 
 
 def other_fee(name: str, fee: int) -> Case:
