@@ -163,7 +163,7 @@ class Chain:
             again = [*(reversed(lost) if reverse else lost), *waiting]
             self._put_back(entry.transaction for entry in again)
 
-    def intervene(self, change: Callable[[State], T]) -> T:
+    def override(self, change: Callable[[State], T]) -> T:
         """Change the state by no transaction; what is pending is tried again on top of that.
 
         The change goes with the newest block, if that is orphaned.
@@ -178,7 +178,7 @@ class Chain:
         """Go on with other parameters, by name. Raises TypeError for a name that there is not, ValueError."""
         self.evaluator.parameters = replace(self.parameters, **changes)
         if "basic_fee" in changes:
-            self.intervene(lambda state: state.put(state.numbers, "basic_fee", changes["basic_fee"]))
+            self.override(lambda state: state.put(state.numbers, "basic_fee", changes["basic_fee"]))
 
     def replay_block(self, time: int, block_id: str, transactions: Iterable[dict[str, Any]]) -> None:
         """Add a block as it was made before, of stored transactions. Raises NodeError if one does not fit any more."""

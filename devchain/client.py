@@ -126,7 +126,7 @@ class Client:
         match fault.do:
             case FaultKind.DROP_AFTER:
                 self.drop()
-            case FaultKind.CLOCK_SLACK:
+            case FaultKind.LATE:
                 self._start(self._send(reply, after=fault.seconds))
             case FaultKind.GARBAGE:
                 await self._send_text("no JSON at all")

@@ -1,24 +1,50 @@
 """Steering a dev chain: blocks on demand, forks, faults, and what other people do on a chain."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import msgspec
 
 from chain.transactions import RefBlock, account_create, sign, with_fee
-from devchain.faults import Fault
+from devchain.blocks import Block, Chain
+from devchain.faults import Fault, Faults
 from devchain.operations import read_to_price
 from devchain.settings import REFERRER, published_key
 
-if TYPE_CHECKING:
-    from devchain.server import DevChain
-
 EXPIRES_AFTER = 60  #: seconds
+
+
+class Controllable(Protocol):
+    """What the control API needs of a dev chain."""
+
+    stalled: bool
+    faults: Faults
+
+    @property
+    def chain(self) -> Chain:
+        """The chain, without sockets and files."""
+        ...
+
+    def produce(self) -> Block:
+        """Make a block and announce it."""
+        ...
+
+    def orphan(self, blocks: int, *, keep: bool = True, reverse: bool = False) -> None:
+        """Drop the newest `blocks` blocks."""
+        ...
+
+    def override(self, name: str, *arguments: Any) -> None:
+        """Apply the override `name` of `overrides.OVERRIDES`."""
+        ...
+
+    def disconnect(self) -> None:
+        """Drop every connection."""
+        ...
 
 
 class TestControl:
     """The API `devchain`, open only on a chain that was started with faults allowed. Public methods are the calls."""
 
-    def __init__(self, dev_chain: "DevChain") -> None:
+    def __init__(self, dev_chain: Controllable) -> None:
         self._dev_chain = dev_chain
 
     def produce(self, blocks: int = 1) -> int:
@@ -58,7 +84,7 @@ class TestControl:
 
     def set_parameters(self, changes: dict[str, Any]) -> None:
         """Change chain parameters by name."""
-        self._dev_chain.intervene("set_parameters", changes)
+        self._dev_chain.override("set_parameters", changes)
 
     def set_basic_fee(self, satoshi: int) -> None:
         """Let the next account cost something else."""
@@ -66,15 +92,15 @@ class TestControl:
 
     def set_balance(self, name: str, satoshi: int) -> None:
         """Give the account another balance."""
-        self._dev_chain.intervene("set_balance", name, satoshi)
+        self._dev_chain.override("set_balance", name, satoshi)
 
     def set_member(self, name: str, member: bool) -> None:
         """Make the account a lifetime member, or none."""
-        self._dev_chain.intervene("set_member", name, member)
+        self._dev_chain.override("set_member", name, member)
 
     def set_key(self, name: str, public_key: str) -> None:
         """Let only another key sign for the account."""
-        self._dev_chain.intervene("set_key", name, public_key)
+        self._dev_chain.override("set_key", name, public_key)
 
     def register(self, name: str, public_key: str) -> str:
         """Somebody else registers an account: `referrer` does, by a transaction like any other; the account's id."""

@@ -14,7 +14,7 @@ class FaultKind(StrEnum):
     DROP_BEFORE = "drop_before"  #: the connection is lost before the call is carried out
     DROP_AFTER = "drop_after"  #: … after it was carried out, before the answer
     HANG = "hang"  #: carried out, never answered
-    CLOCK_SLACK = "late"  #: carried out, answered after `seconds`
+    LATE = "late"  #: carried out, answered after `seconds`
     GARBAGE = "garbage"  #: carried out, answered by text that is no JSON
     WRONG_ID = "wrong_id"  #: carried out, answered under another number
     WRONG_TYPE = "wrong_type"  #: carried out, answered by a value of another type

@@ -14,21 +14,21 @@ def set_parameters(chain: Chain, changes: dict[str, Any]) -> None:
 
 def set_balance(chain: Chain, name: str, satoshi: int) -> None:
     """Give the account `name` another balance."""
-    chain.intervene(lambda state: state.put(state.balances, state.ids[name], satoshi))
+    chain.override(lambda state: state.put(state.balances, state.ids[name], satoshi))
 
 
 def set_member(chain: Chain, name: str, member: bool) -> None:
     """Make the account `name` a lifetime member, or none."""
     until = FOREVER if member else NEVER
-    chain.intervene(lambda state: state.change_account(name, membership_expiration_date=until))
+    chain.override(lambda state: state.change_account(name, membership_expiration_date=until))
 
 
 def set_key(chain: Chain, name: str, public_key: str) -> None:
     """Let only `public_key` sign for the account `name`."""
     only = authority(public_key)
-    chain.intervene(lambda state: state.change_account(name, active=only, owner=only))
+    chain.override(lambda state: state.change_account(name, active=only, owner=only))
 
 
 OVERRIDES: dict[str, Callable[..., None]] = {
-    intervention.__name__: intervention for intervention in (set_parameters, set_balance, set_member, set_key)
+    override.__name__: override for override in (set_parameters, set_balance, set_member, set_key)
 }

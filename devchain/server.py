@@ -103,8 +103,8 @@ class DevChain:
         self.chain.orphan(blocks, keep=keep, reverse=reverse)
         self._record({"orphan": blocks})
 
-    def intervene(self, name: str, *arguments: Any) -> None:
-        """Let an intervention come over the chain."""
+    def override(self, name: str, *arguments: Any) -> None:
+        """Apply the override `name` to the chain, and record it in the journal."""
         OVERRIDES[name](self.chain, *arguments)
         self._record({"intervention": name, "arguments": arguments})
 

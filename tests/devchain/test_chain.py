@@ -371,7 +371,7 @@ def test_key_listed_twice_counts_once() -> None:
 # Interventions
 
 
-def test_pending_transactions_survive_an_intervention() -> None:
+def test_pending_transactions_survive_an_override() -> None:
     dev_chain = new_dev_chain()
     register(dev_chain.chain, "alice-1")
     dev_chain.control.set_balance("plain-account1", 77)
@@ -380,7 +380,7 @@ def test_pending_transactions_survive_an_intervention() -> None:
     assert dev_chain.chain.state.balances[PLAIN] == 77
 
 
-def test_intervention_may_make_pending_transactions_fail() -> None:
+def test_override_may_make_pending_transactions_fail() -> None:
     dev_chain = new_dev_chain()
     register(dev_chain.chain, "alice-1")
     dev_chain.control.set_member("faucet", member=False)
