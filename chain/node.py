@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise, takewhile
 
 import msgspec
@@ -11,10 +10,10 @@ from chain import replies
 from chain.blocks import Block, BlockTransaction, Operations, read_block
 from chain.dialect import RESERVED_ENDINGS, Cause
 from chain.errors import BadReply, Refused
-from chain.fees import AccountCreateFee, AssertFee, TransferFee
 from chain.link import Call
-from chain.packing import ACCOUNT_CREATE, ASSERT, TRANSFER, Operation
-from chain.replies import decode, read_time
+from chain.objects import Account, Asset, Authority, Head, Parameters, account_from, head_from, parameters_from
+from chain.packing import Operation
+from chain.replies import decode
 from chain.transactions import CORE_ASSET
 
 __all__ = [
@@ -29,73 +28,11 @@ __all__ = [
     "Parameters",
 ]
 
-LIFETIME = 2**32 - 1  #: when a membership for life ends: the last second that the chain counts (account_object.hpp)
 MAX_BLOCKS = 8_000_000  #: bytes of blocks, as JSON, that are held at once; two are, whatever their size
 MAX_NAMES = 1000  #: names that are looked up in one call
 BLOCKS_IN_FLIGHT = 16  #: blocks that are read side by side
 UNKNOWN_METHOD = "is_this_api_offered"  #: a method that no API has
 _Named = replies.AccountObject | replies.NamedObject
-
-
-@dataclass(frozen=True, slots=True)
-class Asset:
-    """An asset of the chain."""
-
-    symbol: str
-    precision: int  #: decimals
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """The newest block, and what it counts."""
-
-    number: int
-    id: str
-    time: int  #: seconds, chain time
-    irreversible: int  #: number of the last block that stays
-    accounts_registered: int  #: in this maintenance interval, by anyone
-
-
-@dataclass(frozen=True, slots=True)
-class Parameters:
-    """What the chain's committee has set."""
-
-    block_interval: int  #: seconds
-    maximum_transaction_size: int  #: bytes
-    accounts_per_fee_scale: int
-    account_fee_scale_bitshifts: int
-    account_create: AccountCreateFee
-    transfer: TransferFee
-    assertion: AssertFee | None  #: None where the chain has no such operation
-    max_predicate_opcode: int | None  #: only predicates below it are allowed; None where the chain does not say
-
-
-@dataclass(frozen=True, slots=True)
-class Authority:
-    """Who may act for an account: weights that reach the threshold together."""
-
-    threshold: int
-    keys: tuple[tuple[str, int], ...]  #: public keys and their weights
-    accounts: tuple[tuple[str, int], ...]  #: account ids and their weights
-    addresses: int  #: how many addresses have a weight too; the faucet gives none
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """An account, as far as the faucet looks at it."""
-
-    id: str
-    name: str
-    owner: Authority
-    active: Authority
-    memo_key: str
-    signing_keys: frozenset[str]  #: each of which alone satisfies the active authority
-    member_until: int  #: seconds, chain time
-
-    @property
-    def lifetime_member(self) -> bool:
-        """Whether the membership never ends."""
-        return self.member_until == LIFETIME
 
 
 class Node:
@@ -131,37 +68,19 @@ class Node:
     async def head(self) -> Head:
         """The chain's head now."""
         reply = await self._call("database", "get_dynamic_global_properties", [])
-        found = decode(reply, replies.DynamicProperties)
-        return Head(
-            number=found.head_block_number,
-            id=found.head_block_id,
-            time=read_time(found.time),
-            irreversible=found.last_irreversible_block_num,
-            accounts_registered=found.accounts_registered_this_interval,
-        )
+        return head_from(decode(reply, replies.DynamicProperties))
 
     async def parameters(self) -> Parameters:
         """The chain's parameters now; the fees change when the fee scale steps up."""
         reply = await self._call("database", "get_global_properties", [])
-        found = decode(reply, replies.GlobalProperties).parameters
-        account_create, transfer, assertion = _fees(found.current_fees)
-        return Parameters(
-            block_interval=found.block_interval,
-            maximum_transaction_size=found.maximum_transaction_size,
-            accounts_per_fee_scale=found.accounts_per_fee_scale,
-            account_fee_scale_bitshifts=found.account_fee_scale_bitshifts,
-            account_create=account_create,
-            transfer=transfer,
-            assertion=assertion,
-            max_predicate_opcode=found.max_predicate_opcode,
-        )
+        return parameters_from(decode(reply, replies.GlobalProperties).parameters)
 
     async def accounts(self, names: Sequence[str]) -> list[Account | None]:
         """The accounts of `names`, pending ones included; None for each that the chain does not have."""
         reply = await self._call("database", "lookup_account_names", [list(names)])
         found = decode(reply, list[replies.AccountObject | None])
         _require_named(found, names)
-        return [None if each is None else _account(each) for each in found]
+        return [None if each is None else account_from(each) for each in found]
 
     async def account_ids(self, names: Sequence[str]) -> dict[str, str]:
         """The account ids of those `names` that the chain has, pending ones included."""
@@ -259,42 +178,3 @@ def _require_named(accounts: Sequence[_Named | None], names: Sequence[str]) -> N
     _require(len(accounts) == len(names), "looked up another number of names")
     pairs = zip(accounts, names, strict=True)
     _require(all(each is None or each.name == name for each, name in pairs), "looked up other names")
-
-
-def _fees(schedule: replies.FeeSchedule) -> tuple[AccountCreateFee, TransferFee, AssertFee | None]:
-    """Raises BadReply where the schedule lacks account_create or transfer."""
-    fees = dict(schedule.parameters)
-    _require(ACCOUNT_CREATE in fees and TRANSFER in fees, "gave no fees of what the faucet sends")
-    create, transfer = (
-        decode(fees[ACCOUNT_CREATE], replies.AccountCreateFees),
-        decode(fees[TRANSFER], replies.TransferFees),
-    )
-    assertion = decode(fees[ASSERT], replies.AssertFees) if ASSERT in fees else None
-    return (
-        AccountCreateFee(create.basic_fee, create.premium_fee, create.price_per_kbyte, schedule.scale),
-        TransferFee(transfer.fee, transfer.price_per_kbyte, schedule.scale),
-        None if assertion is None else AssertFee(assertion.fee, schedule.scale),
-    )
-
-
-def _account(found: replies.AccountObject) -> Account:
-    return Account(
-        id=found.id,
-        name=found.name,
-        owner=_authority(found.owner),
-        active=_authority(found.active),
-        memo_key=found.options.memo_key,
-        signing_keys=frozenset(
-            key for key, weight in found.active.key_auths if weight >= found.active.weight_threshold
-        ),
-        member_until=read_time(found.membership_expiration_date),
-    )
-
-
-def _authority(found: replies.AuthorityObject) -> Authority:
-    return Authority(
-        threshold=found.weight_threshold,
-        keys=tuple(found.key_auths),
-        accounts=tuple(found.account_auths),
-        addresses=len(found.address_auths),
-    )

@@ -74,17 +74,22 @@ def account_create(
             "name": name,
             "owner": _authority([owner_key, *extra_owner_keys], extra_owner_accounts),
             "active": _authority([active_key, *extra_active_keys], extra_active_accounts),
-            "options": {
-                "memo_key": memo_key,
-                "voting_account": voting_account,
-                "num_witness": 0,
-                "num_committee": 0,
-                "votes": [],
-                "extensions": [],
-            },
+            "options": account_options(memo_key, voting_account),
             "extensions": {},
         },
     ]
+
+
+def account_options(memo_key: str, voting_account: str) -> dict[str, Any]:
+    """The options of an account that votes through `voting_account`, an id, and for nobody itself."""
+    return {
+        "memo_key": memo_key,
+        "voting_account": voting_account,
+        "num_witness": 0,
+        "num_committee": 0,
+        "votes": [],
+        "extensions": [],
+    }
 
 
 def transfer(*, sender: str, receiver: str, amount: int, fee: int = 0) -> Operation:

@@ -13,7 +13,7 @@ from devchain.errors import Frame, NodeError
 from devchain.fields import Amount
 from devchain.operations import AccountCreate, Authority, Body, Operation, Transfer
 from devchain.settings import ChainParameters, DevChainSettings
-from devchain.state import FOREVER, State, new_account
+from devchain.state import FOREVER, Keys, State, new_account
 
 Result = list[Any]  #: [variant, value]: [0, {}] nothing, [1, "1.2.x"] an object's id
 
@@ -91,7 +91,7 @@ class Evaluator:
             raise taken.about(body.name)
         account = new_account(
             body.name,
-            (as_json["owner"], as_json["active"], as_json["options"]["memo_key"]),
+            Keys(as_json["owner"], as_json["active"], as_json["options"]["memo_key"]),
             registrar=body.registrar,
             referrer=body.referrer,
             lifetime_referrer=self._account(body.referrer)["lifetime_referrer"],

@@ -1,10 +1,10 @@
 """Accounts, balances and counters of the dev chain, with undo."""
 
 from bisect import bisect_left
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chain.keys import format_public_key
-from chain.transactions import PROXY_TO_SELF
+from chain.transactions import PROXY_TO_SELF, account_options
 from devchain.settings import PLAIN_ACCOUNT, REFERRER, DevChainSettings, published_key
 
 if TYPE_CHECKING:
@@ -16,8 +16,32 @@ NETWORK_PERCENT = 2000  #: shares of a fee, in hundredths of a percent
 REFERRER_PERCENT = 3000
 LIFETIME_PERCENT = 8000
 
+#: What all new accounts have in common. Nothing changes the lists: accounts are replaced as a whole.
+_PLAIN: dict[str, Any] = {
+    "id": "",
+    "membership_expiration_date": NEVER,
+    "network_fee_percentage": NETWORK_PERCENT,
+    "lifetime_referrer_fee_percentage": REFERRER_PERCENT,
+    "statistics": "",
+    "whitelisting_accounts": [],
+    "blacklisting_accounts": [],
+    "whitelisted_accounts": [],
+    "blacklisted_accounts": [],
+    "owner_special_authority": [0, {}],
+    "active_special_authority": [0, {}],
+    "top_n_control_flags": 0,
+}
+
 _Change = tuple[dict[Any, Any], Any, Any]
 _ABSENT = object()
+
+
+class Keys(NamedTuple):
+    """An account's owner and active authority, and its memo key."""
+
+    owner: dict[str, Any]
+    active: dict[str, Any]
+    memo: str
 
 
 class State:
@@ -94,7 +118,7 @@ class State:
 
 def new_account(
     name: str,
-    keys: tuple[dict[str, Any], dict[str, Any], str],
+    keys: Keys,
     *,
     registrar: str,
     referrer: str,
@@ -102,36 +126,17 @@ def new_account(
     rewards_percent: int = 0,
     voting_account: str = PROXY_TO_SELF,
 ) -> dict[str, Any]:
-    """An account as the API shows it, but for its ids; `keys` are owner and active authority and memo key."""
-    owner, active, memo_key = keys
+    """An account as the API shows it, but for its ids."""
     return {
-        "id": "",
-        "membership_expiration_date": NEVER,
+        **_PLAIN,
         "registrar": registrar,
         "referrer": referrer,
         "lifetime_referrer": lifetime_referrer,
-        "network_fee_percentage": NETWORK_PERCENT,
-        "lifetime_referrer_fee_percentage": REFERRER_PERCENT,
         "referrer_rewards_percentage": rewards_percent,
         "name": name,
-        "owner": owner,
-        "active": active,
-        "options": {
-            "memo_key": memo_key,
-            "voting_account": voting_account,
-            "num_witness": 0,
-            "num_committee": 0,
-            "votes": [],
-            "extensions": [],
-        },
-        "statistics": "",
-        "whitelisting_accounts": [],
-        "blacklisting_accounts": [],
-        "whitelisted_accounts": [],
-        "blacklisted_accounts": [],
-        "owner_special_authority": [0, {}],
-        "active_special_authority": [0, {}],
-        "top_n_control_flags": 0,
+        "owner": keys.owner,
+        "active": keys.active,
+        "options": account_options(keys.memo, voting_account),
     }
 
 
@@ -147,7 +152,7 @@ def genesis(settings: DevChainSettings) -> State:
     state.numbers.update(next_account=0, registered=0, basic_fee=settings.parameters.basic_fee)
     nobody = format_public_key(published_key("nobody").public, settings.prefix)
     for name in settings.flavour.traits.first_accounts:
-        _add_member(state, name, (authority(), authority(), nobody))
+        _add_member(state, name, Keys(authority(), authority(), nobody))
     _add_member(state, settings.registrar, _keys(settings.genesis["registrar_key"]), settings.registrar_balance)
     referrer_key = format_public_key(published_key("referrer").public, settings.prefix)
     _add_member(state, REFERRER, _keys(referrer_key), settings.registrar_balance // 1000)
@@ -160,9 +165,7 @@ def genesis(settings: DevChainSettings) -> State:
     return state
 
 
-def _add_member(
-    state: State, name: str, keys: tuple[dict[str, Any], dict[str, Any], str], balance: int | None = None
-) -> None:
+def _add_member(state: State, name: str, keys: Keys, balance: int | None = None) -> None:
     """Add a lifetime member, who is his own registrar and referrer."""
     itself = f"1.2.{state.numbers['next_account']}"
     account = new_account(name, keys, registrar=itself, referrer=itself, lifetime_referrer=itself)
@@ -172,5 +175,5 @@ def _add_member(
         state.pay(itself, balance)
 
 
-def _keys(key: str) -> tuple[dict[str, Any], dict[str, Any], str]:
-    return authority(key), authority(key), key
+def _keys(key: str) -> Keys:
+    return Keys(authority(key), authority(key), key)
