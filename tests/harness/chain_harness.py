@@ -31,6 +31,7 @@ from tests.harness.flavours import flavour, has_results
 from tests.harness.program import keys_of
 
 REGISTRAR = "1.2.7"
+REGISTRAR_KEY = published_key("registrar")
 LAG = 8  #: blocks that the last irreversible one trails the head by
 
 
@@ -129,24 +130,60 @@ async def on_dev_chain(
     `timeout` is what a call may take, seconds; `sleep` passes the time between two attempts to connect. The block
     begins once a node is in use, unless not to `wait`.
     """
-    ledger = await Ledger.open(folder / "faucet.db", clock=clock)
-    key = published_key("registrar")
     urls = tuple(urls or (chain.url,))
-    config = Settings(
+    async with contextlib.AsyncExitStack() as stack:
+        ledger = await Ledger.open(folder / "faucet.db", clock=clock)
+        stack.push_async_callback(ledger.close)
+        config = _configured(folder, urls, settings or {})
+        fitness = Fitness(
+            settings=config, pins=ledger.pins, blocks=ledger.blocks, urls=urls, key=REGISTRAR_KEY, clock=clock
+        )
+        link = Link(urls, validate_node=fitness.validate, on_block=lambda: None, timeout=timeout, sleep=sleep)
+        second = SecondNode(link, urls, is_own=fitness.is_own, validate=fitness.validate_second, timeout=timeout)
+        node = CountingNode(link.call)
+        confirmed = ConfirmedChain(node, second)
+        stack.push_async_callback(confirmed.close)
+        await stack.enter_async_context(_running(link))
+        if wait:
+            await link.wait_connected()
+        yield _assembled(
+            chain=chain, ledger=ledger, link=link, node=node, settings=config, fitness=fitness, confirmed=confirmed,
+            clock=clock,
+        )  # fmt: skip
+
+
+def _configured(folder: Path, urls: tuple[str, ...], settings: dict[str, Any]) -> Settings:
+    defaults = {"max_head_age": 10**6, "enable_initial_balance": True, "initial_balance": Decimal(1)}
+    return Settings(
         witness_url=urls,
-        wif=key.wif(),
+        wif=REGISTRAR_KEY.wif(),
         ledger=folder / "faucet.db",
         devchain_data=folder / "unused",
-        **{"max_head_age": 10**6, "enable_initial_balance": True, "initial_balance": Decimal(1), **(settings or {})},
+        **{**defaults, **settings},
     )
-    fitness = Fitness(settings=config, pins=ledger.pins, blocks=ledger.blocks, urls=urls, key=key, clock=clock)
-    link = Link(urls, validate_node=fitness.validate, on_block=lambda: None, timeout=timeout, sleep=sleep)
+
+
+@contextlib.asynccontextmanager
+async def _running(link: Link) -> AsyncIterator[None]:
     linking = asyncio.create_task(link.run())
-    if wait:
-        await link.wait_connected()
-    node = CountingNode(link.call)
-    second = SecondNode(link, urls, is_own=fitness.is_own, validate=fitness.validate_second, timeout=timeout)
-    confirmed = ConfirmedChain(node, second)
+    try:
+        yield
+    finally:
+        linking.cancel()
+        await asyncio.gather(linking, return_exceptions=True)
+
+
+def _assembled(
+    *,
+    chain: DevChain,
+    ledger: Ledger,
+    link: Link,
+    node: CountingNode,
+    settings: Settings,
+    fitness: Fitness,
+    confirmed: ConfirmedChain,
+    clock: Callable[[], float],
+) -> ChainSide:
     metrics, chain_status = Metrics(), ChainStatusPublisher(ledger.chain_status, clock=clock)
 
     async def check_head(head: Head) -> None:
@@ -154,21 +191,15 @@ async def on_dev_chain(
             fitness.check_time(head, link.peer)
 
     tracker = Tracker(
-        node=node, blocks=ledger.blocks, reconciliation=ledger.reconciliation, settings=config, metrics=metrics,
+        node=node, blocks=ledger.blocks, reconciliation=ledger.reconciliation, settings=settings, metrics=metrics,
         expirer=Expirer(expiry=ledger.expiry, blocks=ledger.blocks, confirmed=confirmed, clock=clock), clock=clock,
         confirmed=confirmed, account_ids=lambda: fitness.ids, check_head=check_head,
     )  # fmt: skip
     allowances = Allowances(
-        settings=config, spending=ledger.spending, pins=ledger.pins, queries=ledger.queries, confirmed=confirmed
+        settings=settings, spending=ledger.spending, pins=ledger.pins, queries=ledger.queries, confirmed=confirmed
     )
     drainer = Drainer(
-        link=link, node=node, ledger=ledger, settings=config, metrics=metrics, fitness=fitness, confirmed=confirmed,
+        link=link, node=node, ledger=ledger, settings=settings, metrics=metrics, fitness=fitness, confirmed=confirmed,
         allowances=allowances, standstill=lambda: tracker.obstacle, chain_status=chain_status,
     )  # fmt: skip
-    try:
-        yield ChainSide(chain, ledger, link, node, tracker, drainer, confirmed, chain_status)
-    finally:
-        linking.cancel()
-        await asyncio.gather(linking, return_exceptions=True)
-        await confirmed.close()
-        await ledger.close()
+    return ChainSide(chain, ledger, link, node, tracker, drainer, confirmed, chain_status)

@@ -234,17 +234,8 @@ async def lied_to(
     `prepare` does something to the chain before the faucet meets it. The block begins when blocks are followed,
     unless the node is not `fit` at first.
     """
-    options = DevChainSettings(
-        block_interval=BLOCK_INTERVAL,
-        faults=True,
-        flavour=flavour(),
-        irreversible_lag=LAG,
-        parameters=parameters or ChainParameters(),
-    )
     asyncio.get_running_loop().set_debug(False)
-    chain = WatchedChain(options)
-    await chain.start()
-    try:
+    async with _watched_chain(parameters or ChainParameters()) as chain:
         prepare(chain)
         async with Relay(chain.url) as relay:
             relay.lie(*lies)
@@ -257,6 +248,17 @@ async def lied_to(
                 yield world
             finally:
                 await world.stop()
+
+
+@contextlib.asynccontextmanager
+async def _watched_chain(parameters: ChainParameters) -> AsyncIterator[WatchedChain]:
+    options = DevChainSettings(
+        block_interval=BLOCK_INTERVAL, faults=True, flavour=flavour(), irreversible_lag=LAG, parameters=parameters
+    )
+    chain = WatchedChain(options)
+    await chain.start()
+    try:
+        yield chain
     finally:
         await chain.stop()
 

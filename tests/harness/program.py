@@ -103,8 +103,8 @@ class DevChainProgram:
         await self.program.stop()
 
 
-async def _no_greeting(_call: object, _peer: object) -> None:
-    """Take any node."""
+async def _accept(_call: object, _peer: object) -> None:
+    """Any node will do."""
 
 
 async def start_dev_chain(*options: str, port: int = 0, script: tuple[str, ...] = FAUCET) -> DevChainProgram:
@@ -112,7 +112,7 @@ async def start_dev_chain(*options: str, port: int = 0, script: tuple[str, ...] 
     options = ("--flavour", flavour(), *options)
     program = await Program.start(*script[1:], "devchain", "--port", str(port), *options, script=script[0])
     url = program.lines[0].removeprefix("dev chain on ")
-    link = Link([url], validate_node=_no_greeting, on_block=lambda: None)
+    link = Link([url], validate_node=_accept, on_block=lambda: None)
     task = asyncio.create_task(link.run())
     await link.wait_connected()
     return DevChainProgram(program, url, link, Node(link.call), [task])

@@ -1,6 +1,5 @@
 """A dev chain with something on it behind a relay, for the tests of the relay itself."""
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -8,8 +7,8 @@ from typing import Any
 
 from websockets.asyncio.client import connect
 
-from chain.link import Call, Link
 from chain.node import Node
+from chain.open_link import open_link
 from devchain import DevChain
 from tests.harness.devchain import (
     Client,
@@ -72,15 +71,6 @@ async def client_of(url: str) -> AsyncIterator[Client]:
 
 @contextlib.asynccontextmanager
 async def linked(url: str) -> AsyncIterator[Node]:
-    """The faucet's own client."""
-
-    async def take_any(_call: Call, _peer: object) -> None: ...
-
-    link = Link([url], validate_node=take_any, on_block=lambda: None, timeout=5)
-    running = asyncio.create_task(link.run())
-    try:
-        await link.wait_connected()
+    """A node by the faucet's own client."""
+    async with open_link([url], timeout=5) as link:
         yield Node(link.call)
-    finally:
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
