@@ -1,4 +1,4 @@
-"""Logging in and out."""
+"""The operators' login and logout."""
 
 import re
 
@@ -9,17 +9,17 @@ _OUR_PAGE = re.compile(r"/admin(?:[/?][!-~]*)?")
 
 
 class LoginPage(AdminPage):
-    """The base of the first page: who is not logged in sees the login instead."""
+    """The base of the first page, which shows the login to clients without a session."""
 
     route = "admin"
     methods = ("GET", "HEAD", "POST")
 
     def turn_away(self) -> None:
-        """The login."""
+        """Show the login."""
         self._show_login(self.get_query_argument("next", PATH))
 
     async def post(self) -> None:
-        """Log in, and lead on. Raises FaucetError throttled after too many failures."""
+        """Log in and redirect to the page asked for. Raises FaucetError `throttled` after too many failures."""
         if not self.is_open() or not self.is_our_form():
             return
         operator = self.get_body_argument("name", "")
@@ -42,7 +42,7 @@ class LoginPage(AdminPage):
         self._show_login(self._next(), problem=problem, name=self.get_body_argument("name", ""))
 
     def _next(self) -> str:
-        """Where the login leads: never away from these pages."""
+        """The page to show after the login: always one of the operators' pages."""
         target = self.get_body_argument("next", PATH)
         return target if _OUR_PAGE.fullmatch(target) else PATH
 
@@ -51,7 +51,7 @@ class LoginPage(AdminPage):
 
 
 class Logout(AdminForm):
-    """The end of a session."""
+    """Ends the session."""
 
     route = "admin_logout"
 

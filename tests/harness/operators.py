@@ -9,15 +9,16 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlencode
 
+from argon2 import PasswordHasher
 from tornado.httputil import HTTPHeaders
 
-from jobs.settings.passwords import Cost, hash_password
+from jobs.settings.passwords import hash_password
 from tests.harness.program import Reply
 from tests.harness.serving import Serving, serving
 
 PASSWORD = "correct horse battery staple"
-QUICK = Cost(log_n=4, r=8, p=1)
-HASH = hash_password(PASSWORD, cost=QUICK)
+QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+HASH = hash_password(PASSWORD, hasher=QUICK)
 _TOKEN = re.compile(r'name="_xsrf" value="([^"]+)"')
 
 

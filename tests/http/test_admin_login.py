@@ -50,6 +50,13 @@ async def test_login_leads_back_to_where_it_came_from(tmp_path: Path) -> None:
         assert [(entry.who, entry.what) for entry in await served.ledger.operators.audit()] == [("ann", "login")]
 
 
+async def test_hash_of_an_earlier_version_still_logs_in(tmp_path: Path) -> None:
+    old = "$scrypt$ln=4,r=8,p=1$81Lm1qoM0H7DFgS6Js49VA$bh1qtYytZYLcG7Xz8SXBdAdDXy9AFtLcAgATmIk8IJ8"
+    async with serving(tmp_path, admin_password_hash=old) as served:
+        assert (await Operator(served).log_in(password="guess")).status == 403
+        assert (await Operator(served).log_in(password="secret")).status == 303
+
+
 @pytest.mark.parametrize(
     "target", ["", "//evil.example/admin", "https://evil.example/admin", "/administrator", "/admin\\@evil.example", "/"]
 )
@@ -172,7 +179,7 @@ async def test_log_out_ends_the_session(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"secret_key": "b"}, {"secret_key": "a", "admin_password_hash": hash_password("new", cost=QUICK)}]
+    "change", [{"secret_key": "b"}, {"secret_key": "a", "admin_password_hash": hash_password("new", hasher=QUICK)}]
 )
 async def test_session_outlives_the_program_but_no_change_of_secret_or_password(
     tmp_path: Path, change: Mapping[str, Any]

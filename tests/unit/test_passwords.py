@@ -1,4 +1,4 @@
-"""The operators' password: what is kept of it, and what a mistake in it says."""
+"""The operators' password: its hashes, old and new, and what a mistake in one says."""
 
 import asyncio
 import os
@@ -8,15 +8,19 @@ from pathlib import Path
 
 import pytest
 import yaml
+from argon2 import PasswordHasher
 from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.settings import ConfigError, load
-from jobs.settings.passwords import Cost, check_hash, hash_password, session_key, verify_password
+from jobs.settings.passwords import check_hash, hash_password, session_key, verify_password
 from tests.harness.program import ROOT
 
-QUICK = Cost(log_n=4, r=8, p=1)
-GOOD = hash_password("secret", cost=QUICK)
+QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+GOOD = hash_password("secret", hasher=QUICK)
+#: What earlier versions printed for "secret" and, written with one character, "caf\u00e9".
+OLD = "$scrypt$ln=4,r=8,p=1$81Lm1qoM0H7DFgS6Js49VA$bh1qtYytZYLcG7Xz8SXBdAdDXy9AFtLcAgATmIk8IJ8"
+OLD_CAFE = "$scrypt$ln=4,r=8,p=1$2brNJXiAArmRRYPpZ8RZ+g$0xOtq+cXZJUD6RdaVAjUPzca+XR2peHyBcKhn2wpxxk"
 #: From RFC 7914, section 12.
 OF_THE_RFC = (
     "$scrypt$ln=14,r=8,p=1$U29kaXVtQ2hsb3JpZGU"
@@ -24,28 +28,46 @@ OF_THE_RFC = (
 )
 
 
-def test_only_the_password_fits_its_hash() -> None:
-    assert verify_password("secret", GOOD)
-    assert not verify_password("Secret", GOOD)
-    assert not verify_password("", GOOD)
+@pytest.mark.parametrize("hashed", [GOOD, OLD])
+def test_only_the_password_matches_its_hash(hashed: str) -> None:
+    check_hash(hashed)
+    assert verify_password("secret", hashed)
+    assert not verify_password("Secret", hashed)
+    assert not verify_password("", hashed)
+
+
+def test_scrypt_matches_its_standard() -> None:
     assert verify_password("pleaseletmein", OF_THE_RFC)
+
+
+def test_new_hash_is_argon2id_on_one_core() -> None:
+    hashed = hash_password("secret")
+    assert hashed.startswith("$argon2id$v=19$m=65536,t=3,p=1$")
+    check_hash(hashed)
+    assert verify_password("secret", hashed)
 
 
 @given(st.text())
 def test_any_text_can_be_a_password(password: str) -> None:
-    hashed = hash_password(password, cost=QUICK)
+    hashed = hash_password(password, hasher=QUICK)
     check_hash(hashed)
     assert verify_password(password, hashed)
     assert not verify_password(f"{password}x", hashed)
 
 
+def test_long_passwords_differ_in_their_last_character() -> None:
+    password = "x" * 10_000
+    assert not verify_password(f"{password}y", hash_password(f"{password}z", hasher=QUICK))
+
+
 def test_same_password_has_another_hash_each_time() -> None:
-    assert hash_password("secret", cost=QUICK) != GOOD
+    assert hash_password("secret", hasher=QUICK) != GOOD
 
 
-def test_letters_may_be_typed_in_either_way() -> None:
-    """An é is one character on one keyboard, and an e with an accent on another."""
-    assert verify_password("caf\u0065\u0301", hash_password("caf\u00e9", cost=QUICK))
+@pytest.mark.parametrize("hashed", [hash_password("caf\u00e9", hasher=QUICK), OLD_CAFE])
+def test_both_encodings_of_a_letter_match(hashed: str) -> None:
+    """An \u00e9 is one character on one keyboard, and an e with an accent on another."""
+    assert verify_password("caf\u0065\u0301", hashed)
 
 
 @pytest.mark.parametrize(
@@ -54,13 +76,26 @@ def test_letters_may_be_typed_in_either_way() -> None:
         "",
         "secret",
         GOOD[:-40],
-        GOOD.replace("scrypt", "argon2id"),
-        GOOD.replace("ln=4", "ln=0"),
-        GOOD.replace("ln=4", "ln=60"),
-        GOOD.replace("r=8", "r=0"),
-        GOOD.replace("p=1", "p=0"),
+        GOOD[:-2],
+        f"{GOOD[:-1]}/",
+        GOOD.replace("argon2id", "argon2i"),
+        GOOD.replace("argon2id", "scrypt"),
+        GOOD.replace("v=19", "v=16"),
+        GOOD.replace("m=8", "m=7"),
+        GOOD.replace("m=8", "m=08"),
+        GOOD.replace("m=8", "m=1048577"),
+        GOOD.replace("t=1", "t=0"),
+        GOOD.replace("p=1", "p=2"),
         f"{GOOD[:-1]}=",
         f"{GOOD}\n",
+        OLD[:-40],
+        OLD.replace("scrypt", "argon2id"),
+        OLD.replace("ln=4", "ln=0"),
+        OLD.replace("ln=4", "ln=60"),
+        OLD.replace("r=8", "r=0"),
+        OLD.replace("p=1", "p=0"),
+        f"{OLD[:-1]}=",
+        f"{OLD}\n",
         OF_THE_RFC.replace("$U29k", "$aaU29k"),
     ],
 )
@@ -69,7 +104,18 @@ def test_malformed_hash_is_a_mistake_in_the_configuration(tmp_path: Path, hashed
     with pytest.raises(ConfigError) as caught:
         load(tmp_path / "config.yaml", {})
     assert caught.value.key == "admin_password_hash"
-    assert GOOD[20:-1] not in str(caught.value)
+    assert len(hashed) < 20 or hashed[-20:] not in str(caught.value)
+
+
+@given(st.integers(0, len(GOOD) - 1), st.characters(codec="ascii"))
+def test_hash_that_passes_the_check_can_be_verified(place: int, character: str) -> None:
+    """No login meets an error that the start could have shown."""
+    hashed = GOOD[:place] + character + GOOD[place + 1 :]
+    try:
+        check_hash(hashed)
+    except ValueError:
+        return
+    assert verify_password("secret", hashed) is (hashed == GOOD)
 
 
 def test_session_key_changes_with_the_password_and_with_the_secret() -> None:
