@@ -80,7 +80,7 @@ async def _close(socket: ClientConnection) -> None:
         async with asyncio.timeout(CLOSE_TIMEOUT):
             await socket.close()
     except TimeoutError:
-        log.info("the node takes no goodbye")
+        log.info("the node does not close the connection")
     finally:
         socket.transport.abort()
         await socket.wait_closed()

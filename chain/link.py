@@ -177,7 +177,8 @@ class Link:
         self.last_error = _sentence(self._shown[url], str(error) if is_failure and str(error) else repr(error))
         if self._clock() - self._logged_at.get(url, -math.inf) >= LOG_INTERVAL:
             self._logged_at[url] = self._clock()
-            log.warning("node not in use: %s", self.last_error, exc_info=None if is_failure else error)
+            fields = {"reason": self.last_error}
+            log.warning("node not in use", exc_info=None if is_failure else error, extra={"fields": fields})
 
     async def _use(self, url: str) -> None:
         """Use the node at `url` until it is lost or unfit; why is raised."""
@@ -203,7 +204,8 @@ class Link:
         self.peer = connection.peer
         self._refused.clear()
         self.last_error = None
-        log.info("node in use: %s connection=%d failovers=%d", self.url, self.epoch, self.failovers)
+        fields = {"node": self.url, "connection": self.epoch, "failovers": self.failovers}
+        log.info("node in use", extra={"fields": fields})
         self._last_url = url
         self._used_since = self._clock()
         self._logged_at.pop(url, None)

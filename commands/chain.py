@@ -33,7 +33,7 @@ async def open_chain(settings: Settings, *, keep: bool = True) -> tuple[DevChain
         await dev_chain.start()
     except OSError:
         # The port is only a convenience for wallets: another faucet on this machine may have it.
-        log.warning("devchain_port %d is taken, a free one is used", settings.devchain_port)
+        log.warning("devchain_port is taken, a free one is used", extra={"fields": {"port": settings.devchain_port}})
         dev_chain = DevChain(replace(options, port=0))
         await dev_chain.start()
     return dev_chain, (dev_chain.url,), options.registrar_key

@@ -54,7 +54,8 @@ class Supervisor:
             began = loop.time()
             code = await self._running[role].wait()
             delay = self._delay if loop.time() - began > STABLE_AFTER else min(delay * 2, MAX_DELAY)
-            log.error("process=%s ended code=%d restart_in=%.1f", role.name, code, delay)
+            fields = {"process": role.name, "code": code, "restart_in": f"{delay:.1f}"}
+            log.error("process ended", extra={"fields": fields})
             await asyncio.sleep(delay)
             self._running[role] = await role.start()
 
@@ -66,6 +67,7 @@ class Supervisor:
             process.send_signal(signal.SIGTERM)
         ended = asyncio.create_task(process.wait())
         if not (await asyncio.wait({ended}, timeout=STOP_TIMEOUT))[0]:
-            log.error("process=%s did not end within %g seconds", role.name, STOP_TIMEOUT)
+            fields = {"process": role.name, "timeout": f"{STOP_TIMEOUT:g}"}
+            log.error("process did not end, so it is killed", extra={"fields": fields})
             process.kill()
         await ended

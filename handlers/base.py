@@ -67,7 +67,9 @@ def address_of(context: AppContext, peer: str, headers: HTTPHeaders) -> str | No
 def log_request(context: AppContext, request_id: str, *, method: str, route: str, status: int, seconds: float) -> None:
     """Count a request that was answered, and write its line."""
     context.metrics.requests(route, method, status).observe(seconds)
-    log.info("request=%s method=%s route=%s status=%d ms=%.1f", request_id, method, route, status, seconds * 1000)
+    ms = f"{seconds * 1000:.1f}"
+    fields = {"request": request_id, "method": method, "route": route, "status": status, "ms": ms}
+    log.info("request answered", extra={"fields": fields})
 
 
 @stream_request_body
@@ -114,7 +116,8 @@ class Handler(RequestHandler):
     def log_exception(self, typ: Any, value: BaseException | None, tb: Any) -> None:
         """Refusals are no faults: only what nobody foresaw is logged with its traceback."""
         if not isinstance(value, FaucetError | HTTPError):
-            log.error("incident=%s request=%s", self.incident, self.request_id, exc_info=(typ, value, tb))  # type: ignore[arg-type]  # Tornado's types are looser
+            fields = {"incident": self.incident, "request": self.request_id}
+            log.error("request failed", exc_info=(typ, value, tb), extra={"fields": fields})  # type: ignore[arg-type]  # Tornado's types are looser
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Answer with the error: whatever it was, it has a code and a safe sentence."""

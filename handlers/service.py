@@ -57,10 +57,10 @@ class HttpService:
         try:
             await self._snapshot.refresh()
         except FaucetError as error:
-            log.warning("facts not read: %s", error)
+            log.warning("chain status not read", extra={"fields": {"reason": error}})
 
     async def _notice(self) -> None:
         try:
             await self._ledger.change_poller.poll()
         except FaucetError as error:
-            log.warning("moves not noticed: %s", error)
+            log.warning("changes not polled", extra={"fields": {"reason": error}})

@@ -185,7 +185,7 @@ class ChainOwner:
             except UnfitNode as error:
                 self._link.leave(str(error))
             except (LinkError, Refused, FaucetError) as error:
-                log.warning("blocks not followed, retrying: %s", error)
+                log.warning("blocks not followed, retrying", extra={"fields": {"reason": error}})
             self._drainer.wake()
 
     async def _follow_once(self) -> None:
@@ -214,14 +214,14 @@ class ChainOwner:
         try:
             await self._publisher.change(**self._connection())
         except FaucetError as error:
-            log.warning("connection not published: %s", error)
+            log.warning("connection not published", extra={"fields": {"reason": error}})
 
     async def _answer(self) -> None:
         """Answer dry runs: they ask by the ledger, as their process may have no node."""
         try:
             await self._drainer.answer_referrers()
         except (LinkError, Refused, FaucetError) as error:
-            log.info("dry runs not answered: %s", error)
+            log.info("dry runs not answered", extra={"fields": {"reason": error}})
 
     def _connection(self) -> dict[str, str | int | bool | None]:
         link = self._link
@@ -254,4 +254,4 @@ class ChainOwner:
         try:
             await self._ledger.signups.purge_addresses(before)
         except FaucetError as error:
-            log.warning("addresses not erased: %s", error)
+            log.warning("addresses not erased", extra={"fields": {"reason": error}})

@@ -57,7 +57,8 @@ class Expirer:
             included |= await self._include_missed(blocks, overdue)
         dead = [transaction for transaction in overdue if transaction.signature not in included]
         for transaction in dead:
-            log.warning("transaction=%s expired kind=%s", transaction.id, transaction.kind)
+            fields = {"transaction": transaction.id, "kind": transaction.kind}
+            log.warning("transaction expired", extra={"fields": fields})
         await self._expiry.expire(dead, proven=trusted)
 
     def _passed(self, chain_time: int) -> int:
@@ -68,7 +69,7 @@ class Expirer:
         """Let an operator decide about expired payments: only a stranger says that no block holds them."""
         payments = [transaction for transaction in overdue if transaction.kind is Kind.FUNDING and not transaction.held]
         if payments:
-            log.error("payments=%d held: only one stranger says that no block holds them", len(payments))
+            log.error("payments held for an operator", extra={"fields": {"payments": len(payments)}})
             await self._expiry.hold(payments, HELD)
 
     async def _include_missed(self, blocks: Sequence[Block], overdue: Sequence[Transaction]) -> set[str]:

@@ -47,7 +47,7 @@ class NamesCache:
                 await self.fill()
                 await asyncio.sleep(CHECK_INTERVAL)
             except (LinkError, Refused, FaucetError) as error:
-                log.info("names not read, retrying: %s", error)
+                log.info("names not read, retrying", extra={"fields": {"reason": error}})
                 await asyncio.sleep(RETRY_DELAY)
 
     async def fill(self) -> None:
@@ -63,7 +63,7 @@ class NamesCache:
         if stranger == before:
             return
         anew = before is not None or not self._chain_status.now.names_complete
-        log.info("names of another node count: list_again=%s", anew)
+        log.info("names of another node count", extra={"fields": {"list_again": anew}})
         self._read, self._page = 0, PAGE
         await self._names.use_source(stranger, anew=anew)
         if anew:
@@ -76,9 +76,9 @@ class NamesCache:
         if page:
             await self._names.save_page(page, cursor=page[-1][0], listed_by=source)
         self._read += len(page)
-        log.info("names read up to %s", page[-1][0] if page else cursor)
+        log.info("names read", extra={"fields": {"up_to": page[-1][0] if page else cursor}})
         if self._read > MAX_NAMES:
-            log.error("the node lists more than %d names: the rest is not read", MAX_NAMES)
+            log.error("too many names: the rest is not read", extra={"fields": {"max": MAX_NAMES}})
         return len(page) < self._page or self._read > MAX_NAMES
 
     async def _ask(self, cursor: str) -> list[tuple[str, str]]:
@@ -90,4 +90,4 @@ class NamesCache:
                 if error.refusal.cause is not Cause.LIMIT_EXCEEDED or self._page == MIN_PAGE:
                     raise
                 self._page = max(MIN_PAGE, self._page // SMALLER)
-                log.info("the node lists fewer names at once: %d are asked for", self._page)
+                log.info("the node lists fewer names at once", extra={"fields": {"page": self._page}})

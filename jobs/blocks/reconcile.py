@@ -166,14 +166,15 @@ async def reconcile_forever(
             await link.wait_connected()
             await _reconcile(reconciler)
         except (LinkError, Refused, FaucetError) as error:
-            log.warning("reconciliation failed, retrying: %s", error)
+            log.warning("reconciliation failed, retrying", extra={"fields": {"reason": error}})
             await asyncio.sleep(RETRY_DELAY)
 
 
 async def _reconcile(reconciler: Reconciler) -> None:
     async for step in reconciler.steps():
-        write = log.error if step.differences else log.info
-        write("reconciled block=%d of=%d differences=%d", step.block, step.last, step.differences)
+        level = logging.ERROR if step.differences else logging.INFO
+        fields = {"block": step.block, "of": step.last, "differences": step.differences}
+        log.log(level, "blocks reconciled", extra={"fields": fields})
 
 
 def unknown_differences(unknown: Sequence[OnChainTransaction], served: set[str]) -> Iterator[Difference]:

@@ -107,7 +107,7 @@ class Tracker:
         except (LinkError, Refused) as error:
             known, self.unconfirmed = self.unconfirmed, f"Nothing is taken for final: {error}"
             if self.unconfirmed != known:
-                log.warning("%s", self.unconfirmed)
+                log.warning("blocks not confirmed", extra={"fields": {"reason": self.unconfirmed}})
 
     async def _leave_fork(self, head: Head) -> bool:
         """Undo blocks that the chain no longer has; whether there is anything to read."""
@@ -125,7 +125,7 @@ class Tracker:
         if number <= self.final - REWIND:
             raise UnfitNode(FOREIGN.format(number=number))
         lost = await self._blocks.orphan(number)
-        log.warning("block=%d orphaned transactions=%d", number, lost)
+        log.warning("block orphaned", extra={"fields": {"block": number, "transactions": lost}})
 
     async def _read_blocks(self, head: Head) -> None:
         """Follow the blocks after the last one known, each checked to follow its predecessor."""
@@ -193,7 +193,7 @@ class Tracker:
         if not lost:
             return {}
         await self._confirmed.confirm(list({entry.block.number: entry.block for entry in lost}.values()))
-        log.warning("payments=%d unknown to the ledger are imported", len(lost))
+        log.warning("unknown payments imported", extra={"fields": {"payments": len(lost)}})
         payments: dict[int, tuple[OnChainTransaction, ...]] = {}
         for payment in await read_transactions(lost, self._node, self._settings):
             payments[payment.block_num] = (*payments.get(payment.block_num, ()), payment)
@@ -231,7 +231,8 @@ class Tracker:
             await self._blocks.finalize(included)
         for transaction in transactions:
             if transaction.signature not in results:
-                log.warning("transaction=%s missing from irreversible block=%d", transaction.id, number)
+                fields = {"transaction": transaction.id, "block": number}
+                log.warning("transaction missing from irreversible block", extra={"fields": fields})
                 await self._blocks.release(transaction)
 
     async def _finalize_claimed(self, irreversible: int) -> None:

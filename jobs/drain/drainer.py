@@ -99,7 +99,7 @@ class Drainer:
             waiting = f"The node was left: it {error}"
         except (LinkError, Refused, FaucetError) as error:
             # Node or ledger are away for now. All that counts is on disk: the next drain goes on.
-            log.warning("drain put off: %s", error)
+            log.warning("drain put off", extra={"fields": {"reason": error}})
             waiting = f"The drain was put off: {error}"
         except Exception:  # a fault of ours must not end the faucet's work for good
             log.exception("drain failed")
@@ -227,7 +227,7 @@ class Drainer:
     async def _note(self, obstacle: str | None, pause: Pause | None) -> None:
         """Pause with the reason, or end the faucet's own pause when nothing is in the way any more."""
         if obstacle is not None and (pause is None or pause.reason != obstacle):
-            log.error("drain paused: %s", obstacle)
+            log.error("drain paused", extra={"fields": {"reason": obstacle}})
             await self._pauses.auto_pause(obstacle)
         if obstacle is None and pause is not None:
             log.info("drain resumed")

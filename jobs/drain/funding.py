@@ -69,7 +69,7 @@ class FundingStage:
         found = [(job, account.id) for job, account in zip(jobs, accounts, strict=True) if account is not None]
         moved = {job.number: account_id for job, account_id in found if account_id != job.account_id}
         if moved and context.asserts:
-            log.warning("accounts=%d have other ids than a block said", len(moved))
+            log.warning("account ids corrected", extra={"fields": {"accounts": len(moved)}})
             await self._blocks.correct_accounts(moved)
         return [job for job, account_id in found if account_id == job.account_id]
 

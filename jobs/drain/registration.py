@@ -201,7 +201,8 @@ class RegistrationStage:
     async def _take_back(
         self, transaction: Transaction, group: Group, refusal: Refusal, plan: RefusalPlan, *, trusted: bool
     ) -> None:
-        log.warning("transaction=%s refused cause=%s jobs=%d", transaction.id, refusal.cause, len(group))
+        fields = {"transaction": transaction.id, "cause": refusal.cause, "jobs": len(group)}
+        log.warning("transaction refused", extra={"fields": fields})
         await self._queue.refuse(transaction, rejected=plan.rejected, counted=plan.counted, trusted=trusted)
         if hidden := self._evidence.hidden_names(group, refusal):
             await self._queue.defer(dict.fromkeys(hidden, HIDDEN), RETRY_DELAY)

@@ -97,7 +97,8 @@ class Sender:
             except LinkError as error:
                 # Lost, late or garbled: whatever it was, the transaction may have been taken.
                 self._sent.pop(transaction.number, None)
-                log.warning("transaction=%s outcome=unknown reason=%s", transaction.id, error)
+                fields = {"transaction": transaction.id, "outcome": "unknown", "reason": error}
+                log.warning("transaction sent", extra={"fields": fields})
                 self._count(transaction, "unknown")
                 return None
         self._count(transaction, "accepted")

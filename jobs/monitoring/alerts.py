@@ -122,7 +122,7 @@ class Alerts:
             try:
                 await self.look()
             except FaucetError as error:
-                log.warning("alerts not judged: %s", error)
+                log.warning("alerts not evaluated", extra={"fields": {"reason": error}})
             await asyncio.sleep(LOOK_INTERVAL)
 
     async def look(self) -> None:
@@ -268,6 +268,6 @@ def _differs(alert: Alert, before: Alert | None) -> bool:
 
 def _log_changes(changes: AlertChanges) -> None:
     for alert in changes.begun:
-        log.error("alert=%s begun: %s", alert.name, alert.text)
+        log.error("alert begun", extra={"fields": {"alert": alert.name, "text": alert.text}})
     for alert in changes.ended:
-        log.info("alert=%s ended", alert.name)
+        log.info("alert ended", extra={"fields": {"alert": alert.name}})

@@ -1,75 +1,80 @@
-"""The log: one line an event, on standard error, as key=value or as a JSON object each."""
+"""The log: one line an event, on standard error, as key=value text or as a JSON object.
 
+A call names the event in constant words and hands its values over as `extra={"fields": {...}}`. So no value is read
+back out of a text, and none can pass for another one.
+"""
+
+import json
 import logging
 import re
 import time
 from functools import lru_cache
 from typing import Any
 
-import msgspec
-
 from jobs.settings import Settings
 
 log = logging.getLogger("faucet")
 
-_FIELD = re.compile(r"(?:^|(?<= ))([a-z_]+)=(\S+)")
+#: Printable ASCII without blank, quotation mark, equals sign and backslash: what a value may be without quotes.
+_BARE = re.compile(r"[!#-<>-\[\]-~]+")
+_ascii, _readable = json.JSONEncoder().encode, json.JSONEncoder(ensure_ascii=False).encode
 
 
 def start_logging(settings: Settings) -> None:
-    """Log what is at least as important as `log_level`, in `log_format`."""
+    """Log what is at least as important as `log_level`, in `log_format`, and the notes that loading `settings` left."""
     handler = logging.StreamHandler()
     handler.setFormatter(JsonLine() if settings.log_format == "json" else TextLine())
     logging.basicConfig(level=settings.log_level.upper(), handlers=[handler], force=True)
-    # No line says them, and to find them out takes as long as the rest of a line.
+    # No line shows these, and finding them out takes as long as the rest of a line.
     logging._srcfile = None  # noqa: SLF001  # as the library's own manual says (HOWTO, Optimization)
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     for library in ("websockets", "tornado.general", "aiosqlite", "mail.log"):
-        # They name addresses, or tell of every step.
+        # They log client addresses, or every step.
         logging.getLogger(library).setLevel(logging.WARNING)
     for note in settings.notes:
-        log.warning("%s", note)
+        log.warning(note)
 
 
 class TextLine(logging.Formatter):
-    """time=… level=… logger=… and what happened, on one line whatever it holds."""
+    """time=… level=… logger=… event="…" and the fields, with quotes where a value needs them."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line."""
-        message, trace = record.getMessage(), _trace(self, record)
-        told = message if _FIELD.match(message) else f"event={_quoted(message)}"
-        text = f"time={_time(record)} level={record.levelname.lower()} logger={record.name} {told}"
-        return _one_line(text if trace is None else f"{text} trace={_quoted(trace)}")
+        """The line, without its end; no value can add a second line or another key."""
+        head = f"time={_time(record)} level={record.levelname.lower()} logger={record.name}"
+        fields = [f"{key}={_value(text)}" for key, text in _fields(self, record).items()]
+        return " ".join((head, f"event={_quoted(record.getMessage())}", *fields))
 
 
 class JsonLine(logging.Formatter):
-    """A JSON object: time, level, logger, message, and each key=value of the message as a member."""
+    """A JSON object: time, level, logger, message, and each field as a member. All values are strings."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line."""
-        message = record.getMessage()
-        fields: dict[str, Any] = dict(_FIELD.findall(message))
-        trace = _trace(self, record)
-        fields |= {"time": _time(record), "level": record.levelname.lower(), "logger": record.name, "message": message}
-        return msgspec.json.encode(fields if trace is None else fields | {"trace": trace}).decode()
+        """The line, without its end, in ASCII."""
+        head = {"time": _time(record), "level": record.levelname.lower(), "logger": record.name}
+        return _ascii(head | {"message": record.getMessage()} | _fields(self, record))
+
+
+def _fields(formatter: logging.Formatter, record: logging.LogRecord) -> dict[str, str]:
+    """The record's fields as texts, the traceback being the last."""
+    fields: dict[str, Any] = getattr(record, "fields", {})
+    texts = {key: str(value) for key, value in fields.items()}
+    return texts | {"trace": formatter.formatException(record.exc_info)} if record.exc_info else texts
 
 
 def _time(record: logging.LogRecord) -> str:
-    return f"{_moment(int(record.created))}.{record.msecs:03.0f}Z"
+    return f"{_utc(int(record.created))}.{record.msecs:03.0f}Z"
 
 
 @lru_cache(maxsize=1)
-def _moment(second: int) -> str:
-    """The time but for its fraction, the same for all lines of a second."""
+def _utc(second: int) -> str:
+    """Date and time, to the second; cached because a busy second has thousands of lines."""
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
 
 
-def _trace(formatter: logging.Formatter, record: logging.LogRecord) -> str | None:
-    return formatter.formatException(record.exc_info) if record.exc_info else None
+def _value(text: str) -> str:
+    return text if _BARE.fullmatch(text) else _quoted(text)
 
 
 def _quoted(text: str) -> str:
-    return msgspec.json.encode(text).decode()
-
-
-def _one_line(text: str) -> str:
-    return text.replace("\n", "\\n").replace("\r", "\\r")
+    """`text` as a JSON string; in ASCII if it has a character that may break a line or not be encoded."""
+    return _readable(text) if text.isprintable() else _ascii(text)

@@ -50,7 +50,7 @@ class Mailer:
             try:
                 await self.send_due()
             except FaucetError as error:
-                log.warning("mails not sent, retrying: %s", error)
+                log.warning("mails not sent, retrying", extra={"fields": {"reason": error}})
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_INTERVAL):
                     await self._woken.wait()
@@ -69,10 +69,11 @@ class Mailer:
             await send(self._settings, self._compose(mail))
         except MailError as error:
             delay = min(DELAY * 2**mail.attempts, MAX_DELAY)
-            log.warning("mail=%d not sent, again in %.0f s: %s", mail.number, delay, error)
+            fields = {"mail": mail.number, "retry_in": f"{delay:.0f}", "reason": error}
+            log.warning("mail not sent", extra={"fields": fields})
             await self._outbox.defer_mail(mail, str(error), delay)
         else:
-            log.info("mail=%d sent", mail.number)
+            log.info("mail sent", extra={"fields": {"mail": mail.number}})
             await self._outbox.mark_sent(mail)
 
     def _compose(self, mail: Mail) -> EmailMessage:

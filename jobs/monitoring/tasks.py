@@ -42,7 +42,7 @@ class Tasks:
 
     def record(self, name: str, error: BaseException) -> None:
         """Log, count and remember that `name` failed."""
-        log.critical("%s failed", name, exc_info=error)
+        log.critical("task failed", exc_info=error, extra={"fields": {"task": name}})
         self._metrics.task_failures.labels(task=name).inc()
         self._failures[name] = Failure(self._clock(), f"{type(error).__name__} in {name}: its log says more.")
 

@@ -24,6 +24,7 @@ from chain.link import LOG_INTERVAL, STABLE_AFTER, Call, Link, backoff, without_
 from chain.node import Node
 from chain.open_link import open_link
 from chain.refusals import Cause
+from tests.harness.loglines import log_lines
 from tests.harness.support import data
 
 SAMPLES = data("node-samples.json")
@@ -684,9 +685,10 @@ async def test_credentials_reach_the_node_and_nobody_else(caplog: pytest.LogCapt
         request = node.sockets[0].request
         assert request is not None
         assert request.headers["Authorization"] == f"Basic {encoded}"
-    assert "node in use" in caplog.text
-    assert "secret" not in caplog.text
-    assert encoded not in caplog.text
+    text = "".join(log_lines(caplog.records))
+    assert f'event="node in use" node={node.url} ' in text
+    assert "secret" not in text
+    assert encoded not in text
 
 
 async def test_a_connection_its_loss_and_a_failover_are_logged_once_each(caplog: pytest.LogCaptureFixture) -> None:
@@ -699,15 +701,14 @@ async def test_a_connection_its_loss_and_a_failover_are_logged_once_each(caplog:
             await second.until(lambda: second.times_asked("set_block_applied_callback") == 1)
             await link.wait_connected()
             return [
-                f"node in use: {first.url} connection=1 failovers=0",
-                f"node not in use: {first.url}: the connection was lost",
-                f"node in use: {second.url} connection=2 failovers=1",
+                f'event="node in use" node={first.url} connection=1 failovers=0',
+                f'event="node not in use" reason="{first.url}: the connection was lost',
+                f'event="node in use" node={second.url} connection=2 failovers=1',
             ]
 
     expected = await scenario()
-    lines = [record.getMessage() for record in caplog.records if record.name == "faucet.link"]
-    assert len(lines) == 3
-    assert all(line.startswith(start) for line, start in zip(lines, expected, strict=True))
+    lines = log_lines(caplog.records, "faucet.link")
+    assert all(event in line for line, event in zip(lines, expected, strict=True))
 
 
 async def test_a_node_that_stays_away_is_logged_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:

@@ -308,4 +308,4 @@ async def test_a_node_that_reads_nothing_can_be_left(caplog: pytest.LogCaptureFi
         link = Link([url], validate_node=validate_node, on_block=lambda: None, timeout=0.2, sleep=naps)
         async with running(link):
             await naps.over.wait()
-    assert "takes no goodbye" in caplog.text
+    assert "the node does not close the connection" in caplog.text

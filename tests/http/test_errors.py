@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.harness.loglines import log_lines
 from tests.harness.program import keys_of
 from tests.harness.serving import CLIENT, read_reply, serving
 
@@ -216,7 +217,7 @@ async def test_fault_of_ours_is_found_in_the_log_by_its_incident(
             return str(reply.body["error"]["base"][0]).rstrip(".").split()[-1]
 
     incident = await scenario()
-    assert [record.exc_info is not None for record in caplog.records if incident in record.getMessage()] == [True]
+    assert ["Traceback" in line for line in log_lines(caplog.records) if f"incident={incident} " in line] == [True]
 
 
 async def test_access_log_is_a_line_a_request_without_names_keys_and_addresses(
@@ -228,9 +229,11 @@ async def test_access_log_is_a_line_a_request_without_names_keys_and_addresses(
 
     with caplog.at_level(logging.INFO, logger="faucet.http"):
         await scenario()
-    (line,) = [record.getMessage() for record in caplog.records if record.name == "faucet.http"]
-    assert re.fullmatch(r"request=abc method=POST route=signup status=200 ms=\d+\.\d", line)
-    assert not [secret for secret in keys_of("alice-1").values() if secret in caplog.text]
+    (line,) = log_lines(caplog.records, "faucet.http")
+    fields = r"request=abc method=POST route=signup status=200 ms=\d+\.\d"
+    assert re.fullmatch(rf'time=\S+ level=info logger=faucet.http event="request answered" {fields}', line)
+    text = "".join(log_lines(caplog.records))
+    assert not [secret for secret in keys_of("alice-1").values() if secret in text]
 
 
 async def test_metrics_name_routes_and_methods_of_ours_only(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from handlers.api.openapi import DOCUMENT
 from handlers.app import ROUTES
 from jobs.budget import retry_after
 from jobs.errors import Code
+from tests.harness.loglines import log_lines
 from tests.harness.program import ROOT, Reply, keys_of
 from tests.harness.serving import CHAIN_STATUS, CLIENT, Serving, serving
 
@@ -139,7 +140,7 @@ async def test_private_key_leaves_no_trace(tmp_path: Path, caplog: pytest.LogCap
 
     with caplog.at_level(0, "faucet"):
         await scenario()
-    assert secret not in "".join(record.getMessage() for record in caplog.records if record.name.startswith("faucet"))
+    assert secret not in "".join(log_lines(caplog.records, "faucet"))
     assert not [path for path in tmp_path.iterdir() if secret.encode() in path.read_bytes()]
 
 

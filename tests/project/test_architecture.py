@@ -152,3 +152,17 @@ def test_only_the_engine_knows_sqlite() -> None:
     """Another database can stand behind the ledger's parts."""
     knowing = {path.parent for path in SOURCES if imports(path) & {"sqlite3", "aiosqlite"}}
     assert knowing == {ROOT / "jobs/ledger/sqlite"}
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_log_calls_name_their_values(path: Path) -> None:
+    """An event is constant words and its values are fields, so that no value can pass for another one."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and ast.unparse(node.func.value) == "log"
+        ):
+            events = node.args[1:] if node.func.attr == "log" else node.args
+            assert len(events) == 1, ast.unparse(node)
+            assert "%" not in ast.unparse(events[0]), ast.unparse(node)

@@ -2,11 +2,14 @@
 
 import json
 import logging
+import re
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from chain.wallet import derive_key
 from jobs.monitoring.logs import JsonLine, TextLine
@@ -15,28 +18,81 @@ from tests.harness.program import REGISTRAR_WIF, dev_chain, faucet, keys_of
 CLIENT = {"X-Forwarded-For": "198.51.100.7", "X-Request-ID": "wallet-42"}
 
 
-def record(message: str, *arguments: Any, fault: bool = False) -> logging.LogRecord:
+#: Any text, half a surrogate pair included: a file's name may hold one.
+TEXTS = st.text(st.characters())
+FIELDS = st.dictionaries(st.from_regex(r"[a-z]{1,9}_[a-z]", fullmatch=True), TEXTS)
+START = "time=2027-01-15T08:00:00.500Z level=info logger=faucet.test "
+
+
+def record(event: str, fields: dict[str, Any] | None = None, *, fault: bool = False) -> logging.LogRecord:
     trace = None
     try:
         int("two\nlines" if fault else "0")
     except ValueError:
         trace = sys.exc_info()
-    made = logging.LogRecord("faucet.test", logging.INFO, __file__, 1, message, arguments, trace)
+    made = logging.LogRecord("faucet.test", logging.INFO, __file__, 1, event, (), trace)
     made.created, made.msecs = 1_800_000_000.5, 500
+    if fields is not None:
+        made.fields = fields
     return made
 
 
-def test_text_is_key_and_value_on_one_line() -> None:
-    start = "time=2027-01-15T08:00:00.500Z level=info logger=faucet.test "
-    assert TextLine().format(record("request=%s status=%d", "a1", 200)) == f"{start}request=a1 status=200"
-    assert TextLine().format(record("drain paused: %s", "no\nmoney")) == f'{start}event="drain paused: no\\nmoney"'
-    assert "\n" not in TextLine().format(record("failed", fault=True))
+def read(line: str) -> dict[str, str]:
+    """The keys and values of a line of text, as an operator's program splits them."""
+    pairs: list[tuple[str, str]] = re.findall(r'(?:^| )(\w+)=("(?:[^"\\]|\\.)*"|[^" =\\]+)(?= |$)', line)
+    assert line == " ".join(f"{key}={value}" for key, value in pairs)
+    return {key: json.loads(value) if value.startswith('"') else value for key, value in pairs}
 
 
-def test_json_is_an_object_with_the_fields_of_the_message() -> None:
-    line = json.loads(JsonLine().format(record("request=%s status=%d", "a1", 200)))
-    assert (line["request"], line["status"], line["level"], line["time"]) == (
-        "a1", "200", "info", "2027-01-15T08:00:00.500Z",
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (200, "200"),
+        ("a1", "a1"),
+        ("ws://[::1]:80", "ws://[::1]:80"),
+        ("", '""'),
+        ("no money", '"no money"'),
+        ("no\nmoney", '"no\\nmoney"'),
+        ("a level=critical", '"a level=critical"'),
+        ("x=1", '"x=1"'),
+        ('say "no"', '"say \\"no\\""'),
+        ("caf\u00e9", '"caf\u00e9"'),
+        ("\u2028", '"\\u2028"'),
+        ("\x85", '"\\u0085"'),
+        ("\udcff", '"\\udcff"'),
+    ],
+)
+def test_text_quotes_what_is_not_plain(value: object, shown: str) -> None:
+    line = TextLine().format(record("job failed", {"job_id": value}))
+    assert line == f'{START}event="job failed" job_id={shown}'
+
+
+def test_text_has_the_traceback_on_the_same_line() -> None:
+    line = TextLine().format(record("failed", fault=True))
+    assert line.splitlines() == [line]
+    assert "two\\nlines" in read(line)["trace"]
+
+
+def test_event_of_a_library_has_no_fields() -> None:
+    made = logging.LogRecord("asyncio", logging.WARNING, __file__, 1, "took\n%s", ("level=critical",), None)
+    assert TextLine().format(made).endswith(' level=warning logger=asyncio event="took\\nlevel=critical"')
+
+
+@given(TEXTS, FIELDS)
+def test_any_value_is_one_line_and_reads_back(event: str, fields: dict[str, str]) -> None:
+    made = record(event, fields)
+    head = {"time": "2027-01-15T08:00:00.500Z", "level": "info", "logger": "faucet.test"}
+    text, line = TextLine().format(made), JsonLine().format(made)
+    assert (len(text.splitlines()), len(line.splitlines())) == (1, 1)
+    assert read(text) == {**head, "event": made.getMessage(), **fields}
+    assert json.loads(line) == {**head, "message": made.getMessage(), **fields}
+    assert text.encode(errors="strict") + line.encode(errors="strict")
+
+
+def test_json_members_are_strings() -> None:
+    line = json.loads(JsonLine().format(record("request answered", {"request": "a1", "status": 200})))
+    assert (line["request"], line["status"], line["level"], line["time"], line["message"]) == (
+        "a1", "200", "info", "2027-01-15T08:00:00.500Z", "request answered",
     )  # fmt: skip
     assert "two\\nlines" in json.loads(JsonLine().format(record("failed", fault=True)))["trace"]
 
