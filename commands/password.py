@@ -1,4 +1,4 @@
-"""`hash-password`: prints the configuration line for the operators' password."""
+"""The password of the operators, which is kept as a hash only."""
 
 import sys
 
@@ -6,11 +6,11 @@ import click
 
 from jobs.settings.passwords import hash_password
 
-SHORT = 12  #: characters; a shorter password can be guessed
+SHORT = 12  #: characters; a shorter password is found sooner or later
 
 
 def read_password() -> str:
-    """The password: typed twice on a terminal, else the first line of standard input."""
+    """What is typed twice on a terminal, else the first line of standard input."""
     if sys.stdin.isatty():
         typed: str = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
         return typed
@@ -18,9 +18,9 @@ def read_password() -> str:
 
 
 @click.command("hash-password")
-@click.option("--config", expose_value=False, help="Accepted as by every command; not read by this one.")
+@click.option("--config", expose_value=False, help="Taken like by every command; this one reads none.")
 def hash_a_password() -> None:
-    """Print the line for the configuration file that opens /admin with a password."""
+    """Print the line for the configuration file that lets /admin be opened with a password."""
     password = read_password()
     if not password:
         raise click.UsageError("no password was given")

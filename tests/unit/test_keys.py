@@ -4,6 +4,7 @@ import hashlib
 from typing import Any
 
 import pytest
+from graphenebase.base58 import base58decode, base58encode
 from hypothesis import given
 from hypothesis import strategies as st
 from peerplaysbase.account import PrivateKey as PackagePrivateKey
@@ -11,6 +12,7 @@ from peerplaysbase.account import PrivateKey as PackagePrivateKey
 from chain.keys import (
     InvalidKeyError,
     PrivateKey,
+    base58_decode,
     base58_encode,
     format_public_key,
     is_canonical,
@@ -73,6 +75,12 @@ def test_any_text_is_a_key_or_refused(text: str, prefix: str | None) -> None:
         parse_public_key(text, prefix)
     with pytest.raises(InvalidKeyError):
         PrivateKey.from_wif(text)
+
+
+@given(st.binary().map(lambda raw: raw + b"\1"))
+def test_base58_is_that_of_the_package(raw: bytes) -> None:
+    assert base58_encode(raw) == base58encode(raw.hex())
+    assert base58_decode(base58_encode(raw)).hex() == base58decode(base58_encode(raw)) == raw.hex()
 
 
 def test_the_package_finds_the_same_public_key() -> None:
