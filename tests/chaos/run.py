@@ -17,6 +17,7 @@ from tests.chaos.disturbances import Trouble
 from tests.chaos.load import ENDED, Load
 from tests.chaos.schedule import Life, deeds, lives, wishes
 from tests.chaos.schedule import lies as told
+from tests.harness.loglines import is_fault
 from tests.harness.program import Faucet, Program, dev_chain, on_chain
 
 REGISTRAR = "1.2.7"
@@ -161,7 +162,7 @@ class Run:
     def _complaints(self) -> list[str]:
         """Faults of the program that it wrote into its log."""
         lines = self._log.read_text(errors="replace").splitlines()
-        return [f"the log has: {line}" for line in lines if line.startswith("Traceback") or "CRITICAL" in line]
+        return [f"the log has: {line}" for line in lines if is_fault(line)]
 
     def _progress(self, number: int) -> str:
         answered = sum(bool(told.jobs) or told.exists for told in self._load.told)

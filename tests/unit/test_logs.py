@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from chain.wallet import derive_key
 from jobs.monitoring.logs import JsonLine, TextLine
+from tests.harness.loglines import is_fault
 from tests.harness.program import REGISTRAR_WIF, dev_chain, faucet, keys_of
 
 CLIENT = {"X-Forwarded-For": "198.51.100.7", "X-Request-ID": "wallet-42"}
@@ -71,6 +72,12 @@ def test_text_has_the_traceback_on_the_same_line() -> None:
     line = TextLine().format(record("failed", fault=True))
     assert line.splitlines() == [line]
     assert "two\\nlines" in read(line)["trace"]
+
+
+def test_chaos_run_sees_faults_in_the_log() -> None:
+    assert is_fault(TextLine().format(record("task failed", {"task": "tracker"}, fault=True)))
+    assert not is_fault(TextLine().format(record("task failed", {"reason": 'a level=critical trace="Traceback'})))
+    assert is_fault("Traceback (most recent call last):")
 
 
 def test_event_of_a_library_has_no_fields() -> None:
