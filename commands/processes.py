@@ -1,4 +1,4 @@
-"""How the program's processes start, serve and stop."""
+"""Start and stop of the program's processes: signals, systemd, garbage collection, workers."""
 
 import asyncio
 import gc
@@ -21,13 +21,13 @@ from commands.systemd import READY, STOPPING, keep_alive, notify
 from handlers.server import url_of
 from jobs.settings import Settings
 
-COLLECT_AFTER = 50_000  #: objects made and not yet gone
+GC_THRESHOLD = 50_000  #: live objects since the last collection
 
 Stop = Callable[[], Coroutine[Any, Any, None]]
 
 
 def run_serving(main: Coroutine[Any, Any, None]) -> None:
-    """Run `main` on a loop that shares its time fairly between clients and the chain."""
+    """Run `main` on a loop that lets client connections starve nothing else."""
     with asyncio.Runner(loop_factory=FairEventLoop) as runner:
         runner.run(main)
 
@@ -38,9 +38,9 @@ async def run_until_stopped(
     parent: int | None = None,
     check: Callable[[], Awaitable[object]] | None = None,
 ) -> None:
-    """Start something, and call what that returned when SIGTERM or SIGINT comes, or the pipe `parent` ends.
+    """Run `start`, wait for SIGTERM, SIGINT or the end of the pipe `parent`, then run the `Stop` it returned.
 
-    With a `check`, systemd hears that it is ready, is alive as long as the check passes, and stops.
+    With a `check`, systemd is notified: ready, alive as long as the check passes, stopping.
     """
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -58,7 +58,7 @@ async def run_until_stopped(
 
 
 async def notify_systemd(stopped: asyncio.Event, check: Callable[[], Awaitable[object]]) -> None:
-    """Tell systemd how the program is until it is to stop."""
+    """Notify systemd that the program is ready and alive, and once it is `stopped` that it stops."""
     notify(READY)
     alive = asyncio.create_task(keep_alive(check), name="watchdog")
     await stopped.wait()
@@ -67,45 +67,45 @@ async def notify_systemd(stopped: asyncio.Event, check: Callable[[], Awaitable[o
 
 
 def tune_gc() -> None:
-    """Let the garbage collector pass over what lives as long as the program, and come less often.
+    """Exempt everything that lives as long as the program from garbage collection, and collect less often.
 
-    A request leaves no cycles behind, and a crowd of them waits at once: at the usual threshold of 700 objects the
-    collector looks at them again and again, which took a tenth of a signup's time.
+    Requests leave no cycles, but thousands of them are alive at once: with the default threshold of 700 objects the
+    collector kept scanning them, which took a tenth of a signup's time.
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(COLLECT_AFTER)
+    gc.set_threshold(GC_THRESHOLD)
 
 
 def supervise_until_stopped(program: str, settings: Settings, workers: int, listener: socket.socket) -> None:
-    """Let `workers` processes of `program` serve `listener`, and one more own the chain. Raises LedgerError or OSError.
+    """Run `workers` processes that serve `listener` and one that owns the chain. Raises LedgerError or OSError.
 
-    HTTP ends before the chain's owner does: what was accepted meanwhile may still be registered.
+    HTTP is stopped first, so that the chain's owner can still register what was accepted meanwhile.
     """
-    with listener, tempfile.TemporaryDirectory(prefix="faucet-metrics-") as counts:
+    with listener, tempfile.TemporaryDirectory(prefix="faucet-metrics-") as metrics:
         with_ledger(settings, lambda ledger: ledger.check_writable())
-        # A login cookie of one process must be good for all, even if it is to end with the program.
+        # All processes must accept each other's login cookies, even if these end with the program.
         secret = settings.secret_key or secrets.token_hex()
-        shared = {"PROMETHEUS_MULTIPROC_DIR": counts, "FAUCET_SECRET_KEY": secret}
-        begin = partial(start_worker, program, settings, shared)
-        http = [Role(f"http-{number}", partial(begin, listener)) for number in range(workers)]
-        supervisor = Supervisor(http, [Role("chain", begin)])
+        shared = {"PROMETHEUS_MULTIPROC_DIR": metrics, "FAUCET_SECRET_KEY": secret}
+        launch = partial(start_worker, program, settings, shared)
+        http = [Role(f"http-{number}", partial(launch, listener)) for number in range(workers)]
+        supervisor = Supervisor(http, [Role("chain", launch)])
 
         async def start() -> Stop:
             await supervisor.start()
             click.echo(f"listening on {url_of(listener)}")
             return supervisor.stop
 
-        # What can go wrong beside a hanging loop is looked after by the supervisor itself.
+        # The supervisor handles dying processes; only a hang of its own loop is left to the watchdog.
         asyncio.run(run_until_stopped(start, check=partial(asyncio.sleep, 0)))
 
 
 async def start_worker(
     program: str, settings: Settings, shared: Mapping[str, str], listener: socket.socket | None = None
 ) -> asyncio.subprocess.Process:
-    """A process that serves `listener`, or that owns the chain; its environment has what all processes share.
+    """Start a process that serves `listener`, or owns the chain without one, with `shared` in its environment.
 
-    It ends when this one does, however that happens: its standard input does.
+    It ends when its standard input does, so it never outlives this process, even if this one is killed.
     """
     descriptors = () if listener is None else (listener.fileno(),)
     return await asyncio.create_subprocess_exec(

@@ -1,4 +1,4 @@
-"""Keeps processes running: starts them, starts again what dies, stops them in order."""
+"""A supervisor of processes: starts them, restarts those that die, stops them in order."""
 
 import asyncio
 import logging
@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 log = logging.getLogger("faucet.supervisor")
 
-DELAY = 0.5  #: seconds before a process that died is started again, doubled each time it dies early
+DELAY = 0.5  #: seconds before a process that died is restarted, doubled each time it dies early
 MAX_DELAY = 30.0
-STABLE_AFTER = 60.0  #: seconds after which a process counts as well
-STOP_TIMEOUT = 10.0  #: seconds that a process has to end by itself
+STABLE_AFTER = 60.0  #: seconds after which a process counts as stable
+STOP_TIMEOUT = 10.0  #: seconds between SIGTERM and SIGKILL
 
 Process = asyncio.subprocess.Process
 Start = Callable[[], Awaitable[Process]]
@@ -26,7 +26,7 @@ class Role:
 
 
 class Supervisor:
-    """Stops roles one group after the other, the first given first."""
+    """Keeps the processes of all groups running, and stops the groups one after the other, the first one first."""
 
     def __init__(self, *groups: Sequence[Role], delay: float = DELAY) -> None:
         self._groups = groups
@@ -42,12 +42,12 @@ class Supervisor:
                 self._tasks[role] = asyncio.create_task(self._keep(role), name=role.name)
 
     async def stop(self) -> None:
-        """End every process: a group begins to end when the one before it has."""
+        """Stop every process; a group is stopped once the one before it has ended."""
         for group in self._groups:
             await asyncio.gather(*(self._end(role) for role in group))
 
     async def _keep(self, role: Role) -> None:
-        """Start the process of `role` again whenever it ends."""
+        """Restart the process of `role` whenever it ends."""
         loop = asyncio.get_running_loop()
         delay = self._delay
         while True:

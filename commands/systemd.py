@@ -1,4 +1,4 @@
-"""Tells systemd how the program is (sd_notify(3)); says nothing where nobody listens."""
+"""Notifications to systemd (sd_notify(3)): ready, alive, stopping. Without systemd they do nothing."""
 
 import asyncio
 import os
@@ -13,7 +13,7 @@ ALIVE = "WATCHDOG=1"
 
 
 def notify(state: str, environ: Mapping[str, str] = os.environ) -> None:
-    """Send `state` to the socket that NOTIFY_SOCKET names, an abstract one where it begins with '@'."""
+    """Send `state` to the socket that NOTIFY_SOCKET names; '@' begins the name of an abstract one."""
     address = environ.get("NOTIFY_SOCKET")
     if not address:
         return
@@ -23,15 +23,15 @@ def notify(state: str, environ: Mapping[str, str] = os.environ) -> None:
 
 
 async def keep_alive(check: Callable[[], Awaitable[object]], environ: Mapping[str, str] = os.environ) -> None:
-    """Say at twice the wanted pace that the program is alive, as long as `check` passes; without a watchdog, return.
+    """Notify twice per watchdog interval, as long as `check` passes; return at once without a watchdog.
 
-    A loop that hangs says nothing, and neither does one whose ledger can't be read: systemd starts it again.
+    A hanging loop or a ledger that can't be read sends nothing, so systemd restarts the program.
     """
-    wanted = environ.get("WATCHDOG_USEC")
-    while wanted:
+    interval = environ.get("WATCHDOG_USEC")
+    while interval:
         try:
             await check()
             notify(ALIVE, environ)
         except FaucetError:
             pass
-        await asyncio.sleep(int(wanted) / 1e6 / 2)
+        await asyncio.sleep(int(interval) / 1e6 / 2)

@@ -1,4 +1,4 @@
-"""A crowd of clients takes turns, and the program's own work does not wait for it."""
+"""Client connections share the event loop fairly, and never starve the program's own work."""
 
 import asyncio
 import contextlib
@@ -18,7 +18,7 @@ MAX_CLIENTS = 3
 
 @pytest.fixture
 def ends() -> Iterator[list[socket.socket]]:
-    """Ten sockets on which something waits to be read."""
+    """Ten sockets with a byte to read."""
     with contextlib.ExitStack() as opened:
         pairs = [socket.socketpair() for _ in range(10)]
         for pair in pairs:
@@ -36,75 +36,74 @@ def selector() -> Iterator[PrioritySelector]:
         yield made
 
 
-def admit(selector: PrioritySelector, ends: list[socket.socket], events: int = selectors.EVENT_READ) -> None:
+def register_clients(selector: PrioritySelector, ends: list[socket.socket], events: int = selectors.EVENT_READ) -> None:
     for end in ends:
-        selector.expect(end.fileno())
-        selector.register(end.fileno(), events, "guest")
+        selector.expect_client(end.fileno())
+        selector.register(end.fileno(), events, "client")
 
 
-def test_guests_take_turns(selector: PrioritySelector, ends: list[socket.socket]) -> None:
-    admit(selector, ends)
-    seen = [[key.fd for key, _ in selector.select(0)] for _ in range(4)]
-    assert [len(turn) for turn in seen] == [MAX_CLIENTS] * 4
-    assert {descriptor for turn in seen for descriptor in turn} == {end.fileno() for end in ends}
+def test_clients_are_selected_round_robin(selector: PrioritySelector, ends: list[socket.socket]) -> None:
+    register_clients(selector, ends)
+    rounds = [[key.fd for key, _ in selector.select(0)] for _ in range(4)]
+    assert [len(descriptors) for descriptors in rounds] == [MAX_CLIENTS] * 4
+    assert {descriptor for descriptors in rounds for descriptor in descriptors} == {end.fileno() for end in ends}
 
 
-def test_own_files_do_not_wait_for_guests(selector: PrioritySelector, ends: list[socket.socket]) -> None:
-    *guests, first, second = ends
-    admit(selector, guests)
+def test_own_files_do_not_wait_for_clients(selector: PrioritySelector, ends: list[socket.socket]) -> None:
+    *clients, first, second = ends
+    register_clients(selector, clients)
     for own in (first, second):
         selector.register(own.fileno(), selectors.EVENT_READ, "own")
     for _ in range(3):
-        assert [key.data for key, _ in selector.select(0)] == ["own"] * 2 + ["guest"] * MAX_CLIENTS
+        assert [key.data for key, _ in selector.select(0)] == ["own"] * 2 + ["client"] * MAX_CLIENTS
 
 
-def test_guest_is_told_what_it_asked_for(selector: PrioritySelector, ends: list[socket.socket]) -> None:
-    guest = ends[0].fileno()
-    admit(selector, ends[:1], selectors.EVENT_READ | selectors.EVENT_WRITE)
+def test_client_gets_the_events_it_registered_for(selector: PrioritySelector, ends: list[socket.socket]) -> None:
+    client = ends[0].fileno()
+    register_clients(selector, ends[:1], selectors.EVENT_READ | selectors.EVENT_WRITE)
     assert [events for _, events in selector.select(0)] == [selectors.EVENT_READ | selectors.EVENT_WRITE]
-    changed = selector.modify(guest, selectors.EVENT_WRITE, "changed")
-    assert selector.get_key(guest) == selector.get_map()[guest] == changed
-    assert selector.select(0) == [(changed, selectors.EVENT_WRITE)]
-    assert selector.unregister(guest) == changed
+    modified = selector.modify(client, selectors.EVENT_WRITE, "modified")
+    assert selector.get_key(client) == selector.get_map()[client] == modified
+    assert selector.select(0) == [(modified, selectors.EVENT_WRITE)]
+    assert selector.unregister(client) == modified
     assert selector.select(0) == []
     with pytest.raises(KeyError):
-        selector.get_key(guest)
+        selector.get_key(client)
 
 
-def test_file_is_no_guest_because_one_had_its_number(selector: PrioritySelector, ends: list[socket.socket]) -> None:
-    admit(selector, ends[:1])
+def test_reused_descriptor_is_no_client(selector: PrioritySelector, ends: list[socket.socket]) -> None:
+    register_clients(selector, ends[:1])
     selector.unregister(ends[0].fileno())
     for end in ends:
         selector.register(end.fileno(), selectors.EVENT_READ, "own")
     assert len(selector.select(0)) == len(ends)
 
 
-def test_guest_that_was_closed_can_be_sent_away(selector: PrioritySelector) -> None:
-    """As with the library's selectors: who closes a file first leaves nothing behind."""
+def test_closed_client_can_be_unregistered(selector: PrioritySelector) -> None:
+    """As with the standard library's selectors, closing a file first leaves nothing behind."""
     near, far = socket.socketpair()
     with far:
-        admit(selector, [near])
-        guest = near.fileno()
+        register_clients(selector, [near])
+        client = near.fileno()
         near.close()
-        assert selector.unregister(guest).fd == guest
-        assert guest not in selector.get_map()
+        assert selector.unregister(client).fd == client
+        assert client not in selector.get_map()
 
 
-def test_select_waits_for_guests_too(selector: PrioritySelector, ends: list[socket.socket]) -> None:
-    """Without an event it returns when the time is over, with one at once: an idle program sleeps."""
+def test_select_blocks_until_a_client_is_ready(selector: PrioritySelector, ends: list[socket.socket]) -> None:
+    """Without an event it returns at the timeout, with one at once: an idle program uses no processor time."""
     ends[0].recv(1)
-    admit(selector, ends[:1])
+    register_clients(selector, ends[:1])
     assert selector.select(0.001) == []
     near, far = socket.socketpair()
     with near, far:
-        selector.expect(near.fileno())
-        selector.register(near.fileno(), selectors.EVENT_READ, "guest")
+        selector.expect_client(near.fileno())
+        selector.register(near.fileno(), selectors.EVENT_READ, "client")
         far.send(b"x")
         assert [key.fd for key, _ in selector.select(None)] == [near.fileno()]
 
 
-def test_work_goes_on_while_a_crowd_is_ready(ends: list[socket.socket]) -> None:
-    """Between two steps of the program not more than a few guests are served, however many are ready."""
+def test_iteration_serves_few_of_many_ready_clients(ends: list[socket.socket]) -> None:
     served: list[int] = []
 
     async def work() -> list[int]:
@@ -125,18 +124,18 @@ def test_work_goes_on_while_a_crowd_is_ready(ends: list[socket.socket]) -> None:
         assert max(runner.run(work())) == MAX_CLIENTS
 
 
-def test_loop_speaks_through_its_transports_and_its_readers() -> None:
-    """What Tornado adds by number and what asyncio's own streams add works side by side, and both can write."""
+def test_loop_serves_streams_beside_clients() -> None:
+    """asyncio's own streams work beside the descriptors that Tornado adds, and both can write."""
 
     async def converse() -> bytes:
         loop = asyncio.get_running_loop()
         near, far = socket.socketpair()
         near.setblocking(False)
-        heard = asyncio.Event()
-        loop.add_reader(near.fileno(), heard.set)
+        readable = asyncio.Event()
+        loop.add_reader(near.fileno(), readable.set)
         _, writer = await asyncio.open_connection(sock=far)
         writer.write(b"hello")
-        await heard.wait()
+        await readable.wait()
         loop.remove_reader(near.fileno())
         writer.close()
         with near:
@@ -146,7 +145,7 @@ def test_loop_speaks_through_its_transports_and_its_readers() -> None:
         assert runner.run(converse()) == b"hello"
 
 
-def test_processes_that_serve_run_on_it() -> None:
+def test_serving_processes_run_the_fair_loop() -> None:
     loops: list[asyncio.AbstractEventLoop] = []
 
     async def serve() -> None:
@@ -156,16 +155,16 @@ def test_processes_that_serve_run_on_it() -> None:
     assert [type(loop) for loop in loops] == [FairEventLoop]
 
 
-def test_what_tornado_serves_are_guests() -> None:
+def test_tornados_listener_is_a_client() -> None:
     async def serve() -> bool:
         listener = bind("127.0.0.1", 0)
         server = HTTPServer(lambda _: None)
         server.add_socket(listener)
         loop = asyncio.get_running_loop()
         assert isinstance(loop, FairEventLoop)
-        guest = listener.fileno() in loop._of_guests._guests
+        is_client = listener.fileno() in loop._priority_selector._clients
         server.stop()
-        return guest
+        return is_client
 
     with asyncio.Runner(loop_factory=FairEventLoop) as runner:
         assert runner.run(serve())
