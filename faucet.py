@@ -1,15 +1,27 @@
 #!/usr/bin/env python3
-"""The faucet's command line."""
+"""The command line: the group of all commands."""
 
 from pathlib import Path
 
 import click
 
-from commands import ledger, mail, password, signup
+from commands.audit import audit
+from commands.backup import backup
+from commands.bulk import bulk
 from commands.check import check
 from commands.devchain import devchain
+from commands.export import export
+from commands.hash_password import hash_a_password
+from commands.init import init
+from commands.job_actions import cancel, fail, release, retry
+from commands.jobs import jobs
+from commands.pause import pause, resume
 from commands.reconcile import reconcile
+from commands.refollow import refollow
 from commands.serve import serve, worker
+from commands.signup import signup
+from commands.testmail import testmail
+from commands.waive import waive
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "obj": Path(__file__).with_name("config.yaml")})
@@ -17,11 +29,10 @@ def main() -> None:
     """Account faucet for Graphene chains: a name and three public keys become an account."""
 
 
-COMMANDS = (
-    serve, worker, devchain, check, reconcile,
-    *signup.COMMANDS, *ledger.COMMANDS, *mail.COMMANDS, *password.COMMANDS,
-)  # fmt: skip
-for command in COMMANDS:
+for command in (
+    serve, worker, devchain, check, reconcile, init, jobs, retry, cancel, fail, release, waive, pause, resume, refollow,
+    export, audit, backup, signup, bulk, testmail, hash_a_password,
+):  # fmt: skip
     main.add_command(command)
 
 

@@ -1,4 +1,4 @@
-"""The commands that work on the ledger, or on a faucet that runs elsewhere."""
+"""The command line, one file a command; here is what every command shares: configuration, errors, the ledger."""
 
 import asyncio
 import os
@@ -17,21 +17,20 @@ from jobs.settings import ConfigError, Settings, load
 
 T = TypeVar("T")
 
-#: What ends a command with its sentence and exit code 1.
+#: End a command with their message and exit code 1.
 FAILURES = (LedgerError, FaucetError, SignupFailedError, OSError)
 
 
 def default_config() -> Path:
-    """The file beside the program, which puts it into click's context."""
+    """The file beside faucet.py, which the group puts into click's context."""
     path: Path = click.get_current_context().obj
     return path
 
 
 def configured(command: Callable[..., None]) -> Callable[..., None]:
-    """Give `command` the option --config, and the settings in its place.
+    """Give `command` the option --config, and pass it the settings that were loaded from there.
 
-    The default is the object of click's context. A mistake in the file ends the command with exit code 2, one of
-    FAILURES with 1, each with one line.
+    A mistake in the file ends the command with exit code 2, one of FAILURES with 1; each prints one line.
     """
 
     @click.option("--config", type=click.Path(path_type=Path), default=default_config, show_default="config.yaml")
@@ -50,17 +49,17 @@ def configured(command: Callable[..., None]) -> Callable[..., None]:
 
     wrapped.__name__ = command.__name__
     wrapped.__doc__ = command.__doc__
-    wrapped.__click_params__ = [*wrapped.__click_params__, *getattr(command, "__click_params__", [])]  # type: ignore[attr-defined]  # where click keeps what its decorators collect
+    wrapped.__click_params__ = [*wrapped.__click_params__, *getattr(command, "__click_params__", [])]  # type: ignore[attr-defined]  # click collects decorators' options there
     return wrapped
 
 
-def with_ledger(settings: Settings, work: Callable[[Ledger], Coroutine[Any, Any, T]]) -> T:
-    """What `work` returns for the open ledger, which a running server may use at the same time."""
+def with_ledger(settings: Settings, use: Callable[[Ledger], Coroutine[Any, Any, T]]) -> T:
+    """Open the ledger, which a server may use at the same time; returns what `use` returns."""
 
     async def run() -> T:
         ledger = await Ledger.open(settings.ledger)
         try:
-            return await work(ledger)
+            return await use(ledger)
         finally:
             await ledger.close()
 

@@ -1,4 +1,4 @@
-"""The chain that a command works on: the configured nodes, or the embedded dev chain."""
+"""The chain a command works on: the configured nodes, or the embedded dev chain."""
 
 import logging
 import sys
@@ -14,9 +14,9 @@ log = logging.getLogger("faucet")
 
 
 async def open_chain(settings: Settings, *, keep: bool = True) -> tuple[DevChain | None, tuple[str, ...], PrivateKey]:
-    """The embedded dev chain if the settings want it, the nodes to use, and the key to sign with.
+    """The embedded dev chain if the settings ask for it, the nodes' URLs, and the registrar's key.
 
-    Without `keep` the dev chain leaves its file alone, which a running server may be writing.
+    Without `keep` the dev chain does not open its file, which a running server may be writing.
     """
     if not settings.uses_devchain:
         return None, settings.witness_url, PrivateKey.from_wif(settings.wif or "")
@@ -32,7 +32,7 @@ async def open_chain(settings: Settings, *, keep: bool = True) -> tuple[DevChain
     try:
         await dev_chain.start()
     except OSError:
-        # The port is only a convenience for wallets: another faucet on this machine may have it.
+        # A fixed port is only a convenience for wallets, and another faucet on this machine may have it.
         log.warning("devchain_port is taken, a free one is used", extra={"fields": {"port": settings.devchain_port}})
         dev_chain = DevChain(replace(options, port=0))
         await dev_chain.start()
@@ -40,7 +40,7 @@ async def open_chain(settings: Settings, *, keep: bool = True) -> tuple[DevChain
 
 
 def announce(dev_chain: DevChain) -> None:
-    """Say where a dev chain is, and what a client must know of it."""
+    """Print the dev chain's URL, and what a client must know about it."""
     click.echo(f"dev chain on {dev_chain.url}")
     click.echo(f"chain id {dev_chain.chain.chain_id}")
     click.echo(f"registrar {dev_chain.registrar}")

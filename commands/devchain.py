@@ -1,4 +1,4 @@
-"""`devchain`: the dev chain alone."""
+"""`devchain`: the dev chain as a node of its own."""
 
 import asyncio
 from pathlib import Path
@@ -17,23 +17,23 @@ from jobs.settings import Settings
 @click.command()
 @configured
 @click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", type=click.IntRange(0, 65535), default=None, help="0 is any free one; default: devchain_port.")
-@click.option("--data", type=click.Path(path_type=Path), help="File that keeps the chain; without it, memory does.")
-@click.option("--block-interval", type=float, default=1.0, show_default=True, help="Seconds; 0 only on demand.")
+@click.option("--port", type=click.IntRange(0, 65535), default=None, help="0 is any free port; default: devchain_port.")
+@click.option("--data", type=click.Path(path_type=Path), help="File that keeps the chain; default: memory only.")
+@click.option("--block-interval", type=float, default=1.0, show_default=True, help="Seconds; 0: blocks on demand only.")
 @click.option("--irreversible-lag", type=int, default=8, show_default=True, help="Blocks behind the head.")
-@click.option("--chain-id", help="64 hex digits; else a new one is made.")
+@click.option("--chain-id", help="64 hex digits; default: a new one.")
 @click.option("--registrar", default="faucet", show_default=True, help="Name of the registrar.")
-@click.option("--registrar-wif", help="Its private key; without it, the published one.")
+@click.option("--registrar-wif", help="Its private key; default: the published one.")
 @click.option(
     "--flavour",
     type=click.Choice([*map(str, Flavour)]),
     default="peerplays",
     show_default=True,
-    help="Whose nodes it behaves like.",
+    help="The chain whose nodes it behaves like.",
 )
-@click.option("--symbol", default="", help="Of the core asset; default: the flavour's, TEST or BTS.")
-@click.option("--prefix", default="", help="Of public keys; the same default.")
-@click.option("--faults", is_flag=True, help="Let clients steer the chain and inject faults.")
+@click.option("--symbol", default="", help="Symbol of the core asset; default: TEST or BTS, by the flavour.")
+@click.option("--prefix", default="", help="Prefix of public keys; the same default.")
+@click.option("--faults", is_flag=True, help="Let clients control the chain and inject faults.")
 @click.option("--parameter", "parameters", multiple=True, metavar="NAME=NUMBER", help="Set a chain parameter.")
 def devchain(
     settings: Settings, port: int | None, registrar_wif: str | None, parameters: tuple[str, ...], **options: Any

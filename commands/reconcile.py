@@ -25,7 +25,7 @@ from jobs.settings import Settings
 @click.command()
 @configured
 @click.option("--from-block", type=click.IntRange(1), help="Default: after the last comparison.")
-@click.option("--rebuild", is_flag=True, help="Take over what the ledger lacks, from its first block on.")
+@click.option("--rebuild", is_flag=True, help="Import what the ledger lacks, from the first block on.")
 def reconcile(settings: Settings, from_block: int | None, *, rebuild: bool) -> None:
     """Compare the ledger with the registrar's operations in the chain's blocks; exit 1 if they differ."""
     first = 1 if rebuild and from_block is None else from_block
@@ -40,7 +40,10 @@ def reconcile(settings: Settings, from_block: int | None, *, rebuild: bool) -> N
 
 
 async def compare(settings: Settings, first: int | None, *, rebuild: bool) -> list[Difference]:
-    """Where ledger and chain differ now."""
+    """Compare from block `first`, or from where the last comparison ended; returns all known differences.
+
+    Raises LinkError or Refused if the node can't be asked.
+    """
     async with contextlib.AsyncExitStack() as opened:
         dev_chain, urls, key = await open_chain(settings)
         if dev_chain is not None:

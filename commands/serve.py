@@ -1,4 +1,4 @@
-"""`serve`: the faucet itself, in one process or several."""
+"""`serve`: the faucet itself, in one process or several; `worker`: one of several."""
 
 import socket
 import sys
@@ -17,7 +17,7 @@ PROGRAM = Path(__file__).parents[1] / "faucet.py"
 
 
 def serve_until_stopped(service: Service, host: str, port: int) -> None:
-    """Serve in this process; the first line of standard output says where."""
+    """Serve in this process, and print its URL as the first line of standard output."""
 
     async def start() -> Stop:
         listener = bind(host, port)
@@ -37,7 +37,7 @@ def serve_until_stopped(service: Service, host: str, port: int) -> None:
 @click.option("--host", default=None, help="Address to serve on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=None, help="Port to serve on; 0 is any free one.")
 def serve(settings: Settings, workers: int | None, host: str | None, port: int | None) -> None:
-    """Serve, and register what is signed up."""
+    """Serve HTTP, and register the accounts that sign up."""
     host, port = host or settings.host, settings.port if port is None else port
     workers = workers or settings.workers
     if workers == 1:
@@ -50,7 +50,7 @@ def serve(settings: Settings, workers: int | None, host: str | None, port: int |
 @configured
 @click.option("--listener", type=int, default=None, help="File descriptor of a listening socket.")
 def worker(settings: Settings, listener: int | None) -> None:
-    """One of the processes of `serve --workers`: HTTP with a listener, the chain's owner without."""
+    """Run one process of `serve --workers`: HTTP with a listener, the chain's owner without."""
 
     async def start() -> Stop:
         service = Service(settings)

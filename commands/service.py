@@ -1,4 +1,4 @@
-"""What one process of the faucet runs: HTTP, the owner of the chain, or both."""
+"""One process of the faucet: HTTP, the owner of the chain, or both, on one ledger."""
 
 import contextlib
 import socket
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Service:
-    """What one process runs for a ledger: HTTP, or the chain's owner with the embedded dev chain, or both."""
+    """Runs HTTP, or the chain's owner with the embedded dev chain, or both."""
 
     def __init__(
         self, settings: Settings, *, ledger_class: type[Ledger] = Ledger, node_class: type[Node] = Node
@@ -31,9 +31,9 @@ class Service:
         self.dev_chain: DevChain | None = None
 
     async def start(self, listener: socket.socket | None, *, chain: bool = True) -> None:
-        """Serve what comes to `listener`, if there is one, and own the `chain`.
+        """Serve HTTP on `listener`, if there is one, and own the chain if `chain` says so.
 
-        Raises OSError where a file can't be had, LedgerError or FaucetError; nothing is left open then.
+        Raises OSError, LedgerError or FaucetError, and leaves nothing open then.
         """
         async with contextlib.AsyncExitStack() as opened:
             if listener is not None:
@@ -50,11 +50,11 @@ class Service:
             self._opened = opened.pop_all()
 
     async def check(self) -> None:
-        """Raises FaucetError `ledger_unavailable` where the ledger can't be read."""
+        """Raises FaucetError `ledger_unavailable` if the ledger can't be read."""
         await self._ledger.queries.counts()
 
     async def stop(self) -> None:
-        """Answer what was accepted, finish the drain in hand, close everything."""
+        """Answer what was accepted, finish the current drain, close everything."""
         if self._http is not None:
             await self._http.finish()
         if self._owner is not None:

@@ -1,4 +1,4 @@
-"""Jobs, the audit and the progress of many signups as an operator's terminal shows them."""
+"""Output on a terminal: tables of jobs and of the audit, a progress bar of signups."""
 
 import sys
 from collections.abc import Iterable, Iterator
@@ -8,17 +8,17 @@ from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress
 from rich.table import Table
 
-from commands.client.bulk import Outcome
+from commands.client.results import Outcome
 from handlers.render import iso_time
 from jobs.model.job import Job
 from jobs.model.operators import AuditEntry
 
-ID_WIDTH = 32  #: characters of a job's id, which must be whole to be of use
-PIPE_WIDTH = 200  #: characters of a line where no terminal has a width: nothing may be cut off there
+ID_WIDTH = 32  #: characters of a job's id, which must not be cut
+PIPE_WIDTH = 200  #: characters of a line if the output is no terminal, so that nothing is cut
 
 
 def print_jobs(jobs: Iterable[Job]) -> None:
-    """Print a table of `jobs` on standard output."""
+    """Print `jobs` as a table on standard output."""
     table = Table("id", "name", "state", "account", "attempts", "updated", "reason")
     table.columns[0].no_wrap = True
     table.columns[0].min_width = ID_WIDTH
@@ -29,7 +29,7 @@ def print_jobs(jobs: Iterable[Job]) -> None:
 
 
 def print_audit(entries: Iterable[AuditEntry]) -> None:
-    """Print a table of `entries` on standard output."""
+    """Print `entries` as a table on standard output."""
     table = Table("when", "who", "what", "target", "why")
     for entry in entries:
         table.add_row(iso_time(entry.at), entry.who, entry.what, entry.target, entry.why)
@@ -38,7 +38,7 @@ def print_audit(entries: Iterable[AuditEntry]) -> None:
 
 @contextmanager
 def signup_progress(total: int) -> "Iterator[SignupProgress]":
-    """How far `total` signups are, on standard error."""
+    """Show the progress of `total` signups on standard error."""
     console = Console(stderr=True)
     columns = (*Progress.get_default_columns(), MofNCompleteColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
@@ -46,31 +46,31 @@ def signup_progress(total: int) -> "Iterator[SignupProgress]":
 
 
 class SignupProgress:
-    """A bar on a terminal, elsewhere a line for each outcome; and why it stands still."""
+    """A bar on a terminal, elsewhere a line for each outcome; and the reason of each wait."""
 
     def __init__(self, bar: Progress, total: int) -> None:
         self._bar = bar
         self._task = bar.add_task("signups", total=total)
-        self._waits_for = ""
+        self._reason = ""
 
     def advance(self) -> None:
-        """One more is done."""
+        """Count a signup that an earlier run has done."""
         self._bar.advance(self._task)
 
-    def tell(self, outcome: Outcome) -> None:
-        """One more has its outcome."""
-        self._waits_for = ""
+    def report(self, outcome: Outcome) -> None:
+        """Count a signup, and print its outcome if there is no bar."""
+        self._reason = ""
         self.advance()
         if self._bar.disable:
-            self._say(f"{outcome.name} {outcome.outcome} {outcome.account_id}".rstrip())
+            self._echo(f"{outcome.name} {outcome.outcome} {outcome.account_id}".rstrip())
 
-    def wait(self, why: str) -> None:
-        """Say once why nothing comes, however many wait for the same."""
-        if why != self._waits_for:
-            self._waits_for = why
-            self._say(f"waiting: {why}")
+    def wait(self, reason: str) -> None:
+        """Print the reason of a wait, once however many signups wait for it."""
+        if reason != self._reason:
+            self._reason = reason
+            self._echo(f"waiting: {reason}")
 
-    def _say(self, text: str) -> None:
+    def _echo(self, text: str) -> None:
         self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 

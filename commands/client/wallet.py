@@ -1,4 +1,4 @@
-"""A client: signs up as a wallet does, and waits for the account."""
+"""A client that signs up as a wallet does, and waits for the account."""
 
 import asyncio
 import time
@@ -13,28 +13,28 @@ from chain.keys import format_public_key
 from chain.wallet import ROLES, derive_key
 from jobs.model.job import ENDED, IN_A_BLOCK
 
-ASK_AGAIN = 0.5  #: seconds between two looks at whether the faucet knows its chain
+POLL_INTERVAL = 0.5  #: seconds between two requests for the chain's prefix, which a new faucet may not know yet
 LONG_POLL = 20  #: seconds that one request asks the faucet to wait
 
 
 class SignupFailedError(Exception):
-    """The faucet refused, or the signup failed; the sentence is the faucet's."""
+    """The faucet refused, or the signup failed; the message is the faucet's."""
 
 
 async def sign_up(
-    url: str, name: str, password: str, *, patience: float = 120.0, clock: Callable[[], float] = time.monotonic
+    url: str, name: str, password: str, *, within: float = 120.0, clock: Callable[[], float] = time.monotonic
 ) -> dict[str, Any]:
-    """Sign `name` up at the faucet at `url` with keys from `password`; its job when it is in a block.
+    """Sign `name` up at the faucet at `url` with keys from `password`; returns its job once it is in a block.
 
-    Raises SignupFailedError if it is refused, fails, or is in no block after `patience` seconds.
+    Raises SignupFailedError if it is refused, fails, or is in no block after `within` seconds.
     """
-    until = clock() + patience
-    prefix = await prefix_of(url, lambda: clock() < until)
+    deadline = clock() + within
+    prefix = await prefix_of(url, lambda: clock() < deadline)
     accepted = await _fetch(f"{url}/api/v1/accounts", {"account": {"name": name, **keys_of(name, password, prefix)}})
     if "job" not in accepted:
         raise SignupFailedError("The faucet only tries such a name out, and keeps nothing.")
     job: dict[str, Any] = accepted["job"]
-    while job["state"] not in IN_A_BLOCK | ENDED and clock() < until:
+    while job["state"] not in IN_A_BLOCK | ENDED and clock() < deadline:
         job = (await _fetch(f"{url}{accepted['job']['url']}?{urlencode({'wait': LONG_POLL})}"))["job"]
     if job["state"] in IN_A_BLOCK:
         registered: dict[str, Any] = (await _fetch(f"{url}{accepted['job']['url']}"))["job"]
@@ -43,22 +43,25 @@ async def sign_up(
 
 
 def keys_of(name: str, password: str, prefix: str) -> dict[str, str]:
-    """The three public keys of `name` that a wallet makes from `password`."""
+    """The three public keys of `name` that a wallet derives from `password`."""
     return {f"{role}_key": format_public_key(derive_key(name, role, password).public, prefix) for role in ROLES}
 
 
-async def prefix_of(url: str, patient: Callable[[], bool]) -> str:
-    """What public keys begin with; a faucet that has just started may not know it yet. Raises SignupFailedError."""
-    while patient():
+async def prefix_of(url: str, keep_trying: Callable[[], bool]) -> str:
+    """The prefix of the chain's public keys.
+
+    Raises SignupFailedError if the faucet does not answer, or does not know it once `keep_trying` returns False.
+    """
+    while keep_trying():
         prefix = (await _fetch(f"{url}/api/v1/chain"))["chain"]["prefix"]
         if prefix is not None:
             return str(prefix)
-        await asyncio.sleep(ASK_AGAIN)
+        await asyncio.sleep(POLL_INTERVAL)
     raise SignupFailedError("The faucet does not reach its chain.")
 
 
 async def _fetch(url: str, body: dict[str, Any] | None = None) -> Any:
-    """The JSON at `url`, or of posting `body` there. Raises SignupFailedError."""
+    """The JSON reply to a GET of `url`, or to a POST of `body`. Raises SignupFailedError."""
     options: dict[str, Any] = {} if body is None else {"method": "POST", "body": msgspec.json.encode(body)}
     try:
         response: HTTPResponse = await AsyncHTTPClient().fetch(
@@ -74,7 +77,7 @@ async def _fetch(url: str, body: dict[str, Any] | None = None) -> Any:
 
 
 def sentence_of(reply: Any) -> str | None:
-    """What a reply in JSON says to people about its error; None without one."""
+    """The sentence of an error reply; None if the reply is no error."""
     match reply:
         case {"error": {"base": [str(sentence), *_]}}:
             return sentence

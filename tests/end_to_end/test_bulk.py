@@ -13,7 +13,9 @@ from tornado.httpserver import HTTPServer
 from tornado.testing import bind_unused_port
 from tornado.web import Application, RequestHandler
 
-from commands.client.bulk import TRIES, Bulk, BulkError, Outcome, Results, Row, read_rows
+from commands.client.bulk import MAX_TRIES, Bulk
+from commands.client.results import Outcome, Results
+from commands.client.rows import BulkError, Row, read_rows
 from commands.client.wallet import SignupFailedError
 from commands.terminal import signup_progress
 from jobs.model.job import State
@@ -120,11 +122,11 @@ def test_terminal_has_a_bar_and_a_file_has_lines(
 ) -> None:
     monkeypatch.setenv("FORCE_COLOR", force)  # by which rich takes any output for a terminal
     with signup_progress(2) as progress:
-        progress.tell(Outcome("alice-1", "registered", "1.2.7"))
+        progress.report(Outcome("alice-1", "registered", "1.2.7"))
         progress.wait("Later.")
         progress.wait("Later.")
         if not force:
-            progress.tell(Outcome("bob-1", "no_name"))
+            progress.report(Outcome("bob-1", "no_name"))
     errors = capsys.readouterr().err
     assert shown in errors
     assert hidden not in errors
@@ -132,7 +134,7 @@ def test_terminal_has_a_bar_and_a_file_has_lines(
 
 
 async def test_paused_intake_is_waited_for(tmp_path: Path) -> None:
-    told: list[Outcome] = []
+    outcomes: list[Outcome] = []
     reasons: list[str] = []
 
     async with serving(tmp_path) as served:
@@ -145,13 +147,13 @@ async def test_paused_intake_is_waited_for(tmp_path: Path) -> None:
         url = f"http://127.0.0.1:{served.port}"
         client = Bulk(url, PREFIX, concurrency=3, on_wait=reasons.append, sleep=sleep)
         row = Row(2, {"name": "alice-1", "password": "secret"})
-        running = asyncio.create_task(client.run(iter([row]), told.append))
+        running = asyncio.create_task(client.run(iter([row]), outcomes.append))
         while (await served.ledger.queries.counts())[State.QUEUED] == 0:
             await turn()
         job = await served.job("alice-1")
         await register(served.ledger, job)
         assert await running == {"registered": 1}
-        assert told == [Outcome("alice-1", "registered", "1.2.1", job.id)]
+        assert outcomes == [Outcome("alice-1", "registered", "1.2.1", job.id)]
         assert reasons == ["Signups are paused: Upgrade."]
 
 
@@ -238,18 +240,18 @@ async def test_faucet_that_stays_away_ends_the_run() -> None:
     client = Bulk(f"http://127.0.0.1:{free_port()}", PREFIX, concurrency=1, sleep=sleep)
     with pytest.raises(SignupFailedError, match="goes on where it was"):
         await client.run(iter([Row(2, {"name": "alice-1", "password": "secret"})]), lambda _: None)
-    assert len(waited) == TRIES
+    assert len(waited) == MAX_TRIES
     assert waited == sorted(waited)
     assert waited[-1] == 30
 
 
 async def test_results_that_cannot_be_written_end_the_run() -> None:
-    def tell(_: Outcome) -> None:
+    def report(_: Outcome) -> None:
         raise OSError("no space left on device")
 
     client = Bulk("http://127.0.0.1:1", PREFIX, concurrency=2)
     with pytest.raises(OSError, match="no space left"):
-        await client.run(iter([Row(2, {}), Row(3, {})]), tell)
+        await client.run(iter([Row(2, {}), Row(3, {})]), report)
 
 
 def test_results_of_a_run_that_was_killed_before_its_first(tmp_path: Path) -> None:
@@ -257,7 +259,7 @@ def test_results_of_a_run_that_was_killed_before_its_first(tmp_path: Path) -> No
     path = tmp_path / "results.csv"
     path.touch()
     results = Results(path, clock=lambda: 1_800_000_000)
-    with results.written() as write:
+    with results.writer() as write:
         write(Outcome("alice-1", "registered", "1.2.7", "ab"))
     assert results.registered() == {"alice-1"}
     assert path.read_text().splitlines()[1:] == ["alice-1,registered,1.2.7,ab,2027-01-15T08:00:00Z"]

@@ -1,4 +1,4 @@
-"""Whether mails would arrive, tried."""
+"""`testmail`: sends a mail to the operators, to see whether it arrives."""
 
 import asyncio
 import sys
@@ -28,6 +28,3 @@ def testmail(settings: Settings) -> None:
         click.echo(f"{settings.mail_host} did not take it: {error}", err=True)
         sys.exit(1)
     click.echo(f"{settings.mail_host} took a mail to {', '.join(settings.admins)}")
-
-
-COMMANDS = (testmail,)

@@ -1,0 +1,14 @@
+"""`init`: creates or migrates the ledger."""
+
+import click
+
+from commands import configured, with_ledger
+from jobs.settings import Settings
+
+
+@click.command()
+@configured
+def init(settings: Settings) -> None:
+    """Create the ledger, or migrate it."""
+    with_ledger(settings, lambda ledger: ledger.check_writable())
+    click.echo(f"{settings.ledger.name} is ready")
