@@ -1,4 +1,4 @@
-"""The configuration file: flat keys, typed, every mistake named with its key and line."""
+"""The configuration file: flat keys, typed; every mistake is reported with its key and line."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -18,7 +18,7 @@ from jobs.settings.values import DailyBudget, Network, Parser, ValueProblemError
 ENVIRONMENT = {"FAUCET_WIF": "wif", "FAUCET_SECRET_KEY": "secret_key", "FAUCET_MAIL_PASS": "mail_pass"}
 
 DEV_REGISTRAR = "faucet"  #: the dev chain's
-#: Loopback, private and link-local addresses (RFC 1918, 3927, 4193, 4291): who is there is the operator's own.
+#: Loopback, private and link-local addresses (RFC 1918, 3927, 4193, 4291): nodes there are the operator's own.
 OWN_NETWORKS = (
     "127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16",
     "::1/128", "fc00::/7", "fe80::/10",
@@ -36,7 +36,7 @@ class ConfigError(Exception):
 
 
 def _key(parse: Parser, default: Any, description: str, **options: Any) -> Any:
-    """A field of Settings: a key of the file with its parser, default and one line for people."""
+    """A field of Settings: a key of the file with its parser, default and description."""
     metadata = {"parse": parse, "description": description}
     return field(default=default, metadata=metadata, **options)
 
@@ -48,104 +48,102 @@ _TEXTS = values.list_of(values.text)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Everything that can be configured, typed. Units are in the descriptions."""
+    """The configuration, typed. Units are in the descriptions."""
 
     witness_url: tuple[str, ...] = _key(
         values.list_of(values.websocket_url), ("devchain",), "nodes, tried in order, or devchain"
     )
-    registrar: str = _key(values.account_name, DEV_REGISTRAR, "account that pays and signs; a lifetime member")
+    registrar: str = _key(values.account_name, DEV_REGISTRAR, "lifetime member that pays for and signs registrations")
     wif: str | None = _key(values.optional(values.wif), None, "the registrar's private active key", repr=False)
-    wif_file: Path | None = _key(values.optional(values.text), None, "file that holds that key instead")
+    wif_file: Path | None = _key(values.optional(values.text), None, "file with that key, instead of `wif`")
     default_referrer: str = _key(
-        values.account_name, DEV_REGISTRAR, "referrer where none is asked for; default: the registrar"
+        values.account_name, DEV_REGISTRAR, "referrer of signups without one; default: the registrar"
     )
     referrer_percent: int = _key(values.percent, 0, "percent of the fees that go to the referrer")
-    core_asset: str | None = _key(values.optional(values.text), None, "if given, must be the chain's core asset")
+    core_asset: str | None = _key(values.optional(values.text), None, "symbol that the chain's core asset must have")
     max_account_fee: Decimal | None = _key(
         values.optional(values.amount),
         None,
-        "core asset; no operation may cost a higher fee; default: twice the lowest fee of a cheap name seen",
+        "highest fee of an operation, core asset; default: twice the lowest fee of a cheap name seen on this chain",
     )
     daily_budget: DailyBudget = _key(
         values.daily_budget,
         DailyBudget(percent=Decimal(25)),
-        "core asset, or percent of the balance (100 signups at least), that may leave the registrar in a day (UTC)",
+        "what the registrar may spend in a day (UTC): core asset, or percent of the balance, at least 100 signups",
     )
     own_nodes: tuple[Network, ...] = _key(
         values.list_of(values.network),
         tuple(values.network(network) for network in OWN_NETWORKS),
-        "addresses or networks of your own nodes; any other node is a stranger, whose word is not enough to pay twice",
+        "addresses or networks of your own nodes; any other node is a stranger, which is not trusted to pay again",
     )
     enable_initial_balance: bool = _key(values.flag, False, "pay every new account an initial balance")
-    initial_balance: Decimal = _key(values.amount, Decimal(0), "that balance, core asset")
+    initial_balance: Decimal = _key(values.amount, Decimal(0), "the initial balance, core asset")
     disable_premium_names: bool = _key(values.flag, True, "refuse names that cost the premium fee")
-    nobroadcast: bool = _key(values.flag, False, "safety mode: accept, and send nothing to the chain")
+    nobroadcast: bool = _key(values.flag, False, "safety mode: accept signups, send nothing to the chain")
     minIPAge: int = _key(  # noqa: N815  # the predecessor's spelling
-        values.whole(0, 10**8), 300, "seconds between two signups of one address"
+        values.whole(0, 10**8), 300, "seconds between two signups from one address"
     )
-    restrict_ip: bool = _key(values.flag, True, "hold addresses to minIPAge")
+    restrict_ip: bool = _key(values.flag, True, "enforce minIPAge")
     address_retention: int | None = _key(
-        values.optional(values.whole(0, 10**8)), None, "seconds that addresses are kept; default minIPAge"
+        values.optional(values.whole(0, 10**8)), None, "seconds that client addresses are stored; default: minIPAge"
     )
     require_fields: tuple[str, ...] = _key(
-        values.list_of(values.one_of(*OPTIONAL_FIELDS)), (), "further fields that a signup must have"
+        values.list_of(values.one_of(*OPTIONAL_FIELDS)), (), "optional fields that a signup must have after all"
     )
-    proxy: str | None = _key(values.optional(values.account_name), None, "account that new accounts vote through")
+    proxy: str | None = _key(values.optional(values.account_name), None, "account that votes for new accounts")
     additional_owner_accounts: tuple[str, ...] = _key(_NAMES, (), "accounts added to every owner authority")
     additional_active_accounts: tuple[str, ...] = _key(_NAMES, (), "accounts added to every active authority")
     additional_owner_keys: tuple[str, ...] = _key(_KEYS, (), "public keys added to every owner authority")
     additional_active_keys: tuple[str, ...] = _key(_KEYS, (), "public keys added to every active authority")
-    reply_wait: float = _key(values.seconds(0, 600), 0.0, "seconds to hold a reply until the account is in a block")
-    reply_wait_max: float = _key(values.seconds(0, 600), 30.0, "seconds that a client may ask to be held")
-    old_clients: bool = _key(
-        values.flag, False, "answer as the predecessor did: refused signups with status 200, and reply_wait is 15"
-    )
+    reply_wait: float = _key(values.seconds(0, 600), 0.0, "seconds to hold replies until the account is in a block")
+    reply_wait_max: float = _key(values.seconds(0, 600), 30.0, "longest such wait that a client may ask for")
+    old_clients: bool = _key(values.flag, False, "as the predecessor: refusals with status 200, reply_wait 15")
     host: str = _key(values.text, "127.0.0.1", "address to serve on")
     port: int = _key(values.whole(0, 65535), 5000, "port to serve on; 0 is any free one")
-    workers: int = _key(values.whole(1, 64), 1, "processes that serve HTTP; beside two or more, one owns the chain")
+    workers: int = _key(values.whole(1, 64), 1, "HTTP processes; with two or more, another one owns the chain")
     trusted_proxies: tuple[Network, ...] = _key(
         values.list_of(values.network),
         tuple(values.network(loopback) for loopback in ("127.0.0.0/8", "::1")),
         "addresses or networks whose X-Forwarded-For is believed",
     )
     cors_origins: tuple[str, ...] = _key(_TEXTS, ("*",), "origins whose pages may call the API")
-    ledger: Path = _key(values.text, "faucet.db", "file of the ledger")
-    queue_limit: int = _key(values.whole(1, 10**9), 100_000, "signups that may wait before new ones are refused")
+    ledger: Path = _key(values.text, "faucet.db", "the ledger's file")
+    queue_limit: int = _key(values.whole(1, 10**9), 100_000, "queued signups above which new ones are refused")
     drain_interval: float = _key(values.seconds(0.05, 3600), 1.0, "seconds between two drains")
-    transaction_expiration: int = _key(
-        values.whole(10, 3600), 60, "seconds of chain time that a transaction stays valid"
-    )
-    node_timeout: float = _key(values.seconds(0.1, 600), 10.0, "seconds that a node has to answer")
-    max_head_age: int = _key(values.whole(1, 10**6), 60, "seconds; a node whose head is older is not used")
+    transaction_expiration: int = _key(values.whole(10, 3600), 60, "seconds of chain time until a transaction expires")
+    node_timeout: float = _key(values.seconds(0.1, 600), 10.0, "seconds until a node must have answered")
+    max_head_age: int = _key(values.whole(1, 10**6), 60, "seconds; a node with an older head block is not used")
     devchain_port: int = _key(values.whole(0, 65535), 0, "port of the embedded dev chain; 0 is any free one")
-    devchain_data: Path = _key(values.text, "devchain.journal", "file of the embedded dev chain")
+    devchain_data: Path = _key(values.text, "devchain.journal", "the embedded dev chain's file")
     devchain_block_interval: float = _key(values.seconds(0.01, 30), 1.0, "its seconds between blocks")
-    balance_mailthreshold: Decimal = _key(values.amount, Decimal(0), "core asset; below it the admins get a mail")
+    balance_mailthreshold: Decimal = _key(
+        values.amount, Decimal(0), "core asset; a lower balance is mailed to the admins"
+    )
     admins: tuple[str, ...] = _key(_TEXTS, (), "mail addresses of the operators")
     mail_host: str | None = _key(values.optional(values.text), None, "mail server, HOST:PORT")
     mail_user: str | None = _key(values.optional(values.text), None, "user at the mail server")
-    mail_pass: str | None = _key(values.optional(values.secret), None, "password there", repr=False)
+    mail_pass: str | None = _key(values.optional(values.secret), None, "the mail user's password", repr=False)
     mail_from: str | None = _key(values.optional(values.text), None, "sender of the mails; default: the first admin")
     mail_tls: str = _key(
-        values.one_of("auto", "starttls", "tls", "none"), "auto", "auto is tls on port 465, else starttls if offered"
+        values.one_of("auto", "starttls", "tls", "none"), "auto", "auto: tls on port 465, elsewhere starttls if offered"
     )
-    runway_mail_days: int = _key(
-        values.whole(0, 3650), 7, "days that the balance must last, else the admins get a mail; 0 is off"
+    runway_mail_days: int = _key(values.whole(0, 3650), 7, "a balance for fewer days is mailed to the admins; 0 is off")
+    node_mail_seconds: int = _key(
+        values.whole(1, 10**6), 300, "seconds without a node until it is mailed to the admins"
     )
-    node_mail_seconds: int = _key(values.whole(1, 10**6), 300, "seconds without a node before the admins get a mail")
-    failures_mail: int = _key(
-        values.whole(1, 10**6), 20, "failed signups within ten minutes that are worth a mail to the admins"
-    )
+    failures_mail: int = _key(values.whole(1, 10**6), 20, "failed signups in ten minutes that are mailed to the admins")
     reconcile_interval: int = _key(
-        values.whole(1, 10**8), 86_400, "seconds between two comparisons of the ledger with the chain's blocks"
+        values.whole(1, 10**8), 86_400, "seconds between two comparisons of the ledger with the chain"
     )
-    ready_signups: int = _key(values.whole(0, 10**9), 1, "signups that the balance must pay for to be ready")
-    ready_queue_age: int = _key(values.whole(1, 10**6), 300, "seconds that the oldest signup may wait to be ready")
+    ready_signups: int = _key(values.whole(0, 10**9), 1, "signups that the balance must cover for /readyz to pass")
+    ready_queue_age: int = _key(values.whole(1, 10**6), 300, "seconds a queued signup may wait for /readyz to pass")
     secret_key: str | None = _key(values.optional(values.secret), None, "signs login cookies", repr=False)
-    admin_password_hash: str | None = _key(values.optional(values.password_hash), None, "opens /admin", repr=False)
-    log_level: str = _key(values.one_of(*LOG_LEVELS), "info", "least important log lines to write")
-    log_format: str = _key(values.one_of("text", "json"), "text", "of log lines: key=value, or a JSON object each")
-    notes: tuple[str, ...] = ()  #: what the operator should know of the file, one sentence each
+    admin_password_hash: str | None = _key(
+        values.optional(values.password_hash), None, "password hash for /admin", repr=False
+    )
+    log_level: str = _key(values.one_of(*LOG_LEVELS), "info", "lowest level that is logged")
+    log_format: str = _key(values.one_of("text", "json"), "text", "log lines as key=value or as JSON objects")
+    notes: tuple[str, ...] = ()  #: notes for the operator about the file, one sentence each
     source: Path | None = None  #: the file itself
 
     @property
@@ -176,7 +174,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
         if environ.get(variable):
             given[key] = environ[variable]
     parsed = {key: _parse(path, key, value, lines.get(key)) for key, value in given.items()}
-    # Who registers also refers, unless somebody else is named.
+    # The registrar is the referrer, unless the file names another.
     parsed.setdefault("default_referrer", parsed.get("registrar", DEV_REGISTRAR))
     if parsed.get("old_clients"):
         parsed.setdefault("reply_wait", min(REPLY_WAIT, parsed.get("reply_wait_max", REPLY_WAIT)))
@@ -189,7 +187,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, int], list[str]]:
-    """The file's keys with their values and lines, and what to tell the operator."""
+    """The file's keys with their values and lines, and the notes for the operator."""
     try:
         root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
     except (OSError, UnicodeDecodeError) as error:
@@ -255,7 +253,7 @@ def _where(path: Path, line: int | None) -> str:
 
 
 def _paths(path: Path, parsed: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, Path]:
-    """The keys that are paths: relative to the file, that of the private key to systemd's credentials if it has any."""
+    """The keys that are paths: relative to the file, the private key's to systemd's credentials if there are any."""
     defaults = {"ledger": "faucet.db", "devchain_data": "devchain.journal"}
     named = {key: parsed.get(key, default) for key, default in defaults.items()}
     if "wif_file" in parsed:
@@ -264,7 +262,7 @@ def _paths(path: Path, parsed: Mapping[str, Any], environ: Mapping[str, str]) ->
 
 
 def _contradiction(settings: Settings, given: Mapping[str, Any]) -> tuple[str, str] | None:
-    """The key to blame where two keys don't go together, and why."""
+    """The key to blame if two keys contradict each other, and why."""
     if settings.wif is not None and settings.wif_file is not None:
         return "wif_file", "wif is given too: only one of them can be"
     if settings.reply_wait > settings.reply_wait_max:
