@@ -23,6 +23,18 @@ SOURCES = sorted(
 )
 JOBS = [path for path in SOURCES if ROOT / "jobs" in path.parents]
 MAX_ROOMS, MAX_FLOORS = 16, 6
+#: The way of a signup: each step is a function that a newcomer finds by its name.
+SIGNUP_PATH = {
+    "handlers/signup_router.py": "finish",
+    "jobs/signup.py": "parse_signup",
+    "jobs/ledger/signups.py": "submit",
+    "jobs/drain/batch.py": "pack_transactions",
+    "chain/transactions.py": "sign",
+    "jobs/ledger/drain.py": "record_signed",
+    "chain/node.py": "broadcast",
+    "jobs/blocks/tracker.py": "follow",
+    "jobs/ledger/blocks.py": "finalize",
+}
 SQL = ("SELECT ", "INSERT ", "UPDATE ", "DELETE ", "PRAGMA ")
 
 
@@ -40,6 +52,12 @@ def imports(path: Path) -> frozenset[str]:
             found.add(node.module)
             found.update(f"{node.module}.{alias.name}" for alias in node.names)
     return frozenset(found)
+
+
+def functions_of(path: Path) -> set[str]:
+    """The names of the functions and methods that `path` defines."""
+    defined = ast.walk(ast.parse(path.read_text()))
+    return {node.name for node in defined if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
 
 
 def texts(path: Path) -> Iterator[str]:
@@ -126,26 +144,9 @@ def test_only_commands_know_the_dev_chain() -> None:
     assert {wing_of(path) for path in knowing} == {"devchain", "commands"}
 
 
-def test_the_path_of_a_signup_reads_as_drawn() -> None:
-    """Each step is a function that a newcomer finds by its word."""
-    drawn = {
-        "handlers/signup_router.py": "finish",
-        "jobs/signup.py": "parse_signup",
-        "jobs/ledger/signups.py": "submit",
-        "jobs/drain/batch.py": "pack_transactions",
-        "chain/transactions.py": "sign",
-        "jobs/ledger/drain.py": "record_signed",
-        "chain/node.py": "broadcast",
-        "jobs/blocks/tracker.py": "follow",
-        "jobs/ledger/blocks.py": "finalize",
-    }
-    for file, function in drawn.items():
-        defined = [
-            node.name
-            for node in ast.walk(ast.parse((ROOT / file).read_text()))
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-        ]
-        assert function in defined, file
+@pytest.mark.parametrize(("file", "function"), SIGNUP_PATH.items())
+def test_path_of_a_signup_is_as_drawn(file: str, function: str) -> None:
+    assert function in functions_of(ROOT / file)
 
 
 def test_only_the_engine_knows_sqlite() -> None:

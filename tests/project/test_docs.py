@@ -2,11 +2,18 @@
 
 import ast
 import re
+from pathlib import Path
 
 import pytest
 
 from jobs.model.job import MOVES, State
+from tests.harness.documents import commands_of, free_port, make_clone, shell
 from tests.harness.program import ROOT
+from tests.project.test_architecture import SIGNUP_PATH, functions_of
+
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
+#: The files and functions of the tour, in its order.
+TOUR = re.findall(r"^\| .* \| `([\w/.]+)` \| `(\w+)` \|$", CONTRIBUTING, re.MULTILINE)
 
 
 def test_states_document_has_just_the_legal_moves() -> None:
@@ -47,3 +54,27 @@ def test_every_column_of_the_ledger_is_described() -> None:
     ]
     assert len(columns) > 40
     assert [line for line in columns if "  -- " not in line] == []
+
+
+def test_tour_names_functions_that_exist() -> None:
+    assert len(TOUR) > len(SIGNUP_PATH)
+    assert not [(file, function) for file, function in TOUR if function not in functions_of(ROOT / file)]
+
+
+def test_tour_follows_the_path_of_a_signup() -> None:
+    assert [step for step in TOUR if step in SIGNUP_PATH.items()] == list(SIGNUP_PATH.items())
+
+
+def test_paths_in_contributing_exist() -> None:
+    paths = re.findall(r"`((?:\w+/)[\w/.]*|\w+\.(?:py|md|sql|toml))`", CONTRIBUTING)
+    folders = {path for path in paths if (ROOT / "tests" / path).is_dir()}  # it lists the folders of tests/ without it
+    examples = {"jobs/ledger/sqlite/migrations/N.sql"}
+    assert len(paths) > 40
+    assert not [path for path in {*paths} - folders - examples if not (ROOT / path).exists()]
+
+
+async def test_commands_in_contributing_run(tmp_path: Path) -> None:
+    make_clone(tmp_path, free_port())
+    for command in commands_of(CONTRIBUTING):
+        code, output = await shell(command, tmp_path)
+        assert code == 0, (command, output)
