@@ -131,7 +131,7 @@ async def test_status_shows_jobs_money_and_chain(tmp_path: Path) -> None:
         for part in (
             "3 accepted 1 registered",
             "the oldest for 0 s",
-            "0.0 s after it was accepted, one in two; 95 of 100 within 0.0 s",
+            "0.0 s median after acceptance; 95th percentile 0.0 s",
             "10,000 TEST pays for 651 signups; each costs 15.34941 TEST, 5.14941 TEST of it the fee",
             "217 days at 3 signups in the last 24 hours",
             "1,007 the head block, 2 s old; irreversible up to 1,000",
