@@ -3,7 +3,6 @@
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
-from urllib.parse import urlsplit
 
 import msgspec
 
@@ -87,19 +86,6 @@ def core_amount(satoshi: int | None, precision: int | None, symbol: str | None) 
 def readable_json(text: str) -> str:
     """JSON on lines of its own, for people."""
     return msgspec.json.format(text, indent=2)
-
-
-def duration(seconds: float) -> str:
-    """A time span for people, in its largest unit: 45 s, 12 min, 5 h, 3 days."""
-    for size, unit in ((86400, "days"), (3600, "h"), (60, "min")):
-        if seconds >= 2 * size:
-            return f"{seconds // size:.0f} {unit}"
-    return f"{max(0, seconds):.0f} s"
-
-
-def host(url: str | None) -> str:
-    """Host and port of a URL, which is all that is shown of a node."""
-    return urlsplit(url or "").netloc.rpartition("@")[2]
 
 
 def _number(amount: Decimal) -> int | float:

@@ -5,12 +5,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from handlers.render import core_amount, duration, host
+from handlers.render import core_amount
 from jobs.budget import BUDGET_SPENT, budget_left, signups_in_budget, signups_paid
 from jobs.chain_status import Snapshot
 from jobs.errors import FaucetError
 from jobs.ledger import Ledger
 from jobs.model.operators import Pause
+from jobs.model.readable import duration, host
 from jobs.settings import Settings
 
 CHECK_LASTS = 1.0  #: seconds that the ledger's check is good for

@@ -7,7 +7,8 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from handlers.render import core_amount, day, duration, host, iso_time, moment, readable_json
+from handlers.render import core_amount, day, iso_time, moment, readable_json
+from jobs.model.readable import duration, host
 
 ROOT = Path(__file__).parents[2]
 STATIC = ROOT / "static"

@@ -11,13 +11,14 @@ from typing import Any
 import pytest
 
 from handlers.pages.progress import progress_of
-from handlers.render import core_amount, duration, host, iso_time
+from handlers.render import core_amount, iso_time
 from jobs.budget import BUDGET_SPENT
 from jobs.errors import Code
 from jobs.ledger import Ledger
 from jobs.model.chain import ChainStatus
 from jobs.model.job import Job
 from jobs.model.operators import Alert, Difference
+from jobs.model.readable import duration, host
 from jobs.model.transaction import Kind, SignedTransaction
 from tests.harness.program import keys_of
 from tests.harness.serving import CHAIN_STATUS, CLIENT, NOW, Serving, broadcast, hold, pay, register, serving, settle

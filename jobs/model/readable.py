@@ -1,0 +1,23 @@
+"""Amounts, times and nodes as people read them."""
+
+from decimal import Decimal
+from urllib.parse import urlsplit
+
+
+def amount(satoshi: int, precision: int, symbol: str | None) -> str:
+    """`satoshi` in the core asset with its symbol, every decimal that counts: 2,500.5 TEST."""
+    shown = f"{Decimal(satoshi).scaleb(-precision).normalize():,f}"
+    return shown if symbol is None else f"{shown} {symbol}"
+
+
+def duration(seconds: float) -> str:
+    """A time span in its largest unit: 45 s, 12 min, 5 h, 3 days."""
+    for size, unit in ((86400, "days"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds // size:.0f} {unit}"
+    return f"{max(0, seconds):.0f} s"
+
+
+def host(url: str | None) -> str:
+    """Host and port of a URL, which is all that is shown of a node."""
+    return urlsplit(url or "").netloc.rpartition("@")[2]
