@@ -1,10 +1,13 @@
 """What a signup costs, the ceilings of fees and of a day, and how far balance and budget go. Pure."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from chain.keys import format_public_key
+from chain.node import Parameters
+from chain.transactions import account_create, operation_size
 from jobs.model.chain import ChainStatus
 from jobs.settings import Settings
 from jobs.settings.values import DailyBudget
@@ -18,15 +21,77 @@ REGISTRATION, TRANSFER, ASSERTION = "account_create", "transfer", "assert"
 FEE_FACTOR = 2  #: a fee may rise to so many times the lowest one seen, without a ceiling in the configuration
 LEAST_SIGNUPS = 100  #: that a budget in percent pays for in any case
 
+CHEAP, PREMIUM = "b", "a"  #: the shortest names of their kind, which cost the least
+#: The curve's generator: some key must stand where a key stands.
+_ANY_POINT = bytes.fromhex("0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798")
+
+
+@dataclass(frozen=True, slots=True)
+class Fees:
+    """What each operation costs by the chain's parameters, satoshi."""
+
+    registration: int  #: of a cheap name
+    premium: int  #: … of a premium name
+    transfer: int
+    assertion: int | None  #: None where the chain has no such operation
+    takes_assertions: bool  #: that an account id bears a name (predicate 0)
+
+    def by_operation(self) -> dict[str, int]:
+        """The fee of each operation that the chain has, by the ledger's names."""
+        fees = {REGISTRATION: self.registration, TRANSFER: self.transfer}
+        return fees if self.assertion is None else fees | {ASSERTION: self.assertion}
+
+
+def fees_of(parameters: Parameters, prefix: str, settings: Settings) -> Fees:
+    """What each operation of this faucet costs on a chain with these `parameters`."""
+    assertion = None if parameters.assertion is None else parameters.assertion.required()
+    return Fees(
+        registration=_registration_fee(parameters, prefix, settings, CHEAP),
+        premium=_registration_fee(parameters, prefix, settings, PREMIUM),
+        transfer=parameters.transfer.required(),
+        assertion=assertion,
+        takes_assertions=assertion is not None and parameters.max_predicate_opcode != 0,
+    )
+
+
+def _registration_fee(parameters: Parameters, prefix: str, settings: Settings, name: str) -> int:
+    """The fee for `name` with the authorities that `settings` add: a chain may ask a fee by size."""
+    key = format_public_key(_ANY_POINT, prefix)
+    operation = account_create(
+        registrar="1.2.0",
+        referrer="1.2.0",
+        referrer_percent=0,
+        name=name,
+        owner_key=key,
+        active_key=key,
+        memo_key=key,
+        extra_owner_keys=settings.additional_owner_keys,
+        extra_active_keys=settings.additional_active_keys,
+        extra_owner_accounts=_any_accounts(settings.additional_owner_accounts),
+        extra_active_accounts=_any_accounts(settings.additional_active_accounts),
+    )
+    # The chain counts the operation without the byte that says which one it is.
+    return parameters.account_create.required(name, operation_size(operation, prefix) - 1)
+
+
+def _any_accounts(names: Sequence[str]) -> list[str]:
+    """As many account ids as there are `names`."""
+    return [f"1.2.{number}" for number, _ in enumerate(names)]
+
 
 def signup_cost(chain_status: ChainStatus, settings: Settings) -> int | None:
     """What one signup costs now, satoshi, its initial balance and that one's fees included; None until it is known."""
     if chain_status.fee is None or chain_status.precision is None:
         return None
-    if settings.payment is None:
-        return chain_status.fee
+    return chain_status.fee + payment_cost(chain_status, settings)
+
+
+def payment_cost(chain_status: ChainStatus, settings: Settings) -> int:
+    """What the initial balance of one account takes, satoshi, fees included; 0 if none is paid or no chain is known."""
+    if settings.payment is None or chain_status.precision is None:
+        return 0
     payment = int(settings.payment.scaleb(chain_status.precision))
-    return chain_status.fee + payment + (chain_status.transfer_fee or 0) + (chain_status.assertion_fee or 0)
+    return payment + (chain_status.transfer_fee or 0) + (chain_status.assertion_fee or 0)
 
 
 def signups_paid(chain_status: ChainStatus, settings: Settings) -> int | None:
@@ -89,6 +154,16 @@ class Ceilings:
     assertion: int
 
 
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What may be spent now, satoshi."""
+
+    ceilings: Ceilings
+    budget: int  #: may leave the registrar today
+    left: int  #: … and was not signed away yet
+    owed: int = 0  #: … and will be taken by the initial balances of accounts on their way
+
+
 def ceilings_of(settings: Settings, lowest: Mapping[str, int], precision: int) -> Ceilings:
     """The ceilings by the configuration, or by the `lowest` fees seen, satoshi by operation.
 
@@ -102,6 +177,16 @@ def ceilings_of(settings: Settings, lowest: Mapping[str, int], precision: int) -
     return Ceilings(
         *(FEE_FACTOR * max(registration, lowest.get(name, 0)) for name in (REGISTRATION, TRANSFER, ASSERTION))
     )
+
+
+def budget_of(chain_status: ChainStatus, settings: Settings, ceilings: Ceilings, basis: int) -> int:
+    """Satoshi that may leave the registrar in a day that began with the balance `basis`.
+
+    A fee above its ceiling is never paid, so it makes the budget no larger. Fees and precision must be known.
+    """
+    fee, precision = chain_status.fee or 0, chain_status.precision or 0
+    signup = min(fee, ceilings.registration) + payment_cost(chain_status, settings)
+    return daily_limit(settings.daily_budget, balance=basis, signup_cost=signup, precision=precision)
 
 
 def daily_limit(budget: DailyBudget, *, balance: int, signup_cost: int, precision: int) -> int:

@@ -3,12 +3,11 @@
 from handlers.admin.base import AdminHandler, AdminPage
 from handlers.admin.login import LoginPage
 from handlers.admin.timeline import WHAT, timeline
-from handlers.pages.overview import overview, owed_count
+from handlers.pages.overview import overview
 from jobs.errors import Code, FaucetError
 from jobs.ledger.operators import actions
 from jobs.model.job import ENDED, State
 from jobs.model.operators import PARTS
-from jobs.monitoring.notices import owed_payments
 
 DIFFERENCES = 20  #: between ledger and chain, on the dashboard
 HELD = 20  #: jobs whose initial balance is held, on the dashboard
@@ -27,7 +26,7 @@ class Dashboard(LoginPage):
         pauses = {"intake": snapshot.intake, "drain": snapshot.drain}
         ledger, view = self.context.ledger, await overview(self.context)
         alerts = await ledger.outbox.alerts()
-        owed = owed_payments(await owed_count(self.context))
+        owed = view.notices.get("owed")
         shown = {owed, *(alert.text for alert in alerts)}
         self.show(
             "admin/dashboard.html",
@@ -35,7 +34,7 @@ class Dashboard(LoginPage):
             view=view,
             chain_status=view.chain_status,
             obstacles=view.obstacles,
-            notices=[notice for notice in view.notices if notice not in shown],
+            notices=[notice for notice in view.notices.values() if notice not in shown],
             held=await ledger.queries.held_jobs(HELD),
             owed=owed,
             alerts=alerts,

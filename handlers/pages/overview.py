@@ -1,17 +1,19 @@
 """How the faucet is doing: what the status page and the operators' overview show."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from handlers.base import AppContext
 from handlers.pages.charts import DAY, MINUTE, Chart, chart
 from jobs.budget import budget_left, runway_days, signup_cost, signups_in_budget, signups_paid
+from jobs.conditions import LedgerStatus, conditions
 from jobs.model.chain import ChainStatus
 from jobs.model.job import State
-from jobs.monitoring.notices import held_payments, owed_payments
 
 HOUR = 60  #: minutes in the first chart
 MONTH = 30  #: days in the second
+
+NOTICES = frozenset({"held", "owed", "finality"})  #: the conditions that need an operator and stop no signup
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,15 +22,15 @@ class Overview:
 
     now: int  #: milliseconds since 1970, UTC
     obstacles: Sequence[str]  #: why nobody can register now, a sentence each
-    notices: Sequence[str]  #: what operators should look at though everybody can, a sentence each
+    notices: Mapping[str, str]  #: what operators should look at though everybody can: sentences by condition
     chain_status: ChainStatus
     head_age: float | None  #: seconds
     counts: dict[State, int]
     oldest: float | None  #: seconds that the oldest queued job has waited
     by_minute: Chart
     by_day: Chart
-    p50: float | None  #: seconds from accepted to in a block, of one in two
-    p95: float | None  #: … of 95 in 100
+    p50: float | None  #: seconds from accepted to in a block, the median
+    p95: float | None  #: … the 95th percentile
     cost: int | None  #: satoshi that a signup costs now
     signups: int | None  #: that the balance pays for
     days: float | None  #: that it lasts
@@ -81,14 +83,11 @@ async def obstacles(context: AppContext) -> list[str]:
     return [f"{name.capitalize()}: {check.text}" for name, check in checks.items() if not check.ok]
 
 
-async def notices(context: AppContext) -> list[str]:
-    """What operators should look at though everybody can register, a sentence each."""
-    found = (
-        held_payments(await context.ledger.queries.held_count()),
-        owed_payments(await owed_count(context)),
-        context.snapshot.chain_status.unconfirmed,
-    )
-    return [notice for notice in found if notice is not None]
+async def notices(context: AppContext) -> dict[str, str]:
+    """What operators should look at though everybody can register: the sentence of each condition that fails."""
+    ledger = LedgerStatus(held=await context.ledger.queries.held_count(), owed=await owed_count(context))
+    found = conditions(context.snapshot.chain_status, context.settings, context.clock(), ledger)
+    return {condition.name: condition.text for condition in found if condition.name in NOTICES and not condition.ok}
 
 
 async def owed_count(context: AppContext) -> int:

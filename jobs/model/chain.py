@@ -26,7 +26,9 @@ class ChainStatus:
     balance: int | None = None  #: the registrar's, satoshi
     fee: int | None = None  #: of a cheap name of usual length now, satoshi
     transfer_fee: int | None = None  #: of an initial balance now, satoshi
+    missing: str | None = None  #: accounts that the configuration names and the chain lacks, for people
     registrar_member: bool | None = None  #: the registrar is a lifetime member
+    public_key: str | None = None  #: of the configured key, as this chain writes it
     key_matches: bool | None = None  #: the configured key signs for the registrar
     head_block: int | None = None
     head_time: int | None = None  #: seconds since 1970, chain time
@@ -41,7 +43,10 @@ class ChainStatus:
     unconfirmed_since: int | None = None  #: when that began, milliseconds since 1970, UTC
     premium_fee: int | None = None  #: of a premium name now, satoshi
     assertion_fee: int | None = None  #: that a payment through this node costs besides, satoshi; 0 through an own one
+    takes_assertions: bool | None = None  #: the chain lets a transaction assert whom an account id names
     max_fee: int | None = None  #: the ceiling of a registration's fee, satoshi
+    max_transfer_fee: int | None = None  #: … of an initial balance's fee
+    max_assertion_fee: int | None = None  #: … of an assertion's fee
     budget: int | None = None  #: what may leave the registrar today, satoshi
     names_complete: bool = False  #: the names cache holds every name of the chain
     seen_at: int | None = None  #: milliseconds since 1970, local clock

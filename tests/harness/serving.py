@@ -34,6 +34,7 @@ CHAIN_STATUS = ChainStatus(
     fee=5_14941,
     transfer_fee=20000,
     registrar_member=True,
+    public_key="TEST5bPp",
     key_matches=True,
     head_block=1_007,
     head_time=NOW - 2,

@@ -1,0 +1,109 @@
+"""What operators must know of, though signups may well go on. Pure."""
+
+from jobs.budget import is_below, runway_days, signups_paid
+from jobs.conditions.sentences import signups_count
+from jobs.conditions.values import FAILURE_WINDOW, Input, Judge, Result
+from jobs.errors import Code
+
+#: Failures that are the wallet's own, which no operator can mend.
+_OF_WALLETS = frozenset({Code.ACCOUNT_EXISTS, Code.INVALID_NAME, Code.INVALID_KEY, Code.REJECTED})
+
+
+def _failing(text: str | None) -> Result:
+    """A condition that has something to say only where it fails."""
+    return None if text is None else (False, text)
+
+
+def _low_balance(given: Input) -> Result:
+    status, threshold = given.status, given.settings.balance_mailthreshold
+    below = is_below(status, threshold)
+    return _failing(f"The registrar's balance is below {threshold:f} {status.symbol}." if below else None)
+
+
+def _runway(given: Input) -> Result:
+    days = runway_days(given.status, given.settings, given.ledger.accepted)
+    if days is None or days >= given.settings.runway_mail_days:
+        return None
+    signups = signups_paid(given.status, given.settings)
+    rate = f"{days:.1f} days at the rate of the last 24 hours"
+    return False, f"The registrar's balance pays for {signups_count(signups or 0)}: {rate}."
+
+
+def _own_pause(given: Input) -> Result:
+    pause = given.ledger.drain
+    return _failing(pause.reason if pause is not None and pause.automatic else None)
+
+
+def _blocks(given: Input) -> Result:
+    """A node that is gone, or whose head stands still, shows by the age of the last block seen."""
+    head, now = given.status.head_time, given.now
+    if head is None or now - head <= given.settings.node_mail_seconds:
+        return None
+    reason = given.status.last_error or "the chain makes none"
+    return False, f"No block was seen for {(now - head) / 60:.0f} minutes: {reason}."
+
+
+def _failures(given: Input) -> Result:
+    ours = {code: count for code, count in given.ledger.failures.items() if code not in _OF_WALLETS}
+    if sum(ours.values()) < given.settings.failures_mail:
+        return None
+    by_code = ", ".join(f"{count} {code}" for code, count in ours.items())
+    return False, f"Signups failed within ten minutes: {by_code}."
+
+
+def _differences(given: Input) -> Result:
+    count = given.ledger.differences
+    return _failing(f"Ledger and chain disagree in {count} places." if count else None)
+
+
+def _held(given: Input) -> Result:
+    count = given.ledger.held
+    if not count:
+        return None
+    what = "An initial balance is" if count == 1 else f"{count:,} initial balances are"
+    return False, (
+        f"{what} held: it expired, and one stranger's node alone says that no block holds it. "
+        "Look for it on the chain. If a block holds it, run: faucet.py refollow; if none does, release it."
+    )
+
+
+def _owed(given: Input) -> Result:
+    count = given.ledger.owed
+    if not count:
+        return None
+    who = "an account waits" if count == 1 else f"{count:,} accounts wait"
+    return False, (
+        f"Initial balances are switched off, and {who} for one: switch them on again, or run: faucet.py waive"
+    )
+
+
+def _finality(given: Input) -> Result:
+    return _failing(given.status.unconfirmed)
+
+
+def _lasting_finality(given: Input) -> Result:
+    """A second node may be away for a moment: what passes by itself is no news."""
+    since = given.status.unconfirmed_since
+    lasts = since is not None and given.now - since / 1000 > given.settings.node_mail_seconds
+    return _finality(given) if lasts else None
+
+
+def _tasks(given: Input) -> Result:
+    failures = given.ledger.task_failures.values()
+    recent = [failure.text for failure in failures if given.now - failure.at <= FAILURE_WINDOW]
+    return _failing(" ".join(recent) or None)
+
+
+OPERATING: dict[str, Judge] = {
+    "low_balance": _low_balance,
+    "runway": _runway,
+    "own_pause": _own_pause,
+    "blocks": _blocks,
+    "failures": _failures,
+    "differences": _differences,
+    "held": _held,
+    "owed": _owed,
+    "finality": _finality,
+    "lasting_finality": _lasting_finality,
+    "tasks": _tasks,
+}

@@ -1,0 +1,80 @@
+"""What the faucet says where a condition fails: each fact has one sentence. Pure."""
+
+from jobs.budget import ASSERTION, REGISTRATION, TRANSFER, Allowance
+from jobs.model.chain import ChainStatus
+from jobs.model.readable import amount
+
+NOBROADCAST = "The configuration says nobroadcast: nothing is sent to the chain."
+NO_ASSERTIONS = "This chain takes no assertions: initial balances wait until a second node confirms the accounts."
+NO_NODES = "The configuration names no node: witness_url is empty."
+
+#: What the chain says of the registrar where it refuses a transaction, whatever was read before.
+BALANCE_REFUSED = "The registrar's balance does not pay for another account."
+MEMBER_REFUSED = "The registrar is not a lifetime member."
+KEY_REFUSED = "The registrar's key does not match its active authority."
+
+_TOO_DEAR = {
+    REGISTRATION: "An account costs {} now, more than max_account_fee allows ({}).",
+    TRANSFER: "A transfer costs {} now, more than max_account_fee allows ({}).",
+    ASSERTION: "An assertion costs {} now, more than max_account_fee allows ({}).",
+}
+_FITS = {
+    REGISTRATION: "an account costs {} of at most {}",
+    TRANSFER: "a transfer costs {} of at most {}",
+    ASSERTION: "an assertion costs {} of at most {}",
+}
+
+
+def core(status: ChainStatus, satoshi: int | None) -> str:
+    """`satoshi` as an amount of the chain's core asset."""
+    return amount(satoshi or 0, status.precision or 0, status.symbol)
+
+
+def account_obstacle(status: ChainStatus, allowance: Allowance, cost: int) -> str | None:
+    """Why no account can be paid for now, if one costs `cost`, satoshi."""
+    if cost > allowance.ceilings.registration:
+        return too_dear(REGISTRATION, cost, allowance.ceilings.registration, status)
+    if (status.balance or 0) < cost:
+        return f"The registrar's balance of {core(status, status.balance)} does not pay for an account."
+    return budget_spent(status) if allowance.left < cost else None
+
+
+def signups_count(count: int) -> str:
+    """`count` signups, in words that fit the number."""
+    return "1 more signup" if count == 1 else f"{count} more signups"
+
+
+def payments_unpaid(status: ChainStatus) -> str:
+    """That the balance is too low for the initial balances that are due."""
+    return f"The registrar's balance of {core(status, status.balance)} does not pay for all initial balances."
+
+
+def too_dear(operation: str, fee: int, ceiling: int, status: ChainStatus) -> str:
+    """That `operation` costs `fee` now, more than its `ceiling`, satoshi both."""
+    return _TOO_DEAR[operation].format(core(status, fee), core(status, ceiling))
+
+
+def fits(operation: str, fee: int, ceiling: int, status: ChainStatus) -> str:
+    """That `operation` costs `fee`, and may cost up to its `ceiling`, satoshi both."""
+    return _FITS[operation].format(core(status, fee), core(status, ceiling))
+
+
+def budget_spent(status: ChainStatus) -> str:
+    """That nothing is signed any more today."""
+    budget = core(status, status.budget)
+    return f"The daily budget of {budget} is spent: it goes on at midnight UTC, or when daily_budget is raised."
+
+
+def missing_accounts(names: str) -> str:
+    """That the chain lacks the accounts `names`."""
+    return f"The chain has no account {names}, which the configuration names."
+
+
+def not_a_member(registrar: str) -> str:
+    """That the chain lets the registrar register nobody."""
+    return f"The registrar {registrar} is not a lifetime member."
+
+
+def wrong_key(registrar: str, public_key: str | None) -> str:
+    """That the configured key, whose public one is `public_key`, can sign nothing."""
+    return f"The key {public_key} does not match the active authority of the registrar {registrar}."

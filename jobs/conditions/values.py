@@ -1,0 +1,49 @@
+"""What a condition looks at, and what it says. Pure."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from jobs.model.chain import ChainStatus
+from jobs.model.operators import Failure, Pause
+from jobs.settings import Settings
+
+FAILURE_WINDOW = 600  #: seconds in which failures are counted
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One condition as it is now."""
+
+    name: str
+    ok: bool
+    text: str  #: its sentence, for people
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerStatus:
+    """What conditions need to know of the ledger, beside the chain's status in it."""
+
+    spent: int = 0  #: satoshi, since midnight UTC
+    intake: Pause | None = None
+    drain: Pause | None = None
+    oldest: int | None = None  #: when the oldest queued job was accepted, milliseconds since 1970; None: there is none
+    accepted: int = 0  #: signups in the last 24 hours
+    failures: Mapping[str, int] = field(default_factory=dict)  #: by code, in the last FAILURE_WINDOW seconds
+    differences: int = 0  #: between ledger and chain
+    held: int = 0  #: jobs whose initial balance waits for an operator
+    owed: int = 0  #: accounts that wait for an initial balance though none is configured
+    task_failures: Mapping[str, Failure] = field(default_factory=dict)  #: the last of each background task, by name
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """All that a condition may look at."""
+
+    status: ChainStatus
+    settings: Settings
+    now: float  #: seconds since 1970
+    ledger: LedgerStatus
+
+
+Result = tuple[bool, str] | None  #: whether it holds, and its sentence; None: it does not apply, or is not known yet
+Judge = Callable[[Input], Result]
