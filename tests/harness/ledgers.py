@@ -27,10 +27,15 @@ class Clock:
         return self.now
 
 
+async def open_ledger(folder: Path, clock: Callable[[], float] | None = None) -> Ledger:
+    """The ledger in `folder`; several may have it open at once."""
+    return await Ledger.open(folder / "faucet.db", clock=clock or Clock())
+
+
 @asynccontextmanager
 async def opened(folder: Path, clock: Callable[[], float] | None = None) -> AsyncIterator[Ledger]:
-    """The ledger in `folder`; several may have it open at once."""
-    ledger = await Ledger.open(folder / "faucet.db", clock=clock or Clock())
+    """The ledger in `folder`, closed at the end of the block."""
+    ledger = await open_ledger(folder, clock)
     try:
         yield ledger
     finally:

@@ -1,7 +1,5 @@
 """How many signups there were when."""
 
-import contextlib
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +8,7 @@ from jobs.ledger import Ledger
 from jobs.model.job import Job, Limits, Signup
 from jobs.model.operators import Span
 from jobs.model.transaction import BlockEffects
+from tests.harness.ledgers import opened
 from tests.harness.program import keys_of
 from tests.harness.serving import broadcast, register
 
@@ -25,15 +24,6 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
-
-
-@contextlib.asynccontextmanager
-async def opened(folder: Path, clock: Clock) -> AsyncIterator[Ledger]:
-    ledger = await Ledger.open(folder / "faucet.db", clock=clock)
-    try:
-        yield ledger
-    finally:
-        await ledger.close()
 
 
 async def accepted(ledger: Ledger, name: str) -> Job:

@@ -1,10 +1,12 @@
 """Whoever waits for a job in one process hears of its moves in another."""
 
 import asyncio
+import time
 from pathlib import Path
 
 from jobs.ledger import Ledger
 from jobs.model.job import Job, Limits, Signup
+from tests.harness.ledgers import open_ledger
 from tests.harness.program import command, dev_chain, faucet, keys_of
 from tests.harness.serving import register
 
@@ -16,7 +18,7 @@ async def accepted(ledger: Ledger, name: str) -> Job:
 
 
 async def test_moves_of_another_process_wake_those_who_watch(tmp_path: Path) -> None:
-    here, there = [await Ledger.open(tmp_path / "faucet.db") for _ in range(2)]
+    here, there = [await open_ledger(tmp_path, time.time) for _ in range(2)]
     alice, bob = await accepted(there, "alice-1"), await accepted(there, "bob-1")
     with here.changes.watch(alice.id) as of_alice, here.changes.watch(bob.id) as of_bob:
         await here.change_poller.poll()

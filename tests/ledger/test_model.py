@@ -24,6 +24,7 @@ from jobs.errors import Code, FaucetError
 from jobs.ledger import Ledger
 from jobs.model.job import ENDED, Job, Limits, Signup, State, Unfunded
 from jobs.model.transaction import Kind, Transaction
+from tests.harness.ledgers import open_ledger
 from tests.harness.modelchain import GENESIS, ModelChain, Operation, Sendable
 from tests.harness.modelledger import ModelJob, ModelLedger
 
@@ -405,7 +406,7 @@ class LedgerMachine(RuleBasedStateMachine):
     # The parts of it all.
 
     async def _open(self) -> Ledger:
-        return await Ledger.open(self.folder / "faucet.db", clock=lambda: self.now)
+        return await open_ledger(self.folder, lambda: self.now)
 
     def _rows(self, sql: str, *parameters: Any) -> list[Any]:
         """What another process sees in the file."""

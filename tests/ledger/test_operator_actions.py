@@ -1,7 +1,6 @@
 """What operators do: to jobs, to the faucet, and what the audit keeps of it."""
 
-import contextlib
-from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,7 @@ from jobs.errors import Code, FaucetError
 from jobs.ledger import Ledger
 from jobs.model.job import Job, Limits, Signup, State
 from jobs.model.operators import Pause
+from tests.harness import ledgers
 from tests.harness.program import keys_of
 from tests.harness.serving import broadcast, register
 
@@ -17,13 +17,8 @@ NOW = 1_800_000_000
 FREE = Limits(address=None, interval=0, queue=1000)
 
 
-@contextlib.asynccontextmanager
-async def opened(folder: Path) -> AsyncIterator[Ledger]:
-    ledger = await Ledger.open(folder / "faucet.db", clock=lambda: NOW)
-    try:
-        yield ledger
-    finally:
-        await ledger.close()
+def opened(folder: Path) -> AbstractAsyncContextManager[Ledger]:
+    return ledgers.opened(folder, lambda: NOW)
 
 
 async def accepted(ledger: Ledger, name: str) -> Job:

@@ -17,6 +17,7 @@ from jobs.ledger.keys import digest_of, digest_of_key
 from jobs.model.job import Job, Limits, Signup, State
 from jobs.model.transaction import BlockEffects
 from jobs.settings import Settings
+from tests.harness.ledgers import open_ledger
 from tests.harness.program import keys_of
 
 KEYS = keys_of("alice-1")
@@ -106,7 +107,7 @@ def effects(number: int = 7, **more: Any) -> BlockEffects:
 
 
 async def seen(folder: Path, *blocks: BlockEffects) -> Ledger:
-    ledger = await Ledger.open(folder / "faucet.db", clock=lambda: 1_800_000_000)
+    ledger = await open_ledger(folder, lambda: 1_800_000_000)
     await ledger.blocks.follow(blocks, 1)
     return ledger
 
