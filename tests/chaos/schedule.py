@@ -15,9 +15,10 @@ from tests.harness.support import data
 
 #: Methods of the ledger and the node before and after which the faucet can die, see tests/harness/killed_faucet.py.
 METHODS = (
-    "_commit", "queued", "unfunded", "record_signed", "refuse", "adopt", "fail", "live",
-    "follow", "orphan", "settle", "release", "expire", "settle_adopted", "put_facts",
-    "head", "accounts", "account_ids", "parameters", "balance", "required_fees", "broadcast", "block",
+    "signups._commit", "drain.queued", "drain.unfunded", "drain.record_signed", "drain.refuse", "drain.claim_existing",
+    "drain.fail", "drain.live", "blocks.follow", "blocks.orphan", "blocks.finalize", "blocks.release",
+    "blocks.finalize_claimed", "expiry.expire", "chain_status.save", "node.head", "node.accounts", "node.account_ids",
+    "node.parameters", "node.balance", "node.required_fees", "node.broadcast", "node.block",
 )  # fmt: skip
 STEPS = tuple(f"{when}:{method}" for method in METHODS for when in ("before", "after"))
 
@@ -54,7 +55,7 @@ DEAR, A_LITTLE_DEARER = 50_000_000, 650_000  #: basic fees, satoshi: above the f
 class Life:
     """How long the faucet runs, and how it ends."""
 
-    step: str | None  #: where it dies by itself, such as after:record_signed:2, if it gets there in time
+    step: str | None  #: where it dies by itself, such as after:drain.record_signed:2, if it gets there in time
     seconds: float  #: after which `signal` ends it
     signal: signal.Signals
 

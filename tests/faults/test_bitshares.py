@@ -30,12 +30,12 @@ WHOLE: list[Scenario] = [
 ]
 #: Between which steps the faucet is killed: those that learn of ids and what follows from that.
 STEPS = [
-    "after:record_signed:1",
-    "after:broadcast:1",
-    "after:account_ids:1",
-    "after:settle:1",
-    "before:record_signed:2",
-    "after:broadcast:2",
+    "after:drain.record_signed:1",
+    "after:node.broadcast:1",
+    "after:node.account_ids:1",
+    "after:blocks.finalize:1",
+    "before:drain.record_signed:2",
+    "after:node.broadcast:2",
 ]
 PARTS: dict[str, Scenario] = {
     **{step: functools.partial(killed.test_killed_and_started_again, step=step) for step in STEPS},

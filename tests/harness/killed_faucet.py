@@ -1,7 +1,8 @@
 """The faucet, killed by SIGKILL at a named step of a job's path.
 
 The first argument names the step: before or after, a method of a part of the ledger or of the node, and which call,
-such as after:record_signed:2. The rest is the command line of faucet.py. All parts are the real ones.
+such as after:drain.record_signed:2 or before:node.broadcast:1. The rest is the command line of faucet.py. All parts
+are the real ones.
 """
 
 import os
@@ -22,11 +23,24 @@ class Killer:
     """Counts the calls of one method, and ends the process at the one it was made for."""
 
     def __init__(self, step: str) -> None:
-        self._when, self.method, number = step.split(":")
+        self._when, method, number = step.split(":")
+        self.owner, self._method = method.split(".")
         self._left = int(number)
 
-    def reach(self, when: str) -> None:
-        """Die here, if it is time."""
+    def arm(self, owner: object) -> None:
+        """Let the method of `owner` be the last thing that the process does."""
+        setattr(owner, self._method, self._killing(getattr(owner, self._method)))
+
+    def _killing(self, method: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        async def killed(*arguments: Any, **options: Any) -> Any:
+            self._reach("before")
+            result = await method(*arguments, **options)
+            self._reach("after")
+            return result
+
+        return killed
+
+    def _reach(self, when: str) -> None:
         if when != self._when:
             return
         self._left -= 1
@@ -34,26 +48,13 @@ class Killer:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-def killing(method: Callable[..., Awaitable[Any]], killer: Killer) -> Callable[..., Awaitable[Any]]:
-    """`method`, which may be the last thing that the process does."""
-
-    async def killed(*arguments: Any, **options: Any) -> Any:
-        killer.reach("before")
-        result = await method(*arguments, **options)
-        killer.reach("after")
-        return result
-
-    return killed
-
-
 class KilledLedger(Ledger):
     """A ledger of which a part's method kills the process."""
 
     def __init__(self, engine: Engine, **options: Any) -> None:
         super().__init__(engine, **options)
-        for part in (self.signups, self.drain, self.blocks):
-            if hasattr(part, KILLER.method):
-                setattr(part, KILLER.method, killing(getattr(part, KILLER.method), KILLER))
+        if KILLER.owner != "node":
+            KILLER.arm(getattr(self, KILLER.owner))
 
 
 class KilledNode(Node):
@@ -61,8 +62,8 @@ class KilledNode(Node):
 
     def __init__(self, call: Any) -> None:
         super().__init__(call)
-        if hasattr(self, KILLER.method):
-            setattr(self, KILLER.method, killing(getattr(self, KILLER.method), KILLER))
+        if KILLER.owner == "node":
+            KILLER.arm(self)
 
 
 class KilledService(Service):
