@@ -49,8 +49,9 @@ class Program:
         """Start `script` with `arguments`; returns when it has printed `lines` lines. Its log goes to `log`."""
         with contextlib.ExitStack() as files:
             errors = None if log is None else files.enter_context(log.open("ab"))
+            # -P: else the folder of a script of the harness comes first, whose devchain.py would hide the package.
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-W", "error", str(ROOT / script), *arguments,
+                sys.executable, "-P", "-W", "error", str(ROOT / script), *arguments,
                 stdout=asyncio.subprocess.PIPE, stderr=errors, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)},
             )  # fmt: skip
         if process.stdout is None:
