@@ -5,7 +5,8 @@ import contextlib
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -69,7 +70,7 @@ class SqliteEngine:
         write or get the lock, ConstraintError, and what `step` raises.
         """
         with _translated():
-            return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._thread, self._transact, step))
+            return await self._in_thread(partial(self._transact, step))
 
     async def read(self, sql: str, parameters: Sequence[Any] = ()) -> list[sqlite3.Row]:
         """The rows of a query, as they are after the last commit. Raises FaucetError `ledger_unavailable`."""
@@ -88,9 +89,17 @@ class SqliteEngine:
         """Finish the transaction in hand, then close. A second call does nothing."""
         if not self._closed:
             self._closed = True
-            await asyncio.get_running_loop().run_in_executor(self._thread, self._writer.close)
+            await self._in_thread(self._writer.close)
             self._thread.shutdown()
             await self._reader.close()
+
+    def _in_thread(self, work: Callable[[], Result]) -> asyncio.Future[Result]:
+        """What `work` returns in the writer's thread, where it goes on when its caller is cancelled."""
+        loop = asyncio.get_running_loop()
+        result: asyncio.Future[Result] = loop.create_future()
+        # Not run_in_executor: to cancel its future would cancel work that waits for the thread.
+        self._thread.submit(work).add_done_callback(lambda done: loop.call_soon_threadsafe(_resolve, result, done))
+        return result
 
     def _transact(self, step: Callable[[Connection, int], Result]) -> Result:
         _begin(self._writer)
@@ -101,6 +110,15 @@ class SqliteEngine:
             self._writer.rollback()
             raise
         return result
+
+
+def _resolve(result: asyncio.Future[Result], done: Future[Result]) -> None:
+    if result.done():  # cancelled
+        return
+    if (error := done.exception()) is not None:
+        result.set_exception(error)
+    else:
+        result.set_result(done.result())
 
 
 def _begin(connection: sqlite3.Connection) -> None:
