@@ -32,7 +32,7 @@ format: $(VENV)/.dev ## let ruff format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-chaos: $(VENV)/.dev ## kill and disturb everything for long, then compare the books: make chaos CHAOS='--lies --flavour bitshares'
+chaos: $(VENV)/.dev ## kill and disturb everything for long, then compare the records: make chaos CHAOS='--lies --flavour bitshares'
 	$(BIN)/python -m tests.chaos $(CHAOS)
 
 screenshots: $(VENV)/.dev ## photograph every page into docs/screenshots (needs chromium and its driver)

@@ -12,7 +12,7 @@ from pathlib import Path
 from bench.figure import Figure
 from bench.load import write_keys
 from bench.processes import all_registered, faucet, memory, peak_memory, query_ledger, raise_limit
-from tests.harness.chain_totals import read_books
+from tests.harness.chain_totals import read_totals
 from tests.harness.program import ROOT, DevChainProgram, Faucet, dev_chain
 
 CROWD = 20_000
@@ -146,5 +146,5 @@ async def _last_registered(service: Faucet) -> float:
 
 async def _on_chain(chain: DevChainProgram) -> int:
     """How many of the crowd are accounts, once each."""
-    registered = (await read_books(chain.node)).registered
+    registered = (await read_totals(chain.node)).registered
     return sum(count == 1 for name, count in registered.items() if name.startswith("crowd-"))

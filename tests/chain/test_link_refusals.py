@@ -7,7 +7,7 @@ from chain.link import MAX_REFUSALS, Link
 from chain.node import Node
 from tests.chain.test_link import running, take_any
 from tests.harness.lying import lies
-from tests.harness.lying.scene import Scenario, scene
+from tests.harness.lying.relayed_chain import RelayedChain, relayed_chain
 
 DENIED = lies.RefusedCalls("denied", method="get_required_fees")
 
@@ -18,12 +18,12 @@ async def refused(node: Node, times: int) -> None:
             await node.required_fees([])
 
 
-def link_to(at: Scenario, *others: str) -> Link:
+def link_to(at: RelayedChain, *others: str) -> Link:
     return Link([at.relay.url, *others], validate_node=take_any, on_block=lambda: None, timeout=5)
 
 
 async def test_node_that_refuses_a_call_again_and_again_is_left() -> None:
-    async with scene() as at:
+    async with relayed_chain() as at:
         link = link_to(at, at.chain.url)
         async with running(link):
             await link.wait_connected()
@@ -36,7 +36,7 @@ async def test_node_that_refuses_a_call_again_and_again_is_left() -> None:
 
 
 async def test_answer_between_refusals_keeps_the_node() -> None:
-    async with scene() as at:
+    async with relayed_chain() as at:
         link = link_to(at, at.chain.url)
         async with running(link):
             await link.wait_connected()
@@ -51,7 +51,7 @@ async def test_answer_between_refusals_keeps_the_node() -> None:
 async def test_only_node_is_not_left() -> None:
     """To connect anew would change nothing, and send everything again."""
 
-    async with scene() as at:
+    async with relayed_chain() as at:
         link = link_to(at)
         async with running(link):
             await link.wait_connected()

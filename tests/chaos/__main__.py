@@ -1,4 +1,4 @@
-"""`make chaos`: a long run. Exit code 1, and every difference, if the books do not agree."""
+"""`make chaos`: a long run. Exit code 1, and every difference, if the records differ."""
 
 import asyncio
 import secrets
@@ -20,9 +20,9 @@ from tests.harness.flavours import flavoured
 @click.option("--lies", is_flag=True, help="Let one of two nodes lie now and then.")
 @click.option("--flavour", type=click.Choice([*map(str, Flavour)]), default="peerplays", show_default=True)
 def main(seed: int | None, kills: int, signups: int, *, lies: bool, flavour: str) -> None:
-    """Kill and disturb everything for a while, then compare what clients were told, the ledger and the chain.
+    """Kill and disturb everything for a while, then compare the replies to clients, the ledger and the chain.
 
-    The same seed gives the same kills, deeds and signups in the same order. When exactly each hits is up to the
+    The same seed gives the same kills, actions and signups in the same order. When exactly each hits is up to the
     machine, so a run that found something need not find it again at once.
     """
     seed = secrets.randbelow(10**6) if seed is None else seed
@@ -33,7 +33,7 @@ def main(seed: int | None, kills: int, signups: int, *, lies: bool, flavour: str
         outcome = asyncio.run(run.run())
     report(outcome)
     if outcome.differences:
-        click.echo(f"The books differ; ledger, journal and log are in {folder}; seed {seed}")
+        click.echo(f"The records differ; ledger, journal and log are in {folder}; seed {seed}")
         sys.exit(1)
 
 

@@ -1,4 +1,4 @@
-"""What goes wrong on the chain's side. The public methods but for run and heal are the deeds of a schedule."""
+"""Disturbances on the chain's side. Public methods, but for run and heal, are the actions of a schedule."""
 
 import asyncio
 import contextlib
@@ -11,7 +11,7 @@ from typing import Any, Self
 import msgspec
 
 from chain.errors import LinkError, Refused
-from tests.chaos.schedule import RegistrarTransaction
+from tests.chaos.schedule import Action
 from tests.harness.lying.lie import Lie
 from tests.harness.lying.relay import Relay
 from tests.harness.program import keys_of, start_dev_chain
@@ -23,8 +23,8 @@ OLD = 100_000  #: seconds that a stale head is shown older than it is: more than
 HEAD = "2.1.0"  #: the object that has it; no fault is put on reading it so
 
 
-class Trouble:
-    """A dev chain in a process of its own, and everything that happens to it.
+class Disturbances:
+    """A dev chain in a process of its own, and what is done to it.
 
     With `lies` there is a lying node before it, and its clock does not run ahead of this machine's: what expires by a
     stranger's blocks must have expired by the local clock too.
@@ -37,9 +37,9 @@ class Trouble:
         self._lies = lies
         self._end = contextlib.AsyncExitStack()
         self._upcoming = upcoming  # gives a name that is signed up for soon
-        self.enough = False  #: whether to end after the deed in hand
-        self.taken: set[str] = set()  #: names that somebody else took, or tried to
-        self.done: Counter[str] = Counter()  #: how often each deed was done
+        self.enough = False  #: whether to stop after the current action
+        self.claimed: set[str] = set()  #: names that somebody else registered, or tried to
+        self.done: Counter[str] = Counter()  #: how often each action ran
 
     async def __aenter__(self) -> Self:
         self._chain = await start_dev_chain(*self._options)
@@ -54,48 +54,48 @@ class Trouble:
 
     @property
     def url(self) -> str:
-        """Where the chain is."""
+        """The chain's URL."""
         return self._chain.url
 
     @property
     def urls(self) -> list[str]:
-        """Where the faucet finds it: at the lying node first, where there is one."""
+        """The URLs that the faucet is given: the lying node first, if there is one."""
         return [self.url] if self._relay is None else [self._relay.url, self.url]
 
     @property
     def lied(self) -> int:
-        """How many calls a lie answered."""
+        """How many calls were answered by a lie."""
         return 0 if self._relay is None else self._relay.lied.total()
 
-    async def run(self, deeds: Iterator[RegistrarTransaction]) -> None:
-        """Do one after another, until it is enough."""
-        for deed in deeds:
+    async def run(self, actions: Iterator[Action]) -> None:
+        """Run the actions in order until `enough` is set."""
+        for action in actions:
             if self.enough:
                 return
-            await asyncio.sleep(deed.after)
-            await getattr(self, deed.name)(*deed.arguments)
-            self.done[deed.name] += 1
+            await asyncio.sleep(action.after)
+            await getattr(self, action.name)(*action.arguments)
+            self.done[action.name] += 1
 
     async def heal(self) -> None:
-        """Nothing is wrong any more."""
+        """Undo all disturbances."""
         if self._relay is not None:
             self._relay.heal()
-        await self._tell("clear_faults")
-        await self._tell("stall", False)
-        await self._tell("set_head_age", 0)
-        await self._tell("set_basic_fee", BASIC_FEE)
+        await self._control("clear_faults")
+        await self._control("stall", False)
+        await self._control("set_head_age", 0)
+        await self._control("set_basic_fee", BASIC_FEE)
 
     async def orphan(self, blocks: int, keep: bool, reverse: bool) -> None:
-        """Forget some of the last blocks, as far as they are not irreversible."""
-        (head,) = await self._ask("database", "get_objects", [HEAD])
+        """Orphan up to `blocks` reversible blocks."""
+        (head,) = await self._call("database", "get_objects", [HEAD])
         reversible = head["head_block_number"] - head["last_irreversible_block_num"]
-        await self._tell("orphan", min(blocks, reversible), keep, reverse)
+        await self._control("orphan", min(blocks, reversible), keep, reverse)
         # A change of the fee goes with the block that it came after: without this a fork could bring a fee back.
-        await self._tell("set_basic_fee", BASIC_FEE)
+        await self._control("set_basic_fee", BASIC_FEE)
 
     async def fault(self, fault: dict[str, Any]) -> None:
-        """Let some of the next calls of a method go wrong."""
-        await self._tell("fault", fault)
+        """Inject `fault`."""
+        await self._control("fault", fault)
 
     async def disconnect(self) -> None:
         """Drop every connection."""
@@ -111,34 +111,34 @@ class Trouble:
             await self.orphan(lost, keep=False, reverse=False)
 
     async def stall(self, seconds: float) -> None:
-        """Make no blocks for a while."""
-        await self._tell("stall", True)
+        """Produce no blocks for `seconds`."""
+        await self._control("stall", True)
         await asyncio.sleep(seconds)
-        await self._tell("stall", False)
+        await self._control("stall", False)
 
     async def stale(self, seconds: float) -> None:
-        """Be out of sync for a while, and drop who is connected."""
-        await self._tell("set_head_age", OLD)
+        """Appear out of sync for `seconds`, and drop all connections."""
+        await self._control("set_head_age", OLD)
         await self.disconnect()
         await asyncio.sleep(seconds)
-        await self._tell("set_head_age", 0)
+        await self._control("set_head_age", 0)
 
     async def fee(self, satoshi: int, seconds: float) -> None:
-        """Cost something else for a while."""
-        await self._tell("set_basic_fee", satoshi)
+        """Charge another basic fee for `seconds`."""
+        await self._control("set_basic_fee", satoshi)
         await asyncio.sleep(seconds)
-        await self._tell("set_basic_fee", BASIC_FEE)
+        await self._control("set_basic_fee", BASIC_FEE)
 
     async def take(self, offsets: tuple[int, ...]) -> None:
-        """Let somebody else register names that are about to be signed up for."""
+        """Register, as somebody else, names that are about to be posted."""
         for offset in offsets:
             name = self._upcoming(offset)
-            self.taken.add(name)
-            with contextlib.suppress(Refused):  # the faucet was quicker
-                await self._tell("register", name, keys_of("stranger")["owner_key"])
+            self.claimed.add(name)
+            with contextlib.suppress(Refused):  # the faucet was faster
+                await self._control("register", name, keys_of("stranger")["owner_key"])
 
     async def lie(self, lie: Lie, seconds: float, disconnect: bool) -> None:
-        """Lie for a while, on top of other lies; whoever uses the honest node may be made to come."""
+        """Add `lie` for `seconds`; with `disconnect`, connections to the honest node are dropped first."""
         assert self._relay is not None
         self._relay.lie(lie)
         if disconnect:
@@ -146,12 +146,12 @@ class Trouble:
         await asyncio.sleep(seconds)
         self._relay.lies = tuple(each for each in self._relay.lies if each is not lie)
 
-    async def _tell(self, method: str, *arguments: Any) -> None:
-        """Steer the chain."""
-        await self._ask("devchain", method, *arguments)
+    async def _control(self, method: str, *arguments: Any) -> None:
+        """Call the control API."""
+        await self._call("devchain", method, *arguments)
 
-    async def _ask(self, api: str, method: str, *arguments: Any) -> Any:
-        """The result of a call, made again where the connection was lost: each may be done twice."""
+    async def _call(self, api: str, method: str, *arguments: Any) -> Any:
+        """The result of a call, retried where the connection was lost, so that it may run twice."""
         while True:
             await self._chain.link.wait_connected()
             with contextlib.suppress(LinkError):

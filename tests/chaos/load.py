@@ -1,4 +1,4 @@
-"""Clients that sign up, come what may, and remember what they were told."""
+"""Clients that sign up whatever goes wrong, and record the replies."""
 
 import asyncio
 import contextlib
@@ -17,19 +17,19 @@ ENDED = ("done", "failed", "cancelled")
 
 
 @dataclass
-class Told:
-    """What one client was told."""
+class ClientRecord:
+    """The replies that one client got."""
 
     wish: Wish
     keys: dict[str, str]
-    jobs: set[str] = field(default_factory=set)  #: ids of the jobs that it was given, by replies with status 200
-    exists: bool = False  #: it was told that the account exists
-    surprises: list[str] = field(default_factory=list)  #: answers that nobody should get
-    ends: dict[str, Any] = field(default_factory=dict)  #: each job as the faucet shows it in the end; None if not
+    jobs: set[str] = field(default_factory=set)  #: ids of jobs, from replies with status 200
+    exists: bool = False  #: a reply said that the account exists
+    surprises: list[str] = field(default_factory=list)  #: replies that should not occur
+    ends: dict[str, Any] = field(default_factory=dict)  #: the final state of each job by the API; None if unknown
 
 
 class Load:
-    """Signs up as fast as it is let."""
+    """Posts signups as fast as it is allowed to."""
 
     def __init__(self, service: Faucet, wishes: Sequence[Wish]) -> None:
         self._service = service
@@ -37,19 +37,19 @@ class Load:
         self._names = [wish.name for wish in wishes]
         self._due = asyncio.Semaphore(0)
         self.serving = asyncio.Event()  #: the faucet listens, or did so a moment ago
-        self.told: list[Told] = []
+        self.clients: list[ClientRecord] = []
 
     def release(self, signups: int) -> None:
-        """Let so many more be posted."""
+        """Allow `signups` more posts."""
         for _ in range(signups):
             self._due.release()
 
     def upcoming(self, offset: int) -> str:
-        """The name that is signed up for after so many others."""
-        return self._names[min(len(self.told) + offset, len(self._names) - 1)]
+        """The name that is posted after `offset` others."""
+        return self._names[min(len(self.clients) + offset, len(self._names) - 1)]
 
     async def run(self) -> None:
-        """Return when every wish was posted."""
+        """Return when every wish has been posted."""
         async with asyncio.TaskGroup() as clients:
             for _ in range(CLIENTS):
                 clients.create_task(self._client())
@@ -57,43 +57,43 @@ class Load:
     async def _client(self) -> None:
         for wish in self._left:  # the clients share it
             await self._due.acquire()
-            told = Told(wish, keys_of(wish.name, wish.password))
-            self.told.append(told)
+            client = ClientRecord(wish, keys_of(wish.name, wish.password))
+            self.clients.append(client)
             await asyncio.sleep(wish.pause)
-            await self._sign_up(told)
+            await self._sign_up(client)
 
-    async def _sign_up(self, told: Told) -> None:
+    async def _sign_up(self, client: ClientRecord) -> None:
         answers = 0
-        while answers < told.wish.posts:
+        while answers < client.wish.posts:
             await self.serving.wait()
-            reply = await self._post(told)
+            reply = await self._post(client)
             if reply is not None and reply.status != 503:
                 answers += 1
-                _note(told, reply)
-            elif not told.wish.patient:
+                _record_reply(client, reply)
+            elif not client.wish.patient:
                 return
 
-    async def _post(self, told: Told) -> Reply | None:
+    async def _post(self, client: ClientRecord) -> Reply | None:
         """The reply; None where the connection was refused or lost."""
-        body = msgspec.json.encode({"account": {"name": told.wish.name, **told.keys}})
+        body = msgspec.json.encode({"account": {"name": client.wish.name, **client.keys}})
         with contextlib.suppress(OSError, HTTPClientError):
             return await self._service.fetch("/api/v1/accounts", method="POST", body=body)
-        await asyncio.sleep(0.05)  # who lost a connection tries again, but not at once
+        await asyncio.sleep(0.05)  # clients do not retry at once
         return None
 
-    async def see_ends(self) -> None:
-        """Return when every job that a client was given has ended, or is not there."""
-        left = iter(self.told)
+    async def collect_ends(self) -> None:
+        """Return when every job that a client knows has ended or is unknown to the faucet."""
+        left = iter(self.clients)
 
-        async def look() -> None:
-            for told in left:
-                for job_id in told.jobs:
-                    told.ends[job_id] = await self.end(job_id)
+        async def collect() -> None:
+            for client in left:
+                for job_id in client.jobs:
+                    client.ends[job_id] = await self.end(job_id)
 
-        await asyncio.gather(*(look() for _ in range(CLIENTS)))
+        await asyncio.gather(*(collect() for _ in range(CLIENTS)))
 
     async def end(self, job_id: str) -> Any:
-        """The job once it has ended; None if the faucet doesn't know it."""
+        """The job once it has ended; None if the faucet does not know it."""
         path = f"/api/v1/jobs/{job_id}"
         while True:
             reply = await self._service.fetch(path)
@@ -104,10 +104,10 @@ class Load:
             await self._service.fetch(f"{path}?wait=5")
 
 
-def _note(told: Told, reply: Reply) -> None:
+def _record_reply(client: ClientRecord, reply: Reply) -> None:
     if reply.status == 200:
-        told.jobs.add(reply.body["job"]["id"])
+        client.jobs.add(reply.body["job"]["id"])
     elif (reply.status, reply.body["error_code"]) == (409, "account_exists"):
-        told.exists = True
+        client.exists = True
     else:
-        told.surprises.append(f"{reply.status} {reply.body}")
+        client.surprises.append(f"{reply.status} {reply.body}")

@@ -1,4 +1,4 @@
-"""One run: everything goes wrong, everything heals, the books are compared."""
+"""One run: everything goes wrong, everything recovers, the three records are compared."""
 
 import asyncio
 import contextlib
@@ -11,12 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.chaos.books import read_balance, read_chain, read_ledger
-from tests.chaos.check import Books, differences
-from tests.chaos.disturbances import Trouble
+from tests.chaos.check import Records, differences
+from tests.chaos.disturbances import Disturbances
 from tests.chaos.load import ENDED, Load
-from tests.chaos.schedule import Life, deeds, lives, wishes
-from tests.chaos.schedule import lies as told
+from tests.chaos.records import read_balance, read_chain, read_ledger
+from tests.chaos.schedule import Life, actions, lives, wishes
+from tests.chaos.schedule import lies as lie_actions
 from tests.harness.loglines import is_fault
 from tests.harness.program import Faucet, Program, dev_chain, on_chain
 
@@ -37,7 +37,7 @@ SAY_INTERVAL = 10  #: lives between two lines of progress
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a run."""
+    """The result of a run."""
 
     counts: dict[str, int]
     differences: list[str]
@@ -60,18 +60,18 @@ class Run:
         self._ledger = folder / "faucet.db"
         self._log = folder / "log"
         self._lives = lives(seed, kills)
-        self._deeds = deeds(seed)
-        self._lies = told(seed) if lies else None
+        self._actions = actions(seed)
+        self._lies = lie_actions(seed) if lies else None
         self._signups = signups
         self._say = say
         self._service = Faucet(folder, {})
         self._load = Load(self._service, wishes(seed, signups))
-        self._chain = Trouble(folder / "chain.journal", self._load.upcoming, lies=lies)
+        self._chain = Disturbances(folder / "chain.journal", self._load.upcoming, lies=lies)
         self._counts: Counter[str] = Counter()
-        self._surprises: list[str] = []  # what no process of ours may do
+        self._surprises: list[str] = []  # behaviour that none of our processes may show
 
     async def run(self) -> Outcome:
-        """Let it all happen."""
+        """Run the schedule and compare the records."""
         started = time.monotonic()
         async with dev_chain() as foreign, self._chain:
             settings = on_chain([*self._chain.urls, foreign.url], **SETTINGS)
@@ -83,38 +83,40 @@ class Run:
             finally:
                 await self._service.stop()
             await self._reconcile()
-            books = Books(
-                told=self._load.told,
+            records = Records(
+                clients=self._load.clients,
                 ledger=read_ledger(self._ledger),
                 chain=await read_chain(self._chain.url, REGISTRAR),
-                taken=self._chain.taken,
+                claimed=self._chain.claimed,
                 payment=PAYMENT,
                 balance=balance,
             )
             if (await read_chain(foreign.url, REGISTRAR)).blocks:
                 self._surprises.append("something was sent to another chain")
-        self._count(books)
+        self._count(records)
         self._counts["seconds"] = round(time.monotonic() - started)
-        return Outcome(dict(self._counts), [*self._surprises, *self._complaints(), *differences(books)])
+        return Outcome(dict(self._counts), [*self._surprises, *self._complaints(), *differences(records)])
 
     async def _go_through(self) -> None:
-        """Lives in trouble, and one in peace in which all jobs end."""
+        """Lives among disturbances, then a quiet one in which all jobs end."""
         await self._first_life()
         async with asyncio.TaskGroup() as group:
             posting = group.create_task(self._load.run())
-            going_wrong = [group.create_task(self._chain.run(deeds)) for deeds in (self._deeds, self._lies) if deeds]
+            disturbing = [
+                group.create_task(self._chain.run(actions)) for actions in (self._actions, self._lies) if actions
+            ]
             for number, life in enumerate(self._lives, start=1):
                 self._load.release(self._signups // len(self._lives))
                 await self._live(life)
                 if number % SAY_INTERVAL == 0:
                     self._say(self._progress(number))
             self._chain.enough = True
-            await asyncio.wait(going_wrong)
+            await asyncio.wait(disturbing)
             await self._last_life(posting)
             posting.cancel()
 
     async def _first_life(self) -> None:
-        """The ledger belongs to the chain that it meets first: until then nothing goes wrong."""
+        """Bind the ledger to its chain before anything goes wrong: it belongs to the first one it meets."""
         await self._service.start()
         while not (await self._service.fetch("/readyz")).body["ready"]:
             """Asking is the waiting."""
@@ -138,47 +140,47 @@ class Run:
             self._surprises.append(f"the faucet ended with {code} after {life}")
 
     async def _last_life(self, posting: asyncio.Task[None]) -> None:
-        """What was not posted yet is posted, and everything ends, or is late for the check."""
+        """Post the remaining signups and wait for every job to end, up to ENDED_TIMEOUT."""
         await self._chain.heal()
         await self._service.start()
         self._load.serving.set()
         self._load.release(self._signups)
-        self._say("all is well again; waiting for every job to end")
+        self._say("disturbances are over; waiting for every job to end")
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(ENDED_TIMEOUT):
                 await posting
-                await self._load.see_ends()
+                await self._load.collect_ends()
                 for job in read_ledger(self._ledger).jobs:
-                    if job["state"] not in ENDED:  # one whose client was never told
+                    if job["state"] not in ENDED:  # its client never got a reply
                         await self._load.end(job["id"])
 
     async def _reconcile(self) -> None:
-        """The faucet's own comparison must find nothing either."""
+        """Run `reconcile`, which must find nothing either."""
         arguments = ("reconcile", "--config", str(self._service.config), "--from-block", "1")
         program = await Program.start(*arguments, log=self._log)
         if await program.ended() != 0:
             self._surprises.append(f"reconcile says: {program.lines[0]}")
 
     def _complaints(self) -> list[str]:
-        """Faults of the program that it wrote into its log."""
+        """Tracebacks and critical lines in the faucet's log."""
         lines = self._log.read_text(errors="replace").splitlines()
         return [f"the log has: {line}" for line in lines if is_fault(line)]
 
     def _progress(self, number: int) -> str:
-        answered = sum(bool(told.jobs) or told.exists for told in self._load.told)
+        answered = sum(bool(client.jobs) or client.exists for client in self._load.clients)
         states = Counter(job["state"] for job in read_ledger(self._ledger).jobs)
-        shown = ", ".join(f"{jobs} {state}" for state, jobs in states.most_common())
-        return f"life {number} of {len(self._lives)}: {answered} of {self._signups} answered; {shown}"
+        by_state = ", ".join(f"{jobs} {state}" for state, jobs in states.most_common())
+        return f"life {number} of {len(self._lives)}: {answered} of {self._signups} answered; {by_state}"
 
-    def _count(self, books: Books) -> None:
+    def _count(self, records: Records) -> None:
         self._counts.update({f"chain: {name}": times for name, times in sorted(self._chain.done.items())})
         if self._lies is not None:
             self._counts["calls answered by lies"] = self._chain.lied
-        self._counts["signups posted"] = len(books.told)
-        self._counts["answered 200"] = sum(bool(told.jobs) for told in books.told)
-        self._counts["told that the account exists"] = sum(told.exists for told in books.told)
-        self._counts.update(Counter(f"jobs {job['state']}" for job in books.ledger.jobs))
-        self._counts.update(Counter(f"transactions {row['fate']}" for row in books.ledger.transactions))
-        self._counts["accounts on the chain"] = len(books.chain.registrations)
-        self._counts["initial balances on the chain"] = len(books.chain.payments)
-        self._counts["satoshi spent"] = books.chain.spent
+        self._counts["signups posted"] = len(records.clients)
+        self._counts["answered 200"] = sum(bool(client.jobs) for client in records.clients)
+        self._counts["answered account_exists"] = sum(client.exists for client in records.clients)
+        self._counts.update(Counter(f"jobs {job['state']}" for job in records.ledger.jobs))
+        self._counts.update(Counter(f"transactions {row['fate']}" for row in records.ledger.transactions))
+        self._counts["accounts on the chain"] = len(records.chain.registrations)
+        self._counts["initial balances on the chain"] = len(records.chain.payments)
+        self._counts["satoshi spent"] = records.chain.spent

@@ -1,4 +1,4 @@
-"""What goes wrong and when, made of a seed and of nothing else."""
+"""What goes wrong and when: a pure function of the seed."""
 
 import random
 import signal
@@ -61,16 +61,16 @@ class Life:
 
 
 @dataclass(frozen=True)
-class RegistrarTransaction:
-    """Something that goes wrong on the chain's side: a method of trouble.Trouble."""
+class Action:
+    """Something that goes wrong on the chain's side: a method of `Disturbances`."""
 
-    after: float  #: seconds since the last one was over
+    after: float  #: seconds after the previous one ended
     name: str
     arguments: tuple[Any, ...]
 
 
 def lives(seed: int, kills: int) -> list[Life]:
-    """One after another, `kills` of them ended by SIGKILL, half of those at a step; some more end in order."""
+    """A sequence of lives. `kills` of them end by SIGKILL, half of those at a step; a few more end by SIGTERM."""
     rng = _rng(seed, "lives")
     steps = cycle(rng.sample(STEPS, len(STEPS)))
     found: list[Life] = []
@@ -82,12 +82,12 @@ def lives(seed: int, kills: int) -> list[Life]:
     return found
 
 
-def deeds(seed: int) -> Iterator[RegistrarTransaction]:
-    """Without end: each kind comes once in a round, in another order every time."""
-    rng = _rng(seed, "deeds")
+def actions(seed: int) -> Iterator[Action]:
+    """An endless stream: each round has every kind once, shuffled."""
+    rng = _rng(seed, "actions")
     while True:
         for name, arguments in rng.sample(KINDS, len(KINDS)):
-            yield RegistrarTransaction(rng.uniform(0, 0.8), name, arguments(rng))
+            yield Action(rng.uniform(0, 0.8), name, arguments(rng))
 
 
 Arguments = Callable[[random.Random], tuple[Any, ...]]
@@ -113,7 +113,7 @@ def _refusal(rng: random.Random) -> tuple[Any, ...]:
     return ({"on": "broadcast_transaction", "do": "refuse", "times": rng.randint(1, 3), "error": error},)
 
 
-#: Every kind of deed with the dice for its arguments; what matters most stands here more than once.
+#: Each kind of action and how its arguments are drawn; the most important ones are listed more than once.
 KINDS: list[tuple[str, Arguments]] = [
     ("orphan", _forget),
     ("orphan", _forget),
@@ -136,28 +136,28 @@ KINDS: list[tuple[str, Arguments]] = [
 LEFT_OUT = (MadeUpNames,)
 
 
-def lies(seed: int) -> Iterator[RegistrarTransaction]:
-    """Without end: one lie after another, beside all other deeds."""
+def lies(seed: int) -> Iterator[Action]:
+    """An endless stream of lies, independent of the other actions."""
     rng = _rng(seed, "lies")
     while True:
         lie = random_lie(rng, "chaos-*")
         if not isinstance(lie, LEFT_OUT):
-            yield RegistrarTransaction(rng.uniform(0, 0.4), "lie", (lie, rng.uniform(0.2, 2.5), rng.random() < 0.5))
+            yield Action(rng.uniform(0, 0.4), "lie", (lie, rng.uniform(0.2, 2.5), rng.random() < 0.5))
 
 
 @dataclass(frozen=True)
 class Wish:
-    """A signup that somebody wants: who posts it, and how stubbornly."""
+    """A signup that a client wants, and how persistently."""
 
     name: str
     password: str  #: its keys are made of it
-    posts: int  #: how often it is posted, once it was answered
-    patient: bool  #: it is posted again when no answer came
+    posts: int  #: how many replies the client waits for
+    patient: bool  #: whether it is posted again after no reply
     pause: float  #: seconds before it is posted first
 
 
 def wishes(seed: int, signups: int) -> list[Wish]:
-    """So many signups, a few of them of a name that another wants too, at the same time."""
+    """`signups` signups, a few of which compete for the same name."""
     rng = _rng(seed, "wishes")
     return list(islice(_wishes(rng), signups))
 
@@ -173,5 +173,5 @@ def _wishes(rng: random.Random) -> Iterator[Wish]:
 
 
 def _rng(seed: int, purpose: str) -> random.Random:
-    """Dice of their own for each purpose, so that one does not change another."""
+    """A generator of its own for each purpose, so that one does not shift another."""
     return random.Random(f"{purpose} {seed}")  # noqa: S311  # chance, not secrecy

@@ -1,4 +1,4 @@
-"""The short form of the chaos run: everything goes wrong for a while, and the three books agree."""
+"""A short chaos run: everything goes wrong for a while, and the three records agree."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ SEED, KILLS, SIGNUPS = 7, 6, 300
 
 
 @pytest.mark.parametrize("lies", [False, True], ids=["own node", "lying node and an honest one"])
-async def test_books_agree_after_chaos(tmp_path: Path, *, lies: bool) -> None:
+async def test_records_agree_after_chaos(tmp_path: Path, *, lies: bool) -> None:
     outcome = await Run(tmp_path, seed=SEED, kills=KILLS, signups=SIGNUPS, lies=lies).run()
     assert outcome.differences == []
     assert outcome.counts["killed"] >= KILLS

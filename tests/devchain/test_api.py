@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from devchain import DevChain
-from tests.harness.devchain import (
+from tests.harness.dev_chain import (
     PLAIN,
     REGISTRAR,
     SETTINGS,

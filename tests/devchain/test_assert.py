@@ -20,9 +20,9 @@ from devchain.blocks import Chain
 from devchain.errors import NodeError
 from devchain.operations import read_operation
 from devchain.settings import published_key
-from tests.chaos.books import read_chain
-from tests.harness.chain_totals import read_books
-from tests.harness.devchain import (
+from tests.chaos.records import read_chain
+from tests.harness.chain_totals import read_totals
+from tests.harness.dev_chain import (
     PLAIN,
     REFERRER,
     REGISTRAR,
@@ -341,7 +341,7 @@ def caller(client: Client) -> Call:
     return call
 
 
-# History, file, books
+# History, file, totals
 
 
 async def test_history_has_the_assertions_that_an_account_paid() -> None:
@@ -394,7 +394,7 @@ def forget_parameters(path: Path, *names: str) -> None:
     path.write_text(json.dumps(beginning) + "\n" + "".join(rest))
 
 
-async def test_books_count_the_fee_of_an_assertion_as_spent() -> None:
+async def test_totals_count_the_fee_of_an_assertion_as_spent() -> None:
     """It is neither a registration nor a payment, in whatever transaction it stands."""
 
     dev_chain = new_dev_chain()
@@ -405,14 +405,14 @@ async def test_books_count_the_fee_of_an_assertion_as_spent() -> None:
     dev_chain.produce()
     others = signed(chain, assertion(chain, payer=REFERRER), key=published_key("referrer"))
     async with serving(dev_chain) as client:
-        books = await read_books(Node(caller(client)))
-        assert books.spent == before - balance(chain)
-        assert (dict(books.registered), dict(books.paid), dict(books.amounts)) == (
+        totals = await read_totals(Node(caller(client)))
+        assert totals.spent == before - balance(chain)
+        assert (dict(totals.registered), dict(totals.paid), dict(totals.amounts)) == (
             {"alice-1": 1}, {PLAIN: 1}, {PLAIN: 5},
         )  # fmt: skip
         chain.push(others)
         dev_chain.produce()
-        book = await read_chain(dev_chain.url, REGISTRAR)
-        assert (len(book.registrations), len(book.payments), book.assertions) == (1, 1, [FEE, FEE])
-        assert book.spent == before - balance(chain) == before - book.balance
-        assert len(book.blocks) == 2
+        record = await read_chain(dev_chain.url, REGISTRAR)
+        assert (len(record.registrations), len(record.payments), record.assertions) == (1, 1, [FEE, FEE])
+        assert record.spent == before - balance(chain) == before - record.balance
+        assert len(record.blocks) == 2

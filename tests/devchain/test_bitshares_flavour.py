@@ -10,7 +10,7 @@ from chain.keys import format_public_key
 from chain.refusals import read_refusal
 from chain.transactions import transfer
 from devchain import DevChain, DevChainSettings, Flavour, JournalError
-from tests.harness.devchain import (
+from tests.harness.dev_chain import (
     BITSHARES,
     PLAIN,
     REGISTRAR,

@@ -10,7 +10,7 @@ from chain.transactions import RefBlock, operation_size, pack, transaction_id
 from devchain.blocks import Chain
 from devchain.errors import NodeError
 from devchain.settings import published_key
-from tests.harness.devchain import (
+from tests.harness.dev_chain import (
     PLAIN,
     REFERRER,
     REGISTRAR,

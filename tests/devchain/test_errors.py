@@ -8,7 +8,7 @@ import pytest
 from chain.refusals import read_refusal
 from devchain import DevChain
 from devchain.settings import published_key
-from tests.harness.devchain import PLAIN, REGISTRAR, frames_of, payment
+from tests.harness.dev_chain import PLAIN, REGISTRAR, frames_of, payment
 from tests.harness.refused import (
     NEW,
     Asked,

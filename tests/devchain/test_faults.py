@@ -11,7 +11,7 @@ from websockets.exceptions import ConnectionClosed
 
 from devchain import ChainParameters, DevChain, DevChainSettings, Fault, FaultKind, JournalError
 from devchain.settings import published_key
-from tests.harness.devchain import (
+from tests.harness.dev_chain import (
     PLAIN,
     SETTINGS,
     SOMEBODY,

@@ -13,7 +13,7 @@ from jobs.blocks.account_ids import with_ids
 from jobs.blocks.effects import effects_of
 from jobs.model.job import Limits, Signup, State
 from tests.harness.chain_harness import LAG, ChainSide, chain_side
-from tests.harness.chain_totals import read_books
+from tests.harness.chain_totals import read_totals
 from tests.harness.flavours import flavoured
 from tests.harness.program import keys_of
 
@@ -58,8 +58,8 @@ async def test_provisional_id_is_shown_and_not_paid(tmp_path: Path) -> None:
         await side.drainer.drain()
         assert await side.states() == [State.FUNDING]
         await side.finish()
-        books = await read_books(side.node)
-        assert dict(books.amounts) == {account.id: 250_000}
+        totals = await read_totals(side.node)
+        assert dict(totals.amounts) == {account.id: 250_000}
 
 
 async def test_account_that_comes_back_with_another_id_is_paid_by_that(tmp_path: Path) -> None:
@@ -76,9 +76,9 @@ async def test_account_that_comes_back_with_another_id_is_paid_by_that(tmp_path:
         job = await side.job("first-1")
         assert job.account_id not in (None, before)
         await side.finish()
-        books = await read_books(side.node)
-        assert books.ids["first-1"] == job.account_id
-        assert dict(books.amounts) == dict.fromkeys(books.ids.values(), 250_000)
+        totals = await read_totals(side.node)
+        assert totals.ids["first-1"] == job.account_id
+        assert dict(totals.amounts) == dict.fromkeys(totals.ids.values(), 250_000)
 
 
 async def test_id_of_another_fork_is_corrected_before_anything_is_paid(tmp_path: Path) -> None:
@@ -97,9 +97,9 @@ async def test_id_of_another_fork_is_corrected_before_anything_is_paid(tmp_path:
         assert await side.states() == [State.REGISTERED]
         side.node.account_ids = look_up  # type: ignore[method-assign]
         await side.finish()
-        books = await read_books(side.node)
-        assert (await side.job("alice-1")).account_id == books.ids["alice-1"] != WRONG
-        assert dict(books.amounts) == {books.ids["alice-1"]: 250_000}
+        totals = await read_totals(side.node)
+        assert (await side.job("alice-1")).account_id == totals.ids["alice-1"] != WRONG
+        assert dict(totals.amounts) == {totals.ids["alice-1"]: 250_000}
 
 
 async def test_node_that_hides_an_account_of_its_own_block(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from jobs.blocks.reconcile import Reconciler, Step
 from jobs.model.job import Job, Limits, Signup, State
 from jobs.settings import Settings
 from tests.harness.chain_harness import LAG, ChainSide, chain_side, on_dev_chain
-from tests.harness.chain_totals import read_books
+from tests.harness.chain_totals import read_totals
 from tests.harness.program import REGISTRAR_WIF, keys_of
 
 pytestmark = pytest.mark.usefixtures("both_flavours")
@@ -96,7 +96,7 @@ async def test_lost_ledger_is_rebuilt_from_the_chain(tmp_path: Path) -> None:
 
     async with chain_side(tmp_path) as side:
         await registered_and_paid(side, *NAMES)
-        books = await read_books(side.node)
+        totals = await read_totals(side.node)
         async with on_dev_chain(side.chain, tmp_path / "new") as new:
             await reconcile(new, 1)
             assert set(await found(new)) == {("unknown_account", name) for name in NAMES}
@@ -110,7 +110,7 @@ async def test_lost_ledger_is_rebuilt_from_the_chain(tmp_path: Path) -> None:
             await new.tracker.follow()
             await new.drainer.drain()
             await new.block(2)
-            assert (await read_books(new.node)).spent == books.spent
+            assert (await read_totals(new.node)).spent == totals.spent
         columns = "kind, id, signature, body, reference, expiration, fate, block_num"
         query = f"SELECT {columns} FROM transactions ORDER BY signature"
         assert rows(tmp_path / "new", query) == rows(tmp_path, query)

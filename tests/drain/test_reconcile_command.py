@@ -4,7 +4,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from tests.harness.chain_totals import read_books
+from tests.harness.chain_totals import read_totals
 from tests.harness.program import Faucet, command, dev_chain, faucet, on_chain
 
 PAYING = {"enable_initial_balance": True, "initial_balance": 2}
@@ -24,7 +24,7 @@ async def test_ledger_that_was_lost_comes_back_and_pays_nothing_again(tmp_path: 
             await signed_up(service, "alice-1", "bob-1")
         for file in tmp_path.glob("faucet.db*"):
             file.unlink()
-        before = await read_books(chain.node)
+        before = await read_totals(chain.node)
         where = ("--config", str(service.config))
         code, output, _ = await command("reconcile", *where)
         assert (code, output.count("unknown_account")) == (1, 2)
@@ -34,7 +34,7 @@ async def test_ledger_that_was_lost_comes_back_and_pays_nothing_again(tmp_path: 
             job = (await again.sign_up("alice-1")).body["job"]
             assert job["state"] == "done"
             await signed_up(again, "carol-1")
-        after = await read_books(chain.node)
+        after = await read_totals(chain.node)
         assert set((after.paid - before.paid).values()) == {1}
         assert len(after.paid) == len(before.paid) + 1
 

@@ -10,7 +10,7 @@ from chain.transactions import RefBlock, sign, transfer, with_fee
 from devchain.settings import published_key
 from jobs.model.job import State
 from tests.harness.chain_harness import LAG, REGISTRAR, ChainSide, chain_side, on_dev_chain
-from tests.harness.chain_totals import read_books
+from tests.harness.chain_totals import read_totals
 
 pytestmark = pytest.mark.usefixtures("both_flavours")
 
@@ -70,13 +70,13 @@ async def test_backup_of_every_moment_pays_nobody_twice(tmp_path: Path) -> None:
         await side.block(LAG + 2)
         await side.accept(*names, balance=BALANCE)
         backups = await run_to_the_end_with_backups(side, tmp_path)
-        before = await read_books(side.node)
+        before = await read_totals(side.node)
         assert [before.paid[before.ids[name]] for name in names] == [1, 1, 1]
         for backup in backups:
             async with on_dev_chain(side.chain, backup) as restored:
                 await restored.tracker.follow()
                 await restored.finish()
-                after = await read_books(restored.node)
+                after = await read_totals(restored.node)
                 assert after.paid == before.paid
                 assert after.registered == before.registered
                 assert after.spent == before.spent
@@ -96,8 +96,8 @@ async def test_payment_that_a_fork_takes_back_is_made_again(tmp_path: Path) -> N
             assert (await restored.job("alice-1")).state is State.FUNDED
             side.chain.control.orphan(1)
             await restored.finish()
-            books = await read_books(restored.node)
-            assert books.paid[books.ids["alice-1"]] == 1
+            totals = await read_totals(restored.node)
+            assert totals.paid[totals.ids["alice-1"]] == 1
 
 
 async def test_gift_by_hand_is_no_initial_balance(tmp_path: Path) -> None:
@@ -109,5 +109,5 @@ async def test_gift_by_hand_is_no_initial_balance(tmp_path: Path) -> None:
         await side.block()
         assert (await side.job("alice-1")).state is State.REGISTERED
         await side.finish()
-        books = await read_books(side.node)
-        assert books.amounts[books.ids["alice-1"]] == 3_50000
+        totals = await read_totals(side.node)
+        assert totals.amounts[totals.ids["alice-1"]] == 3_50000

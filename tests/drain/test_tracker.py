@@ -10,7 +10,7 @@ from devchain import ChainParameters, Fault, FaultKind
 from jobs.ledger.blocks import REWIND
 from jobs.model.job import State
 from tests.harness.chain_harness import LAG, ChainSide, chain_side
-from tests.harness.devchain import payment, signed
+from tests.harness.dev_chain import payment, signed
 from tests.harness.flavours import has_results
 from tests.harness.program import keys_of
 

@@ -19,7 +19,7 @@ from commands.client.rows import BulkError, Row, read_rows
 from commands.client.wallet import SignupFailedError
 from commands.terminal import signup_progress
 from jobs.model.job import State
-from tests.harness.chain_totals import read_books
+from tests.harness.chain_totals import read_totals
 from tests.harness.documents import free_port
 from tests.harness.program import PREFIX, REGISTRAR_WIF, Program, command, dev_chain, faucet, keys_of
 from tests.harness.serving import register, serving, turn
@@ -93,8 +93,8 @@ async def test_interrupted_run_goes_on_where_it_was(tmp_path: Path) -> None:
         code, output, _ = await command("bulk", *where)
         assert (code, f"{done} registered before" in output) == (0, True)
         assert outcomes(file) == {name: ["registered"] for name in names}
-        books = await read_books(chain.node)
-        assert [books.registered[name] for name in names] == [1] * len(names)
+        totals = await read_totals(chain.node)
+        assert [totals.registered[name] for name in names] == [1] * len(names)
 
 
 async def test_faucet_that_is_killed_and_comes_back(tmp_path: Path) -> None:

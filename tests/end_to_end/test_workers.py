@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.harness.chain_totals import read_books
+from tests.harness.chain_totals import read_totals
 from tests.harness.operators import HASH, Operator
 from tests.harness.program import DevChainProgram, Faucet, Reply, dev_chain, on_chain
 from tests.harness.serving import turn
@@ -69,9 +69,9 @@ async def test_signups_at_once_are_registered_and_paid_once(tmp_path: Path) -> N
             assert await metric(service, "faucet_registration_seconds_count") == len(names)
             assert await metric(service, 'faucet_jobs{state="done"}') == len(names)
             assert await metric(service, "faucet_chain_connected") == 1
-        books = await read_books(chain.node)
-        assert [books.registered[name] for name in names] == [1] * len(names)
-        assert [books.paid[books.ids[name]] for name in names] == [1] * len(names)
+        totals = await read_totals(chain.node)
+        assert [totals.registered[name] for name in names] == [1] * len(names)
+        assert [totals.paid[totals.ids[name]] for name in names] == [1] * len(names)
 
 
 async def test_one_name_at_once_is_one_job(tmp_path: Path) -> None:

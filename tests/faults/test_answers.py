@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.fault_scenario import healing
+from tests.harness.fault_scenario import fault_scenario
 
 pytestmark = pytest.mark.usefixtures("every_flavour")
 
@@ -20,10 +20,10 @@ FAULTS = [
 async def test_calls_that_go_wrong(tmp_path: Path, fault: str) -> None:
     """Broadcasts first, then whatever is called next, what a new connection begins with too."""
 
-    async with healing(tmp_path, node_timeout=LOCK_TIMEOUT) as scene:
+    async with fault_scenario(tmp_path, node_timeout=LOCK_TIMEOUT) as scenario:
         wrong = {"do": fault, "seconds": CLOCK_SLACK}
-        await scene.chain.control("fault", {**wrong, "on": "broadcast_transaction", "times": 3})
-        await scene.sign_up("broadcast-1", "broadcast-2")
-        await scene.reach("registered", "funding", "funded", "done")
-        await scene.chain.control("fault", {**wrong, "on": "*", "times": 2})
-        await scene.sign_up("any-1")
+        await scenario.chain.control("fault", {**wrong, "on": "broadcast_transaction", "times": 3})
+        await scenario.sign_up("broadcast-1", "broadcast-2")
+        await scenario.reach("registered", "funding", "funded", "done")
+        await scenario.chain.control("fault", {**wrong, "on": "*", "times": 2})
+        await scenario.sign_up("any-1")

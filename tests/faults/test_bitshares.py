@@ -39,7 +39,7 @@ STEPS = [
 ]
 PARTS: dict[str, Scenario] = {
     **{step: functools.partial(killed.test_killed_and_started_again, step=step) for step in STEPS},
-    "chaos": functools.partial(chaos.test_books_agree_after_chaos, lies=False),
+    "chaos": functools.partial(chaos.test_records_agree_after_chaos, lies=False),
     "orphaned unpaid": functools.partial(blocks.test_orphaned_blocks, blocks=1, paid=False),
     "orphaned paid": functools.partial(blocks.test_orphaned_blocks, blocks=5, paid=True),
     "lost after it was applied": functools.partial(answers.test_calls_that_go_wrong, fault="drop_after"),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.fault_scenario import CLOCKED, FORGET, Scenario, healing
+from tests.harness.fault_scenario import CLOCKED, FORGET, Scenario, fault_scenario
 from tests.harness.flavours import has_results
 from tests.harness.program import QUICK_LAG
 
@@ -21,14 +21,17 @@ NAMES = [f"fork-{number}" for number in range(6)]
 EXPIRED = 20  #: blocks after which what is signed now has irreversibly expired: each takes a second at least
 
 
-async def account_ids(scene: Scenario) -> list[str]:
+async def account_ids(scenario: Scenario) -> list[str]:
     """The ids of the accounts as the faucet shows them now."""
-    return [(await scene.service.fetch(f"/api/v1/jobs/{job}")).body["job"]["account_id"] for job in scene.jobs.values()]
+    return [
+        (await scenario.service.fetch(f"/api/v1/jobs/{job}")).body["job"]["account_id"]
+        for job in scenario.jobs.values()
+    ]
 
 
-async def pending(scene: Scenario, name: str) -> None:
+async def pending(scenario: Scenario, name: str) -> None:
     """Return when the node has the account, be it in no block yet."""
-    while (await scene.chain.node.accounts([name]))[0] is None:
+    while (await scenario.chain.node.accounts([name]))[0] is None:
         """Asking is the waiting."""
 
 
@@ -42,55 +45,55 @@ def expired(folder: Path) -> list[str]:
 async def test_orphaned_blocks(tmp_path: Path, blocks: int, paid: bool) -> None:
     """Registrations, or balances, or both are in them; the accounts come back in another order with other ids."""
 
-    async with healing(tmp_path, *DEEP, *SMALL) as scene:
-        await scene.broadcast(*NAMES)
-        await scene.chain.control("produce", 1)
+    async with fault_scenario(tmp_path, *DEEP, *SMALL) as scenario:
+        await scenario.broadcast(*NAMES)
+        await scenario.chain.control("produce", 1)
         if has_results() or paid:
-            await scene.payable(DEEP_LAG)
-            await scene.reach("funding")
+            await scenario.payable(DEEP_LAG)
+            await scenario.reach("funding")
         else:
-            await scene.reach("registered")
-        before = await account_ids(scene)
+            await scenario.reach("registered")
+        before = await account_ids(scenario)
         if paid:
-            await scene.chain.control("produce", 1)
-            await scene.reach("funded")
-        await scene.chain.control("produce", max(0, blocks - 2))
-        await scene.chain.control("orphan", blocks, True, True)
-        await scene.chain.control("stall", False)
-        await scene.reach("done")
+            await scenario.chain.control("produce", 1)
+            await scenario.reach("funded")
+        await scenario.chain.control("produce", max(0, blocks - 2))
+        await scenario.chain.control("orphan", blocks, True, True)
+        await scenario.chain.control("stall", False)
+        await scenario.reach("done")
         stay = blocks == 1 or not has_results()  # where there are no results, what is paid is irreversible
-        assert (before == await account_ids(scene)) is (paid and stay)
+        assert (before == await account_ids(scenario)) is (paid and stay)
 
 
 async def test_blocks_stay_away_for_an_hour(tmp_path: Path) -> None:
     """What the node still has comes into the first block; what it has not has expired then, and is signed anew."""
 
-    async with healing(tmp_path, node=(CLOCKED, "0"), script=(CLOCKED, "0")) as scene:
-        await scene.chain.control("fault", FORGET)
-        await scene.broadcast("early-1")
-        for pid in (scene.chain.program.pid, scene.service.pid):
+    async with fault_scenario(tmp_path, node=(CLOCKED, "0"), script=(CLOCKED, "0")) as scenario:
+        await scenario.chain.control("fault", FORGET)
+        await scenario.broadcast("early-1")
+        for pid in (scenario.chain.program.pid, scenario.service.pid):
             os.kill(pid, signal.SIGUSR1)
-        await scene.told("head", "seconds old")
-        await scene.sign_up("late-1")
-        await pending(scene, "late-1")
-        await scene.chain.control("stall", False)
-        await scene.reach("done")
+        await scenario.reported("head", "seconds old")
+        await scenario.sign_up("late-1")
+        await pending(scenario, "late-1")
+        await scenario.chain.control("stall", False)
+        await scenario.reach("done")
         assert expired(tmp_path) == ["registration"]
 
 
 async def test_transaction_that_expires_unbroadcast(tmp_path: Path) -> None:
     """The node says that it took the registration, and later the transfer, and forgets them: they are signed anew."""
 
-    async with healing(tmp_path) as scene:
-        await scene.chain.control("fault", FORGET)
-        await scene.broadcast("unsent-1")
-        await scene.chain.control("produce", EXPIRED)
-        await pending(scene, "unsent-1")
-        await scene.chain.control("fault", FORGET)
-        await scene.chain.control("produce", 1)
-        await scene.payable(QUICK_LAG)
-        await scene.reach("funding")
-        await scene.chain.control("produce", EXPIRED)
-        await scene.chain.control("stall", False)
-        await scene.reach("done")
+    async with fault_scenario(tmp_path) as scenario:
+        await scenario.chain.control("fault", FORGET)
+        await scenario.broadcast("unsent-1")
+        await scenario.chain.control("produce", EXPIRED)
+        await pending(scenario, "unsent-1")
+        await scenario.chain.control("fault", FORGET)
+        await scenario.chain.control("produce", 1)
+        await scenario.payable(QUICK_LAG)
+        await scenario.reach("funding")
+        await scenario.chain.control("produce", EXPIRED)
+        await scenario.chain.control("stall", False)
+        await scenario.reach("done")
         assert expired(tmp_path) == ["registration", "funding"]

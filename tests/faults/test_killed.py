@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.chain_totals import read_books
+from tests.harness.chain_totals import read_totals
 from tests.harness.program import Faucet, dev_chain, on_chain
 
 pytestmark = pytest.mark.usefixtures("every_flavour")
@@ -54,8 +54,8 @@ async def test_killed_and_started_again(tmp_path: Path, step: str) -> None:
                 await service.job(reply.body["job"]["id"], until="done")
         finally:
             await service.stop()
-        books = await read_books(chain.node)
-        assert dict(books.registered) == dict.fromkeys(NAMES, 1)
-        assert dict(books.paid) == {books.ids[name]: 1 for name in NAMES}
-        assert dict(books.amounts) == {books.ids[name]: PAYMENT for name in NAMES}
-        assert await chain.node.balance("1.2.7") == before - books.spent
+        totals = await read_totals(chain.node)
+        assert dict(totals.registered) == dict.fromkeys(NAMES, 1)
+        assert dict(totals.paid) == {totals.ids[name]: 1 for name in NAMES}
+        assert dict(totals.amounts) == {totals.ids[name]: PAYMENT for name in NAMES}
+        assert await chain.node.balance("1.2.7") == before - totals.spent

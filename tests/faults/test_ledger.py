@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from jobs.ledger.sqlite.file import migrations
-from tests.harness.fault_scenario import Scenario, healing
+from tests.harness.fault_scenario import Scenario, fault_scenario
 from tests.harness.program import Reply, command, keys_of
 from tests.harness.support import DATA
 
@@ -21,9 +21,9 @@ def ledger(folder: Path) -> Path:
     return folder / "faucet.db"
 
 
-async def refused(scene: Scenario, name: str) -> None:
+async def refused(scenario: Scenario, name: str) -> None:
     """Sign up, to be told to come again."""
-    reply: Reply = await scene.service.sign_up(name)
+    reply: Reply = await scenario.service.sign_up(name)
     assert (reply.status, reply.headers["Retry-After"]) == (503, "5")
     assert reply.body["error_code"] == "ledger_unavailable"
 
@@ -31,16 +31,16 @@ async def refused(scene: Scenario, name: str) -> None:
 async def test_shell_that_holds_the_ledger_for_thirty_seconds(tmp_path: Path) -> None:
     """Six times as long as the faucet waits for it; what was on its way to the chain goes on after that."""
 
-    async with healing(tmp_path, script=IMPATIENT) as scene:
-        await scene.broadcast("before-1")
+    async with fault_scenario(tmp_path, script=IMPATIENT) as scenario:
+        await scenario.broadcast("before-1")
         with closing(sqlite3.connect(ledger(tmp_path), isolation_level=None)) as shell:
             shell.execute("BEGIN IMMEDIATE")
-            await scene.chain.control("stall", False)
+            await scenario.chain.control("stall", False)
             for number in range(6):
-                await refused(scene, f"held-{number}")
-            await scene.told("ledger", "can't be written")
+                await refused(scenario, f"held-{number}")
+            await scenario.reported("ledger", "can't be written")
             shell.execute("ROLLBACK")
-        await scene.sign_up(*(f"held-{number}" for number in range(6)))
+        await scenario.sign_up(*(f"held-{number}" for number in range(6)))
 
 
 class Disk:
@@ -63,71 +63,71 @@ class Disk:
 
 
 async def test_disk_full_while_accepting(tmp_path: Path) -> None:
-    async with healing(tmp_path) as scene:
-        await scene.sign_up("before-1")
-        disk = Disk(scene.service.pid, tmp_path)
+    async with fault_scenario(tmp_path) as scenario:
+        await scenario.sign_up("before-1")
+        disk = Disk(scenario.service.pid, tmp_path)
         disk.fill()
-        await refused(scene, "full-1")
-        await scene.told("ledger", "can't be written")
-        await refused(scene, "full-2")
+        await refused(scenario, "full-1")
+        await scenario.reported("ledger", "can't be written")
+        await refused(scenario, "full-2")
         disk.clear()
-        await scene.sign_up("full-1", "full-2")
+        await scenario.sign_up("full-1", "full-2")
 
 
 async def test_disk_full_while_draining(tmp_path: Path) -> None:
     """Nothing leaves that could not be written; what had left before comes into blocks unseen, and is found there."""
 
-    async with healing(tmp_path) as scene:
+    async with fault_scenario(tmp_path) as scenario:
 
         async def steer(*arguments: str) -> None:
-            assert (await command(*arguments, "--config", str(scene.service.config)))[0] == 0
+            assert (await command(*arguments, "--config", str(scenario.service.config)))[0] == 0
 
-        disk = Disk(scene.service.pid, tmp_path)
-        await scene.broadcast("sent-1")
+        disk = Disk(scenario.service.pid, tmp_path)
+        await scenario.broadcast("sent-1")
         await steer("pause", "drain", "--reason", "The disk is filling.")
-        await scene.sign_up("queued-1")
+        await scenario.sign_up("queued-1")
         disk.fill()
         await steer("resume", "drain", "--reason", "Let us see.")
-        await scene.told("ledger", "can't be written")
-        await scene.chain.control("produce", 10)
-        await scene.told("ledger", "can't be written")
-        sent, queued = await scene.chain.node.accounts(["sent-1", "queued-1"])
+        await scenario.reported("ledger", "can't be written")
+        await scenario.chain.control("produce", 10)
+        await scenario.reported("ledger", "can't be written")
+        sent, queued = await scenario.chain.node.accounts(["sent-1", "queued-1"])
         assert (sent is not None, queued) == (True, None)
-        await scene.chain.control("stall", False)
+        await scenario.chain.control("stall", False)
         disk.clear()
 
 
 async def test_ledger_that_may_not_be_written(tmp_path: Path) -> None:
-    async with healing(tmp_path) as scene:
-        await scene.sign_up("before-1")
-        await scene.service.stop()
+    async with fault_scenario(tmp_path) as scenario:
+        await scenario.sign_up("before-1")
+        await scenario.service.stop()
         ledger(tmp_path).chmod(0o444)
-        await scene.service.start(script=PLAIN)
-        assert await scene.service.ended() == 1
+        await scenario.service.start(script=PLAIN)
+        assert await scenario.service.ended() == 1
         assert (tmp_path / "log").read_text().endswith("faucet.db can't be written by this user\n")
         ledger(tmp_path).chmod(0o644)
-        await scene.service.start(script=PLAIN)
+        await scenario.service.start(script=PLAIN)
 
 
 @pytest.mark.parametrize("damage", [b"\xaa" * 12_288, b""])
 async def test_damaged_ledger(tmp_path: Path, damage: bytes) -> None:
     """Refused and left as it is, until the operator puts a backup in its place."""
 
-    async with healing(tmp_path) as scene:
-        await scene.sign_up("before-1")
-        await scene.reach("done")
-        await scene.service.stop()
+    async with fault_scenario(tmp_path) as scenario:
+        await scenario.sign_up("before-1")
+        await scenario.reach("done")
+        await scenario.service.stop()
         whole = ledger(tmp_path).read_bytes()
         damaged = whole[:8_192] + damage + whole[20_480:]
         ledger(tmp_path).write_bytes(damaged)
-        await scene.service.start()
-        assert await scene.service.ended() == 1
+        await scenario.service.start()
+        assert await scenario.service.ended() == 1
         said = (tmp_path / "log").read_text().splitlines()[-1]
         assert said.startswith("faucet.db is damaged (")
         assert said.endswith("): restore a backup; it was left as it is")
         assert ledger(tmp_path).read_bytes() == damaged
         ledger(tmp_path).write_bytes(whole)
-        await scene.service.start()
+        await scenario.service.start()
 
 
 async def test_ledger_of_an_older_version(tmp_path: Path) -> None:
@@ -141,9 +141,9 @@ async def test_ledger_of_an_older_version(tmp_path: Path) -> None:
         )
         old.commit()
 
-    async with healing(tmp_path) as scene:
-        scene.jobs["old-1"] = "old"
-        await scene.sign_up("new-1")
-        await scene.healed()
+    async with fault_scenario(tmp_path) as scenario:
+        scenario.jobs["old-1"] = "old"
+        await scenario.sign_up("new-1")
+        await scenario.recovered()
         with closing(sqlite3.connect(ledger(tmp_path))) as migrated:
             assert migrated.execute("PRAGMA user_version").fetchone() == (len(migrations()) + 1,)

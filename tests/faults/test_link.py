@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from chain.errors import LinkError
-from tests.harness.fault_scenario import CLOCKED, Scenario, healing
+from tests.harness.fault_scenario import CLOCKED, Scenario, fault_scenario
 from tests.harness.program import QUICK
 
 pytestmark = pytest.mark.usefixtures("every_flavour")
@@ -26,23 +26,23 @@ def two_nodes(url: str) -> list[str]:
     return [url, url.replace("127.0.0.1", "localhost")]
 
 
-async def disconnect(scene: Scenario) -> None:
+async def disconnect(scenario: Scenario) -> None:
     """Drop every connection to the node, this one too."""
     with pytest.raises(LinkError):
-        await scene.chain.control("disconnect")
-    await scene.chain.link.wait_connected()
+        await scenario.chain.control("disconnect")
+    await scenario.chain.link.wait_connected()
 
 
 async def test_node_away_for_five_minutes(tmp_path: Path) -> None:
     """What was on its way when it died has expired meanwhile, and is signed anew."""
 
-    async with healing(tmp_path, *kept(tmp_path)) as scene:
-        await scene.broadcast("before-1", "before-2")
-        await scene.chain.program.stop(signal.SIGKILL)
-        await scene.sign_up("away-1", "away-2")
-        await scene.told("chain", scene.chain.url)
-        await scene.chain.come_back(*kept(tmp_path), script=(CLOCKED, "300"))
-        assert (await scene.service.job(scene.jobs["before-1"], until="done"))["attempts"] == 2
+    async with fault_scenario(tmp_path, *kept(tmp_path)) as scenario:
+        await scenario.broadcast("before-1", "before-2")
+        await scenario.chain.program.stop(signal.SIGKILL)
+        await scenario.sign_up("away-1", "away-2")
+        await scenario.reported("chain", scenario.chain.url)
+        await scenario.chain.come_back(*kept(tmp_path), script=(CLOCKED, "300"))
+        assert (await scenario.service.job(scenario.jobs["before-1"], until="done"))["attempts"] == 2
 
 
 async def test_node_that_accepts_and_never_answers(tmp_path: Path) -> None:
@@ -54,11 +54,11 @@ async def test_node_that_accepts_and_never_answers(tmp_path: Path) -> None:
 
     async with await asyncio.start_server(listen, "127.0.0.1", 0) as server:
         mute = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        async with healing(tmp_path, urls=lambda url: [mute, url], node_timeout=0.5) as scene:
-            await scene.sign_up("first-1")
-            await scene.reach("done")
-            await disconnect(scene)
-            await scene.sign_up("second-1")
+        async with fault_scenario(tmp_path, urls=lambda url: [mute, url], node_timeout=0.5) as scenario:
+            await scenario.sign_up("first-1")
+            await scenario.reach("done")
+            await disconnect(scenario)
+            await scenario.sign_up("second-1")
         assert f"{mute}: timed out" in (tmp_path / "log").read_text()
 
 
@@ -66,47 +66,47 @@ async def test_failover_amid_a_batch(tmp_path: Path) -> None:
     """A node goes when it has taken some transactions of a drain: another gets the rest, and all come once."""
 
     names = [f"many-{number}" for number in range(60)]
-    async with healing(tmp_path, *QUICK, *SMALL, urls=two_nodes) as scene:
+    async with fault_scenario(tmp_path, *QUICK, *SMALL, urls=two_nodes) as scenario:
         for wrong in ({"do": "late", "times": 2}, {"do": "drop_after"}):
-            await scene.chain.control("fault", {"on": "broadcast_transaction", **wrong})
-        await scene.sign_up(*names)
-        await scene.reach("done")
-        assert "localhost" in (await scene.service.fetch("/readyz")).body["checks"]["chain"]["text"]
+            await scenario.chain.control("fault", {"on": "broadcast_transaction", **wrong})
+        await scenario.sign_up(*names)
+        await scenario.reach("done")
+        assert "localhost" in (await scenario.service.fetch("/readyz")).body["checks"]["chain"]["text"]
 
 
 async def test_node_on_another_chain(tmp_path: Path) -> None:
     """Nothing is sent to it."""
 
-    async with healing(tmp_path) as scene:
-        chain_id = await scene.chain.node.chain_id()
-        await scene.chain.control("set_chain_id", "ab" * 32)
-        await disconnect(scene)
-        await scene.told("chain", "is on the chain abababab…, but the ledger belongs to")
-        await scene.sign_up("other-1")
-        await scene.chain.control("set_chain_id", chain_id)
+    async with fault_scenario(tmp_path) as scenario:
+        chain_id = await scenario.chain.node.chain_id()
+        await scenario.chain.control("set_chain_id", "ab" * 32)
+        await disconnect(scenario)
+        await scenario.reported("chain", "is on the chain abababab…, but the ledger belongs to")
+        await scenario.sign_up("other-1")
+        await scenario.chain.control("set_chain_id", chain_id)
 
 
 async def test_node_out_of_sync(tmp_path: Path) -> None:
-    async with healing(tmp_path) as scene:
-        await scene.chain.control("set_head_age", OLD)
-        await disconnect(scene)
-        await scene.told("chain", "is out of sync: its head block is")
-        await scene.sign_up("stale-1")
-        await scene.chain.control("set_head_age", 0)
+    async with fault_scenario(tmp_path) as scenario:
+        await scenario.chain.control("set_head_age", OLD)
+        await disconnect(scenario)
+        await scenario.reported("chain", "is out of sync: its head block is")
+        await scenario.sign_up("stale-1")
+        await scenario.chain.control("set_head_age", 0)
 
 
 async def test_node_whose_clock_is_behind(tmp_path: Path) -> None:
     """Its blocks are old: it is not used until its clock is right."""
 
-    async with healing(tmp_path, *kept(tmp_path), node=(CLOCKED, f"-{OLD}"), fit=False) as scene:
-        await scene.sign_up("behind-1")
-        await scene.told("chain", "is out of sync: its head block is")
-        await scene.chain.program.stop(signal.SIGKILL)
-        await scene.chain.come_back(*kept(tmp_path))
+    async with fault_scenario(tmp_path, *kept(tmp_path), node=(CLOCKED, f"-{OLD}"), fit=False) as scenario:
+        await scenario.sign_up("behind-1")
+        await scenario.reported("chain", "is out of sync: its head block is")
+        await scenario.chain.program.stop(signal.SIGKILL)
+        await scenario.chain.come_back(*kept(tmp_path))
 
 
 async def test_node_whose_clock_is_ahead(tmp_path: Path) -> None:
     """Expirations count from its blocks, so it takes what is signed."""
 
-    async with healing(tmp_path, node=(CLOCKED, f"{OLD}")) as scene:
-        await scene.sign_up("ahead-1")
+    async with fault_scenario(tmp_path, node=(CLOCKED, f"{OLD}")) as scenario:
+        await scenario.sign_up("ahead-1")

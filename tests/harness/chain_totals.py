@@ -1,4 +1,4 @@
-"""An independent look at the chain, block by block: who was registered, who was paid, what it cost."""
+"""Totals of all blocks, independent of the faucet's own bookkeeping: registrations, payments, cost."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -12,8 +12,8 @@ PAYERS = {TRANSFER: "from", ACCOUNT_CREATE: "registrar", ASSERT: "fee_paying_acc
 
 
 @dataclass
-class Books:
-    """What the chain's blocks hold."""
+class ChainTotals:
+    """Registrations and payments by account, and what they cost."""
 
     registered: Counter[str] = field(default_factory=Counter)  #: by name
     ids: dict[str, str] = field(default_factory=dict)  #: account id by name
@@ -23,9 +23,9 @@ class Books:
     transactions: int = 0
 
 
-async def read_books(node: Node, *, payer: str | None = None) -> Books:
-    """The books of all blocks so far; with `payer`, an account id, of what that account did."""
-    books = Books()
+async def read_totals(node: Node, *, payer: str | None = None) -> ChainTotals:
+    """The totals of all blocks so far; with `payer`, an account id, of its operations only."""
+    totals = ChainTotals()
     head = await node.head()
     for number in range(1, head.number + 1):
         block = await node.block(number)
@@ -33,16 +33,16 @@ async def read_books(node: Node, *, payer: str | None = None) -> Books:
             raise AssertionError(f"block {number} is missing below the head {head.number}")
         (block,) = await with_ids([block], node.account_ids)
         for transaction in block.transactions:
-            books.transactions += 1
+            totals.transactions += 1
             for (kind, body), result in zip(transaction.operations, transaction.made, strict=True):
                 if payer not in (None, body.get(PAYERS[kind])):
                     continue
-                books.spent += int(body["fee"]["amount"])
+                totals.spent += int(body["fee"]["amount"])
                 if kind == ACCOUNT_CREATE:
-                    books.registered[body["name"]] += 1
-                    books.ids[body["name"]] = str(result)
+                    totals.registered[body["name"]] += 1
+                    totals.ids[body["name"]] = str(result)
                 elif kind == TRANSFER:
-                    books.paid[body["to"]] += 1
-                    books.amounts[body["to"]] += int(body["amount"]["amount"])
-                    books.spent += int(body["amount"]["amount"])
-    return books
+                    totals.paid[body["to"]] += 1
+                    totals.amounts[body["to"]] += int(body["amount"]["amount"])
+                    totals.spent += int(body["amount"]["amount"])
+    return totals

@@ -1,4 +1,4 @@
-"""What every fault must leave behind: each signup one account with its keys, paid once, and nothing else spent."""
+"""The outcome that every fault must have: one account a signup with its keys, paid once, and nothing else spent."""
 
 import asyncio
 import contextlib
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.harness.chain_totals import read_books
+from tests.harness.chain_totals import read_totals
 from tests.harness.flavours import has_results
 from tests.harness.program import FAUCET, DevChainProgram, Faucet, dev_chain, keys_of, on_chain, wait_ready
 
@@ -51,8 +51,8 @@ class Scenario:
             await self.reach("registered")
             await self.chain.control("produce", lag)
 
-    async def told(self, check: str, words: str) -> None:
-        """Return when operators read `words` at this check of /readyz, which fails."""
+    async def reported(self, check: str, words: str) -> None:
+        """Return when this check of /readyz fails with `words`."""
         while True:
             found = (await self.service.fetch("/readyz")).body["checks"][check]
             if not found["ok"] and words in found["text"]:
@@ -63,23 +63,23 @@ class Scenario:
         self.balance += satoshi - await self.chain.node.balance(REGISTRAR)
         await self.chain.control("set_balance", "faucet", satoshi)
 
-    async def healed(self) -> None:
-        """Return when all is well: every job has ended, and the chain has just what it should."""
+    async def recovered(self) -> None:
+        """Return when every job is done; the chain must then hold exactly what the signups ask for."""
         await wait_ready(self.service)
         jobs = {name: await self.service.job(job_id, until="done") for name, job_id in self.jobs.items()}
-        books = await read_books(self.chain.node)
-        assert books.ids == {name: job["account_id"] for name, job in jobs.items()}
-        assert dict(books.registered) == dict.fromkeys(jobs, 1)
-        assert dict(books.paid) == dict.fromkeys(books.ids.values(), 1)
-        assert dict(books.amounts) == dict.fromkeys(books.ids.values(), PAYMENT)
-        assert await self.chain.node.balance(REGISTRAR) == self.balance - books.spent
+        totals = await read_totals(self.chain.node)
+        assert totals.ids == {name: job["account_id"] for name, job in jobs.items()}
+        assert dict(totals.registered) == dict.fromkeys(jobs, 1)
+        assert dict(totals.paid) == dict.fromkeys(totals.ids.values(), 1)
+        assert dict(totals.amounts) == dict.fromkeys(totals.ids.values(), PAYMENT)
+        assert await self.chain.node.balance(REGISTRAR) == self.balance - totals.spent
         for account in await self.chain.node.accounts(list(jobs)):
             assert account is not None
             assert account.active.keys == ((keys_of(account.name)["active_key"], 1),)
 
 
 @contextlib.asynccontextmanager
-async def healing(
+async def fault_scenario(
     folder: Path,
     *options: str,
     node: tuple[str, ...] = FAUCET,
@@ -88,19 +88,19 @@ async def healing(
     fit: bool = True,
     **settings: Any,
 ) -> AsyncIterator[Scenario]:
-    """A scene that must heal from what the block does to it: a dev chain with `options`, a faucet with `settings`.
+    """A dev chain with `options` and a faucet with `settings`, which must recover from what the block does to them.
 
     They are run by `node` and `script`; `urls` makes the list of nodes of the chain's address. The block begins when
-    all is well, unless the node is not `fit` at first.
+    the faucet is ready, unless the node is not `fit` at first.
     """
     async with dev_chain(*options, script=node) as chain:
         service = Faucet(folder, on_chain(urls(chain.url), **{**PAYING, **settings}))
-        scene = Scenario(chain, service, await chain.node.balance(REGISTRAR))
+        scenario = Scenario(chain, service, await chain.node.balance(REGISTRAR))
         await service.start(script=script)
         try:
             if fit:
                 await wait_ready(service)
-            yield scene
-            await scene.healed()
+            yield scenario
+            await scenario.recovered()
         finally:
             await service.stop()

@@ -21,11 +21,11 @@ from jobs.model.job import Job, Limits, Signup, State
 from jobs.monitoring.metrics import Metrics
 from jobs.owner import ChainOwner
 from jobs.settings import Settings
-from tests.harness.chain_totals import Books, read_books
+from tests.harness.chain_totals import ChainTotals, read_totals
 from tests.harness.fault_scenario import PAYMENT, REGISTRAR
 from tests.harness.flavours import flavour
 from tests.harness.lying.relay import Relay
-from tests.harness.lying.scene import linked
+from tests.harness.lying.relayed_chain import node_at
 from tests.harness.program import keys_of
 
 BLOCK_INTERVAL = 0.03
@@ -137,7 +137,7 @@ class World:
         ]
         return [text for text in texts if text is not None]
 
-    async def told(self, words: str, *, check: str | None = None) -> None:
+    async def reported(self, words: str, *, check: str | None = None) -> None:
         """Return when operators read `words`, at this `check` of /readyz if given; no text that they read is long."""
 
         async def readable() -> bool:
@@ -170,25 +170,25 @@ class World:
         checks = await Readiness(self.ledger, snapshot, self.settings, clock=self.clock).checks()
         return {name: check.text for name, check in checks.items() if not check.ok}
 
-    async def books(self) -> Books:
+    async def totals(self) -> ChainTotals:
         """What the registrar did on the true chain. It spent just that, and paid nobody but those who signed up."""
-        async with linked(self.chain.url) as node:
-            books, balance = await read_books(node, payer=REGISTRAR), await node.balance(REGISTRAR)
-        assert balance == BALANCE - books.spent
-        assert set(books.registered) <= set(self.names)
-        assert set(books.registered.values()) <= {1}
-        assert set(books.paid) <= set(books.ids.values())
-        assert set(books.paid.values()) <= {1}
-        assert set(books.amounts.values()) <= {PAYMENT}
-        return books
+        async with node_at(self.chain.url) as node:
+            totals, balance = await read_totals(node, payer=REGISTRAR), await node.balance(REGISTRAR)
+        assert balance == BALANCE - totals.spent
+        assert set(totals.registered) <= set(self.names)
+        assert set(totals.registered.values()) <= {1}
+        assert set(totals.paid) <= set(totals.ids.values())
+        assert set(totals.paid.values()) <= {1}
+        assert set(totals.amounts.values()) <= {PAYMENT}
+        return totals
 
-    async def healed(self, *failed: str) -> None:
+    async def recovered(self, *failed: str) -> None:
         """Return when every job but those of `failed` is done: its account exists once, and was paid once."""
         await self.until(lambda: self._have_ended(failed))
-        jobs, books = await self.jobs(), await self.books()
+        jobs, totals = await self.jobs(), await self.totals()
         done = {name: jobs[name].account_id for name in jobs if name not in failed}
-        assert books.ids == done
-        assert set(books.paid) == (set(done.values()) if self.settings.payment is not None else set())
+        assert totals.ids == done
+        assert set(totals.paid) == (set(done.values()) if self.settings.payment is not None else set())
 
     async def _have_ended(self, failed: Sequence[str]) -> bool:
         jobs = await self.jobs()

@@ -8,7 +8,7 @@ from chain.packing import Operation
 from chain.transactions import RefBlock
 from devchain import DevChain, DevChainSettings
 from devchain.settings import published_key
-from tests.harness.devchain import PLAIN, REGISTRAR, SETTINGS, new_dev_chain, payment, registration, serving, signed
+from tests.harness.dev_chain import PLAIN, REGISTRAR, SETTINGS, new_dev_chain, payment, registration, serving, signed
 
 TAKEN = "lab-56f7f56afe"
 NEW = "lab-000000000a"

@@ -102,10 +102,10 @@ async def test_account_that_somebody_else_can_sign_for_is_not_ours(tmp_path: Pat
         register(world.chain, "alice-1", edit)
         await world.blocks(2)
         await world.ledger.operators.resume("drain", by="ann")
-        await world.healed("alice-1")
+        await world.recovered("alice-1")
         job = await world.job("alice-1")
         assert (job.code, job.account_id) == (Code.ACCOUNT_EXISTS, None)
-        assert set((await world.books()).registered) == {"bob-1"}
+        assert set((await world.totals()).registered) == {"bob-1"}
 
 
 LIES = [
@@ -127,4 +127,4 @@ async def test_second_node_shows_that_the_account_is_ours(tmp_path: Path, lie: l
         await world.blocks(10)
         assert (await world.job("alice-1")).state is not State.FAILED
         world.relay.heal()
-        await world.healed()
+        await world.recovered()

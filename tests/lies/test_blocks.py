@@ -42,7 +42,7 @@ async def test_time_that_has_not_passed_expires_nothing(tmp_path: Path, rush: tu
         await world.relay.replay()
         world.relay.heal()
         await world.ledger.operators.refollow(by="ann", reason="the node made blocks up")
-        await world.healed()
+        await world.recovered()
 
 
 @pytest.mark.parametrize("lie", [lies.HeadTime(DAY), lies.HigherBlocks(ahead=10, seconds=DAY)], ids=repr)
@@ -50,17 +50,17 @@ async def test_stranger_ahead_of_the_clock_is_left(tmp_path: Path, lie: Lie) -> 
     async with lied_to(tmp_path) as world:
         world.relay.lie(lie)
         await world.sign_up("alice-1")
-        await world.told("seconds ahead of this machine's clock: set the clock, or use another node", check="chain")
-        assert (await world.books()).registered == {}
+        await world.reported("seconds ahead of this machine's clock: set the clock, or use another node", check="chain")
+        assert (await world.totals()).registered == {}
         world.relay.heal()
-        await world.healed()
+        await world.recovered()
 
 
 async def test_own_node_ahead_of_the_clock_is_used(tmp_path: Path) -> None:
     loopback = Settings().own_nodes
     async with lied_to(tmp_path, lies.HeadTime(2000), own_nodes=loopback) as world:
         await world.sign_up("alice-1")
-        await world.healed()
+        await world.recovered()
 
 
 @pytest.mark.parametrize("honest", [True, False], ids=["two nodes", "one node"])
@@ -75,7 +75,7 @@ async def test_head_that_is_irreversible_makes_nothing_final_that_is_not(tmp_pat
             head = world.chain.chain.head_number
             assert job.state is State.FUNDED or head - (job.block_num or 0) >= LAG
         world.relay.heal()
-        await world.healed()
+        await world.recovered()
 
 
 MADE_UP = [
@@ -95,11 +95,11 @@ async def test_second_node_contradicts_made_up_blocks(tmp_path: Path, lie: Lie) 
         await world.reach(State.REGISTERED, State.FUNDING, State.FUNDED)
         world.relay.lie(lie)
         await world.sign_up("bob-1")
-        await world.told("has another block")
+        await world.reported("has another block")
         await world.blocks(25)
-        await world.books()
+        await world.totals()
         world.relay.heal()
-        await world.healed()
+        await world.recovered()
 
 
 @pytest.mark.parametrize("lie", MADE_UP[:2], ids=repr)
@@ -108,12 +108,12 @@ async def test_lone_strangers_made_up_blocks_pay_nobody_twice(tmp_path: Path, li
         world.relay.lie(lie)
         await world.sign_up("alice-1")
         await world.blocks(30)
-        await world.books()
+        await world.totals()
         world.relay.heal()
         await world.sign_up("bob-1")
         await world.until(lambda: done(world, "bob-1"))
-        books = await world.books()
-        assert set(books.registered) == {"alice-1", "bob-1"}
+        totals = await world.totals()
+        assert set(totals.registered) == {"alice-1", "bob-1"}
 
 
 async def done(world: World, name: str) -> bool:
@@ -134,10 +134,10 @@ async def test_made_up_higher_blocks_are_noticed_and_followed_anew(tmp_path: Pat
         world.relay.heal()
         if honest:
             await world.restart(witness_url=(world.chain.url,))
-        await world.told(ANEW)
+        await world.reported(ANEW)
         assert time.monotonic() - began < 60
         await world.ledger.operators.refollow(by="ann", reason="the node made blocks up")
-        await world.healed()
+        await world.recovered()
 
 
 async def final(world: World, number: int) -> bool:
@@ -162,14 +162,14 @@ async def test_made_up_blocks_that_a_second_node_lacks_are_never_final(tmp_path:
         world.relay.disconnect()
         await world.reach(State.FUNDED)
         world.relay.heal()
-        await world.healed()
+        await world.recovered()
 
 
 @pytest.mark.parametrize("blocks", [REWIND * 3, 2], ids=["longer", "shorter"])
 async def test_chain_that_was_started_anew_under_the_same_id(tmp_path: Path, blocks: int) -> None:
     async with lied_to(tmp_path) as world:
         await world.sign_up("alice-1")
-        await world.healed()
+        await world.recovered()
         await world.until(lambda: followed(world, REWIND + 2 * LAG))
         anew = chain_with_id(world.chain)
         anew.control.produce(world.chain.chain.head_number + blocks if blocks > 2 else blocks)
@@ -178,7 +178,7 @@ async def test_chain_that_was_started_anew_under_the_same_id(tmp_path: Path, blo
             began = time.monotonic()
             world.relay.upstream = anew.url
             world.relay.disconnect()
-            await world.told("if the chain was started anew, use a new ledger")
+            await world.reported("if the chain was started anew, use a new ledger")
             assert time.monotonic() - began < 60
         finally:
             await anew.stop()

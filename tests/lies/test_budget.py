@@ -13,7 +13,7 @@ from tornado.httpclient import HTTPError
 from devchain import DevChain
 from jobs.model.job import State
 from jobs.settings.values import DailyBudget
-from tests.harness.chain_totals import read_books
+from tests.harness.chain_totals import read_totals
 from tests.harness.fault_scenario import PAYING, REGISTRAR
 from tests.harness.liar import BALANCE, World, lied_to
 from tests.harness.lying import lies
@@ -46,29 +46,29 @@ async def test_budget_that_is_spent_pauses_until_it_is_raised(tmp_path: Path) ->
 
     async with lied_to(tmp_path, **SMALL) as world:
         await world.sign_up(*NAMES)
-        await world.told(SPENT, check="drain")
+        await world.reported(SPENT, check="drain")
         await world.restart()
         await world.sign_up("later-1")
-        await world.told(SPENT, check="drain")
+        await world.reported(SPENT, check="drain")
         await world.blocks(30)
-        books = await world.books()
-        assert 0 < len(books.registered) < len(NAMES)
-        assert books.spent <= BUDGET
+        totals = await world.totals()
+        assert 0 < len(totals.registered) < len(NAMES)
+        assert totals.spent <= BUDGET
         await world.restart(**LARGE)
-        await world.healed()
+        await world.recovered()
 
 
 async def test_budget_is_new_at_midnight(tmp_path: Path) -> None:
     clock = Midnight()
     async with lied_to(tmp_path, clock=clock, max_head_age=10**6, **SMALL) as world:
         await world.sign_up(*NAMES[:5])
-        await world.told(SPENT, check="drain")
+        await world.reported(SPENT, check="drain")
         await world.reach(State.QUEUED, State.DONE)
-        first = (await world.books()).spent
+        first = (await world.totals()).spent
         clock.ahead = DAY
-        await world.healed()
+        await world.recovered()
         assert first <= BUDGET
-        assert (await world.books()).spent <= 2 * BUDGET
+        assert (await world.totals()).spent <= 2 * BUDGET
 
 
 async def test_two_processes_share_one_budget(tmp_path: Path) -> None:
@@ -77,14 +77,14 @@ async def test_two_processes_share_one_budget(tmp_path: Path) -> None:
         await second.start()
         try:
             await world.sign_up(*NAMES)
-            await world.told(SPENT, check="drain")
-            await second.told(SPENT, check="drain")
+            await world.reported(SPENT, check="drain")
+            await second.reported(SPENT, check="drain")
             await world.blocks(20)
-            assert (await world.books()).spent <= BUDGET
+            assert (await world.totals()).spent <= BUDGET
         finally:
             await second.stop()
         await world.restart(**LARGE)
-        await world.healed()
+        await world.recovered()
 
 
 FORWARDED = ["denied", "account exists (still pending)", "fee too low (0)"]
@@ -97,10 +97,10 @@ async def test_refused_and_sent_on_all_the_same(tmp_path: Path, error: str) -> N
     async with lied_to(tmp_path, lies.DeniedBroadcasts(error), **SMALL) as world:
         await world.sign_up(*NAMES)
         await world.blocks(40)
-        assert (await world.books()).spent <= BUDGET
+        assert (await world.totals()).spent <= BUDGET
         world.relay.heal()
         await world.restart(**LARGE)
-        await world.healed()
+        await world.recovered()
 
 
 GREATER: list[Lie] = [lies.Balance(times=1000), lies.Balance(fixed=10**17)]
@@ -121,7 +121,7 @@ async def test_greater_balance_raises_no_budget_in_percent(tmp_path: Path, lie: 
         assert (await world.ledger.chain_status.load()).budget == budget
         world.relay.heal()
         await world.sign_up("alice-1")
-        await world.healed()
+        await world.recovered()
 
 
 async def test_greater_balance_is_contradicted_by_the_second_node_at_first_contact(tmp_path: Path) -> None:
@@ -155,9 +155,9 @@ async def test_killed_faucet_keeps_to_its_budget(tmp_path: Path, step: str) -> N
             assert (await service.sign_up("late-1")).status == 200
             await _until_spent(service)
             assert SPENT.split(":", maxsplit=1)[0] in (await service.fetch("/status")).body.decode()
-            while not (books := await read_books(chain.node, payer=REGISTRAR)).paid:
+            while not (totals := await read_totals(chain.node, payer=REGISTRAR)).paid:
                 """Asking is the waiting."""
-            assert books.spent <= BUDGET
+            assert totals.spent <= BUDGET
         finally:
             await service.stop()
 

@@ -8,11 +8,11 @@ import pytest
 from chain.node import Node
 from devchain import DevChain
 from jobs.model.job import State
-from tests.harness.chain_totals import read_books
+from tests.harness.chain_totals import read_totals
 from tests.harness.liar import PLAIN, World, lied_to
 from tests.harness.lying import lies
 from tests.harness.lying.lie import Lie
-from tests.harness.lying.scene import linked
+from tests.harness.lying.relayed_chain import node_at
 from tests.harness.program import keys_of
 
 #: Another chain, and what is said of the node that is on it.
@@ -42,15 +42,15 @@ def with_helper(chain: DevChain) -> None:
 
 async def named_in(world: World) -> set[str]:
     """The accounts by id that the registrations on the true chain name."""
-    async with linked(world.chain.url) as node:
+    async with node_at(world.chain.url) as node:
         return {account_id for body in await _registrations(node) for account_id in _named_by(body)}
 
 
 async def _registrations(node: Node) -> list[Any]:
-    books = await read_books(node, payer="1.2.7")
+    totals = await read_totals(node, payer="1.2.7")
     blocks = [await node.block(number) for number in range(1, (await node.head()).number + 1)]
     operations = [entry for block in blocks if block for each in block.transactions for entry in each.operations]
-    return [body for _, body in operations if body.get("name") in books.registered]
+    return [body for _, body in operations if body.get("name") in totals.registered]
 
 
 def _named_by(body: dict[str, Any]) -> set[str]:
@@ -65,12 +65,12 @@ async def test_node_that_becomes_another_chain_is_left(tmp_path: Path, lie: Lie,
     async with lied_to(tmp_path) as world:
         world.relay.lie(lie)
         await world.sign_up("before-1")  # signed by what is pinned, whatever the node says
-        await world.healed()
+        await world.recovered()
         world.relay.disconnect()
-        await world.told(sentence, check="chain")
+        await world.reported(sentence, check="chain")
         await world.sign_up("after-1")
         world.relay.heal()
-        await world.healed()
+        await world.recovered()
 
 
 @pytest.mark.parametrize("lie", [lies.Precision(0), lies.ChainId("ab" * 32)], ids=repr)
@@ -79,11 +79,11 @@ async def test_nodes_that_disagree_about_the_chain_at_first_contact_are_not_used
 
     async with lied_to(tmp_path, lie, honest=True, fit=False) as world:
         await world.sign_up("alice-1")
-        await world.told("ledger belongs to" if isinstance(lie, lies.ChainId) else "on this chain it is")
-        await world.told(f"by {world.relay.url}")
-        assert (await world.books()).registered == {}
+        await world.reported("ledger belongs to" if isinstance(lie, lies.ChainId) else "on this chain it is")
+        await world.reported(f"by {world.relay.url}")
+        assert (await world.totals()).registered == {}
         world.relay.heal()
-        await world.healed()
+        await world.recovered()
 
 
 @pytest.mark.parametrize("settings", NAMED, ids=lambda value: next(iter(value)))
@@ -93,10 +93,10 @@ async def test_id_of_a_configured_account_that_changes(tmp_path: Path, settings:
     async with lied_to(tmp_path, prepare=with_helper, **settings) as world:
         world.relay.lie(HELPERS_LIE)
         await world.sign_up("alice-1")
-        await world.told("says that the id of the account helper-1 is 1.2.9")
-        assert (await world.books()).registered == {}
+        await world.reported("says that the id of the account helper-1 is 1.2.9")
+        assert (await world.totals()).registered == {}
         world.relay.heal()
-        await world.healed()
+        await world.recovered()
         assert PLAIN not in await named_in(world)
 
 
@@ -106,9 +106,9 @@ async def test_id_of_a_configured_account_that_is_wrong_at_first_contact(
 ) -> None:
     async with lied_to(tmp_path, HELPERS_LIE, prepare=with_helper, honest=True, fit=False, **settings) as world:
         await world.sign_up("alice-1")
-        await world.told("says that the id of the account helper-1 is 1.2.9")
+        await world.reported("says that the id of the account helper-1 is 1.2.9")
         world.relay.heal()
-        await world.healed()
+        await world.recovered()
         assert PLAIN not in await named_in(world)
 
 
@@ -120,11 +120,11 @@ async def test_lone_strangers_lie_at_first_contact_is_refused_by_the_chain(
 
     async with lied_to(tmp_path, HELPERS_LIE, prepare=with_helper, **settings) as world:
         await world.sign_up("alice-1")
-        await world.told("The node gave an account id that the chain knows under another name.")
-        assert (await world.books()).registered == {}
+        await world.reported("The node gave an account id that the chain knows under another name.")
+        assert (await world.totals()).registered == {}
         world.relay.heal()
         await world.restart(witness_url=(world.relay.url, world.chain.url))
-        await world.healed()
+        await world.recovered()
         assert PLAIN not in await named_in(world)
 
 
@@ -133,19 +133,19 @@ async def test_id_of_the_registrar_that_changes(tmp_path: Path, honest: bool) ->
     async with lied_to(tmp_path, honest=honest) as world:
         world.relay.lie(lies.AccountId("faucet", PLAIN))
         await world.sign_up("alice-1")
-        await world.told("says that the id of the account faucet is 1.2.9; on this chain it is 1.2.7")
+        await world.reported("says that the id of the account faucet is 1.2.9; on this chain it is 1.2.7")
         await world.reach(State.FUNDED if honest else State.QUEUED)
         world.relay.heal()
-        await world.healed()
+        await world.recovered()
 
 
 @pytest.mark.parametrize("lie", [lies.AccountId("faucet", PLAIN), lies.SwappedIds("faucet", "referrer")], ids=repr)
 async def test_id_of_the_registrar_that_is_wrong_at_first_contact(tmp_path: Path, lie: Lie) -> None:
     async with lied_to(tmp_path, lie, honest=True, fit=False) as world:
         await world.sign_up("alice-1")
-        await world.told("says that the id of the account faucet is 1.2.")
+        await world.reported("says that the id of the account faucet is 1.2.")
         world.relay.heal()
-        await world.healed()
+        await world.recovered()
 
 
 @pytest.mark.parametrize("honest", [True, False], ids=["two nodes", "one node"])
@@ -157,7 +157,7 @@ async def test_id_of_the_referrer_that_a_user_chose(tmp_path: Path, honest: bool
         await world.ledger.names.save_page([("helper-1", "1.2.10")], cursor="")
         await world.sign_up("alice-1", referrer="helper-1")
         if not honest:
-            await world.told("The node gave an account id that the chain knows under another name.")
+            await world.reported("The node gave an account id that the chain knows under another name.")
             world.relay.heal()
-        await world.healed()
+        await world.recovered()
         assert (await named_in(world)) == {"1.2.10", "1.2.7", "1.2.5"}

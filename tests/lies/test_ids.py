@@ -29,11 +29,11 @@ async def test_false_id_under_a_name_is_refused_by_the_chain(tmp_path: Path, lie
 
     async with lied_to(tmp_path, lie) as world:
         await world.sign_up("alice-1", "alice-2")
-        await world.told(HELD)
-        assert (await world.books()).paid == {}
+        await world.reported(HELD)
+        assert (await world.totals()).paid == {}
         world.relay.heal()
         await world.until(lambda: released_or_done(world))
-        await world.healed()
+        await world.recovered()
 
 
 async def held(world: World) -> list[str]:
@@ -55,10 +55,10 @@ async def test_second_node_contradicts_a_false_id(tmp_path: Path, lie: Lie) -> N
 
     async with lied_to(tmp_path, lie, honest=True) as world:
         await world.sign_up("alice-1", "alice-2", "alice-3")
-        await world.told("shows other account ids than the node in use")
-        assert (await world.books()).paid == {}
+        await world.reported("shows other account ids than the node in use")
+        assert (await world.totals()).paid == {}
         world.relay.heal()
-        await world.healed()
+        await world.recovered()
 
 
 async def test_hidden_payment_is_not_paid_again_on_one_strangers_word(tmp_path: Path) -> None:
@@ -66,9 +66,9 @@ async def test_hidden_payment_is_not_paid_again_on_one_strangers_word(tmp_path: 
         await world.sign_up("alice-1", "alice-2")
         await world.reach(State.FUNDING, State.FUNDED)
         world.relay.lie(lies.HiddenTransactions("1.2.7"))
-        await world.told(HELD)
-        assert len((await world.books()).paid) == 2
+        await world.reported(HELD)
+        assert len((await world.totals()).paid) == 2
         world.relay.heal()
         await world.ledger.operators.refollow(by="ann", reason="the node lied")
-        await world.healed()
+        await world.recovered()
         assert await world.ledger.expiry.held() == []

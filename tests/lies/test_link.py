@@ -20,17 +20,17 @@ REGISTRAR = "1.2.7"
 
 @contextlib.asynccontextmanager
 async def lied_to(folder: Path, *, honest: bool = False) -> AsyncIterator[tuple[Scenario, Relay]]:
-    """A scene whose node is a stranger that may lie; it must heal from what the block does."""
+    """A scenario whose node is a stranger that may lie; it must recover from what the block does."""
     async with dev_chain(*QUICK) as chain, Relay(chain.url) as relay:
         urls = [relay.url, *([chain.url] if honest else [])]
         service = Faucet(folder, on_chain(urls, own_nodes=[], **PAYING))
-        scene = Scenario(chain, service, await chain.node.balance(REGISTRAR))
+        scenario = Scenario(chain, service, await chain.node.balance(REGISTRAR))
         await service.start()
         try:
             await wait_ready(service)
-            yield scene, relay
+            yield scenario, relay
             relay.heal()
-            await scene.healed()
+            await scenario.recovered()
             assert memory(service) < MAX_MEMORY
             assert max(map(len, (folder / "log").read_text().splitlines())) < MAX_LINE
         finally:
@@ -39,7 +39,7 @@ async def lied_to(folder: Path, *, honest: bool = False) -> AsyncIterator[tuple[
 
 async def until_lied(relay: Relay, lie: Lie, times: int) -> None:
     """Return when the lie was heard so often."""
-    await relay.told(type(lie), relay.lied[type(lie).__name__] + times)
+    await relay.lied_with(type(lie), relay.lied[type(lie).__name__] + times)
 
 
 #: Texts, frames and values that are too much.
@@ -55,12 +55,12 @@ LARGE = [
 
 @pytest.mark.parametrize("lie", LARGE, ids=repr)
 async def test_large_replies_are_not_kept(tmp_path: Path, lie: Lie) -> None:
-    async with lied_to(tmp_path) as (scene, relay):
+    async with lied_to(tmp_path) as (scenario, relay):
         relay.lie(lie)
-        await scene.sign_up("alice-1")
+        await scenario.sign_up("alice-1")
         await until_lied(relay, lie, 3)
-        assert memory(scene.service) < MAX_MEMORY
-        await _read_pages(scene.service)
+        assert memory(scenario.service) < MAX_MEMORY
+        await _read_pages(scenario.service)
 
 
 async def _read_pages(service: Faucet) -> None:
@@ -72,32 +72,32 @@ async def _read_pages(service: Faucet) -> None:
 
 @pytest.mark.parametrize("kind", lies.FLOODS)
 async def test_floods_are_read_and_forgotten(tmp_path: Path, kind: str) -> None:
-    async with lied_to(tmp_path) as (scene, relay):
+    async with lied_to(tmp_path) as (scenario, relay):
         relay.lie(lies.Flood(kind))
-        await scene.sign_up("alice-1")
+        await scenario.sign_up("alice-1")
         for _ in range(5):
             await relay.called("get_block", relay.seen["get_block"] + 2)
-            assert memory(scene.service) < MAX_MEMORY
-        await _read_pages(scene.service)
+            assert memory(scenario.service) < MAX_MEMORY
+        await _read_pages(scenario.service)
 
 
 @pytest.mark.parametrize("error", ["long message", "long stack"])
 async def test_long_refusals_are_cut(tmp_path: Path, error: str) -> None:
-    async with lied_to(tmp_path) as (scene, relay):
+    async with lied_to(tmp_path) as (scenario, relay):
         relay.lie(lies.RefusedCalls(error, api="network_broadcast"))
-        await scene.sign_up("alice-1")
-        await scene.told("drain", "The node refuses what it is sent")
-        await _read_pages(scene.service)
+        await scenario.sign_up("alice-1")
+        await scenario.reported("drain", "The node refuses what it is sent")
+        await _read_pages(scenario.service)
 
 
 @pytest.mark.parametrize("honest", [True, False], ids=["two nodes", "one node"])
 async def test_redirect_is_told_and_never_followed(tmp_path: Path, honest: bool) -> None:
-    async with lied_to(tmp_path, honest=honest) as (scene, relay):
+    async with lied_to(tmp_path, honest=honest) as (scenario, relay):
         relay.lie(lies.Redirect())
         relay.disconnect()
-        await scene.sign_up("alice-1")
+        await scenario.sign_up("alice-1")
         if honest:
-            await scene.reach("funded", "done")
+            await scenario.reach("funded", "done")
         else:
-            await scene.told("chain", "redirects to another address (HTTP 302), which is not followed")
+            await scenario.reported("chain", "redirects to another address (HTTP 302), which is not followed")
         assert relay.redirects_followed == 0

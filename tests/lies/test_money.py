@@ -8,12 +8,12 @@ from devchain import ChainParameters
 from jobs.errors import Code
 from jobs.model.job import State
 from jobs.settings import Settings
-from tests.harness.chain_totals import read_books
+from tests.harness.chain_totals import read_totals
 from tests.harness.fault_scenario import PAYMENT
 from tests.harness.liar import World, lied_to
 from tests.harness.lying import lies
 from tests.harness.lying.lie import Lie
-from tests.harness.lying.scene import linked
+from tests.harness.lying.relayed_chain import node_at
 
 FEE, TRANSFER_FEE, ASSERT_FEE = 515_000, 2_000_000, 100_000  #: satoshi, the first with room for any name of these tests
 SIGNUP = FEE + TRANSFER_FEE + ASSERT_FEE + PAYMENT  #: what one costs at the most
@@ -42,7 +42,7 @@ CHEAP = [
 async def fees_paid(world: World) -> dict[int, int]:
     """The highest fee of each kind of operation that the registrar paid on the true chain, satoshi."""
     highest: dict[int, int] = {}
-    async with linked(world.chain.url) as node:
+    async with node_at(world.chain.url) as node:
         for number in range(1, (await node.head()).number + 1):
             block = await node.block(number)
             for kind, body in (entry for each in (block.transactions if block else ()) for entry in each.operations):
@@ -55,11 +55,11 @@ async def test_fee_above_the_ceiling_is_not_paid(tmp_path: Path, lie: Lie, sente
     async with lied_to(tmp_path) as world:
         world.relay.lie(lie)
         await world.sign_up("alice-1", "bob-1")
-        await world.told(f"{sentence} ")
-        await world.told("now, more than max_account_fee allows", check="drain")
-        assert (await world.books()).paid == {}
+        await world.reported(f"{sentence} ")
+        await world.reported("now, more than max_account_fee allows", check="drain")
+        assert (await world.totals()).paid == {}
         world.relay.heal()
-        await world.healed()
+        await world.recovered()
         assert max((await fees_paid(world)).values()) <= TRANSFER_FEE
 
 
@@ -68,7 +68,7 @@ async def test_fee_below_the_ceiling_is_paid_and_no_more_than_that(tmp_path: Pat
     async with lied_to(tmp_path) as world:
         world.relay.lie(lie)
         await world.sign_up("alice-1")
-        await world.healed()
+        await world.recovered()
         paid = await fees_paid(world)
         assert paid[lies.ACCOUNT_CREATE] <= 2 * FEE
         assert paid[lies.TRANSFER] <= 2 * TRANSFER_FEE
@@ -78,9 +78,9 @@ async def test_fee_below_the_ceiling_is_paid_and_no_more_than_that(tmp_path: Pat
 async def test_ceiling_is_learnt_from_both_nodes_at_first_contact(tmp_path: Path) -> None:
     async with lied_to(tmp_path, lies.Fees(times=1000), honest=True) as world:
         await world.sign_up("alice-1")
-        await world.told("more than max_account_fee allows (10.27")
+        await world.reported("more than max_account_fee allows (10.27")
         world.relay.heal()
-        await world.healed()
+        await world.recovered()
         assert max((await fees_paid(world)).values()) <= TRANSFER_FEE
 
 
@@ -92,7 +92,7 @@ async def test_lower_fees_lower_the_ceiling_only_by_a_second_nodes_word(tmp_path
         await world.blocks(10)
         world.relay.heal()
         await world.sign_up("alice-1")
-        await world.healed()
+        await world.recovered()
 
 
 @pytest.mark.parametrize("own", [LOOPBACK, ()], ids=["own node", "stranger"])
@@ -102,13 +102,13 @@ async def test_fees_that_step_up_are_paid_to_the_ceiling_only(tmp_path: Path, ow
 
     async with lied_to(tmp_path, parameters=steps, own_nodes=own, enable_initial_balance=False) as world:
         await world.sign_up(*(f"step-{number:02}" for number in range(80)))
-        await world.told("more than max_account_fee allows", check="drain")
+        await world.reported("more than max_account_fee allows", check="drain")
         await world.blocks(20)
-        books = await world.books()
-        assert len(books.registered) == 20
-        assert books.spent <= 20 * FEE + 60 * 2 * FEE + 20 * ASSERT_FEE
+        totals = await world.totals()
+        assert len(totals.registered) == 20
+        assert totals.spent <= 20 * FEE + 60 * 2 * FEE + 20 * ASSERT_FEE
         world.chain.control.set_parameters({"basic_fee": 500_000, "account_fee_scale_bitshifts": 0})
-        await world.healed()
+        await world.recovered()
 
 
 @pytest.mark.parametrize("fee", [200_000_000, 2**50], ids=["above the ceiling", "above the balance"])
@@ -130,7 +130,7 @@ async def test_premium_name_at_the_head_of_the_queue_holds_up_nobody(
         assert states == {State.FAILED if own else State.QUEUED}
         assert {jobs[name].code for name in premium} == {Code.PREMIUM_NAME if own else None}
         assert "more than max_account_fee allows" in str(jobs[premium[0]].reason)
-        assert (await world.books()).registered.keys() == {"cheap-1", "cheap-2", "cheap-3", "cheap-4"}
+        assert (await world.totals()).registered.keys() == {"cheap-1", "cheap-2", "cheap-3", "cheap-4"}
 
 
 async def done(world: World, *names: str) -> bool:
@@ -143,9 +143,9 @@ async def test_balance_that_seems_spent_is_no_end(tmp_path: Path) -> None:
     async with lied_to(tmp_path) as world:
         world.relay.lie(lies.Balance(fixed=5))
         await world.sign_up("alice-1")
-        await world.told("does not pay for an account", check="drain")
+        await world.reported("does not pay for an account", check="drain")
         world.relay.heal()
-        await world.healed()
+        await world.recovered()
 
 
 @pytest.mark.parametrize("lie", [lies.Balance(times=1000), lies.Balance(fixed=10**15)], ids=repr)
@@ -161,7 +161,7 @@ async def test_balance_that_seems_greater_pays_for_no_more(tmp_path: Path, lie: 
         world.relay.heal()
         await world.until(world.release)
         assert {job.state for job in (await world.jobs()).values()} == {State.DONE}
-        async with linked(world.chain.url) as node:
-            books = await read_books(node, payer="1.2.7")
-        assert set(books.paid) == set(books.ids.values())
-        assert set(books.paid.values()) == {1}
+        async with node_at(world.chain.url) as node:
+            totals = await read_totals(node, payer="1.2.7")
+        assert set(totals.paid) == set(totals.ids.values())
+        assert set(totals.paid.values()) == {1}

@@ -34,7 +34,7 @@ async def test_name_that_a_second_node_does_not_call_taken_waits(tmp_path: Path)
         await world.sign_up("alice-1", "bob-1")
         await world.until(lambda: is_waiting(world, "alice-1", "Two nodes disagree about who has the name."))
         world.relay.heal()
-        await world.healed()
+        await world.recovered()
 
 
 async def is_waiting(world: World, name: str, words: str) -> bool:
@@ -49,12 +49,12 @@ async def test_lone_stranger_that_calls_a_name_taken_costs_that_signup_only(tmp_
     async with lied_to(tmp_path) as world:
         world.relay.lie(lies.TakenNames("alice-*"))
         await world.sign_up("alice-1", "bob-1")
-        await world.healed("alice-1")
+        await world.recovered("alice-1")
         assert (await world.job("alice-1")).code == Code.ACCOUNT_EXISTS
         world.relay.heal()
         await world.sign_up("alice-1")
         await world.until(lambda: is_done(world, "alice-1"))
-        assert set((await world.books()).registered) == {"alice-1", "bob-1"}
+        assert set((await world.totals()).registered) == {"alice-1", "bob-1"}
 
 
 async def is_done(world: World, name: str) -> bool:
@@ -74,7 +74,7 @@ async def test_name_that_is_taken_and_said_to_be_free(tmp_path: Path, honest: bo
         await world.ledger.operators.resume("drain", by="ann")
         await world.until(lambda: is_ended(world, "bob-1"))
         world.relay.heal()
-        await world.healed("alice-1")
+        await world.recovered("alice-1")
         assert (await world.job("alice-1")).code == Code.ACCOUNT_EXISTS
 
 
@@ -89,10 +89,10 @@ NO_JSON = "control characters"
 @pytest.mark.parametrize("lie", [lies.GarbageNames(kind) for kind in lies.GARBAGE if kind != NO_JSON], ids=repr)
 async def test_garbage_in_the_list_of_names_is_not_kept(tmp_path: Path, lie: Lie) -> None:
     async with lied_to(tmp_path, lie) as world:
-        await world.relay.told(lies.GarbageNames, 2)
+        await world.relay.lied_with(lies.GarbageNames, 2)
         assert not (await world.ledger.chain_status.load()).names_complete
         await world.sign_up("alice-2", "bob-2")
-        await world.healed()
+        await world.recovered()
         world.relay.heal()
         await world.until(lambda: is_complete(world))
 
@@ -100,9 +100,9 @@ async def test_garbage_in_the_list_of_names_is_not_kept(tmp_path: Path, lie: Lie
 async def test_list_that_is_no_json_ends_the_connection(tmp_path: Path) -> None:
     async with lied_to(tmp_path, lies.GarbageNames(NO_JSON), fit=False) as world:
         await world.sign_up("alice-2")
-        await world.told("the node sent what is no JSON-RPC", check="chain")
+        await world.reported("the node sent what is no JSON-RPC", check="chain")
         world.relay.heal()
-        await world.healed()
+        await world.recovered()
 
 
 async def is_complete(world: World) -> bool:
@@ -116,7 +116,7 @@ async def test_list_without_an_end_is_cut(tmp_path: Path, monkeypatch: pytest.Mo
 
     async with lied_to(tmp_path, lie) as world:
         await world.sign_up("alice-1")
-        await world.healed()
+        await world.recovered()
         await world.blocks(20)
         assert world.relay.seen["lookup_accounts"] < 200
 
@@ -136,7 +136,7 @@ async def test_name_that_only_a_stranger_showed_refuses_nobody_once_another_node
         await world.until(lambda: is_free(world, "alice-1"))
         await world.sign_up("alice-1")
         world.relay.heal()
-        await world.healed()
+        await world.recovered()
 
 
 async def is_free(world: World, name: str) -> bool:
@@ -153,4 +153,4 @@ async def test_prefix_that_a_lone_stranger_gave_at_first_contact_fails_nobody(tm
         await world.until(lambda: is_waiting(world, "alice-1", "must begin with BTS"))
         world.relay.heal()
         await world.restart(witness_url=(world.relay.url, world.chain.url))
-        await world.healed()
+        await world.recovered()

@@ -26,11 +26,11 @@ async def test_false_id_of_a_new_account_is_not_paid(tmp_path: Path, lie: Lie) -
 
     async with lied_to(tmp_path, lie) as world:
         await world.sign_up("alice-1", "alice-2", "alice-3")
-        await world.told("the node contradicts itself about the id of the account alice-1")
+        await world.reported("the node contradicts itself about the id of the account alice-1")
         await world.reach(State.FUNDED)
-        assert len((await world.books()).paid) == 3
+        assert len((await world.totals()).paid) == 3
         world.relay.heal()
-        await world.healed()
+        await world.recovered()
 
 
 async def test_false_id_in_block_and_list_is_refused_by_the_chain(tmp_path: Path) -> None:
@@ -38,11 +38,11 @@ async def test_false_id_in_block_and_list_is_refused_by_the_chain(tmp_path: Path
 
     async with lied_to(tmp_path, lies.ResultIds("alice-*", PLAIN), lies.AccountId("alice-*", PLAIN)) as world:
         await world.sign_up("alice-1", "alice-2")
-        await world.told(HELD)
-        assert (await world.books()).paid == {}
+        await world.reported(HELD)
+        assert (await world.totals()).paid == {}
         world.relay.heal()
         await world.until(world.release)
-        await world.books()
+        await world.totals()
         jobs = await world.jobs()
         assert {job.state for job in jobs.values()} == {State.DONE}
 
@@ -51,10 +51,10 @@ async def test_false_id_in_block_and_list_is_refused_by_the_chain(tmp_path: Path
 async def test_second_node_contradicts_a_false_id(tmp_path: Path, lie: Lie) -> None:
     async with lied_to(tmp_path, lie, honest=True) as world:
         await world.sign_up("alice-1", "alice-2", "alice-3")
-        await world.told("has another block")
-        assert PLAIN not in (await world.books()).paid
+        await world.reported("has another block")
+        assert PLAIN not in (await world.totals()).paid
         world.relay.heal()
-        await world.healed()
+        await world.recovered()
 
 
 async def test_hidden_payment_is_not_paid_again_on_one_strangers_word(tmp_path: Path) -> None:
@@ -64,13 +64,13 @@ async def test_hidden_payment_is_not_paid_again_on_one_strangers_word(tmp_path: 
         await world.sign_up("alice-1", "alice-2")
         await world.reach(State.REGISTERED, State.FUNDING)
         world.relay.lie(lies.HiddenTransactions("1.2.7"))
-        await world.told(HELD)
+        await world.reported(HELD)
         await world.blocks(30)
-        assert len((await world.books()).paid) == 2
+        assert len((await world.totals()).paid) == 2
         assert [len(payment.jobs) for payment in await world.ledger.expiry.held()] == [2]
         world.relay.heal()
         await world.ledger.operators.refollow(by="ann", reason="the node lied")
-        await world.healed()
+        await world.recovered()
         assert await world.ledger.expiry.held() == []
 
 
@@ -78,12 +78,12 @@ async def test_operator_releases_a_payment_that_no_block_holds(tmp_path: Path) -
     async with lied_to(tmp_path) as world:
         world.relay.lie(lies.LostBroadcasts(lies.TRANSFER))
         await world.sign_up("alice-1")
-        await world.told(HELD)
+        await world.reported(HELD)
         world.relay.heal()
         await world.blocks(20)
-        assert (await world.books()).paid == {}
+        assert (await world.totals()).paid == {}
         await world.until(world.release)
-        await world.healed()
+        await world.recovered()
 
 
 async def test_hidden_payment_is_shown_by_the_second_node(tmp_path: Path) -> None:
@@ -93,11 +93,11 @@ async def test_hidden_payment_is_shown_by_the_second_node(tmp_path: Path) -> Non
         await world.sign_up("alice-1", "alice-2")
         await world.reach(State.REGISTERED, State.FUNDING)
         world.relay.lie(lies.HiddenTransactions("1.2.7"))
-        await world.told("has another block")
+        await world.reported("has another block")
         await world.blocks(30)
-        assert len((await world.books()).paid) == 2
+        assert len((await world.totals()).paid) == 2
         world.relay.heal()
-        await world.healed()
+        await world.recovered()
 
 
 async def test_lost_payment_is_made_again_when_two_nodes_show_that_it_is_nowhere(tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ async def test_lost_payment_is_made_again_when_two_nodes_show_that_it_is_nowhere
         await world.sign_up("alice-1")
         await world.reach(State.FUNDING)
         world.relay.heal()
-        await world.healed()
+        await world.recovered()
         assert await world.ledger.expiry.held() == []
 
 
@@ -122,7 +122,7 @@ async def test_payment_that_the_node_sends_on_later_is_not_made_twice(tmp_path: 
         await world.relay.replay()
         world.relay.heal()
         await world.until(world.release)
-        await world.healed()
+        await world.recovered()
 
 
 async def test_false_inclusion_is_no_payment(tmp_path: Path) -> None:
@@ -130,11 +130,11 @@ async def test_false_inclusion_is_no_payment(tmp_path: Path) -> None:
 
     async with lied_to(tmp_path, lies.FalseInclusion(), honest=True) as world:
         await world.sign_up("alice-1")
-        await world.told("has another block")
+        await world.reported("has another block")
         await world.blocks(20)
         assert (await world.job("alice-1")).state is not State.DONE
         world.relay.heal()
-        await world.healed()
+        await world.recovered()
 
 
 @pytest.mark.parametrize("honest", [True, False], ids=["two nodes", "one node"])
@@ -144,10 +144,10 @@ async def test_payments_wait_where_a_node_says_that_nothing_can_be_asserted(tmp_
     lie = lies.ChainParameter("max_predicate_opcode", 0)
     async with lied_to(tmp_path, lie, lies.ResultIds("*", PLAIN), honest=honest) as world:
         await world.sign_up("alice-1")
-        await world.told("initial balances wait until a second node confirms the accounts")
-        assert (await world.books()).paid == {}
+        await world.reported("initial balances wait until a second node confirms the accounts")
+        assert (await world.totals()).paid == {}
         live = await world.ledger.drain.live()
         assert [transaction for transaction in live if transaction.kind is Kind.FUNDING] == []
         world.relay.heal()
         await world.until(world.release)
-        await world.healed()
+        await world.recovered()

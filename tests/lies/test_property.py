@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 
 from jobs.model.job import Job, State
-from tests.chaos.books import ChainBook
+from tests.chaos.records import ChainRecord
 from tests.harness.lying.campaign import BALANCE, BUDGET, PAYMENT, ROUNDS, Campaign, Outcome
 from tests.harness.lying.grammar import REGISTRAR, Step, campaigns
 from tests.harness.lying.lies import DeniedBroadcasts, Fees, FreeNames, HiddenTransactions, NoResults
@@ -52,47 +52,47 @@ def test_no_lie_costs_more_than_is_owed(second: bool, contact: bool, steps: Sequ
         campaign = Campaign(steps, second=second, contact=contact)
         outcome = asyncio.run(asyncio.wait_for(campaign.run(Path(folder)), GUARD))
     wallets = {job.signup.name for job in outcome.jobs}
-    book = outcome.days[-1]
+    record = outcome.days[-1]
     _check_money(outcome)
-    _check_registrations(book, wallets)
-    _check_payments(book, wallets)
+    _check_registrations(record, wallets)
+    _check_payments(record, wallets)
     if second:
-        _check_done(book, outcome.jobs)
+        _check_done(record, outcome.jobs)
 
 
 def _check_money(outcome: Outcome) -> None:
     """The balance fell by what is in the blocks, and on each day the ledger knew of all that, within the budget."""
-    for book in outcome.days:
-        assert BALANCE - book.balance == book.spent
-    spent = [0, *(book.spent for book in outcome.days)]
+    for record in outcome.days:
+        assert BALANCE - record.balance == record.spent
+    spent = [0, *(record.spent for record in outcome.days)]
     for (before, after), committed in zip(pairwise(spent), outcome.committed, strict=True):
         assert after - before <= committed <= BUDGET
 
 
-def _check_registrations(book: ChainBook, wallets: Collection[str]) -> None:
+def _check_registrations(record: ChainRecord, wallets: Collection[str]) -> None:
     """Each account is a signup's, with its keys, and names nobody but the configured referrer."""
-    for each in book.registrations:
+    for each in record.registrations:
         assert each.name in wallets
         assert each.keys == keys_of(each.name)
         assert each.others <= {REFERRER}
         assert each.fee <= MAX_REGISTRATION
-    assert all(fee <= MAX_ASSERTION for fee in book.assertions)
+    assert all(fee <= MAX_ASSERTION for fee in record.assertions)
 
 
-def _check_payments(book: ChainBook, wallets: Collection[str]) -> None:
+def _check_payments(record: ChainRecord, wallets: Collection[str]) -> None:
     """Each payment is the balance due to an account under a signup's name, and the only one to it."""
-    names = {each.account_id: each.name for each in book.registrations}
-    for each in book.payments:
+    names = {each.account_id: each.name for each in record.registrations}
+    for each in record.payments:
         assert names[each.account_id] in wallets
         assert each.amount == PAYMENT
         assert each.fee <= MAX_TRANSFER
-    assert max(Counter(each.account_id for each in book.payments).values(), default=0) <= 1
+    assert max(Counter(each.account_id for each in record.payments).values(), default=0) <= 1
 
 
-def _check_done(book: ChainBook, jobs: Sequence[Job]) -> None:
-    """Who is told that he has an account has it, and its balance."""
-    ids = {each.name: each.account_id for each in book.registrations}
-    paid = {each.account_id for each in book.payments}
+def _check_done(record: ChainRecord, jobs: Sequence[Job]) -> None:
+    """Each job that is done has its account and its balance on the chain."""
+    ids = {each.name: each.account_id for each in record.registrations}
+    paid = {each.account_id for each in record.payments}
     for job in jobs:
         if job.state is State.DONE:
             assert ids[job.signup.name] == job.account_id

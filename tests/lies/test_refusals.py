@@ -39,9 +39,9 @@ async def test_node_that_refuses_each_broadcast_alike_fails_no_signup(tmp_path: 
         await world.until(world.is_obstructed)
         await world.blocks(10)
         await world.reach(State.QUEUED, State.BROADCAST)
-        assert (await world.books()).registered == {}
+        assert (await world.totals()).registered == {}
         world.relay.heal()
-        await world.healed()
+        await world.recovered()
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ async def test_node_that_refuses_each_broadcast_alike_is_left(tmp_path: Path, er
     async with lied_to(tmp_path, honest=True) as world:
         world.relay.lie(lies.RefusedCalls(error, api="network_broadcast"))
         await world.sign_up(*NAMES)
-        await world.healed()
+        await world.recovered()
 
 
 @pytest.mark.parametrize(
@@ -61,9 +61,9 @@ async def test_node_that_denies_what_it_sent_on_registers_nobody_twice(tmp_path:
     async with lied_to(tmp_path, lies.DeniedBroadcasts(error)) as world:
         await world.sign_up(*NAMES)
         await world.reach(State.FUNDED, State.DONE)
-        await world.books()
+        await world.totals()
         world.relay.heal()
-        await world.healed()
+        await world.recovered()
 
 
 CALLS = [
@@ -81,10 +81,10 @@ async def test_node_that_refuses_a_call_is_told_of(tmp_path: Path, method: str, 
     async with lied_to(tmp_path) as world:
         world.relay.lie(lies.RefusedCalls("rate limit", method=method))
         await world.sign_up("alice-1")
-        await world.told(sentence)
+        await world.reported(sentence)
         await world.reach(State.QUEUED, State.BROADCAST)
         world.relay.heal()
-        await world.healed()
+        await world.recovered()
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ async def test_node_that_is_of_no_use_is_left_for_the_next(tmp_path: Path, lie: 
         await world.sign_up("alice-1")
         await world.reach(State.FUNDED, State.DONE)
         world.relay.heal()
-        await world.healed()
+        await world.recovered()
 
 
 @pytest.mark.parametrize("honest", [True, False], ids=["two nodes", "one node"])
@@ -105,12 +105,12 @@ async def test_membership_and_authority_that_seem_lost_are_told_of(tmp_path: Pat
     async with lied_to(tmp_path, honest=honest) as world:
         world.relay.lie(lies.Membership("faucet", lies.NEVER))
         await world.sign_up("alice-1")
-        await world.told("The registrar faucet is not a lifetime member.", check="drain")
+        await world.reported("The registrar faucet is not a lifetime member.", check="drain")
         world.relay.heal()
         world.relay.lie(lies.Weights("faucet", threshold=100))
-        await world.told("The key does not match the active authority of the registrar faucet.", check="drain")
+        await world.reported("The key does not match the active authority of the registrar faucet.", check="drain")
         world.relay.heal()
-        await world.healed()
+        await world.recovered()
 
 
 async def test_own_pause_of_an_operator_named_faucet_stays(tmp_path: Path) -> None:
@@ -123,10 +123,10 @@ async def test_own_pause_of_an_operator_named_faucet_stays(tmp_path: Path) -> No
         await world.blocks(20)
         world.relay.heal()
         await world.blocks(20)
-        await world.told("maintenance", check="drain")
+        await world.reported("maintenance", check="drain")
         await world.reach(State.QUEUED)
         await world.ledger.operators.resume("drain", by="ann")
-        await world.healed()
+        await world.recovered()
 
 
 async def test_initial_balances_that_were_switched_off_are_not_paid(tmp_path: Path) -> None:
@@ -140,7 +140,7 @@ async def test_initial_balances_that_were_switched_off_are_not_paid(tmp_path: Pa
         world.relay.heal()
         await world.blocks(20)
         assert await world.ledger.operators.owed() == 2
-        assert (await world.books()).paid == {}
+        assert (await world.totals()).paid == {}
         assert await world.ledger.operators.waive(by="ann", reason="no more balances") == 2
-        await world.healed()
+        await world.recovered()
         assert await world.ledger.operators.owed() == 0

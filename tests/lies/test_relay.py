@@ -10,13 +10,13 @@ from websockets.exceptions import ConnectionClosed
 from chain.errors import Refused
 from tests.harness.lying import lies
 from tests.harness.lying.lie import Ask, Lie, Request
-from tests.harness.lying.scene import PAID_IN, client_of, linked, scene
+from tests.harness.lying.relayed_chain import PAID_IN, client_of, node_at, relayed_chain
 
 
 async def test_lies_are_stacked() -> None:
     """Irreversible is what the head beneath it says, which is made up."""
 
-    async with scene() as this:
+    async with relayed_chain() as this:
         this.relay.lie(lies.HigherBlocks(ahead=20))
         this.relay.lie(lies.Irreversible(lag=1))
         head = await this.head()
@@ -25,7 +25,7 @@ async def test_lies_are_stacked() -> None:
 
 
 async def test_lost_broadcast_can_be_replayed() -> None:
-    async with scene() as this:
+    async with relayed_chain() as this:
         transaction = this.registration("carol-1")
         this.relay.lie(lies.LostBroadcasts())
         assert (await this.broadcast(transaction))["result"] is None
@@ -40,7 +40,7 @@ async def test_lost_broadcast_can_be_replayed() -> None:
 
 @pytest.mark.parametrize("error", lies.ERRORS)
 async def test_denied_broadcast_is_pending_and_a_refused_one_is_not(error: str) -> None:
-    async with scene() as this:
+    async with relayed_chain() as this:
         this.relay.lie(lies.RefusedCalls(error, api="network_broadcast"))
         assert (await this.broadcast(this.registration("carol-1")))["error"] == lies.ERRORS[error]
         assert this.chain.chain.pending == []
@@ -51,7 +51,7 @@ async def test_denied_broadcast_is_pending_and_a_refused_one_is_not(error: str) 
 
 
 async def test_denied_api_is_denied_by_its_number_too() -> None:
-    async with scene() as this:
+    async with relayed_chain() as this:
         number = await this.client.get(1, "network_broadcast")
         this.relay.lie(lies.RefusedCalls("denied", api="network_broadcast"))
         reply = await this.client.ask(number, "broadcast_transaction", {})
@@ -61,14 +61,14 @@ async def test_denied_api_is_denied_by_its_number_too() -> None:
 
 @pytest.mark.parametrize("lie", [lies.Unanswered("get_block"), lies.Unanswered("get_block", forwarded=True)], ids=repr)
 async def test_unanswered_call_holds_up_no_other(lie: Lie) -> None:
-    async with scene() as this:
+    async with relayed_chain() as this:
         this.relay.lie(lie)
         await this.client.send({"id": 1000, "method": "call", "params": [0, "get_block", [1]]})
         assert (await this.head())["head_block_number"] == 11
 
 
 async def test_delayed_reply_comes_after_a_later_one() -> None:
-    async with scene() as this:
+    async with relayed_chain() as this:
         this.relay.lie(lies.Delayed(0.05, "get_block"))
         await this.client.send({"id": 1000, "method": "call", "params": [0, "get_block", [1]]})
         assert (await this.head())["head_block_number"] == 11
@@ -77,7 +77,7 @@ async def test_delayed_reply_comes_after_a_later_one() -> None:
 
 @pytest.mark.parametrize("forwarded", [True, False])
 async def test_dropped_call_loses_the_connection(forwarded: bool) -> None:
-    async with scene() as this:
+    async with relayed_chain() as this:
         this.relay.lie(lies.Dropped("broadcast_transaction", forwarded=forwarded))
         with pytest.raises(ConnectionClosed):
             await this.broadcast(this.registration("carol-1"))
@@ -85,21 +85,21 @@ async def test_dropped_call_loses_the_connection(forwarded: bool) -> None:
 
 
 async def test_calls_are_counted_and_waited_for() -> None:
-    async with scene() as this:
+    async with relayed_chain() as this:
         waiting = asyncio.create_task(this.relay.called("get_chain_id", 2))
         await this.get("get_chain_id")
         assert not waiting.done()
         this.relay.lie(lies.ChainId("00"))
-        told = asyncio.create_task(this.relay.told(lies.ChainId))
+        waiting = asyncio.create_task(this.relay.lied_with(lies.ChainId))
         await this.get("get_chain_id")
         await waiting
-        await told
+        await waiting
         assert this.relay.seen == {"get_chain_id": 2}
         assert this.relay.lied == {"ChainId": 1}
 
 
 async def test_relay_drops_its_clients_and_takes_them_again() -> None:
-    async with scene() as this:
+    async with relayed_chain() as this:
         await this.head()
         this.relay.disconnect()
         with pytest.raises(ConnectionClosed):
@@ -110,7 +110,7 @@ async def test_relay_drops_its_clients_and_takes_them_again() -> None:
 
 
 async def test_client_is_dropped_with_the_node() -> None:
-    async with scene() as this:
+    async with relayed_chain() as this:
         await this.head()
         this.chain.disconnect()
         with pytest.raises(ConnectionClosed):
@@ -118,7 +118,7 @@ async def test_client_is_dropped_with_the_node() -> None:
 
 
 async def test_frames_that_are_no_calls_get_what_the_node_says() -> None:
-    async with scene() as this:
+    async with relayed_chain() as this:
         call = {"method": "call", "params": [0, "get_chain_id", []]}
         messages: tuple[Any, ...] = ("no JSON", [], {}, call, {**call, "id": "1"}, {**call, "id": None})
         for message in messages:
@@ -130,7 +130,7 @@ async def test_frames_that_are_no_calls_get_what_the_node_says() -> None:
 
 
 async def test_faucets_client_cannot_tell_the_relay_from_the_node() -> None:
-    async with scene() as this, linked(this.relay.url) as through, linked(this.chain.url) as directly:
+    async with relayed_chain() as this, node_at(this.relay.url) as through, node_at(this.chain.url) as directly:
         assert await through.head() == await directly.head()
         assert await through.block(PAID_IN) == await directly.block(PAID_IN)
         assert await through.accounts(["alice-1", "x-1"]) == await directly.accounts(["alice-1", "x-1"])
@@ -150,7 +150,7 @@ class _Broken(Lie):
 
 async def test_lie_that_fails_by_itself_fails_the_test() -> None:
     async def scenario() -> None:
-        async with scene() as this:
+        async with relayed_chain() as this:
             this.relay.lie(_Broken())
             with pytest.raises(ConnectionClosed):
                 await this.head()

@@ -3,14 +3,14 @@
 import pytest
 
 from chain.transactions import parse_time
-from tests.harness.devchain import (
+from tests.harness.dev_chain import (
     PLAIN,
     REFERRER,
     SOMEBODY,
 )
 from tests.harness.lying import lies
 from tests.harness.lying.lie import Lie
-from tests.harness.lying.scene import PAID_IN, linked, scene
+from tests.harness.lying.relayed_chain import PAID_IN, node_at, relayed_chain
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ from tests.harness.lying.scene import PAID_IN, linked, scene
     ids=repr,
 )
 async def test_blocks_are_linked_up_to_the_head(lie: Lie) -> None:
-    async with scene() as this:
+    async with relayed_chain() as this:
         this.relay.lie(lie)
         head = await this.head()
         number = head["head_block_number"]
@@ -43,7 +43,7 @@ async def test_blocks_are_linked_up_to_the_head(lie: Lie) -> None:
 
 
 async def test_fork_has_other_ids_from_its_start_on_in_notices_too() -> None:
-    async with scene() as this:
+    async with relayed_chain() as this:
         await this.get("set_block_applied_callback", 1)
         truth = [await this.block(number) for number in range(1, 12)]
         this.relay.lie(lies.Fork(5, "salt"))
@@ -57,7 +57,7 @@ async def test_fork_has_other_ids_from_its_start_on_in_notices_too() -> None:
 
 
 async def test_true_blocks_take_the_places_of_higher_ones() -> None:
-    async with scene() as this:
+    async with relayed_chain() as this:
         this.relay.lie(lies.HigherBlocks(up_to=14))
         made_up = await this.block(13)
         this.chain.control.produce(2)
@@ -68,7 +68,7 @@ async def test_true_blocks_take_the_places_of_higher_ones() -> None:
 
 
 async def test_hidden_transaction_leaves_the_others_whole() -> None:
-    async with scene() as this:
+    async with relayed_chain() as this:
         truth = (await this.block(PAID_IN))["transactions"]
         assert len(truth) == 2
         this.relay.lie(lies.HiddenTransactions(signature=truth[0]["signatures"][0]))
@@ -79,9 +79,9 @@ async def test_hidden_transaction_leaves_the_others_whole() -> None:
 
 
 async def test_made_up_transactions_look_like_signed_ones() -> None:
-    async with scene() as this:
+    async with relayed_chain() as this:
         this.relay.lie(lies.MadeUpTransfer(PLAIN, 5, every=2), lies.MadeUpRegistration("eve-1", "1.2.99", SOMEBODY))
-        async with linked(this.relay.url) as node:
+        async with node_at(this.relay.url) as node:
             even, odd = await node.block(4), await node.block(5)
         assert even is not None
         assert odd is not None
@@ -96,7 +96,7 @@ async def test_made_up_transactions_look_like_signed_ones() -> None:
 
 
 async def test_false_inclusion_shows_what_was_never_sent() -> None:
-    async with scene() as this:
+    async with relayed_chain() as this:
         transaction = this.registration("carol-1")
         this.relay.lie(lies.FalseInclusion(first_id=77))
         assert (await this.broadcast(transaction))["result"] is None

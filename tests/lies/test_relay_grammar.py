@@ -9,14 +9,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from tests.harness.devchain import (
+from tests.harness.dev_chain import (
     REGISTRAR,
     Client,
 )
 from tests.harness.lying import grammar
 from tests.harness.lying.conversation import decode
 from tests.harness.lying.lie import Lie
-from tests.harness.lying.scene import client_of, scene
+from tests.harness.lying.relayed_chain import client_of, relayed_chain
 
 #: Calls that a faucet makes, and some that it does not.
 CALLS: list[tuple[str, list[Any]]] = [
@@ -37,10 +37,10 @@ CALLS: list[tuple[str, list[Any]]] = [
 ]
 
 
-async def _survives(told: list[Lie]) -> None:
-    """The relay can tell all of it to a client that asks for everything; then the truth again."""
-    async with scene(blocks=3) as this:
-        this.relay.lie(*told)
+async def _survives(lies: list[Lie]) -> None:
+    """The relay serves all of them to a client that makes every call, then serves the truth again."""
+    async with relayed_chain(blocks=3) as this:
+        this.relay.lie(*lies)
         with contextlib.suppress(ConnectionClosed, InvalidStatus):
             async with client_of(this.relay.url) as client:
                 for number, (method, arguments) in enumerate(CALLS):
@@ -63,8 +63,8 @@ async def _exchange(client: Client, times: int = 20) -> None:
 
 @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(grammar.lies("alice-*"), min_size=1, max_size=3))
-async def test_relay_can_tell_any_lies_together(told: list[Lie]) -> None:
-    await _survives(told)
+async def test_relay_can_tell_any_lies_together(lies: list[Lie]) -> None:
+    await _survives(lies)
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -81,9 +81,9 @@ def test_campaign_is_in_order(steps: list[grammar.Step]) -> None:
 
 
 def test_same_seed_same_lie() -> None:
-    def told(seed: int) -> list[str]:
+    def drawn(seed: int) -> list[str]:
         rng = random.Random(seed)  # noqa: S311  # chance, not secrecy
         return [repr(grammar.random_lie(rng)) for _ in range(50)]
 
-    assert told(1) == told(1)
-    assert told(1) != told(2)
+    assert drawn(1) == drawn(1)
+    assert drawn(1) != drawn(2)

@@ -8,11 +8,11 @@ from websockets.exceptions import InvalidStatus
 from tests.harness.lying import lies
 from tests.harness.lying.lie import Lie
 from tests.harness.lying.relay import Relay
-from tests.harness.lying.scene import client_of, scene
+from tests.harness.lying.relayed_chain import client_of, relayed_chain
 
 
 async def test_garbling_lies_come_last() -> None:
-    async with scene() as this:
+    async with relayed_chain() as this:
         this.relay.lie(lies.WrongValue("get_dynamic_global_properties", (), "word"), lies.HigherBlocks(ahead=20))
         assert await this.head() == "many"
         assert (await this.block(31))["transactions"] == []
@@ -20,7 +20,7 @@ async def test_garbling_lies_come_last() -> None:
 
 @pytest.mark.parametrize("kind", lies.GARBAGE)
 async def test_garbage_is_listed_as_it_is(kind: str) -> None:
-    async with scene() as this:
+    async with relayed_chain() as this:
         this.relay.lie(lies.GarbageNames(kind))
         await this.client.send({"id": 1, "method": "call", "params": [0, "lookup_accounts", ["", 10]]})
         assert json.loads(await this.client.socket.recv())["result"] == lies.GARBAGE[kind]
@@ -28,7 +28,7 @@ async def test_garbage_is_listed_as_it_is(kind: str) -> None:
 
 @pytest.mark.parametrize("value", lies.WRONG_VALUES)
 async def test_wrong_value_arrives_as_it_is(value: str) -> None:
-    async with scene() as this:
+    async with relayed_chain() as this:
         this.relay.lie(lies.WrongValue("get_required_fees", (0, "amount"), value))
         await this.client.send({"id": 1, "method": "call", "params": [0, "get_required_fees", [[], "1.3.0"]]})
         assert json.loads(await this.client.socket.recv())["result"] == []  # there is no such place
@@ -39,7 +39,7 @@ async def test_wrong_value_arrives_as_it_is(value: str) -> None:
 
 
 async def test_missing_member_is_missing() -> None:
-    async with scene() as this:
+    async with relayed_chain() as this:
         truth = await this.head()
         this.relay.lie(lies.MissingMember("get_dynamic_global_properties", ("time",)))
         assert truth.keys() - (await this.head()).keys() == {"time"}
@@ -56,7 +56,7 @@ async def test_missing_member_is_missing() -> None:
     ids=repr,
 )
 async def test_frame_is_as_long_as_it_says(lie: Lie, size: int) -> None:
-    async with scene() as this:
+    async with relayed_chain() as this:
         this.relay.lie(lie)
         await this.client.send({"id": 1, "method": "call", "params": [0, "get_block", [1]]})
         frame = await this.client.socket.recv()
@@ -65,7 +65,7 @@ async def test_frame_is_as_long_as_it_says(lie: Lie, size: int) -> None:
 
 @pytest.mark.parametrize("kind", lies.FLOODS)
 async def test_flood_comes_beside_the_reply_and_ends_with_the_lie(kind: str) -> None:
-    async with scene() as this:
+    async with relayed_chain() as this:
         this.relay.lie(lies.Flood(kind))
         await this.client.send({"id": 2**31, "method": "call", "params": [0, "get_chain_id", []]})
         replies = [json.loads(await this.client.socket.recv()).get("id") for _ in range(1000)]
@@ -79,7 +79,7 @@ async def test_flood_comes_beside_the_reply_and_ends_with_the_lie(kind: str) -> 
 
 
 async def test_redirect_is_counted_when_it_is_followed() -> None:
-    async with scene() as this, Relay(this.chain.url) as other:
+    async with relayed_chain() as this, Relay(this.chain.url) as other:
         this.relay.lie(lies.Redirect())
         async with client_of(this.relay.url) as client:
             assert await client.get(0, "get_chain_id") == this.chain.chain_id
@@ -92,7 +92,7 @@ async def test_redirect_is_counted_when_it_is_followed() -> None:
 
 
 async def test_handshake_is_refused() -> None:
-    async with scene() as this:
+    async with relayed_chain() as this:
         this.relay.lie(lies.HandshakeRefused(429))
         with pytest.raises(InvalidStatus, match="429"):
             async with client_of(this.relay.url):

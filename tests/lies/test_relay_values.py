@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.harness.devchain import (
+from tests.harness.dev_chain import (
     PLAIN,
     REGISTRAR,
     SOMEBODY,
@@ -13,7 +13,7 @@ from tests.harness.devchain import (
 )
 from tests.harness.lying import lies
 from tests.harness.lying.lie import Lie
-from tests.harness.lying.scene import ALICE, BOB, PAID_IN, PAYMENT, scene
+from tests.harness.lying.relayed_chain import ALICE, BOB, PAID_IN, PAYMENT, relayed_chain
 
 
 def at(value: Any, *path: str | int) -> Any:
@@ -102,7 +102,7 @@ SAYS: list[tuple[Lie, tuple[Any, ...], tuple[str | int, ...], Any]] = [
 async def test_lie_is_heard_until_it_is_healed(
     lie: Lie, call: tuple[Any, ...], path: tuple[str | int, ...], value: Any
 ) -> None:
-    async with scene() as this:
+    async with relayed_chain() as this:
         truth = await this.get(*call)
         this.relay.lie(lie)
         lied = await this.get(*call)
@@ -125,7 +125,7 @@ async def test_lie_is_heard_until_it_is_healed(
     ids=repr,
 )
 async def test_lie_leaves_others_alone(lie: Lie) -> None:
-    async with scene() as this:
+    async with relayed_chain() as this:
         calls = (
             ("lookup_account_names", ["bob-1", "nobody-1"]),
             ("get_objects", [BOB, "1.3.0"]),
@@ -138,7 +138,7 @@ async def test_lie_leaves_others_alone(lie: Lie) -> None:
 
 
 async def test_fees_differ_by_kind_and_place() -> None:
-    async with scene() as this:
+    async with relayed_chain() as this:
         operations = [registration(this.chain.chain, "carol-1"), payment(this.chain.chain, 1)]
         call = ("get_required_fees", operations, "1.3.0")
         create, transfer = [fee["amount"] for fee in await this.get(*call)]
@@ -156,7 +156,7 @@ async def test_fees_differ_by_kind_and_place() -> None:
 
 
 async def test_longer_pages_go_on_after_the_true_names() -> None:
-    async with scene() as this:
+    async with relayed_chain() as this:
         truth = await this.get("lookup_accounts", "", 5)
         this.relay.lie(lies.LongerPages(times=3))
         page = await this.get("lookup_accounts", "", 5)
@@ -164,7 +164,7 @@ async def test_longer_pages_go_on_after_the_true_names() -> None:
 
 
 async def test_names_never_end() -> None:
-    async with scene() as this:
+    async with relayed_chain() as this:
         this.relay.lie(lies.EndlessNames())
         names: list[str] = [""]
         for _ in range(5):

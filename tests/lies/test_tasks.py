@@ -1,4 +1,4 @@
-"""Parts of the faucet that fail by something that nobody thought of: each goes on, and operators are told."""
+"""Unforeseen exceptions in background tasks: each task is restarted and reported to the operators."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -50,7 +50,7 @@ async def test_task_that_fails_is_started_again_counted_and_told(
         await world.sign_up("alice-1")
         await world.until(lambda: is_told(world, task))
         assert world.metrics.task_failures.labels(task=task)._value.get() == 1
-        await world.healed()
+        await world.recovered()
 
 
 async def is_told(world: World, task: str) -> bool:
@@ -71,6 +71,6 @@ async def test_drain_that_fails_pauses_and_goes_on(tmp_path: Path, monkeypatch: 
 
     async with lied_to(tmp_path) as world:
         await world.sign_up("alice-1")
-        await world.told("The faucet failed: its log says how.", check="drain")
+        await world.reported("The faucet failed: its log says how.", check="drain")
         faults.clear()
-        await world.healed()
+        await world.recovered()

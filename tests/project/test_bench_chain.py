@@ -8,7 +8,7 @@ import pytest
 from bench import growth, registering
 from chain.node import Node
 from chain.open_link import open_link
-from tests.harness.chain_totals import read_books
+from tests.harness.chain_totals import read_totals
 from tests.harness.program import dev_chain, keys_of
 
 SMALL = 0.005
@@ -25,11 +25,11 @@ async def test_what_is_drained_and_what_the_predecessors_way_makes_is_on_the_cha
     async with dev_chain(*registering.CHAIN) as chain:
         await registering.drained(tmp_path / "paid", chain.url, COUNT, balance=registering.BALANCE)
         await registering.predecessor(chain.url, 3)
-        while len((books := await read_books(chain.node)).registered) < COUNT + 3:
+        while len((totals := await read_totals(chain.node)).registered) < COUNT + 3:
             """The last ones wait for the next block."""
         names = {*(f"paid-{number}" for number in range(COUNT)), *(f"before-{number}" for number in range(3))}
-        assert dict(books.registered) == dict.fromkeys(names, 1)
-        assert len(books.paid) == COUNT
+        assert dict(totals.registered) == dict.fromkeys(names, 1)
+        assert len(totals.paid) == COUNT
         (account,) = await chain.node.accounts(["paid-7"])
         assert account is not None
         assert account.active.keys == ((keys_of("paid")["active_key"], 1),)
@@ -38,8 +38,8 @@ async def test_what_is_drained_and_what_the_predecessors_way_makes_is_on_the_cha
 async def test_sink_has_each_transaction_once_in_its_blocks(tmp_path: Path) -> None:
     async with registering.sink() as url, open_link([url], timeout=5) as link:
         await registering.drained(tmp_path / "sunk", url, COUNT)
-        books = await read_books(Node(link.call))
-        assert dict(books.registered) == {f"sunk-{number}": 1 for number in range(COUNT)}
+        totals = await read_totals(Node(link.call))
+        assert dict(totals.registered) == {f"sunk-{number}": 1 for number in range(COUNT)}
 
 
 async def test_sink_offers_what_serving_needs() -> None:

@@ -15,7 +15,7 @@ from jobs.errors import FaucetError
 from jobs.ledger.spending import DAY
 from jobs.model.job import Job, State
 from jobs.settings.values import DailyBudget
-from tests.chaos.books import ChainBook, read_chain
+from tests.chaos.records import ChainRecord, read_chain
 from tests.harness.chain_harness import REGISTRAR, ChainSide, on_dev_chain
 from tests.harness.lying.grammar import Step
 from tests.harness.lying.relay import Relay
@@ -57,7 +57,7 @@ class Clock:
 class Outcome:
     """What came of a campaign."""
 
-    days: list[ChainBook]  #: what the honest chain held at the end of each day
+    days: list[ChainRecord]  #: what the honest chain held at the end of each day
     committed: list[int]  #: what was signed away on each day by the ledger, satoshi
     jobs: list[Job]
 
@@ -69,7 +69,7 @@ class Campaign:
     steps: Sequence[Step]
     second: bool  #: the honest node is configured too, after the relay
     contact: bool  #: the first contact is an honest one
-    _days: list[ChainBook] = field(default_factory=list)
+    _days: list[ChainRecord] = field(default_factory=list)
     _committed: list[int] = field(default_factory=list)
 
     async def run(self, folder: Path) -> Outcome:

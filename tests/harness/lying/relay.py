@@ -87,8 +87,8 @@ class Relay:
         """
         await self._until(lambda: self.seen[method] >= times)
 
-    async def told(self, lie: type[Lie], times: int = 1) -> None:
-        """Return once lies of this class were the answer to `times` calls in all."""
+    async def lied_with(self, lie: type[Lie], times: int = 1) -> None:
+        """Return once lies of this class have answered `times` calls."""
         await self._until(lambda: self.lied[lie.__name__] >= times)
 
     async def connected(self, times: int = 1) -> None:

@@ -1,4 +1,4 @@
-"""The three books, read without a line of the faucet: what the ledger's file and what the chain's blocks say."""
+"""What the ledger and the chain hold, read without any of the faucet's code."""
 
 import json
 import sqlite3
@@ -17,7 +17,7 @@ PROXY_TO_SELF = "1.2.5"
 
 @dataclass(frozen=True)
 class Registration:
-    """An account that the registrar registered."""
+    """An account_create that the registrar paid for."""
 
     name: str
     account_id: str
@@ -29,7 +29,7 @@ class Registration:
 
 @dataclass(frozen=True)
 class Payment:
-    """What the registrar sent to an account."""
+    """A transfer from the registrar."""
 
     account_id: str
     amount: int  #: satoshi
@@ -38,8 +38,8 @@ class Payment:
 
 
 @dataclass
-class ChainBook:
-    """What the registrar did, by the blocks, and what it has left."""
+class ChainRecord:
+    """The registrar's operations in the blocks, and its balance."""
 
     registrations: list[Registration] = field(default_factory=list)
     payments: list[Payment] = field(default_factory=list)
@@ -56,34 +56,34 @@ class ChainBook:
 
 
 @dataclass(frozen=True)
-class LedgerBook:
-    """The rows of the ledger."""
+class LedgerRecord:
+    """The ledger's rows."""
 
     jobs: list[dict[str, Any]]
     transactions: list[dict[str, Any]]
 
 
-def read_ledger(path: Path) -> LedgerBook:
-    """The book in the file `path`."""
+def read_ledger(path: Path) -> LedgerRecord:
+    """The rows in the SQLite file `path`."""
     with closing(sqlite3.connect(path)) as connection:
         connection.row_factory = sqlite3.Row
-        return LedgerBook(
+        return LedgerRecord(
             [dict(row) for row in connection.execute("SELECT * FROM jobs")],
             [dict(row) for row in connection.execute("SELECT * FROM transactions")],
         )
 
 
-async def read_chain(url: str, registrar_id: str) -> ChainBook:
-    """The book of the node at `url`, block by block."""
+async def read_chain(url: str, registrar_id: str) -> ChainRecord:
+    """What the blocks of the node at `url` hold of the registrar."""
     async with connect(url, max_size=None, compression=None, proxy=None) as socket:
         node = _Node(socket)
-        book = ChainBook(balance=await node.balance(registrar_id))
+        record = ChainRecord(balance=await node.balance(registrar_id))
         for number in count(1):
             block = await node.ask("get_block", number)
             if block is None:
-                return book
+                return record
             for transaction in block["transactions"]:
-                _enter(book, transaction, await node.ids_in(transaction), number, registrar_id)
+                _add(record, transaction, await node.ids_in(transaction), number, registrar_id)
     raise AssertionError("a chain has an end")
 
 
@@ -94,7 +94,7 @@ async def read_balance(url: str, account_id: str) -> int:
 
 
 class _Node:
-    """Asks one thing after another."""
+    """A minimal client: one call at a time."""
 
     def __init__(self, socket: ClientConnection) -> None:
         self._socket = socket
@@ -108,7 +108,7 @@ class _Node:
         return int(core["amount"])
 
     async def ids_in(self, transaction: dict[str, Any]) -> list[Any]:
-        """What each operation made; of accounts that a block does not say, the ids that their names have now."""
+        """The object id that each operation made; where the block has no results, looked up by account name."""
         if transaction["operation_results"]:
             return [result for _, result in transaction["operation_results"]]
         operations = transaction["operations"]
@@ -117,36 +117,36 @@ class _Node:
         return [account and account["id"] for account in found]
 
 
-def _enter(book: ChainBook, transaction: dict[str, Any], ids: list[Any], block: int, registrar_id: str) -> None:
+def _add(record: ChainRecord, transaction: dict[str, Any], ids: list[Any], block: int, registrar_id: str) -> None:
     (signature,) = transaction["signatures"]
     for (kind, body), result in zip(transaction["operations"], ids, strict=True):
         fee = int(body["fee"]["amount"])
         if kind == ACCOUNT_CREATE and body["registrar"] == registrar_id:
             others = _others(body) - {registrar_id}
-            book.registrations.append(Registration(body["name"], result, _keys(body), others, fee, signature))
+            record.registrations.append(Registration(body["name"], result, _keys(body), others, fee, signature))
         elif kind == TRANSFER and body["from"] == registrar_id:
-            book.payments.append(Payment(body["to"], int(body["amount"]["amount"]), fee, signature))
+            record.payments.append(Payment(body["to"], int(body["amount"]["amount"]), fee, signature))
         elif kind == ASSERT and body["fee_paying_account"] == registrar_id:
-            book.assertions.append(fee)
+            record.assertions.append(fee)
         else:
             continue
-        book.blocks[signature] = block
+        record.blocks[signature] = block
 
 
 def _keys(body: dict[str, Any]) -> dict[str, str]:
     return {
-        "owner_key": _only([key for key, _ in body["owner"]["key_auths"]]),
-        "active_key": _only([key for key, _ in body["active"]["key_auths"]]),
+        "owner_key": _single([key for key, _ in body["owner"]["key_auths"]]),
+        "active_key": _single([key for key, _ in body["active"]["key_auths"]]),
         "memo_key": body["options"]["memo_key"],
     }
 
 
 def _others(body: dict[str, Any]) -> frozenset[str]:
-    """Referrer, proxy, and the accounts in the authorities; no proxy is written as one's own."""
+    """Referrer, proxy and the accounts in the authorities. PROXY_TO_SELF means no proxy."""
     members = [account for role in ("owner", "active") for account, _ in body[role]["account_auths"]]
     return frozenset({body["referrer"], body["options"]["voting_account"], *members} - {PROXY_TO_SELF})
 
 
-def _only(keys: Sequence[str]) -> str:
+def _single(keys: Sequence[str]) -> str:
     (key,) = keys
     return key

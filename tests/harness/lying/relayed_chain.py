@@ -10,7 +10,7 @@ from websockets.asyncio.client import connect
 from chain.node import Node
 from chain.open_link import open_link
 from devchain import DevChain
-from tests.harness.devchain import (
+from tests.harness.dev_chain import (
     Client,
     new_dev_chain,
     payment,
@@ -26,7 +26,7 @@ PAYMENT = 150_000
 
 
 @dataclass
-class Scenario:
+class RelayedChain:
     """A dev chain with two accounts and a payment, a relay before it, and a client of the relay."""
 
     chain: DevChain
@@ -50,7 +50,7 @@ class Scenario:
 
 
 @contextlib.asynccontextmanager
-async def scene(*, blocks: int = 10) -> AsyncIterator[Scenario]:
+async def relayed_chain(*, blocks: int = 10) -> AsyncIterator[RelayedChain]:
     chain = new_dev_chain()
     register(chain.chain, "alice-1", "bob-1")
     chain.chain.push(signed(chain.chain, payment(chain.chain, PAYMENT, receiver=ALICE)))
@@ -58,7 +58,7 @@ async def scene(*, blocks: int = 10) -> AsyncIterator[Scenario]:
     await chain.start()
     try:
         async with Relay(chain.url) as relay, client_of(relay.url) as client:
-            yield Scenario(chain, relay, client)
+            yield RelayedChain(chain, relay, client)
     finally:
         await chain.stop()
 
@@ -70,7 +70,7 @@ async def client_of(url: str) -> AsyncIterator[Client]:
 
 
 @contextlib.asynccontextmanager
-async def linked(url: str) -> AsyncIterator[Node]:
+async def node_at(url: str) -> AsyncIterator[Node]:
     """A node by the faucet's own client."""
     async with open_link([url], timeout=5) as link:
         yield Node(link.call)
