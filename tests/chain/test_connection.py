@@ -30,7 +30,7 @@ async def send_and_shut(served: Serving, *pieces: bytes) -> tuple[asyncio.Stream
 
 @pytest.mark.parametrize("path", ["/faucet", "/bob/api/v1/accounts", "/faucet?wait=0.1"])
 @pytest.mark.parametrize("size", [10_000, 150])
-async def test_client_that_sends_no_more_still_gets_its_reply(tmp_path: Path, path: str, size: int) -> None:
+async def test_half_closed_client_gets_its_reply(tmp_path: Path, path: str, size: int) -> None:
     async with serving(tmp_path) as served:
         request = posted("alice-1", path)
         pieces = [request[at : at + size] for at in range(0, len(request), size)]
@@ -41,7 +41,7 @@ async def test_client_that_sends_no_more_still_gets_its_reply(tmp_path: Path, pa
         assert await served.context.in_flight.wait_none(20)
 
 
-async def test_client_that_sends_no_more_is_held_until_its_account_is_there(tmp_path: Path) -> None:
+async def test_half_closed_client_waits_for_its_account(tmp_path: Path) -> None:
     async with serving(tmp_path) as served:
         reader, writer = await send_and_shut(served, posted("alice-1", "/faucet?wait=20"))
         while not await served.ledger.queries.jobs(name="alice-1"):
@@ -56,7 +56,7 @@ async def test_client_that_sends_no_more_is_held_until_its_account_is_there(tmp_
 
 
 @pytest.mark.parametrize("sent", [b"", b"GET /healthz HT", POST + b"Content-Length: 100\r\n\r\nhalf"])
-async def test_client_that_ends_amid_its_request_has_gone(tmp_path: Path, sent: bytes) -> None:
+async def test_client_that_closes_mid_request_is_dropped(tmp_path: Path, sent: bytes) -> None:
     async with serving(tmp_path) as served:
         reader, writer = await send_and_shut(served, sent)
         assert await reader.read() == b""
@@ -64,9 +64,7 @@ async def test_client_that_ends_amid_its_request_has_gone(tmp_path: Path, sent: 
         assert await served.context.in_flight.wait_none(20)
 
 
-async def test_client_that_sends_no_more_is_not_read_again_and_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_half_closed_client_is_not_polled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The end of what it sends stays readable for as long as its reply is held."""
     reads: list[None] = []
     read = IOStream.read_from_fd
@@ -90,7 +88,7 @@ async def test_client_that_sends_no_more_is_not_read_again_and_again(
         writer.close()
 
 
-async def test_client_that_ends_between_requests(tmp_path: Path) -> None:
+async def test_client_closes_between_requests(tmp_path: Path) -> None:
     async with serving(tmp_path) as served:
         reader, writer = await served.connect()
         writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n" * 2)
@@ -115,7 +113,7 @@ async def test_client_that_ends_between_requests(tmp_path: Path) -> None:
         POST + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nX-Checksum: 1\r\n\r\n",
     ],
 )
-async def test_what_cannot_be_read_is_refused_in_json(tmp_path: Path, request_: bytes) -> None:
+async def test_unreadable_request_is_refused_in_json(tmp_path: Path, request_: bytes) -> None:
     """A trailer after the last chunk among it."""
 
     async with serving(tmp_path) as served:
@@ -128,7 +126,7 @@ async def test_what_cannot_be_read_is_refused_in_json(tmp_path: Path, request_: 
 
 
 @pytest.mark.parametrize("word", [b"100-continue", b"100-Continue", b"100-CONTINUE"])
-async def test_client_that_waits_for_leave_to_send(tmp_path: Path, word: bytes) -> None:
+async def test_expect_100_continue_is_answered(tmp_path: Path, word: bytes) -> None:
     async with serving(tmp_path) as served:
         body = signup_of("alice-1")
         reader, writer = await served.connect()
@@ -139,7 +137,7 @@ async def test_client_that_waits_for_leave_to_send(tmp_path: Path, word: bytes) 
         writer.close()
 
 
-async def test_old_http_keeps_its_connection_if_it_asks_for_that(tmp_path: Path) -> None:
+async def test_http_1_0_keep_alive_is_honoured(tmp_path: Path) -> None:
     async with serving(tmp_path) as served:
         reader, writer = await served.connect()
         for _ in range(2):

@@ -219,14 +219,14 @@ async def closed_port() -> str:
 # Calls.
 
 
-async def test_a_call_brings_its_result() -> None:
+async def test_call_returns_its_result() -> None:
     node = ScriptedNode(get_block=sends_recorded("get_block"))
     async with connected(node) as link:
         assert await result_of(link, "get_block", 63) == SAMPLES["get_block"]["reply"]["result"]
         assert node.asked[-1] == ["database", "get_block", [63]]
 
 
-async def test_calls_are_in_flight_side_by_side_and_answered_in_any_order() -> None:
+async def test_concurrent_calls_are_answered_in_any_order() -> None:
     waiting: list[int] = []
 
     async def answer_the_last_first(socket: ServerConnection, number: int) -> None:
@@ -240,7 +240,7 @@ async def test_calls_are_in_flight_side_by_side_and_answered_in_any_order() -> N
         assert await asyncio.gather(*calls) == [0, 1, 2]
 
 
-async def test_a_refused_call_says_why() -> None:
+async def test_refused_call_raises_the_reason() -> None:
     error = ERRORS["account exists (in a block) via broadcast_transaction"]["error"]
     async with connected(ScriptedNode(broadcast_transaction=sends(error=error))) as link:
         with pytest.raises(Refused) as caught:
@@ -249,20 +249,20 @@ async def test_a_refused_call_says_why() -> None:
         assert link.connected
 
 
-async def test_a_large_reply_is_taken() -> None:
+async def test_large_reply_is_accepted() -> None:
     large = "x" * 2**22
     async with connected(ScriptedNode(get_block=sends(result=large))) as link:
         assert await result_of(link, "get_block", 63) == large
 
 
-async def test_nothing_is_sent_before_there_is_a_connection() -> None:
+async def test_call_before_connecting_raises_not_sent() -> None:
     link = link_to("ws://127.0.0.1:9")
     assert not link.connected
     with pytest.raises(NotSent, match="no node was reached yet"):
         await link.call("database", "get_block", [63])
 
 
-async def test_nothing_is_sent_once_the_connection_is_lost() -> None:
+async def test_call_after_loss_raises_not_sent() -> None:
     node, naps = ScriptedNode(), Naps(most=1)
     async with connected(node, sleep=naps) as link:
         await node.sockets[0].close()
@@ -273,7 +273,7 @@ async def test_nothing_is_sent_once_the_connection_is_lost() -> None:
         assert link.url is None
 
 
-async def test_a_connection_lost_in_the_middle_of_a_call_leaves_its_outcome_unknown() -> None:
+async def test_connection_lost_mid_call_raises_outcome_unknown() -> None:
     node = ScriptedNode(broadcast_transaction=drops)
     async with connected(node) as link:
         with pytest.raises(OutcomeUnknown):
@@ -298,7 +298,7 @@ async def tick(ticks: int) -> None:
 
 
 @pytest.mark.parametrize("ticks", range(6))
-async def test_a_call_while_the_connection_is_lost_fails_without_waiting_for_the_time_out(ticks: int) -> None:
+async def test_call_during_loss_fails_without_waiting_for_the_timeout(ticks: int) -> None:
     async with connected(ScriptedNode(), timeout=3600.0, sleep=Naps(most=1)) as link:
         abort(link)
         await tick(ticks)
@@ -307,13 +307,13 @@ async def test_a_call_while_the_connection_is_lost_fails_without_waiting_for_the
 
 
 @pytest.mark.parametrize("ticks", range(12))
-async def test_a_link_that_is_cancelled_while_its_connection_is_lost_ends(ticks: int) -> None:
+async def test_link_cancelled_during_loss_ends(ticks: int) -> None:
     async with connected(ScriptedNode()) as link:
         abort(link)
         await tick(ticks)
 
 
-async def test_a_late_reply_is_passed_over_and_the_connection_kept() -> None:
+async def test_late_reply_is_ignored_and_keeps_the_connection() -> None:
     late: list[int] = []
 
     async def postpones(_: ServerConnection, number: int) -> None:
@@ -334,7 +334,7 @@ async def test_a_late_reply_is_passed_over_and_the_connection_kept() -> None:
         assert link.epoch == 1
 
 
-async def test_time_outs_count_only_in_a_row() -> None:
+async def test_only_consecutive_timeouts_count() -> None:
     node, clock = ScriptedNode(get_block_header=stays_silent), Clock()
     async with connected(node, timeout=SHORT, clock=clock, recheck=60.0, silence=NEVER) as link:
         for _ in range(2):
@@ -353,7 +353,7 @@ async def test_time_outs_count_only_in_a_row() -> None:
 # Failover.
 
 
-async def test_a_node_that_does_not_answer_is_left_for_the_next() -> None:
+async def test_unresponsive_node_is_left_for_the_next() -> None:
     hanging, second = ScriptedNode(get_block=stays_silent), ScriptedNode()
     async with connected(hanging, second, timeout=SHORT, poll=0.01) as link:
         assert link.url == hanging.url
@@ -385,7 +385,7 @@ async def test_a_node_that_does_not_answer_is_left_for_the_next() -> None:
         pytest.param({"set_block_applied_callback": stays_silent}, id="hangs when asked for notices"),
     ],
 )
-async def test_a_node_that_is_not_fit_is_left_for_the_next(script: dict[str, Behaviour]) -> None:
+async def test_unfit_node_is_left_for_the_next(script: dict[str, Behaviour]) -> None:
     unfit, fit = ScriptedNode(**script), ScriptedNode()
     async with connected(unfit, fit, validate_node=take_fit, timeout=SHORT) as link:
         assert link.url == fit.url
@@ -396,14 +396,14 @@ async def test_a_node_that_is_not_fit_is_left_for_the_next(script: dict[str, Beh
 
 
 @pytest.mark.parametrize("url", ["", "ws://a..b:1", f"ws://{'a' * 70}:1"])
-async def test_a_node_that_is_not_reached_is_left_for_the_next(url: str) -> None:
+async def test_unreachable_node_is_left_for_the_next(url: str) -> None:
     first, fit = url or await closed_port(), ScriptedNode()
     async with fit.serving(), running(link_to(first, fit)) as link:
         await link.wait_connected()
         assert link.url == fit.url
 
 
-async def test_a_node_in_use_that_falls_behind_is_left_for_the_next() -> None:
+async def test_node_that_falls_behind_is_left_for_the_next() -> None:
     first, second, clock = ScriptedNode(), ScriptedNode(), Clock()
     async with connected(first, second, validate_node=take_fit, clock=clock, recheck=60.0, silence=NEVER) as link:
         behind = sends_recorded("get_dynamic_global_properties", head_block_number=61)
@@ -415,7 +415,7 @@ async def test_a_node_in_use_that_falls_behind_is_left_for_the_next() -> None:
         assert (link.url, link.failovers, link.epoch) == (second.url, 1, 2)
 
 
-async def test_a_node_in_use_that_stays_fit_is_kept() -> None:
+async def test_fit_node_is_kept() -> None:
     node, clock = ScriptedNode(), Clock()
     async with connected(node, clock=clock, recheck=60.0, silence=NEVER) as link:
         clock.now += 60.0
@@ -425,7 +425,7 @@ async def test_a_node_in_use_that_stays_fit_is_kept() -> None:
         assert link.epoch == 1
 
 
-async def test_a_silent_node_is_greeted_and_left_if_it_does_not_answer() -> None:
+async def test_silent_node_is_validated_and_left_if_unresponsive() -> None:
     silent, second, clock = ScriptedNode(), ScriptedNode(), Clock()
     options: dict[str, Any] = {"clock": clock, "timeout": SHORT, "poll": 0.01, "recheck": NEVER}
     async with connected(silent, second, silence=10.0, **options) as link:
@@ -436,7 +436,7 @@ async def test_a_silent_node_is_greeted_and_left_if_it_does_not_answer() -> None
         assert link.url == second.url
 
 
-async def test_the_trouble_says_why_no_node_is_in_use() -> None:
+async def test_last_error_says_why_no_node_is_in_use() -> None:
     naps = Naps(most=1)
     garbage = ScriptedNode(get_chain_properties=sends_frame("garbage"))
     async with garbage.serving(), running(link_to(garbage, sleep=naps)) as link:
@@ -450,7 +450,7 @@ async def test_the_trouble_says_why_no_node_is_in_use() -> None:
 # Leaving.
 
 
-async def test_a_node_that_is_left_gives_way_to_the_next_at_once() -> None:
+async def test_leaving_a_node_connects_to_the_next_at_once() -> None:
     naps = Naps(most=1)
     first, second = ScriptedNode(get_block=stays_silent), ScriptedNode()
     async with connected(first, second, timeout=3600.0, sleep=naps) as link:
@@ -468,7 +468,7 @@ async def test_a_node_that_is_left_gives_way_to_the_next_at_once() -> None:
         await first.sockets[0].wait_closed()
 
 
-async def test_a_single_node_that_is_left_is_connected_to_again() -> None:
+async def test_leaving_the_only_node_reconnects_to_it() -> None:
     naps, node = Naps(), ScriptedNode()
     async with connected(node, sleep=naps) as link:
         link.leave("answers every broadcast alike")
@@ -478,7 +478,7 @@ async def test_a_single_node_that_is_left_is_connected_to_again() -> None:
         assert naps.delays == [0.1]
 
 
-def test_leaving_without_a_connection_changes_nothing() -> None:
+def test_leaving_without_a_connection_is_a_no_op() -> None:
     link = link_to("ws://127.0.0.1:9")
     link.leave("answers every broadcast alike")
     assert link.last_error == "no node was reached yet"
@@ -487,7 +487,7 @@ def test_leaving_without_a_connection_changes_nothing() -> None:
 # Who the node is.
 
 
-async def test_the_peer_is_the_ip_address_that_was_connected_to() -> None:
+async def test_peer_has_the_connected_ip_address() -> None:
     peers: list[Peer] = []
 
     async def note_peer(_call: Call, peer: Peer) -> None:
@@ -510,16 +510,16 @@ async def test_the_peer_is_the_ip_address_that_was_connected_to() -> None:
         (("::ffff:127.0.0.1", 8090, 0, 0), "127.0.0.1"),
     ],
 )
-def test_an_ip_address_has_neither_port_nor_zone(peername: tuple[Any, ...], address: str) -> None:
+def test_ip_address_has_no_port_or_zone(peername: tuple[Any, ...], address: str) -> None:
     assert ip_address_of(peername) == address
 
 
-def test_the_urls_are_shown_without_credentials() -> None:
+def test_urls_have_no_credentials() -> None:
     link = link_to("ws://user:secret@node.example:8090/secret", "wss://other.example")
     assert link.urls == ("ws://node.example:8090", "wss://other.example:443")
 
 
-async def test_a_link_that_was_dialled_knows_its_peer() -> None:
+async def test_open_link_knows_its_peer() -> None:
     async with ScriptedNode().serving() as node, open_link([node.url], timeout=5.0) as link:
         assert link.peer == Peer(node.url, "127.0.0.1")
 
@@ -528,7 +528,7 @@ async def test_a_link_that_was_dialled_knows_its_peer() -> None:
 
 
 @pytest.mark.parametrize("frame", ["garbage", '{"id": "1", "result": 1}', "[]", b"\xff\xff"])
-async def test_a_connection_that_brings_garbage_is_dropped_and_made_anew(frame: str | bytes) -> None:
+async def test_garbage_drops_the_connection_and_reconnects(frame: str | bytes) -> None:
     node = ScriptedNode(get_block=sends_frame(frame))
     async with connected(node) as link:
         with pytest.raises(OutcomeUnknown):
@@ -538,14 +538,14 @@ async def test_a_connection_that_brings_garbage_is_dropped_and_made_anew(frame: 
         assert link.epoch == 2
 
 
-async def test_a_node_that_is_away_is_tried_ever_more_seldom() -> None:
+async def test_reconnection_backs_off_while_the_node_is_away() -> None:
     naps = Naps(most=9)
     async with running(link_to(await closed_port(), sleep=naps)):
         await naps.over.wait()
     assert naps.delays == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10.0, 10.0]
 
 
-async def test_the_delay_is_short_again_after_a_connection_that_held() -> None:
+async def test_backoff_resets_after_a_stable_connection() -> None:
     naps, clock = Naps(), Clock()
     node = ScriptedNode(get_chain_properties=drops)
     async with node.serving(), running(link_to(node, sleep=naps, clock=clock)) as link:
@@ -561,7 +561,7 @@ async def test_the_delay_is_short_again_after_a_connection_that_held() -> None:
         assert naps.delays[tried:] == [0.1]
 
 
-async def test_a_connection_that_is_lost_at_once_again_and_again_is_made_ever_more_seldom() -> None:
+async def test_backoff_grows_while_connections_are_lost_at_once() -> None:
     naps = Naps(most=4)
 
     async def answers_and_drops(socket: ServerConnection, number: int) -> None:
@@ -577,9 +577,7 @@ async def test_a_connection_that_is_lost_at_once_again_and_again_is_made_ever_mo
 @given(
     first=st.floats(0.01, 5), most=st.floats(5, 100), jitters=st.lists(st.floats(0, 1, exclude_max=True), min_size=20)
 )
-def test_delays_double_up_to_the_most_and_are_shortened_by_half_at_the_most(
-    first: float, most: float, jitters: list[float]
-) -> None:
+def test_backoff_doubles_to_its_maximum_with_jitter_of_a_half(first: float, most: float, jitters: list[float]) -> None:
     supply = iter(jitters)
     delays = list(islice(backoff(first, most, lambda: next(supply)), len(jitters)))
     for round_, (delay, jitter) in enumerate(zip(delays, jitters, strict=True)):
@@ -588,7 +586,7 @@ def test_delays_double_up_to_the_most_and_are_shortened_by_half_at_the_most(
         assert full / 2 <= delay <= full
 
 
-async def test_a_cancelled_link_closes_its_connection() -> None:
+async def test_cancelled_link_closes_its_connection() -> None:
     node = ScriptedNode(get_block=stays_silent)
     async with node.serving():
         async with running(link_to(node)) as link:
@@ -605,7 +603,7 @@ async def test_a_cancelled_link_closes_its_connection() -> None:
 # Blocks.
 
 
-async def test_a_block_is_announced_by_its_notice() -> None:
+async def test_notice_announces_a_block() -> None:
     node, blocks = ScriptedNode(), Blocks()
     async with connected(node, on_block=blocks):
         assert ["database", "set_block_applied_callback", [BLOCK_CALLBACK]] in node.asked
@@ -618,7 +616,7 @@ async def test_a_block_is_announced_by_its_notice() -> None:
         assert blocks.count == 3
 
 
-async def test_blocks_are_asked_for_again_on_each_connection() -> None:
+async def test_each_connection_subscribes_to_blocks() -> None:
     node, blocks = ScriptedNode(), Blocks()
     async with connected(node, on_block=blocks):
         await node.sockets[0].close()
@@ -628,7 +626,7 @@ async def test_blocks_are_asked_for_again_on_each_connection() -> None:
         await blocks.until(3)
 
 
-async def test_without_notices_blocks_are_polled() -> None:
+async def test_blocks_are_polled_without_notices() -> None:
     blocks = Blocks()
     async with connected(ScriptedNode(), on_block=blocks, poll=0.01):
         await blocks.until(4)
@@ -646,7 +644,7 @@ async def test_without_notices_blocks_are_polled() -> None:
         ("ws://user:secret@[::1]:8090", "ws://[::1]:8090"),
     ],
 )
-def test_a_url_is_shown_without_what_is_secret_in_it(url: str, shown: str) -> None:
+def test_url_is_shown_without_secrets(url: str, shown: str) -> None:
     assert without_credentials(url) == shown
 
 
@@ -662,13 +660,13 @@ def test_a_url_is_shown_without_what_is_secret_in_it(url: str, shown: str) -> No
         "ws://user:secret@[::1",
     ],
 )
-def test_a_url_that_is_not_a_websockets_is_refused_without_repeating_it(url: str) -> None:
+def test_other_url_is_refused_without_repeating_it(url: str) -> None:
     with pytest.raises(ValueError, match=r".") as caught:
         link_to(url)
     assert "secret" not in str(caught.value)
 
 
-async def test_credentials_reach_the_node_and_nobody_else(caplog: pytest.LogCaptureFixture) -> None:
+async def test_credentials_reach_only_the_node(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
 
     encoded = base64.b64encode(b"user:secret").decode()
@@ -691,7 +689,7 @@ async def test_credentials_reach_the_node_and_nobody_else(caplog: pytest.LogCapt
     assert encoded not in text
 
 
-async def test_a_connection_its_loss_and_a_failover_are_logged_once_each(caplog: pytest.LogCaptureFixture) -> None:
+async def test_connection_loss_and_failover_are_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, logger="faucet.link")
 
     async def scenario() -> list[str]:
@@ -711,7 +709,7 @@ async def test_a_connection_its_loss_and_a_failover_are_logged_once_each(caplog:
     assert all(event in line for line, event in zip(lines, expected, strict=True))
 
 
-async def test_a_node_that_stays_away_is_logged_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
+async def test_absent_node_is_logged_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
 
     clock, naps = Clock(), Naps(most=6)
 
@@ -724,7 +722,7 @@ async def test_a_node_that_stays_away_is_logged_once_a_minute(caplog: pytest.Log
     assert [record.levelname for record in caplog.records if record.name == "faucet.link"] == ["WARNING"] * 2
 
 
-async def test_a_node_that_was_away_and_in_use_since_is_logged_when_it_is_lost(
+async def test_node_lost_again_after_use_is_logged_at_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
 
@@ -739,7 +737,7 @@ async def test_a_node_that_was_away_and_in_use_since_is_logged_when_it_is_lost(
     assert [record.levelname for record in caplog.records if record.name == "faucet.link"] == ["WARNING"] * 2
 
 
-async def test_call_on_a_connection_that_is_being_lost_lets_the_loop_run() -> None:
+async def test_call_during_loss_yields_to_the_loop() -> None:
     """Whoever calls again and again would keep the link from noticing that its connection is gone."""
 
     async with ScriptedNode().serving() as node:

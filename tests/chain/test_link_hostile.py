@@ -94,7 +94,7 @@ async def trouble_with(url: str) -> str:
 
 
 @pytest.mark.parametrize("status", [300, 301, 302, 303, 307, 308])
-async def test_a_redirect_is_refused(status: int) -> None:
+async def test_redirect_is_refused(status: int) -> None:
     elsewhere, fit = ScriptedNode(), ScriptedNode()
     async with elsewhere.serving(), fit.serving():
         answer = f"HTTP/1.1 {status} Gone\r\nLocation: {elsewhere.url}/\r\nContent-Length: 0\r\n\r\n".encode()
@@ -107,7 +107,7 @@ async def test_a_redirect_is_refused(status: int) -> None:
     assert elsewhere.sockets == []
 
 
-async def test_a_redirect_to_nowhere_is_refused() -> None:
+async def test_redirect_without_a_location_is_refused() -> None:
     answer = b"HTTP/1.1 302 Found\r\nLocation: http://\r\nContent-Length: 0\r\n\r\n"
     async with raw_server(writes(answer)) as url:
         assert "redirects to another address" in await trouble_with(url)
@@ -125,7 +125,7 @@ async def test_a_redirect_to_nowhere_is_refused() -> None:
         b"HTTP/1.1 404 \x1b[31mred\r\n" + b"X: y\r\n" * 1_000 + b"\r\n",
     ],
 )
-async def test_garbage_in_the_handshake_is_trouble_and_the_next_node_is_tried(answer: bytes) -> None:
+async def test_garbage_in_the_handshake_tries_the_next_node(answer: bytes) -> None:
     fit = ScriptedNode()
     async with raw_server(writes(answer)) as url, fit.serving():
         last_error = await trouble_with(url)
@@ -140,7 +140,7 @@ async def test_garbage_in_the_handshake_is_trouble_and_the_next_node_is_tried(an
 @pytest.mark.parametrize(
     "url", ["ws://[::1]:9", "ws://[2001:db8::1%25nowhere]:9", "ws://nowhere.invalid:8090", "ws://127.0.0.1:0"]
 )
-async def test_an_address_where_no_node_is_does_not_end_the_link(url: str) -> None:
+async def test_address_without_a_node_does_not_end_the_link(url: str) -> None:
     assert await trouble_with(url)
     fit = ScriptedNode()
     async with fit.serving(), running(link_to(url, fit)) as link:
@@ -152,7 +152,7 @@ async def test_an_address_where_no_node_is_does_not_end_the_link(url: str) -> No
 
 
 @pytest.mark.parametrize("fault", [ZeroDivisionError("by zero"), ValueError(), MemoryError(), RecursionError()])
-async def test_a_fault_in_the_greeting_is_logged_and_the_next_node_is_tried(
+async def test_bug_in_the_validator_is_logged_and_tries_the_next_node(
     fault: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
 
@@ -178,7 +178,7 @@ async def test_a_fault_in_the_greeting_is_logged_and_the_next_node_is_tried(
     assert record.exc_info[1] is fault
 
 
-async def test_a_fault_at_a_new_block_does_not_end_the_link() -> None:
+async def test_bug_in_the_block_handler_does_not_end_the_link() -> None:
     def on_block() -> None:
         raise ZeroDivisionError
 
@@ -189,7 +189,7 @@ async def test_a_fault_at_a_new_block_does_not_end_the_link() -> None:
         assert not link.connected
 
 
-async def test_a_node_that_goes_on_about_itself_is_cut_short() -> None:
+async def test_long_reason_of_a_node_is_cut() -> None:
     async def goes_on(_call: Call, _peer: object) -> None:
         raise UnfitNode("\x1b[31m" + "is unfit " * 1_000)
 
@@ -201,7 +201,7 @@ async def test_a_node_that_goes_on_about_itself_is_cut_short() -> None:
         assert link.last_error.isprintable()
 
 
-async def test_the_reason_for_leaving_is_cut() -> None:
+async def test_reason_for_leaving_is_cut() -> None:
     async with connected(ScriptedNode(), sleep=Naps(most=1)) as link:
         link.leave("says: " + "\x07" * 1_000_000)
         assert link.last_error is not None
@@ -209,7 +209,7 @@ async def test_the_reason_for_leaving_is_cut() -> None:
         assert link.last_error.isprintable()
 
 
-async def test_the_reason_of_a_node_that_closes_is_made_printable() -> None:
+async def test_close_reason_is_made_printable() -> None:
     async def closes(socket: ServerConnection, _: int) -> None:
         await socket.close(CloseCode.INTERNAL_ERROR, "\x1b[31m" + "x" * 100)
 
@@ -223,7 +223,7 @@ async def test_the_reason_of_a_node_that_closes_is_made_printable() -> None:
 # Bounds.
 
 
-async def test_nothing_is_left_of_a_connection_that_was_lost() -> None:
+async def test_lost_connection_is_freed() -> None:
     """What is left would hold its last frames, and the collector comes seldom."""
 
     async def scenario() -> None:
@@ -244,7 +244,7 @@ async def test_nothing_is_left_of_a_connection_that_was_lost() -> None:
         gc.enable()
 
 
-async def test_a_frame_beyond_the_bound_ends_the_connection() -> None:
+async def test_oversized_frame_ends_the_connection() -> None:
     largest = ScriptedNode(get_block=sends(result="x" * (MAX_FRAME - 100)))
     async with connected(largest) as link:
         assert len(await result_of(link, "get_block", 63)) == MAX_FRAME - 100
@@ -255,7 +255,7 @@ async def test_a_frame_beyond_the_bound_ends_the_connection() -> None:
 
 
 @pytest.mark.parametrize("values", ["[],", "{},", '"",'])
-async def test_a_frame_of_too_many_values_ends_the_connection(values: str) -> None:
+async def test_frame_of_too_many_values_ends_the_connection(values: str) -> None:
     frame = '{"id":3,"result":[' + values * MAX_VALUES + "0]}"
     node, naps = ScriptedNode(get_block=sends_frame(frame)), Naps(most=1)
     async with connected(node, sleep=naps) as link:
@@ -265,7 +265,7 @@ async def test_a_frame_of_too_many_values_ends_the_connection(values: str) -> No
         assert "more values" in str(link.last_error)
 
 
-async def test_calls_beyond_the_bound_wait_for_a_place_and_then_have_their_whole_time() -> None:
+async def test_calls_beyond_the_limit_queue_and_get_their_full_timeout() -> None:
     node = ScriptedNode(get_block=stays_silent)
     async with connected(node, timeout=1.0, poll=3600.0) as link:
         calls = [asyncio.create_task(result_of(link, "get_block", number)) for number in range(MAX_CALLS + 2)]
@@ -289,14 +289,14 @@ def reads_nothing(pings: int) -> Conversation:
     return converse
 
 
-async def test_a_node_that_pings_and_reads_nothing_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_node_that_pings_and_never_reads_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "MAX_UNSENT", 100_000)
 
     async with raw_server(reads_nothing(1_000_000)) as url:
         assert "the connection was lost" in await trouble_with(url)
 
 
-async def test_a_node_that_reads_nothing_can_be_left(caplog: pytest.LogCaptureFixture) -> None:
+async def test_node_that_never_reads_can_be_left(caplog: pytest.LogCaptureFixture) -> None:
     """Its buffers are full, so that not even a goodbye can be sent."""
     caplog.set_level(logging.INFO)
 

@@ -22,7 +22,7 @@ def link_to(at: RelayedChain, *others: str) -> Link:
     return Link([at.relay.url, *others], validate_node=take_any, on_block=lambda: None, timeout=5)
 
 
-async def test_node_that_refuses_a_call_again_and_again_is_left() -> None:
+async def test_node_that_keeps_refusing_a_call_is_left() -> None:
     async with relayed_chain() as at:
         link = link_to(at, at.chain.url)
         async with running(link):
@@ -35,7 +35,7 @@ async def test_node_that_refuses_a_call_again_and_again_is_left() -> None:
             assert await Node(link.call).required_fees([]) == []
 
 
-async def test_answer_between_refusals_keeps_the_node() -> None:
+async def test_success_between_refusals_keeps_the_node() -> None:
     async with relayed_chain() as at:
         link = link_to(at, at.chain.url)
         async with running(link):

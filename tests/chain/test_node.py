@@ -71,14 +71,14 @@ def recorded_parameters() -> Recording:
     return recording
 
 
-async def test_the_chain_says_what_it_is() -> None:
+async def test_chain_identity_is_read() -> None:
     chain_id = await Node(recorded("get_chain_properties")).chain_id()
     assert chain_id == "108e56364cde5f5f48aed8df6fe5c4c5adfb451bb34a13e453cdfd7a84b95ce8"
     assert await Node(recorded("get_config")).prefix() == "PPY"
     assert await Node(recorded("get_objects 1.3.0 (core asset)")).core_asset() == Asset("PPY", 5)
 
 
-async def test_the_head_comes_with_its_time_in_seconds() -> None:
+async def test_head_time_is_in_seconds() -> None:
     head = await Node(recorded("get_dynamic_global_properties")).head()
     assert head == Head(
         number=62,
@@ -89,7 +89,7 @@ async def test_the_head_comes_with_its_time_in_seconds() -> None:
     )
 
 
-async def test_the_parameters_come_with_the_fees_of_what_the_faucet_sends() -> None:
+async def test_parameters_include_the_fees_of_sent_operations() -> None:
     parameters = await Node(recorded_parameters()).parameters()
     assert parameters.block_interval == 1
     assert parameters.maximum_transaction_size == 2048
@@ -101,7 +101,7 @@ async def test_the_parameters_come_with_the_fees_of_what_the_faucet_sends() -> N
     assert parameters.max_predicate_opcode == 1
 
 
-async def test_a_chain_need_not_know_assertions() -> None:
+async def test_chain_without_assertions_has_no_assertion_fee() -> None:
     recording = recorded_parameters()
     parameters = recording.answer["result"]["parameters"]
     parameters["current_fees"]["parameters"].pop()
@@ -111,7 +111,7 @@ async def test_a_chain_need_not_know_assertions() -> None:
 
 
 @pytest.mark.parametrize("number", [ACCOUNT_CREATE, TRANSFER])
-async def test_a_fee_that_is_missing_is_a_bad_reply(number: int) -> None:
+async def test_missing_fee_is_a_bad_reply(number: int) -> None:
     recording = recorded_parameters()
     fees = recording.answer["result"]["parameters"]["current_fees"]
     fees["parameters"] = [entry for entry in fees["parameters"] if entry[0] != number]
@@ -119,7 +119,7 @@ async def test_a_fee_that_is_missing_is_a_bad_reply(number: int) -> None:
         await Node(recording).parameters()
 
 
-async def test_accounts_are_found_by_name_or_are_none() -> None:
+async def test_accounts_are_looked_up_by_name() -> None:
     recording = recorded("lookup_account_names")
     found = await Node(recording).accounts(["faucet-registrar", "nobody-1"])
     assert recording.asked == [["database", "lookup_account_names", [["faucet-registrar", "nobody-1"]]]]
@@ -141,7 +141,7 @@ async def test_accounts_are_found_by_name_or_are_none() -> None:
     ("until", "lifetime"),
     [("2106-02-07T06:28:15", True), ("2106-02-07T06:28:14", False), ("2027-01-01T00:00:00", False)],
 )
-async def test_only_a_membership_without_end_is_for_life(until: str, lifetime: bool) -> None:
+async def test_only_an_endless_membership_is_lifetime(until: str, lifetime: bool) -> None:
     recording = recorded("lookup_account_names")
     recording.answer["result"][0]["membership_expiration_date"] = until
     account = (await Node(recording).accounts(["faucet-registrar", "nobody-1"]))[0]
@@ -150,7 +150,7 @@ async def test_only_a_membership_without_end_is_for_life(until: str, lifetime: b
     assert account.member_until == parse_time(until)
 
 
-async def test_a_key_signs_alone_only_if_its_weight_reaches_the_threshold() -> None:
+async def test_signing_key_reaches_the_threshold_alone() -> None:
     recording = recorded("lookup_account_names")
     recording.answer["result"][0]["active"] |= {"weight_threshold": "2", "key_auths": [["A", 1], ["B", "2"], ["C", 3]]}
     account = (await Node(recording).accounts(["faucet-registrar", "nobody-1"]))[0]
@@ -159,7 +159,7 @@ async def test_a_key_signs_alone_only_if_its_weight_reaches_the_threshold() -> N
     assert account.signing_keys == {"B", "C"}
 
 
-async def test_an_authority_comes_whole() -> None:
+async def test_authority_is_read_completely() -> None:
     recording = recorded("lookup_account_names")
     recording.answer["result"][0]["owner"] = {
         "weight_threshold": 3,
@@ -176,7 +176,7 @@ async def test_an_authority_comes_whole() -> None:
     assert account.memo_key == "M"
 
 
-async def test_names_come_in_pages() -> None:
+async def test_names_are_paged() -> None:
     recording = recorded("lookup_accounts")
     page = await Node(recording).names_page("", 5)
     assert recording.asked == [["database", "lookup_accounts", ["", 5]]]
@@ -184,24 +184,24 @@ async def test_names_come_in_pages() -> None:
     assert len(page) == 5
 
 
-async def test_a_balance_may_come_as_text() -> None:
+async def test_balance_may_be_a_string() -> None:
     recording = recorded("get_account_balances")
     assert await Node(recording).balance("1.2.20") == 499999876453220
     assert recording.asked == [["database", "get_account_balances", ["1.2.20", [CORE_ASSET]]]]
 
 
-async def test_an_account_without_the_core_asset_has_nothing() -> None:
+async def test_account_without_the_core_asset_has_balance_zero() -> None:
     assert await Node(Recording(result=[])).balance("1.2.20") == 0
 
 
-async def test_each_operation_has_its_required_fee() -> None:
+async def test_required_fees_are_per_operation() -> None:
     recording = recorded("get_required_fees")
     operations = SAMPLES["get_required_fees"]["request"]["params"][2][0]
     assert await Node(recording).required_fees(operations) == [515039, 515039]
     assert recording.asked == [["database", "get_required_fees", [operations, CORE_ASSET]]]
 
 
-async def test_a_transaction_is_broadcast_byte_for_byte() -> None:
+async def test_transaction_is_broadcast_byte_for_byte() -> None:
     body = '{"signatures":["1f55"],  "operations": []}'
     texts: list[str] = []
 
@@ -216,14 +216,14 @@ async def test_a_transaction_is_broadcast_byte_for_byte() -> None:
     assert json.loads(texts[0])["params"][:2] == ["network_broadcast", "broadcast_transaction"]
 
 
-async def test_a_refused_broadcast_says_why() -> None:
+async def test_refused_broadcast_raises_the_reason() -> None:
     error = ERRORS["duplicate while pending"]["error"]
     with pytest.raises(Refused) as caught:
         await Node(Recording(error=error)).broadcast("{}")
     assert caught.value.refusal.cause is Cause.KNOWN
 
 
-async def test_a_block_comes_with_what_its_operations_made() -> None:
+async def test_block_has_the_results_of_its_operations() -> None:
     recording = recorded("get_block")
     block = await Node(recording).block(63)
     sample = SAMPLES["get_block"]["reply"]["result"]["transactions"][0]
@@ -237,7 +237,7 @@ async def test_a_block_comes_with_what_its_operations_made() -> None:
     assert list(block.transactions[0].made) == [made for _, made in sample["operation_results"]]
 
 
-async def test_an_operation_that_makes_no_object_has_no_result() -> None:
+async def test_operation_that_makes_no_object_has_no_result() -> None:
     recording = recorded("get_block")
     results = [[0, {}], [2, {"amount": 1, "asset_id": CORE_ASSET}]]
     transaction = recording.answer["result"]["transactions"][0]
@@ -251,7 +251,7 @@ async def test_an_operation_that_makes_no_object_has_no_result() -> None:
 
 
 @pytest.mark.parametrize("results", [[], None])
-async def test_a_chain_that_keeps_no_results(results: list[Any] | None) -> None:
+async def test_chain_without_operation_results(results: list[Any] | None) -> None:
     """BitShares empties the list; a chain may leave it out."""
     recording = recorded("get_block")
     transaction = recording.answer["result"]["transactions"][0]
@@ -264,7 +264,7 @@ async def test_a_chain_that_keeps_no_results(results: list[Any] | None) -> None:
     assert block.transactions[0].made == (None, None)
 
 
-async def test_account_ids_of_many_names_are_looked_up_part_by_part() -> None:
+async def test_account_ids_are_looked_up_in_batches() -> None:
     account = SAMPLES["lookup_account_names"]["reply"]["result"][0]
 
     async def call(_api: str, _method: str, arguments: list[Any]) -> Raw:
@@ -282,12 +282,12 @@ async def test_account_ids_of_many_names_are_looked_up_part_by_part() -> None:
 @pytest.mark.parametrize(
     "reply", [[], [None, None], [{"id": "1.2.5", "name": "other"}], [{"id": "1.3.0", "name": "a"}]]
 )
-async def test_account_ids_of_other_names_are_a_bad_reply(reply: list[Any]) -> None:
+async def test_account_ids_for_other_names_are_a_bad_reply(reply: list[Any]) -> None:
     with pytest.raises(BadReply):
         await Node(Recording(result=reply)).account_ids(["a"])
 
 
-async def test_parameters_that_a_chain_need_not_have() -> None:
+async def test_optional_parameters_may_be_missing() -> None:
     """A chain without fee scaling or fees by size; another has parameters that are not looked at."""
     recording = recorded_parameters()
     parameters = recording.answer["result"]["parameters"]
@@ -301,7 +301,7 @@ async def test_parameters_that_a_chain_need_not_have() -> None:
     assert (found.account_create.price_per_kbyte, found.transfer.price_per_kbyte) == (0, 0)
 
 
-async def test_there_is_no_block_beyond_the_head() -> None:
+async def test_block_beyond_the_head_is_none() -> None:
     assert await Node(recorded("get_block, not there yet")).block(10_000_000) is None
 
 
@@ -309,7 +309,7 @@ async def offers(node: Node) -> dict[str, str | None]:
     return {api: await node.serves(api) for api in ("database", "network_broadcast", "block_api")}
 
 
-async def test_an_api_is_offered_where_it_does_not_know_a_method_that_there_is_not() -> None:
+async def test_api_that_rejects_an_unknown_method_is_offered() -> None:
     recording = Recording(error=copy.deepcopy(ERRORS["unknown method"]["error"]))
     recording.answer["error"]["data"]["stack"][0]["data"]["name"] = UNKNOWN_METHOD
     assert await Node(recording).serves("network_broadcast") is None
@@ -317,17 +317,17 @@ async def test_an_api_is_offered_where_it_does_not_know_a_method_that_there_is_n
 
 
 @pytest.mark.parametrize("case", ["unknown method", "unknown api id", "api by name string (network_broadcast)"])
-async def test_an_api_is_not_offered_where_anything_else_is_wrong(case: str) -> None:
+async def test_api_with_any_other_error_is_not_offered(case: str) -> None:
     """Of an API that it does not know a node says that there is no such method, by the API's name."""
     error = ERRORS[case]["error"]
     assert await Node(Recording(error=error)).serves("block_api") == read_refusal(error).text
 
 
-async def test_an_api_that_answers_anything_is_not_offered() -> None:
+async def test_api_that_answers_an_unknown_method_is_not_offered() -> None:
     assert await Node(Recording(result=[])).serves("database") == "answers a method that there is not"
 
 
-async def test_the_dev_chain_offers_its_apis() -> None:
+async def test_dev_chain_offers_its_apis() -> None:
     chain = DevChain(DevChainSettings(block_interval=0))
     await chain.start()
     try:
@@ -339,7 +339,7 @@ async def test_the_dev_chain_offers_its_apis() -> None:
     assert offered == {"database": None, "network_broadcast": None, "block_api": missing}
 
 
-async def test_operations_that_the_faucet_does_not_know_are_kept_without_their_bodies() -> None:
+async def test_unknown_operations_are_kept_without_bodies() -> None:
     recording = recorded("get_block")
     transaction = recording.answer["result"]["transactions"][0]
     transaction["operations"][0] = [1, {"fee": {"amount": 1, "asset_id": "1.3.0"}, "seller": "1.2.3"}]
@@ -359,7 +359,7 @@ async def test_operations_that_the_faucet_does_not_know_are_kept_without_their_b
         (ASSERT, {"fee_paying_account": "1.2.3", "predicates": [[0, {"account_id": "1.2.4", "name": "alice-1"}]]}),
     ],
 )
-async def test_operations_that_the_faucet_knows_are_kept_whole(number: int, body: dict[str, Any]) -> None:
+async def test_known_operations_are_kept_whole(number: int, body: dict[str, Any]) -> None:
     recording = recorded("get_block")
     operation = [number, {"fee": {"amount": 1, "asset_id": "1.3.0"}, **body, "extensions": []}]
     recording.answer["result"]["transactions"][0]["operations"][0] = operation
@@ -369,7 +369,7 @@ async def test_operations_that_the_faucet_knows_are_kept_whole(number: int, body
 
 
 @pytest.mark.parametrize("memo", ["x" * MAX_BODY, [[0]] * MAX_NESTING])
-async def test_an_operation_out_of_reason_is_none_that_the_faucet_knows(memo: Any) -> None:
+async def test_oversized_operation_counts_as_unknown(memo: Any) -> None:
     recording = recorded("get_block")
     body = {**transfer(sender="1.2.3", receiver="1.2.4", amount=5)[1], "memo": memo}
     recording.answer["result"]["transactions"][0]["operations"][0] = [TRANSFER, body]
@@ -403,14 +403,14 @@ def numbers(blocks: list[Block]) -> list[int]:
     return [block.number for block in blocks]
 
 
-async def test_blocks_come_side_by_side_up_to_the_first_that_is_missing() -> None:
+async def test_blocks_are_read_concurrently_up_to_the_first_missing_one() -> None:
     chain = Chain(*[0] * 40)
     assert numbers(await Node(chain).blocks(range(3, 60))) == list(range(3, 41))
     assert chain.most == BLOCKS_IN_FLIGHT
     assert await Node(chain).blocks(range(41, 60)) == []
 
 
-async def test_no_more_blocks_are_held_than_there_is_room_for() -> None:
+async def test_blocks_in_memory_are_bounded() -> None:
     size = MAX_BLOCKS // 4
     chain = Chain(*[size] * 100)
     blocks = await Node(chain).blocks(range(1, 101))
@@ -419,11 +419,11 @@ async def test_no_more_blocks_are_held_than_there_is_room_for() -> None:
     assert max(chain.asked) <= 4 + BLOCKS_IN_FLIGHT
 
 
-async def test_two_blocks_come_whatever_their_size() -> None:
+async def test_two_blocks_are_read_whatever_their_size() -> None:
     assert numbers(await Node(Chain(*[MAX_BLOCKS] * 5)).blocks(range(1, 6))) == [1, 2]
 
 
-async def test_no_other_block_is_read_after_a_failure() -> None:
+async def test_failure_cancels_the_other_reads() -> None:
     chain = Chain(*[0] * 100)
 
     async def lying(api: str, method: str, arguments: list[Any]) -> Raw:
@@ -454,7 +454,7 @@ CALLS: dict[str, Callable[[Node], Awaitable[Any]]] = {
 
 @pytest.mark.parametrize("name", CALLS)
 @pytest.mark.parametrize("result", ["text", 7, True, {}, {"id": 1}, [7], [[]], [{}], [None, {}], {"parameters": {}}])
-async def test_a_reply_in_another_form_is_a_bad_reply(name: str, result: Any) -> None:
+async def test_malformed_reply_is_a_bad_reply(name: str, result: Any) -> None:
     with pytest.raises(BadReply):
         await CALLS[name](Node(Recording(result=result)))
 
@@ -529,7 +529,7 @@ WRONG: list[tuple[str, list[Any], Any, str]] = [
 
 
 @pytest.mark.parametrize(("sample", "path", "value", "name"), WRONG)
-async def test_a_part_in_another_form_is_a_bad_reply(sample: str, path: list[Any], value: Any, name: str) -> None:
+async def test_malformed_member_is_a_bad_reply(sample: str, path: list[Any], value: Any, name: str) -> None:
     recording = recorded_parameters() if name == "parameters" else recorded(sample)
     await CALLS[name](Node(recording))
     *way, last = path
@@ -559,12 +559,12 @@ def pages(*page: tuple[str, str]) -> Recording:
     ],
     ids=["too long", "before", "descending", "twice", "grammar", "long", "id", "form"],
 )
-async def test_a_page_of_names_that_was_not_asked_for_is_a_bad_reply(page: list[Any]) -> None:
+async def test_unrequested_page_of_names_is_a_bad_reply(page: list[Any]) -> None:
     with pytest.raises(BadReply):
         await Node(pages(*page)).names_page("b-1", 3)
 
 
-async def test_a_page_of_names_begins_where_it_was_asked_for() -> None:
+async def test_page_of_names_begins_at_its_cursor() -> None:
     page = [("b-1", "1.2.9"), ("b-10", "1.2.7"), ("b.a", "1.2.8")]
     assert await Node(pages(*page)).names_page("b-1", 3) == page
     assert await Node(pages()).names_page("b-1", 3) == []
@@ -583,11 +583,11 @@ async def test_a_page_of_names_begins_where_it_was_asked_for() -> None:
         ("core_asset", [SAMPLES["get_objects 1.3.0 (core asset)"]["reply"]["result"][0]] * 2),
     ],
 )
-async def test_another_number_of_things_than_was_asked_for_is_a_bad_reply(name: str, result: list[Any]) -> None:
+async def test_wrong_number_of_results_is_a_bad_reply(name: str, result: list[Any]) -> None:
     with pytest.raises(BadReply):
         await CALLS[name](Node(Recording(result=result)))
 
 
-async def test_names_are_those_of_the_ids() -> None:
+async def test_names_are_looked_up_by_id() -> None:
     recording = Recording(result=[{"id": "1.2.20", "name": "alice-1"}, {"id": "1.2.21", "name": "bob-1"}])
     assert await Node(recording).names(["1.2.20", "1.2.21"]) == ["alice-1", "bob-1"]

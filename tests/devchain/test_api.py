@@ -70,7 +70,7 @@ CALLS = sorted(name for name, sample in SAMPLES.items() if isinstance(sample, di
 
 
 @pytest.mark.parametrize("sample", CALLS)
-async def test_result_has_the_form_of_a_real_nodes(sample: str) -> None:
+async def test_result_has_the_shape_of_a_real_nodes(sample: str) -> None:
     async def scenario() -> tuple[Any, Any]:
         dev_chain = new_dev_chain()
         register(dev_chain.chain, "alice-1", "alice-2")
@@ -119,7 +119,7 @@ async def test_recorded_fee_is_required() -> None:
     assert await scenario() == SAMPLES["get_required_fees"]["reply"]["result"]
 
 
-async def test_transaction_can_be_asked_for_until_it_expires() -> None:
+async def test_transaction_can_be_queried_until_it_expires() -> None:
     dev_chain = new_dev_chain()
     async with serving(dev_chain) as client:
         transaction = signed(dev_chain.chain, registration(dev_chain.chain, "alice-1"), expires=2)
@@ -153,7 +153,7 @@ async def test_names_are_paged_in_order() -> None:
     assert len(names) == 60
 
 
-async def test_large_numbers_are_text() -> None:
+async def test_large_numbers_are_strings() -> None:
     """As on a node: above 2^32 - 1, in balances, in operations and in the number of a call."""
 
     dev_chain = new_dev_chain()
@@ -198,7 +198,7 @@ async def test_accounts_are_found_by_id_name_and_key() -> None:
         assert await client.get(0, "get_assets", ["1.3.0"]) == [objects[3]]
 
 
-async def test_history_is_read_newest_first_between_two_marks() -> None:
+async def test_history_is_newest_first_between_start_and_stop() -> None:
     dev_chain = new_dev_chain()
     for i in range(3):
         register(dev_chain.chain, f"alice-{i}-1", f"alice-{i}-2")
@@ -233,14 +233,14 @@ async def test_history_is_read_newest_first_between_two_marks() -> None:
         '{"id": 1}',
     ],
 )
-async def test_no_answer_to_what_a_node_leaves_without_one(frame: str) -> None:
+async def test_frame_that_a_node_ignores_gets_no_reply(frame: str) -> None:
     async with serving(new_dev_chain()) as client:
         await client.socket.send(frame)
         await client.get(0, "get_chain_id")
 
 
 @pytest.mark.parametrize("parameters", [[], [0, "get_chain_id"], [0, "get_chain_id", {}], [[], "get_chain_id", []]])
-async def test_call_in_another_form_is_an_error(parameters: Any) -> None:
+async def test_malformed_call_is_an_error(parameters: Any) -> None:
     async with serving(new_dev_chain()) as client:
         await client.send({"id": 5, "method": "call", "params": parameters})
         reply = await client.receive()
@@ -264,7 +264,7 @@ async def test_api_has_only_its_own_methods(api: int | str, method: str) -> None
         assert "no method with name" in text_of((await client.ask(api, method, {}))["error"])
 
 
-async def test_steering_is_closed_unless_faults_are_allowed() -> None:
+async def test_control_api_is_closed_unless_faults_are_allowed() -> None:
     async with serving(new_dev_chain(replace(SETTINGS, faults=False))) as client:
         assert "error" in await client.ask("devchain", "produce", 1)
 
@@ -272,7 +272,7 @@ async def test_steering_is_closed_unless_faults_are_allowed() -> None:
 # Notices
 
 
-async def test_blocks_are_announced_to_those_who_asked() -> None:
+async def test_blocks_are_announced_to_subscribers() -> None:
     dev_chain = new_dev_chain()
     async with serving(dev_chain) as first, connected(dev_chain) as second:
         await first.get(0, "set_block_applied_callback", 7)
@@ -301,7 +301,7 @@ async def test_inclusion_is_announced_with_the_block_and_the_results() -> None:
         assert shape(notice) == shape(real)
 
 
-async def test_synchronous_broadcast_is_answered_upon_inclusion() -> None:
+async def test_synchronous_broadcast_returns_upon_inclusion() -> None:
     """Other calls are answered meanwhile."""
 
     dev_chain = new_dev_chain()
@@ -316,7 +316,7 @@ async def test_synchronous_broadcast_is_answered_upon_inclusion() -> None:
         assert (reply["id"], reply["result"]["block_num"]) == (77, chain.head_number)
 
 
-async def test_client_that_leaves_while_it_waits_does_no_harm() -> None:
+async def test_waiting_client_may_disconnect() -> None:
     """On a real node it does: a crash at the next block."""
 
     dev_chain = new_dev_chain()
@@ -332,7 +332,7 @@ async def test_client_that_leaves_while_it_waits_does_no_harm() -> None:
         assert await client.get(0, "get_account_count") == 11
 
 
-async def test_calls_are_answered_while_others_are_under_way() -> None:
+async def test_calls_are_answered_concurrently() -> None:
     dev_chain = new_dev_chain()
     chain = dev_chain.chain
     async with serving(dev_chain) as client:
@@ -344,7 +344,7 @@ async def test_calls_are_answered_while_others_are_under_way() -> None:
         assert {reply["id"] for reply in replies if reply["result"] is None} == set(range(200))
 
 
-async def test_stop_ends_the_connections_and_may_come_twice() -> None:
+async def test_stop_closes_connections_and_is_idempotent() -> None:
     dev_chain = new_dev_chain()
     async with serving(dev_chain) as client:
         await dev_chain.stop()

@@ -76,7 +76,7 @@ def frame_methods(error: dict[str, Any]) -> Sequence[str]:
 # True and false
 
 
-def test_true_assertion_is_included_and_makes_nothing() -> None:
+def test_true_assertion_is_included_without_a_result() -> None:
     chain = new_chain()
     before = balance(chain)
     chain.push(signed(chain, assertion(chain)))
@@ -85,7 +85,7 @@ def test_true_assertion_is_included_and_makes_nothing() -> None:
     assert balance(chain) == before - FEE
 
 
-def test_payment_behind_a_true_assertion_arrives() -> None:
+def test_payment_after_a_true_assertion_arrives() -> None:
     chain = new_chain()
     before = balance(chain)
     chain.push(signed(chain, assertion(chain), payment(chain, 5)))
@@ -95,7 +95,7 @@ def test_payment_behind_a_true_assertion_arrives() -> None:
 
 
 @pytest.mark.parametrize("payment_first", [False, True])
-def test_false_assertion_refuses_its_transaction_whole(payment_first: bool) -> None:
+def test_false_assertion_refuses_the_whole_transaction(payment_first: bool) -> None:
     chain = new_chain()
     operations = [assertion(chain, name="alice-1"), payment(chain, 5)]
     error = refusal(chain, signed(chain, *(reversed(operations) if payment_first else operations)))
@@ -122,7 +122,7 @@ def test_assertion_about_an_unknown_account_is_refused() -> None:
     assert read_refusal(error).operation == unknown
 
 
-def test_account_of_the_same_transaction_is_no_account_yet() -> None:
+def test_account_of_the_same_transaction_cannot_be_asserted() -> None:
     """Nobody knows its id before it has one; a wrong id fails the registration as well."""
     chain = new_chain()
     for operations in (
@@ -167,7 +167,7 @@ BLOCK = [2, {"id": "00" * 20}]
 
 
 @pytest.mark.parametrize("predicate", [SYMBOL, BLOCK])
-def test_predicate_that_parameters_forbid_is_refused(predicate: list[Any]) -> None:
+def test_forbidden_predicate_is_refused(predicate: list[Any]) -> None:
     chain = new_chain()
     error = refusal(chain, signed_by_the_chain(chain, asserting(chain, named(PLAIN, PLAIN_NAME), predicate)))
     assert (error["data"]["code"], text_of(error)) == (10, FORBIDDEN)
@@ -222,7 +222,7 @@ def test_chain_may_forbid_the_account_name_too() -> None:
         "alice-1",
     ],
 )
-def test_predicate_of_another_form_cannot_be_read(predicate: Any) -> None:
+def test_malformed_predicate_is_refused(predicate: Any) -> None:
     chain = new_chain()
     number, body = assertion(chain)
     with pytest.raises(NodeError):
@@ -230,7 +230,7 @@ def test_predicate_of_another_form_cannot_be_read(predicate: Any) -> None:
     assert not chain.pending
 
 
-def test_bytes_are_packed_alike_by_faucet_and_chain() -> None:
+def test_faucet_and_dev_chain_pack_the_same_bytes() -> None:
     chain = new_chain()
     operation = asserting(chain, named("1.2.300", "alice-1"), named("1.2.16", "\x01\b\t é"), fee=2**40)
     assert read_operation(operation, "PPY")[1] == pack_operation(operation, "PPY")
@@ -245,7 +245,7 @@ def test_size_and_id_are_those_of_the_serialised_transaction() -> None:
     assert entry.transaction.size == len(packed) + 1 + 65
 
 
-def test_required_authorities_are_kept_in_order_and_need_no_signature() -> None:
+def test_required_auths_are_sorted_and_need_no_signature() -> None:
     """The chain source asks none but the payer (operation_get_required_auth)."""
     chain = new_chain()
     number, body = assertion(chain)
@@ -375,7 +375,7 @@ async def test_file_keeps_assertions_and_their_parameters(tmp_path: Path) -> Non
     assert (again.chain.parameters.assert_fee, again.chain.parameters.max_predicate_opcode) == (9, 0)
 
 
-async def test_file_of_before_a_parameter_was_added_is_read_with_its_default(tmp_path: Path) -> None:
+async def test_older_file_gets_the_defaults_of_new_parameters(tmp_path: Path) -> None:
     path = tmp_path / "chain.jsonl"
     dev_chain = lived_in(path)
     await dev_chain.stop()
@@ -394,7 +394,7 @@ def forget_parameters(path: Path, *names: str) -> None:
     path.write_text(json.dumps(beginning) + "\n" + "".join(rest))
 
 
-async def test_totals_count_the_fee_of_an_assertion_as_spent() -> None:
+async def test_totals_count_the_fee_of_an_assertion() -> None:
     """It is neither a registration nor a payment, in whatever transaction it stands."""
 
     dev_chain = new_dev_chain()

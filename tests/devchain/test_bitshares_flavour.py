@@ -187,23 +187,23 @@ def wording(text: str) -> list[str]:
     return [word for word in words if not any(character.isdigit() for character in word)]
 
 
-def test_every_recorded_refusal_is_here() -> None:
+def test_every_recorded_refusal_is_covered() -> None:
     refused = {case for case, reply in RECORDED.items() if "error" in reply}
     assert set(ALL) | THE_SAME == refused
 
 
-async def test_first_frame_says_what_it_is_about() -> None:
+async def test_first_frame_names_the_subject() -> None:
     for case, subject in (("name taken: in a block", {"a": TAKEN}), ("unknown operation number", {"tag": "200"})):
         frame = (await reply_to(CASES[case], BITSHARES))["error"]["data"]["stack"][0]
         assert subject.items() <= frame["data"].items()
 
 
 @pytest.mark.parametrize("name", ["a", "xn--a", "a-1.b-2", "z9", "e6b07fea4-dividend-distribution"])
-async def test_names_that_a_real_node_takes(name: str) -> None:
+async def test_names_valid_on_a_real_node_are_accepted(name: str) -> None:
     assert (await reply_to(named(name), BITSHARES))["result"] is None
 
 
-async def test_blocks_do_not_say_what_their_operations_made() -> None:
+async def test_blocks_have_no_operation_results() -> None:
     dev_chain = new_dev_chain(BITSHARES)
     (account_id,) = register(dev_chain.chain, "alice-1")
     dev_chain.produce()
@@ -218,14 +218,14 @@ async def test_blocks_do_not_say_what_their_operations_made() -> None:
         assert len((await client.get("database", "validate_transaction", tried))["operation_results"]) == 1
 
 
-def test_symbol_and_prefix_are_those_of_the_chain_unless_they_are_given() -> None:
+def test_symbol_and_prefix_default_to_the_flavours() -> None:
     assert (BITSHARES.symbol, BITSHARES.prefix) == ("BTS", "BTS")
     other = DevChainSettings(flavour=Flavour.BITSHARES, symbol="TEST", prefix="NEW")
     assert (other.symbol, other.prefix) == ("TEST", "NEW")
     assert (DevChainSettings().symbol, DevChainSettings().prefix) == ("TEST", "TEST")
 
 
-def test_no_account_of_dividends() -> None:
+def test_no_dividend_account_exists() -> None:
     """Its name is anybody's."""
     chain = new_dev_chain(BITSHARES).chain
     assert chain.state.by_name("default-dividend-distribution") is None
@@ -233,7 +233,7 @@ def test_no_account_of_dividends() -> None:
     assert register(chain, "default-dividend-distribution")
 
 
-async def test_clean_stop_keeps_its_blocks_and_the_file_its_flavour(tmp_path: Path) -> None:
+async def test_file_keeps_blocks_and_flavour(tmp_path: Path) -> None:
     path = tmp_path / "chain.journal"
     settings = DevChainSettings(block_interval=0, faults=True, flavour=Flavour.BITSHARES, data=path)
     dev_chain = DevChain(settings, clock=lambda: START)

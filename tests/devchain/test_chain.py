@@ -41,7 +41,7 @@ def names(chain: Chain) -> list[str]:
 # What is pending, and blocks
 
 
-def test_pending_transaction_is_seen_at_once_and_is_in_the_next_block() -> None:
+def test_pending_transaction_is_visible_and_in_the_next_block() -> None:
     chain = new_chain()
     ids = register(chain, "alice-1", "bob-1")
     assert chain.state.by_name("alice-1") is chain.state.accounts[ids[0]]
@@ -66,14 +66,14 @@ def test_operations_of_one_transaction_see_each_other() -> None:
     assert chain.state.balances["1.2.10"] == 5
 
 
-def test_block_ids_begin_with_the_number_and_name_the_block_before() -> None:
+def test_block_ids_begin_with_the_number_and_blocks_are_linked() -> None:
     chain = new_chain(blocks=3)
     assert [int(block.id[:8], 16) for block in chain.blocks] == [1, 2, 3]
     assert [block.previous for block in chain.blocks[1:]] == [block.id for block in chain.blocks[:2]]
     assert len({block.id for block in chain.blocks}) == 3
 
 
-def test_last_irreversible_block_trails_the_head_and_never_goes_back_by_itself() -> None:
+def test_last_irreversible_block_trails_the_head() -> None:
     chain = new_chain(blocks=20)
     assert chain.irreversible == 12
     chain.orphan(5)
@@ -82,7 +82,7 @@ def test_last_irreversible_block_trails_the_head_and_never_goes_back_by_itself()
     assert chain.irreversible == 10
 
 
-def test_transaction_that_fits_no_block_is_taken_and_waits() -> None:
+def test_transaction_too_large_for_a_block_stays_pending() -> None:
     chain = new_chain(maximum_block_size=400)
     register(chain, *(f"account-{i}" for i in range(5)))
     register(chain, "small-1")
@@ -91,7 +91,7 @@ def test_transaction_that_fits_no_block_is_taken_and_waits() -> None:
     assert len(chain.produce().transactions) == 0
 
 
-def test_transactions_that_fill_a_block_go_on_in_the_next() -> None:
+def test_full_block_leaves_the_rest_for_the_next() -> None:
     chain = new_chain(maximum_block_size=500)
     for i in range(5):
         register(chain, f"account-{i}")
@@ -100,7 +100,7 @@ def test_transactions_that_fill_a_block_go_on_in_the_next() -> None:
 
 
 @pytest.mark.parametrize(("enforced", "taken"), [(True, False), (False, True)])
-def test_transaction_size_is_enforced_unless_told_otherwise(enforced: bool, taken: bool) -> None:
+def test_transaction_size_limit_can_be_switched_off(enforced: bool, taken: bool) -> None:
     chain = new_chain(maximum_transaction_size=2048, enforce_transaction_size=enforced)
     register(chain, *(f"account-{i:06}" for i in range(12)))
     transaction = signed(chain, *(registration(chain, f"another-{i:06}") for i in range(13)))
@@ -138,7 +138,7 @@ def test_transaction_expires_while_it_waits() -> None:
     assert (chain.pending, names(chain)) == ([], [])
 
 
-def test_known_transaction_may_come_again_only_when_its_block_is_gone() -> None:
+def test_known_transaction_is_accepted_again_once_its_block_is_orphaned() -> None:
     chain = new_chain()
     transaction = signed(chain, registration(chain, "alice-1"))
     chain.push(transaction)
@@ -148,7 +148,7 @@ def test_known_transaction_may_come_again_only_when_its_block_is_gone() -> None:
     chain.push(transaction)
 
 
-def test_references_are_checked_as_far_back_as_16_bits_reach() -> None:
+def test_ref_blocks_are_checked_across_the_16_bit_window() -> None:
     chain = new_chain(blocks=3)
     reference = RefBlock(2, chain.blocks[1].id)
     chain.push(signed(chain, registration(chain, "alice-1"), ref_block=reference))
@@ -160,7 +160,7 @@ def test_references_are_checked_as_far_back_as_16_bits_reach() -> None:
     assert "ref_block_prefix" in text_of(refusal(chain, late))
 
 
-def test_before_the_first_block_a_transaction_refers_to_block_zero() -> None:
+def test_first_transaction_refers_to_block_zero() -> None:
     """A node takes any reference there; but a fork that goes back so far must void what referred to its blocks."""
     chain = new_chain(blocks=0)
     register(chain, "alice-1")
@@ -174,7 +174,7 @@ def test_before_the_first_block_a_transaction_refers_to_block_zero() -> None:
 # Forks
 
 
-def test_orphaned_transactions_are_pending_again_in_their_order() -> None:
+def test_orphaned_transactions_are_pending_again_in_order() -> None:
     chain = new_chain()
     waiting = signed(chain, registration(chain, "bob-1"))
     register(chain, "alice-1")
@@ -195,7 +195,7 @@ def test_orphaned_transactions_may_come_back_with_other_ids() -> None:
     assert names(chain) == ["bob-1", "alice-1"]
 
 
-def test_orphaned_transactions_may_be_gone() -> None:
+def test_orphaned_transactions_may_be_dropped() -> None:
     chain = new_chain()
     before = snapshot(chain)
     register(chain, "alice-1")
@@ -204,21 +204,21 @@ def test_orphaned_transactions_may_be_gone() -> None:
     assert snapshot(chain) == before
 
 
-def test_transaction_that_refers_to_an_orphaned_block_is_gone_with_it() -> None:
+def test_transaction_is_dropped_with_its_ref_block() -> None:
     chain = new_chain(blocks=3)
     register(chain, "alice-1")
     chain.orphan(1)
     assert (chain.pending, names(chain)) == ([], [])
 
 
-def test_block_in_the_place_of_an_orphaned_one_is_another() -> None:
+def test_replacement_of_an_orphaned_block_has_another_id() -> None:
     chain = new_chain(blocks=3)
     lost = chain.head_id
     chain.orphan(1)
     assert chain.produce().id != lost
 
 
-def test_random_walk_leaves_the_state_that_its_blocks_make() -> None:
+def test_random_walk_equals_replay_of_its_blocks() -> None:
     """After any pushes, refusals, blocks, forks and overrides, undoing all blocks restores the genesis."""
     chance = random.Random(4)  # noqa: S311  # a test's dice
     chain = new_chain(blocks=0, accounts_per_fee_scale=7, account_fee_scale_bitshifts=1, maintenance_interval=40)
@@ -260,7 +260,7 @@ def assert_sound(chain: Chain) -> None:
 # Fees
 
 
-def test_fee_is_the_basic_one_and_the_size() -> None:
+def test_fee_is_the_basic_fee_plus_the_size() -> None:
     chain = new_chain()
     operation = registration(chain, "account-000001")
     size = operation_size(operation, SETTINGS.prefix) - 1
@@ -272,7 +272,7 @@ def test_fee_of_a_premium_name() -> None:
     assert registration(chain, "bananapie")[1]["fee"]["amount"] > 200_000_000
 
 
-def test_all_of_the_fee_offered_is_paid() -> None:
+def test_offered_fee_is_paid_in_full() -> None:
     chain = new_chain()
     before = chain.state.balances[REGISTRAR]
     chain.push(signed(chain, registration(chain, "alice-1", fee=700_000), payment(chain, 300)))
@@ -280,7 +280,7 @@ def test_all_of_the_fee_offered_is_paid() -> None:
     assert chain.state.balances[PLAIN] == 300
 
 
-def test_fee_steps_up_after_every_so_many_registrations() -> None:
+def test_fee_steps_up_with_the_number_of_registrations() -> None:
     chain = new_chain(accounts_per_fee_scale=3, account_fee_scale_bitshifts=4)
     register(chain, "alice-1", "alice-2", "alice-3")
     assert chain.state.numbers["basic_fee"] == BASIC_FEE * 16
@@ -290,7 +290,7 @@ def test_fee_steps_up_after_every_so_many_registrations() -> None:
     assert error["data"]["stack"][0]["data"]["required"] > BASIC_FEE * 16
 
 
-def test_transaction_across_the_step_owes_more_by_its_later_operations() -> None:
+def test_operations_after_the_fee_step_cost_more() -> None:
     chain = new_chain(accounts_per_fee_scale=3, account_fee_scale_bitshifts=4)
     operations = [registration(chain, f"alice-{i}") for i in range(4)]
     error = refusal(chain, signed(chain, *operations))
@@ -299,7 +299,7 @@ def test_transaction_across_the_step_owes_more_by_its_later_operations() -> None
     assert rejected["data"]["op"][1]["name"] == "alice-3"
 
 
-def test_maintenance_ends_the_step() -> None:
+def test_maintenance_resets_the_fee() -> None:
     chain = new_chain(accounts_per_fee_scale=2, account_fee_scale_bitshifts=4, maintenance_interval=5)
     register(chain, "alice-1", "alice-2")
     while chain.produce().time % 5:
@@ -325,7 +325,7 @@ def test_owner_key_may_sign_in_place_of_the_active_one() -> None:
     chain.push(signed(chain, payment(chain, 5, sender=account), key=SOMEBODY_KEY))
 
 
-def test_account_may_stand_for_another_and_for_that_ones_ward() -> None:
+def test_account_may_sign_for_another_at_two_levels() -> None:
     """Two accounts deep, as the chain's parameters say; the third is too far."""
     chain = new_chain()
     key = {"owner_key": SETTINGS.genesis["registrar_key"], "active_key": SETTINGS.genesis["registrar_key"]}
@@ -348,7 +348,7 @@ def test_every_payer_of_a_transaction_must_sign() -> None:
     chain.push({**one, "signatures": one["signatures"] + other["signatures"]})
 
 
-def test_registered_account_has_the_keys_and_the_people_that_were_sent() -> None:
+def test_registered_account_has_its_keys_registrar_and_referrer() -> None:
     chain = new_chain()
     memo = format_public_key(published_key("memo").public, SETTINGS.prefix)
     chain.push(signed(chain, registration(chain, "alice-1", referrer=REFERRER, memo_key=memo, referrer_percent=5000)))
@@ -387,7 +387,7 @@ def test_override_may_make_pending_transactions_fail() -> None:
     assert dev_chain.produce().transactions == ()
 
 
-def test_somebody_else_registers_by_a_transaction() -> None:
+def test_control_registers_by_a_transaction() -> None:
     dev_chain = new_dev_chain()
     account_id = dev_chain.control.register("stranger-1", SOMEBODY)
     assert dev_chain.produce().transactions[0].results == [[1, account_id]]
@@ -402,7 +402,7 @@ def test_changed_key_signs_alone() -> None:
     chain.push(signed(chain, registration(chain, "alice-1"), key=SOMEBODY_KEY))
 
 
-def test_accounts_of_an_authority_signed_in_another_order_than_the_chain_packs() -> None:
+def test_unsorted_account_auths_are_signed_in_vain() -> None:
     """A node sorts them by number, so the signature is of other bytes; in its own order it takes them."""
     chain = new_chain()
     operation = registration(chain, "alice-1", extra_active_accounts=["1.2.8", "1.2.7"])

@@ -120,13 +120,13 @@ async def test_error_has_the_shape_of_a_real_node(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(WHOLE))
-async def test_error_names_the_guilty_operation_where_a_real_node_does(name: str) -> None:
+async def test_error_names_the_rejected_operation_where_a_real_node_does(name: str) -> None:
     ours = read_refusal((await reply_to(ALL[name]))["error"])
     theirs = read_refusal(RECORDED[name]["error"])
     assert (ours.operation is None) == (theirs.operation is None)
 
 
-def test_every_recorded_case_is_here() -> None:
+def test_every_recorded_case_is_covered() -> None:
     not_calls = {"no params"}  # see test_devchain_server.py
     assert {*CASES, *REFUSED_NAMES, *TAKEN_BY_A_NODE, *not_calls} == set(RECORDED)
 
@@ -146,24 +146,24 @@ def neutral(text: str) -> str:
         ({"referrer": "1.2.999"}, "maybe_found != nullptr: Unable to find Object"),
     ],
 )
-async def test_operation_that_no_case_was_recorded_of(operation: dict[str, Any], text: str) -> None:
+async def test_unrecorded_operation_is_refused(operation: dict[str, Any], text: str) -> None:
     """What the chain's source refuses, and nobody tried on the node."""
     error = (await reply_to(lambda chain: broadcast(chain, new(chain, **operation))))["error"]
     assert error["data"]["stack"][0]["format"].startswith(text)
 
 
 @pytest.mark.parametrize("name", sorted(TAKEN_BY_A_NODE))
-async def test_what_a_real_node_takes_is_taken(name: str) -> None:
+async def test_what_a_real_node_accepts_is_accepted(name: str) -> None:
     assert (await reply_to(TAKEN_BY_A_NODE[name]))["result"] is None
 
 
 @pytest.mark.parametrize(("amount", "receiver"), [(0, PLAIN), (-5, PLAIN), (5, REGISTRAR)])
-async def test_transfer_of_nothing_or_to_oneself_is_refused(amount: int, receiver: str) -> None:
+async def test_empty_transfer_or_one_to_oneself_is_refused(amount: int, receiver: str) -> None:
     error = (await reply_to(lambda chain: broadcast(chain, payment(chain.chain, amount, receiver=receiver))))["error"]
     assert error["data"]["stack"][0]["context"]["file"] == "transfer.cpp"
 
 
-async def test_registrar_with_too_little_is_told_otherwise_than_one_who_never_had_any() -> None:
+async def test_low_balance_and_no_balance_have_different_errors() -> None:
     """db_balance.cpp has an assertion for each; both mean that the balance is too small."""
 
     def case(dev_chain: DevChain) -> Asked:

@@ -48,60 +48,60 @@ async def broadcast_with(fault: dict[str, Any]) -> tuple[bool, Any]:
         return await other.get(0, "get_account_by_name", "alice-1") is not None, reply
 
 
-async def test_connection_lost_before_the_call_is_carried_out() -> None:
+async def test_connection_drops_before_the_call_runs() -> None:
     assert await broadcast_with({"do": "drop_before"}) == (False, None)
 
 
 @pytest.mark.parametrize("do", ["drop_after", "half_reply"])
-async def test_connection_lost_after_the_call_was_carried_out(do: str) -> None:
+async def test_connection_drops_after_the_call_ran(do: str) -> None:
     assert await broadcast_with({"do": do}) == (True, None)
 
 
-async def test_answer_that_is_no_json() -> None:
+async def test_reply_is_not_json() -> None:
     registered, reply = await broadcast_with({"do": "garbage"})
     assert registered
     with pytest.raises(json.JSONDecodeError):
         json.loads(reply)
 
 
-async def test_answer_under_another_number() -> None:
+async def test_reply_has_another_id() -> None:
     registered, reply = await broadcast_with({"do": "wrong_id"})
     assert registered
     assert json.loads(reply)["id"] == 1_000_005
 
 
-async def test_answer_of_another_type() -> None:
+async def test_reply_has_another_type() -> None:
     registered, reply = await broadcast_with({"do": "wrong_type"})
     assert registered
     assert json.loads(reply)["result"] == {"unexpected": True}
 
 
-async def test_huge_answer() -> None:
+async def test_reply_is_huge() -> None:
     registered, reply = await broadcast_with({"do": "huge_reply"})
     assert registered
     assert len(reply) > 10_000_000
 
 
-async def test_refusal_by_request_carries_nothing_out() -> None:
+async def test_injected_refusal_runs_nothing() -> None:
     registered, reply = await broadcast_with({"do": "refuse", "error": {"code": 1, "message": "no"}})
     assert not registered
     assert json.loads(reply)["error"] == {"code": 1, "message": "no"}
 
 
-async def test_call_that_is_forgotten_is_answered_all_the_same() -> None:
+async def test_forgotten_call_is_still_answered() -> None:
     registered, reply = await broadcast_with({"do": "forget"})
     assert not registered
     assert json.loads(reply) == {"id": 5, "jsonrpc": "2.0", "result": None}
 
 
 @pytest.mark.parametrize("fault", [{"do": "late", "seconds": 0.01}, {"do": "late", "seconds": 0.0}])
-async def test_late_answer_comes(fault: dict[str, Any]) -> None:
+async def test_late_reply_arrives(fault: dict[str, Any]) -> None:
     registered, reply = await broadcast_with(fault)
     assert registered
     assert json.loads(reply) == {"id": 5, "jsonrpc": "2.0", "result": None}
 
 
-async def test_call_that_hangs_holds_up_no_other_and_is_carried_out() -> None:
+async def test_hanging_call_runs_and_blocks_no_other() -> None:
     dev_chain = new_dev_chain()
     dev_chain.faults.add(Fault("broadcast_transaction", FaultKind.HANG))
     async with serving(dev_chain) as client:
@@ -110,7 +110,7 @@ async def test_call_that_hangs_holds_up_no_other_and_is_carried_out() -> None:
         assert await client.get(0, "get_account_count") == 11
 
 
-async def test_fault_happens_as_often_as_it_should_and_to_its_method_only() -> None:
+async def test_fault_applies_to_its_method_for_its_count() -> None:
     dev_chain = new_dev_chain()
     refused = {"message": "no"}
     dev_chain.faults.add(Fault("get_account_count", FaultKind.REFUSE, times=2, error=refused))
@@ -136,7 +136,7 @@ async def test_every_connection_can_be_dropped() -> None:
             await again.get(0, "get_chain_id")
 
 
-async def test_chain_is_steered_over_the_wire() -> None:
+async def test_chain_is_controlled_over_the_wire() -> None:
     dev_chain = new_dev_chain(blocks=5)
     chain = dev_chain.chain
     async with serving(dev_chain) as client:
@@ -164,7 +164,7 @@ async def test_chain_is_steered_over_the_wire() -> None:
 # The clock
 
 
-async def test_blocks_come_by_the_clock_unless_they_are_stalled() -> None:
+async def test_blocks_follow_the_clock_unless_stalled() -> None:
     """Intervals below a second let the chain's own clock run ahead: its times are whole seconds."""
 
     dev_chain = DevChain(replace(SETTINGS, block_interval=0.01))
@@ -224,7 +224,7 @@ def reopened(path: Path, **changes: Any) -> DevChain:
     return DevChain(replace(SETTINGS, data=path, **changes), clock=lambda: START)
 
 
-async def test_chain_goes_on_where_it_was(tmp_path: Path) -> None:
+async def test_chain_resumes_from_its_file(tmp_path: Path) -> None:
     path = tmp_path / "chain.jsonl"
     first = lived_in(path)
     kept = settled(first)
@@ -238,7 +238,7 @@ async def test_chain_goes_on_where_it_was(tmp_path: Path) -> None:
     assert settled(reopened(path)) == kept
 
 
-async def test_line_cut_short_by_a_crash_is_dropped(tmp_path: Path) -> None:
+async def test_truncated_last_line_is_dropped(tmp_path: Path) -> None:
     path = tmp_path / "chain.jsonl"
     await lived_in(path).stop()
     whole = path.read_bytes()
@@ -260,7 +260,7 @@ async def test_line_cut_short_by_a_crash_is_dropped(tmp_path: Path) -> None:
         {"parameters": ChainParameters(basic_fee=1)},
     ],
 )
-async def test_file_of_a_chain_that_began_otherwise_is_refused(tmp_path: Path, changes: dict[str, Any]) -> None:
+async def test_file_with_another_genesis_is_refused(tmp_path: Path, changes: dict[str, Any]) -> None:
     path = tmp_path / "chain.jsonl"
     await lived_in(path).stop()
     before = path.read_bytes()
@@ -270,7 +270,7 @@ async def test_file_of_a_chain_that_began_otherwise_is_refused(tmp_path: Path, c
 
 
 @pytest.mark.parametrize("content", ["no JSON\n", '{"what": "is this?"}\n', "[]\n"])
-def test_file_that_is_no_chains_is_refused(tmp_path: Path, content: str) -> None:
+def test_other_file_is_refused(tmp_path: Path, content: str) -> None:
     path = tmp_path / "chain.jsonl"
     path.write_text(content)
     with pytest.raises(JournalError):
@@ -299,12 +299,12 @@ async def test_private_keys_are_not_in_the_file(tmp_path: Path) -> None:
         {"chain_id": "ab"},
     ],
 )
-def test_settings_that_make_no_chain_are_refused(changes: dict[str, Any]) -> None:
+def test_invalid_settings_are_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"."):
         DevChainSettings(**changes)
 
 
-def test_new_chain_has_an_id_of_its_own_unless_it_is_given_one() -> None:
+def test_new_chain_has_a_random_id_by_default() -> None:
     ids = {
         new_dev_chain().chain_id,
         new_dev_chain().chain_id,
@@ -314,7 +314,7 @@ def test_new_chain_has_an_id_of_its_own_unless_it_is_given_one() -> None:
     assert "ab" * 32 in ids
 
 
-async def test_address_that_is_taken_is_an_error_and_leaves_nothing_open(tmp_path: Path) -> None:
+async def test_address_in_use_raises_and_leaves_nothing_open(tmp_path: Path) -> None:
     dev_chain = new_dev_chain()
     async with serving(dev_chain):
         port = int(dev_chain.url.rpartition(":")[2])

@@ -271,7 +271,7 @@ async def test_payment_that_can_not_be_is_told(tmp_path: Path, monkeypatch: pyte
         assert side.tracker.obstacle is None
 
 
-async def test_fault_of_the_program_while_following_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_bug_while_following_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with chain_side(tmp_path) as side:
         with monkeypatch.context() as patched:
             patched.setattr("jobs.blocks.tracker.registrar_transactions", lambda *_: 1 // 0)

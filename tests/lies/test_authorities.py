@@ -93,7 +93,7 @@ STOLEN: dict[str, Edit] = {
 
 
 @pytest.mark.parametrize("edit", STOLEN.values(), ids=STOLEN)
-async def test_account_that_somebody_else_can_sign_for_is_not_ours(tmp_path: Path, edit: Edit) -> None:
+async def test_account_with_a_foreign_authority_is_not_ours(tmp_path: Path, edit: Edit) -> None:
     """It is neither called done nor paid."""
 
     async with lied_to(tmp_path, own_nodes=Settings().own_nodes) as world:

@@ -64,7 +64,7 @@ async def test_own_node_ahead_of_the_clock_is_used(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("honest", [True, False], ids=["two nodes", "one node"])
-async def test_head_that_is_irreversible_makes_nothing_final_that_is_not(tmp_path: Path, honest: bool) -> None:
+async def test_false_irreversible_head_finalizes_nothing(tmp_path: Path, honest: bool) -> None:
     """A lone stranger is believed, which costs nothing: a fork takes the payment with its account."""
 
     async with lied_to(tmp_path, lies.Irreversible(), honest=honest) as world:

@@ -91,7 +91,7 @@ async def test_long_refusals_are_cut(tmp_path: Path, error: str) -> None:
 
 
 @pytest.mark.parametrize("honest", [True, False], ids=["two nodes", "one node"])
-async def test_redirect_is_told_and_never_followed(tmp_path: Path, honest: bool) -> None:
+async def test_redirect_is_reported_and_never_followed(tmp_path: Path, honest: bool) -> None:
     async with lied_to(tmp_path, honest=honest) as (scenario, relay):
         relay.lie(lies.Redirect())
         relay.disconnect()

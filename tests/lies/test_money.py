@@ -113,7 +113,7 @@ async def test_fees_that_step_up_are_paid_to_the_ceiling_only(tmp_path: Path, ow
 
 @pytest.mark.parametrize("fee", [200_000_000, 2**50], ids=["above the ceiling", "above the balance"])
 @pytest.mark.parametrize("own", [True, False], ids=["own node", "stranger"])
-async def test_premium_name_at_the_head_of_the_queue_holds_up_nobody(
+async def test_premium_name_at_the_head_blocks_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fee: int, own: bool
 ) -> None:
     """Even if there are more of them than a drain takes at once."""
@@ -139,7 +139,7 @@ async def done(world: World, *names: str) -> bool:
     return {jobs[name].state for name in names} == {State.DONE}
 
 
-async def test_balance_that_seems_spent_is_no_end(tmp_path: Path) -> None:
+async def test_false_empty_balance_recovers(tmp_path: Path) -> None:
     async with lied_to(tmp_path) as world:
         world.relay.lie(lies.Balance(fixed=5))
         await world.sign_up("alice-1")
@@ -149,7 +149,7 @@ async def test_balance_that_seems_spent_is_no_end(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("lie", [lies.Balance(times=1000), lies.Balance(fixed=10**15)], ids=repr)
-async def test_balance_that_seems_greater_pays_for_no_more(tmp_path: Path, lie: Lie) -> None:
+async def test_false_higher_balance_pays_for_no_more(tmp_path: Path, lie: Lie) -> None:
     """The chain refuses what is not there; such payments are held until an operator has looked for them."""
 
     async with lied_to(tmp_path) as world:

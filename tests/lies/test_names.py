@@ -63,7 +63,7 @@ async def is_done(world: World, name: str) -> bool:
 
 
 @pytest.mark.parametrize("honest", [True, False], ids=["two nodes", "one node"])
-async def test_name_that_is_taken_and_said_to_be_free(tmp_path: Path, honest: bool) -> None:
+async def test_taken_name_reported_as_free(tmp_path: Path, honest: bool) -> None:
     """The chain refuses it; the others go on."""
 
     async with lied_to(tmp_path, honest=honest) as world:
@@ -97,7 +97,7 @@ async def test_garbage_in_the_list_of_names_is_not_kept(tmp_path: Path, lie: Lie
         await world.until(lambda: is_complete(world))
 
 
-async def test_list_that_is_no_json_ends_the_connection(tmp_path: Path) -> None:
+async def test_list_that_is_not_json_ends_the_connection(tmp_path: Path) -> None:
     async with lied_to(tmp_path, lies.GarbageNames(NO_JSON), fit=False) as world:
         await world.sign_up("alice-2")
         await world.reported("the node sent what is no JSON-RPC", check="chain")

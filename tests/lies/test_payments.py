@@ -100,7 +100,7 @@ async def test_hidden_payment_is_shown_by_the_second_node(tmp_path: Path) -> Non
         await world.recovered()
 
 
-async def test_lost_payment_is_made_again_when_two_nodes_show_that_it_is_nowhere(tmp_path: Path) -> None:
+async def test_lost_payment_is_repeated_when_two_nodes_lack_it(tmp_path: Path) -> None:
     async with lied_to(tmp_path, honest=True) as world:
         world.relay.lie(lies.LostBroadcasts(lies.TRANSFER))
         await world.sign_up("alice-1")
@@ -110,7 +110,7 @@ async def test_lost_payment_is_made_again_when_two_nodes_show_that_it_is_nowhere
         assert await world.ledger.expiry.held() == []
 
 
-async def test_payment_that_the_node_sends_on_later_is_not_made_twice(tmp_path: Path) -> None:
+async def test_delayed_payment_is_not_made_twice(tmp_path: Path) -> None:
     """It keeps the first for itself until it has the second, or so it hopes: there is no second."""
 
     async with lied_to(tmp_path) as world:
@@ -138,7 +138,7 @@ async def test_false_inclusion_is_no_payment(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("honest", [True, False], ids=["two nodes", "one node"])
-async def test_payments_wait_where_a_node_says_that_nothing_can_be_asserted(tmp_path: Path, honest: bool) -> None:
+async def test_payments_wait_where_assertions_are_denied(tmp_path: Path, honest: bool) -> None:
     """Then a second node must confirm whose id it is."""
 
     lie = lies.ChainParameter("max_predicate_opcode", 0)

@@ -57,7 +57,7 @@ async def test_node_that_refuses_each_broadcast_alike_is_left(tmp_path: Path, er
 @pytest.mark.parametrize(
     "error", ["account exists (still pending)", "unknown op number", "denied", "wrong key", "expired"]
 )
-async def test_node_that_denies_what_it_sent_on_registers_nobody_twice(tmp_path: Path, error: str) -> None:
+async def test_denied_broadcast_registers_nobody_twice(tmp_path: Path, error: str) -> None:
     async with lied_to(tmp_path, lies.DeniedBroadcasts(error)) as world:
         await world.sign_up(*NAMES)
         await world.reach(State.FUNDED, State.DONE)
@@ -77,7 +77,7 @@ CALLS = [
 
 
 @pytest.mark.parametrize(("method", "sentence"), CALLS)
-async def test_node_that_refuses_a_call_is_told_of(tmp_path: Path, method: str, sentence: str) -> None:
+async def test_node_that_refuses_a_call_is_reported(tmp_path: Path, method: str, sentence: str) -> None:
     async with lied_to(tmp_path) as world:
         world.relay.lie(lies.RefusedCalls("rate limit", method=method))
         await world.sign_up("alice-1")
@@ -90,7 +90,7 @@ async def test_node_that_refuses_a_call_is_told_of(tmp_path: Path, method: str, 
 @pytest.mark.parametrize(
     "lie", [lies.Unanswered(), lies.Dropped(), lies.Garbage(), lies.HandshakeRefused(429)], ids=repr
 )
-async def test_node_that_is_of_no_use_is_left_for_the_next(tmp_path: Path, lie: Lie) -> None:
+async def test_useless_node_is_left_for_the_next(tmp_path: Path, lie: Lie) -> None:
     async with lied_to(tmp_path, honest=True, node_timeout=0.3) as world:
         world.relay.lie(lie)
         world.relay.disconnect()
@@ -101,7 +101,7 @@ async def test_node_that_is_of_no_use_is_left_for_the_next(tmp_path: Path, lie: 
 
 
 @pytest.mark.parametrize("honest", [True, False], ids=["two nodes", "one node"])
-async def test_membership_and_authority_that_seem_lost_are_told_of(tmp_path: Path, honest: bool) -> None:
+async def test_false_loss_of_membership_and_authority_is_reported(tmp_path: Path, honest: bool) -> None:
     async with lied_to(tmp_path, honest=honest) as world:
         world.relay.lie(lies.Membership("faucet", lies.NEVER))
         await world.sign_up("alice-1")

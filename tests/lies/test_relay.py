@@ -39,7 +39,7 @@ async def test_lost_broadcast_can_be_replayed() -> None:
 
 
 @pytest.mark.parametrize("error", lies.ERRORS)
-async def test_denied_broadcast_is_pending_and_a_refused_one_is_not(error: str) -> None:
+async def test_denied_broadcast_is_pending_unlike_a_refused_one(error: str) -> None:
     async with relayed_chain() as this:
         this.relay.lie(lies.RefusedCalls(error, api="network_broadcast"))
         assert (await this.broadcast(this.registration("carol-1")))["error"] == lies.ERRORS[error]
@@ -60,7 +60,7 @@ async def test_denied_api_is_denied_by_its_number_too() -> None:
 
 
 @pytest.mark.parametrize("lie", [lies.Unanswered("get_block"), lies.Unanswered("get_block", forwarded=True)], ids=repr)
-async def test_unanswered_call_holds_up_no_other(lie: Lie) -> None:
+async def test_unanswered_call_blocks_no_other(lie: Lie) -> None:
     async with relayed_chain() as this:
         this.relay.lie(lie)
         await this.client.send({"id": 1000, "method": "call", "params": [0, "get_block", [1]]})
@@ -117,7 +117,7 @@ async def test_client_is_dropped_with_the_node() -> None:
             await this.head()
 
 
-async def test_frames_that_are_no_calls_get_what_the_node_says() -> None:
+async def test_other_frames_get_the_nodes_reply() -> None:
     async with relayed_chain() as this:
         call = {"method": "call", "params": [0, "get_chain_id", []]}
         messages: tuple[Any, ...] = ("no JSON", [], {}, call, {**call, "id": "1"}, {**call, "id": None})
@@ -148,7 +148,7 @@ class _Broken(Lie):
         raise ZeroDivisionError
 
 
-async def test_lie_that_fails_by_itself_fails_the_test() -> None:
+async def test_exception_in_a_lie_fails_the_test() -> None:
     async def scenario() -> None:
         async with relayed_chain() as this:
             this.relay.lie(_Broken())

@@ -63,12 +63,12 @@ async def _exchange(client: Client, times: int = 20) -> None:
 
 @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(grammar.lies("alice-*"), min_size=1, max_size=3))
-async def test_relay_can_tell_any_lies_together(lies: list[Lie]) -> None:
+async def test_relay_serves_any_combination_of_lies(lies: list[Lie]) -> None:
     await _survives(lies)
 
 
 @pytest.mark.parametrize("seed", range(40))
-async def test_relay_can_tell_what_the_dice_say(seed: int) -> None:
+async def test_relay_serves_any_random_lie(seed: int) -> None:
     rng = random.Random(seed)  # noqa: S311  # chance, not secrecy
     await _survives([grammar.random_lie(rng, nuisances=0.7) for _ in range(2)])
 
@@ -80,7 +80,7 @@ def test_campaign_is_in_order(steps: list[grammar.Step]) -> None:
     assert set(rounds) <= set(range(7))
 
 
-def test_same_seed_same_lie() -> None:
+def test_same_seed_gives_the_same_lies() -> None:
     def drawn(seed: int) -> list[str]:
         rng = random.Random(seed)  # noqa: S311  # chance, not secrecy
         return [repr(grammar.random_lie(rng)) for _ in range(50)]

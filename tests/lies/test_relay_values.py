@@ -99,7 +99,7 @@ SAYS: list[tuple[Lie, tuple[Any, ...], tuple[str | int, ...], Any]] = [
 
 
 @pytest.mark.parametrize(("lie", "call", "path", "value"), SAYS, ids=lambda value: str(value)[:60])
-async def test_lie_is_heard_until_it_is_healed(
+async def test_lie_lasts_until_it_is_healed(
     lie: Lie, call: tuple[Any, ...], path: tuple[str | int, ...], value: Any
 ) -> None:
     async with relayed_chain() as this:

@@ -39,7 +39,7 @@ def failing_once(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @pytest.mark.parametrize(("owner", "method", "task"), STEPS, ids=[task for _, _, task in STEPS])
-async def test_task_that_fails_is_started_again_counted_and_told(
+async def test_failed_task_is_restarted_counted_and_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owner: type, method: str, task: str
 ) -> None:
     monkeypatch.setattr(owner, method, failing_once(getattr(owner, method)))
@@ -59,7 +59,7 @@ async def is_told(world: World, task: str) -> bool:
     return f"MemoryError in {task}: its log says more." in alerts.get("task", "")
 
 
-async def test_drain_that_fails_pauses_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_failed_drain_pauses_and_resumes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     drain, faults = Drainer.drain, [ZeroDivisionError()]
 
     async def step(self: Drainer) -> str | None:

@@ -21,7 +21,7 @@ async def test_paces_are_measured_at_both_nodes(tmp_path: Path) -> None:
     assert sum(figure.met is not None for figure in figures) == 3
 
 
-async def test_what_is_drained_and_what_the_predecessors_way_makes_is_on_the_chain(tmp_path: Path) -> None:
+async def test_drained_and_predecessor_registrations_are_on_the_chain(tmp_path: Path) -> None:
     async with dev_chain(*registering.CHAIN) as chain:
         await registering.drained(tmp_path / "paid", chain.url, COUNT, balance=registering.BALANCE)
         await registering.predecessor(chain.url, 3)

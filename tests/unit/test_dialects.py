@@ -17,7 +17,7 @@ ENDING = "-dividend-distribution"
 RESERVED = f"my{ENDING}"
 
 
-async def test_reserved_ending_is_learnt(both_flavours: Flavour, tmp_path: Path) -> None:
+async def test_reserved_ending_is_detected(both_flavours: Flavour, tmp_path: Path) -> None:
     async with chain_side(tmp_path) as side:
         expected = ENDING if both_flavours is Flavour.PEERPLAYS else None
         assert await Node(side.link.call).reserved_ending() == expected
@@ -53,7 +53,7 @@ async def test_signup_of_a_reserved_name(both_flavours: Flavour, tmp_path: Path)
             await service.job(reply.body["job"]["id"], until="done")
 
 
-async def test_reserved_name_that_was_queued_before_a_node_was_met(both_flavours: Flavour, tmp_path: Path) -> None:
+async def test_reserved_name_queued_before_the_first_connection_fails(both_flavours: Flavour, tmp_path: Path) -> None:
     """It fails by the rule, not by a refusal, and holds up nobody."""
 
     async with chain_side(tmp_path) as side:
@@ -69,7 +69,7 @@ async def test_reserved_name_that_was_queued_before_a_node_was_met(both_flavours
 
 
 @pytest.mark.usefixtures("both_flavours")
-async def test_block_in_a_form_that_no_chain_has_is_said(tmp_path: Path) -> None:
+async def test_malformed_block_is_reported(tmp_path: Path) -> None:
     """On the page and at /readyz, for as long as it lasts; signups are accepted, and registered afterwards."""
     sentence = "Blocks can't be followed: the node's reply has another form"
 

@@ -39,14 +39,14 @@ def refuse(evidence: Evidence, counts: Counts, case: str, *, own: bool = False, 
     return evidence.proven(group, refused, handle_refusal(group, refused), own=own)
 
 
-def test_strangers_refusal_fails_nobody_before_he_took_something_else(evidence: Evidence, counts: Counts) -> None:
+def test_strangers_refusal_alone_fails_nobody(evidence: Evidence, counts: Counts) -> None:
     for _ in range(20):
         assert refuse(evidence, counts, "bad name 'Bad-Name1'") == RefusalPlan()
     counts.accepted += 1
     assert refuse(evidence, counts, "bad name 'Bad-Name1'").rejected[1][0] is Code.INVALID_NAME
 
 
-def test_what_was_taken_before_the_first_refusal_proves_nothing(evidence: Evidence, counts: Counts) -> None:
+def test_acceptance_before_the_first_refusal_proves_nothing(evidence: Evidence, counts: Counts) -> None:
     """A node that worked once may have begun to refuse everything."""
     counts.accepted = 100
     assert refuse(evidence, counts, "unknown op number") == RefusalPlan(counted=True)
@@ -66,7 +66,7 @@ def test_evidence_of_one_connection_says_nothing_of_another(evidence: Evidence, 
     assert refuse(evidence, counts, "unknown op number") == RefusalPlan(counted=True)
 
 
-def test_node_that_refuses_several_in_a_row_is_told(evidence: Evidence, counts: Counts) -> None:
+def test_node_that_refuses_several_in_a_row_is_reported(evidence: Evidence, counts: Counts) -> None:
     for _ in range(MAX_REFUSALS - 1):
         refuse(evidence, counts, "unknown op number")
         assert evidence.obstacle is None
@@ -76,7 +76,7 @@ def test_node_that_refuses_several_in_a_row_is_told(evidence: Evidence, counts: 
     assert evidence.obstacle is None
 
 
-def test_name_that_is_taken_and_not_shown_is_put_off(evidence: Evidence) -> None:
+def test_taken_name_without_an_account_is_deferred(evidence: Evidence) -> None:
     group, taken = (candidate(1, BAD),), refusal("account exists (in a block) via broadcast_transaction", BAD)
     assert [evidence.hidden_names(group, taken) for _ in range(MAX_REFUSALS)] == [[], [], [1]]
     assert evidence.hidden_names(group, refusal("expired", BAD)) == []

@@ -30,7 +30,7 @@ def required(operation: Operation) -> int:
     return ACCOUNT_CREATE.required(operation[1]["name"], operation_size(operation, "PPY") - 1)
 
 
-def test_fee_that_the_node_asks_beforehand() -> None:
+def test_fee_equals_the_nodes_required_fee() -> None:
     sample = SAMPLES["get_required_fees"]
     operations = sample["request"]["params"][2][0]
     asked = [fee["amount"] for fee in sample["reply"]["result"]]
@@ -41,7 +41,7 @@ def test_fee_that_the_node_asks_beforehand() -> None:
     "case",
     ["account exists (in a block) via broadcast_transaction", "insufficient balance for fee", "non-lifetime registrar"],
 )
-def test_fee_that_the_node_took_for_enough(case: str) -> None:
+def test_fee_was_accepted_by_a_real_node(case: str) -> None:
     """These were paid just what was asked, and refused for something else."""
     operation = rejected(case)
     assert required(operation) == operation[1]["fee"]["amount"] == 514_941
@@ -52,7 +52,7 @@ def test_premium_name_costs_the_premium_fee() -> None:
     assert required(rejected(case)) == frames(case)[0]["data"]["required"] == 200_015_039
 
 
-def test_transfer_without_memo_costs_no_more_for_its_size() -> None:
+def test_transfer_without_memo_has_no_size_fee() -> None:
     assert TRANSFER.required() == rejected("transfer more than balance")[1]["fee"]["amount"] == 2_000_000
 
 

@@ -56,21 +56,21 @@ def test_key_of_a_real_account() -> None:
         (with_checksum(b"\x02" + (5).to_bytes(32, "big")), "not a point on the curve"),
     ],
 )
-def test_what_is_no_key_says_why(text: str, sentence: str) -> None:
+def test_invalid_key_says_why(text: str, sentence: str) -> None:
     with pytest.raises(InvalidKeyError, match=sentence) as caught:
         parse_public_key(text, "PPY")
     assert not text or text not in str(caught.value)
 
 
 @given(secrets)
-def test_every_key_is_read_as_it_was_written(key: PrivateKey) -> None:
+def test_every_key_round_trips(key: PrivateKey) -> None:
     text = format_public_key(key.public, "TEST")
     assert parse_public_key(text, "TEST") == parse_public_key(text, None) == key.public
     assert PrivateKey.from_wif(key.wif()).public == key.public
 
 
 @given(st.text(max_size=60), st.none() | st.just("TEST"))
-def test_any_text_is_a_key_or_refused(text: str, prefix: str | None) -> None:
+def test_any_text_is_parsed_or_refused(text: str, prefix: str | None) -> None:
     with pytest.raises(InvalidKeyError):
         parse_public_key(text, prefix)
     with pytest.raises(InvalidKeyError):
@@ -83,17 +83,17 @@ def test_base58_is_that_of_the_package(raw: bytes) -> None:
     assert base58_decode(base58_encode(raw)).hex() == base58decode(base58_encode(raw)) == raw.hex()
 
 
-def test_the_package_finds_the_same_public_key() -> None:
+def test_package_derives_the_same_public_key() -> None:
     assert format_public_key(PrivateKey.from_wif(WIF).public, "PPY") == format(PackagePrivateKey(WIF).pubkey, "PPY")
 
 
-def test_private_key_hides_itself() -> None:
+def test_private_key_has_no_readable_repr() -> None:
     key = PrivateKey.from_wif(WIF)
     assert WIF not in f"{key!r}{key}"
 
 
 @given(secrets, st.binary(min_size=32, max_size=32))
-def test_signature_is_canonical_and_tells_its_key(key: PrivateKey, digest: bytes) -> None:
+def test_signature_is_canonical_and_recovers_its_key(key: PrivateKey, digest: bytes) -> None:
     signature = key.sign(digest)
     assert (len(signature), is_canonical(signature[1:])) == (65, True)
     assert recover(digest, signature) == key.public
@@ -101,14 +101,14 @@ def test_signature_is_canonical_and_tells_its_key(key: PrivateKey, digest: bytes
 
 
 @given(st.binary(max_size=70))
-def test_any_bytes_are_a_signature_or_refused(signature: bytes) -> None:
+def test_any_bytes_are_recovered_or_refused(signature: bytes) -> None:
     try:
         assert len(recover(b"\1" * 32, signature)) == 33
     except ValueError as error:
         assert str(error).startswith(("signature is not", "unable to"))  # noqa: PT017  # most are refused, not all
 
 
-def test_signature_that_a_real_node_took() -> None:
+def test_signature_accepted_by_a_real_node() -> None:
     """Digest, chain id and recovery are the node's: its registrar's key comes out."""
     transaction = SAMPLES["get_transaction_hex"]["request"]["params"][2][0]
     chain_id = SAMPLES["get_chain_id"]["reply"]["result"]

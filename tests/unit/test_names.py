@@ -13,7 +13,7 @@ from tests.harness.support import data
 @pytest.mark.parametrize(
     "name", ["a", "x9", "alice-1", "a1.b", "aa--1b", "a.b.c", "a" * 63, "my-dividend-distribution.x"]
 )
-def test_names_that_the_chain_takes(name: str) -> None:
+def test_valid_names_are_accepted(name: str) -> None:
     assert name_problem(name) is None
 
 
@@ -74,7 +74,7 @@ def test_cheap_names(name: str, cheap: bool) -> None:
 
 
 @given(st.text(max_size=70))
-def test_what_is_taken_fits_the_grammar(name: str) -> None:
+def test_accepted_names_fit_the_grammar(name: str) -> None:
     label = r"[a-z](?:[a-z0-9-]*[a-z0-9])?"
     fits = re.fullmatch(rf"{label}(?:\.{label})*", name) is not None and len(name) <= 63
     assert (name_problem(name) is None) is fits

@@ -51,7 +51,7 @@ def escaped(text: str) -> str:
         f"{CHAIN_ID} {HEX}",
     ],
 )
-def test_private_key_in_any_clothes(text: str) -> None:
+def test_private_key_in_any_format_is_found(text: str) -> None:
     assert holds_private_key(text.encode(), (CHAIN_ID,))
     assert holds_private_key(text.encode("utf-16"), (CHAIN_ID,))
 
@@ -78,17 +78,17 @@ def test_private_key_in_any_clothes(text: str) -> None:
         "PVT_",
     ],
 )
-def test_what_is_no_private_key(text: str) -> None:
+def test_other_text_is_not_a_private_key(text: str) -> None:
     assert not holds_private_key(text.encode(), (CHAIN_ID,))
 
 
 @given(keys, st.text(max_size=20), st.text(max_size=20))
-def test_every_private_key_amid_anything(key: PrivateKey, before: str, after: str) -> None:
+def test_private_key_amid_any_text_is_found(key: PrivateKey, before: str, after: str) -> None:
     assert holds_private_key(f"{before}{key.wif()}{after}".encode())
 
 
 @given(keys, st.sampled_from(["TEST", "PPY", "BTS", "P", "K", "KL", "LKH"]))
-def test_no_public_key_is_taken_for_a_private_one(key: PrivateKey, prefix: str) -> None:
+def test_public_key_is_never_taken_for_a_private_one(key: PrivateKey, prefix: str) -> None:
     """Not even where the prefix begins like a private key."""
     assert not holds_private_key(json.dumps({"owner_key": format_public_key(key.public, prefix)}).encode())
 
@@ -99,15 +99,15 @@ def test_words_of_a_chain_are_no_private_keys() -> None:
 
 
 @pytest.mark.parametrize("body", [b"K" * 16384, b"5K" * 8192, b"PVT_" * 4096, b"5K5" * 5461, HEX.encode() * 256])
-def test_body_made_to_cost_time_costs_little(body: bytes) -> None:
+def test_hostile_body_is_scanned_quickly(body: bytes) -> None:
     assert timeit.timeit(lambda: holds_private_key(body), number=1) < 0.1
 
 
-def test_a_plain_signup_costs_one_pass() -> None:
+def test_plain_signup_is_scanned_once() -> None:
     body = json.dumps({"account": {"name": "alice-1", **keys_of("alice-1"), "refcode": None}}).encode()
     assert min(timeit.repeat(lambda: holds_private_key(body), number=100, repeat=20)) / 100 < 0.0002
 
 
-def test_keys_of_the_cases_above_are_one() -> None:
+def test_cases_share_one_key() -> None:
     assert PrivateKey(bytes.fromhex(HEX)).public == PrivateKey.from_wif(WIF).public
     assert PrivateKey.from_wif(COMPRESSED).public == PrivateKey.from_wif(WIF).public

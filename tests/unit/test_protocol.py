@@ -35,7 +35,7 @@ def plain(answer: asyncio.Future[msgspec.Raw]) -> Any:
     return msgspec.json.decode(answer.result())
 
 
-async def test_a_call_is_numbered_from_one_and_names_its_api() -> None:
+async def test_calls_are_numbered_from_one() -> None:
     session = Session()
     first, _ = session.request("database", "get_block", [7])
     second, _ = session.request("network_broadcast", "broadcast_transaction", [{}])
@@ -43,7 +43,7 @@ async def test_a_call_is_numbered_from_one_and_names_its_api() -> None:
     assert json.loads(second)["id"] == 2
 
 
-async def test_ids_stay_numbers_that_a_node_sends_back_as_numbers() -> None:
+async def test_ids_stay_within_32_bits() -> None:
     session = Session()
     session._last_id = LARGEST_ID - 1
     texts = [session.request("database", "get_block", [7])[0] for _ in range(2)]
@@ -51,7 +51,7 @@ async def test_ids_stay_numbers_that_a_node_sends_back_as_numbers() -> None:
 
 
 @pytest.mark.parametrize("name", RECORDED)
-async def test_a_recorded_reply_completes_its_call(name: str) -> None:
+async def test_recorded_reply_completes_its_call(name: str) -> None:
     session = Session()
     _, answer = session.request("database", "any", [])
     assert session.receive(reply(1, result=SAMPLES[name]["reply"]["result"])) is None
@@ -66,7 +66,7 @@ async def test_replies_may_come_out_of_order() -> None:
     assert [plain(answer) for answer in answers] == [10, 20, 30]
 
 
-async def test_an_error_refuses_its_call_and_no_other() -> None:
+async def test_error_refuses_only_its_call() -> None:
     session = Session()
     _, refused = session.request("network_broadcast", "broadcast_transaction", [])
     _, other = session.request("network_broadcast", "broadcast_transaction", [])
@@ -79,7 +79,7 @@ async def test_an_error_refuses_its_call_and_no_other() -> None:
     assert plain(other) is None
 
 
-async def test_a_reply_with_neither_result_nor_error_fails_its_call_alone() -> None:
+async def test_reply_with_neither_result_nor_error_fails_only_its_call() -> None:
     session = Session()
     _, odd = session.request("database", "get_block", [1])
     _, other = session.request("database", "get_block", [2])
@@ -90,7 +90,7 @@ async def test_a_reply_with_neither_result_nor_error_fails_its_call_alone() -> N
     assert plain(other) == "two"
 
 
-async def test_a_late_reply_is_passed_over() -> None:
+async def test_late_reply_is_ignored() -> None:
     session = Session()
     _, given_up = session.request("database", "get_block", [1])
     given_up.cancel()
@@ -102,7 +102,7 @@ async def test_a_late_reply_is_passed_over() -> None:
     assert session._waiting == {}
 
 
-async def test_a_second_reply_to_a_call_is_passed_over() -> None:
+async def test_second_reply_is_ignored() -> None:
     session = Session()
     _, answer = session.request("database", "get_block", [1])
     session.receive(reply(1, result="first"))
@@ -110,7 +110,7 @@ async def test_a_second_reply_to_a_call_is_passed_over() -> None:
     assert plain(answer) == "first"
 
 
-def test_a_notice_gives_its_callback() -> None:
+def test_notice_gives_its_callback_id() -> None:
     assert [Session().receive(json.dumps(notice).encode()) for notice in SAMPLES["notices"]] == [7, 99, 7, 7]
 
 
@@ -143,7 +143,7 @@ def test_a_notice_gives_its_callback() -> None:
         pytest.param(b'{"id": 1, "result": ' + b"[" * 100_000, id="nested without end"),
     ],
 )
-async def test_what_is_no_json_rpc_is_a_bad_reply_and_completes_nothing(frame: bytes) -> None:
+async def test_other_frames_are_bad_replies_and_complete_nothing(frame: bytes) -> None:
     session = Session()
     _, answer = session.request("database", "get_block", [1])
     with pytest.raises(BadReply):
@@ -151,7 +151,7 @@ async def test_what_is_no_json_rpc_is_a_bad_reply_and_completes_nothing(frame: b
     assert not answer.done()
 
 
-async def test_a_frame_of_more_values_than_any_block_holds_is_a_bad_reply() -> None:
+async def test_frame_of_too_many_values_is_a_bad_reply() -> None:
     session = Session()
     _, answer = session.request("database", "get_block", [1])
     session.receive(b'{"id": 1, "result": [' + b"0," * (MAX_VALUES - 10) + b"0]}")
@@ -161,14 +161,14 @@ async def test_a_frame_of_more_values_than_any_block_holds_is_a_bad_reply() -> N
             session.receive(b'{"id": 2, "result": [' + values * MAX_VALUES + b"0]}")
 
 
-async def test_the_text_of_a_large_frame_does_not_count_as_values() -> None:
+async def test_large_text_does_not_count_as_values() -> None:
     session = Session()
     _, answer = session.request("database", "get_block", [1])
     session.receive(b'{"id": 1, "result": "' + b"x" * 11_000_000 + b'"}')
     assert len(plain(answer)) == 11_000_000
 
 
-async def test_an_error_out_of_reason_refuses_its_call_and_is_not_read() -> None:
+async def test_oversized_error_refuses_its_call_unread() -> None:
     session = Session()
     _, refused = session.request("network_broadcast", "broadcast_transaction", [])
     session.receive(reply(1, error={"message": "x" * MAX_ERROR}))
@@ -178,12 +178,12 @@ async def test_an_error_out_of_reason_refuses_its_call_and_is_not_read() -> None
 
 @given(st.text().map(str.encode) | st.binary() | JSON_VALUES.map(lambda value: json.dumps(value).encode()))
 @settings(deadline=None)
-def test_whatever_comes_is_taken_or_is_a_bad_reply(frame: bytes) -> None:
+def test_any_frame_is_accepted_or_a_bad_reply(frame: bytes) -> None:
     with contextlib.suppress(BadReply):
         Session().receive(frame)
 
 
-async def test_a_lost_session_leaves_every_outcome_unknown() -> None:
+async def test_lost_session_leaves_every_outcome_unknown() -> None:
     session = Session()
     _, answered = session.request("database", "get_block", [1])
     waiting = [session.request("database", "get_block", [number])[1] for number in (2, 3)]
@@ -196,14 +196,14 @@ async def test_a_lost_session_leaves_every_outcome_unknown() -> None:
     assert failures[0] is not failures[1]
 
 
-async def test_nothing_is_sent_on_a_lost_session() -> None:
+async def test_request_on_a_lost_session_raises_not_sent() -> None:
     session = Session()
     session.lose("the cable was cut")
     with pytest.raises(NotSent):
         session.request("database", "get_block", [1])
 
 
-async def test_a_failure_that_nobody_waits_for_any_more_is_not_reported() -> None:
+async def test_failure_of_an_abandoned_call_is_not_reported() -> None:
     reports: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, report: reports.append(report))
     session = Session()

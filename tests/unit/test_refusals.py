@@ -151,13 +151,13 @@ def test_recorded_refusal_of_bitshares_is_understood(case: str) -> None:
     assert refusal.text
 
 
-def test_every_recorded_refusal_is_expected_to_be_something() -> None:
+def test_every_recorded_refusal_has_an_expected_cause() -> None:
     assert set(CAUSES) == set(ERRORS)
     assert set(BITSHARES_CAUSES) | BITSHARES_OTHER == set(BITSHARES)
     assert not set(BITSHARES_CAUSES) & BITSHARES_OTHER
 
 
-def test_name_tells_what_one_number_means_on_two_chains() -> None:
+def test_error_name_disambiguates_a_shared_code() -> None:
     wrong_key, known = ERRORS["wrong key"], BITSHARES["known transaction: pending"]
     assert wrong_key["data"]["code"] == known["data"]["code"] == 3030001
     assert (read_refusal(wrong_key).cause, read_refusal(known).cause) == (Cause.MISSING_AUTHORITY, Cause.KNOWN)
@@ -167,7 +167,7 @@ def test_name_tells_what_one_number_means_on_two_chains() -> None:
 @pytest.mark.parametrize(
     ("code", "cause"), [(3030007, Cause.FEE_TOO_LOW), (4010007, Cause.FEE_TOO_LOW), (8, Cause.INVALID_KEY)]
 )
-def test_number_tells_where_there_is_no_name(code: int, cause: Cause) -> None:
+def test_error_code_decides_without_a_name(code: int, cause: Cause) -> None:
     assert read_refusal(error(code=code)).cause is cause
     assert read_refusal(error(code=code, name="something_else")).cause is Cause.OTHER
 
@@ -180,25 +180,25 @@ def test_number_tells_where_there_is_no_name(code: int, cause: Cause) -> None:
         ("bad name: 'abc-'", None),
     ],
 )
-def test_recorded_refusal_of_bitshares_names_the_guilty_registration(case: str, name: str | None) -> None:
+def test_recorded_refusal_of_bitshares_names_the_rejected_registration(case: str, name: str | None) -> None:
     operation = read_refusal(BITSHARES[case]).operation
     assert (operation and operation[1]["name"]) == name
 
 
 @pytest.mark.parametrize("case", [case for case in ERRORS if case != "transfer more than balance"])
-def test_recorded_refusal_names_the_guilty_registration(case: str) -> None:
+def test_recorded_refusal_names_the_rejected_registration(case: str) -> None:
     operation = read_refusal(ERRORS[case]).operation
     named = None if operation is None else (operation[0], operation[1]["name"])
     assert named == ((5, GUILTY[case]) if case in GUILTY else None)
 
 
-def test_recorded_refusal_names_the_guilty_transfer() -> None:
+def test_recorded_refusal_names_the_rejected_transfer() -> None:
     operation = read_refusal(ERRORS["transfer more than balance"]).operation
     assert operation is not None
     assert (operation[0], operation[1]["from"], operation[1]["to"]) == (0, "1.2.21", "1.2.20")
 
 
-def test_payer_who_has_too_little() -> None:
+def test_payer_with_too_little_is_insufficient_balance() -> None:
     """The chain's source words it otherwise than for a payer who never had any (db_balance.cpp)."""
     text = "itr->get_balance() >= -delta: Insufficient Balance: ${a}'s balance of ${b} is less than required ${r}"
     assert read_refusal(error(code=10, stack=[{"format": text}])).cause is Cause.INSUFFICIENT_BALANCE
@@ -213,7 +213,7 @@ def test_recorded_refusal_of_bitshares_names_the_unknown_method() -> None:
     assert read_refusal(BITSHARES["unknown method"]).name == "no_such_method"
 
 
-def test_what_the_node_says_is_cut() -> None:
+def test_text_of_a_refusal_is_cut() -> None:
     refusal = read_refusal(error(code=10, stack=[{"format": "\x1b" + "x" * 1_000_000}]))
     assert refusal.text == "\ufffd" + "x" * 198 + "…"
     refusal = read_refusal({"message": "y" * 1_000_000, "data": {"stack": [{"data": {"name": "z" * 1_000_000}}]}})
@@ -230,7 +230,7 @@ def nested(depth: int) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("body", [{"memo": "x" * MAX_OPERATION}, nested(20_000)], ids=["long", "nested"])
-def test_an_operation_out_of_reason_is_not_to_blame(body: dict[str, Any]) -> None:
+def test_oversized_operation_is_not_named(body: dict[str, Any]) -> None:
     refusal = read_refusal(error(code=10, stack=[{"format": "is_valid_name( name ): ", "data": {"op": [5, body]}}]))
     assert (refusal.cause, refusal.operation) == (Cause.INVALID_NAME, None)
 
@@ -260,7 +260,7 @@ def error(**members: Any) -> dict[str, Any]:
         error(code=7, stack=[{"format": "is_valid_name( name ): "}]),
     ],
 )
-def test_odd_error_is_of_another_cause(odd: Any) -> None:
+def test_odd_error_has_the_cause_other(odd: Any) -> None:
     refusal = read_refusal(odd)
     assert (refusal.cause, refusal.operation, refusal.name) == (Cause.OTHER, None, None)
     assert refusal.text
@@ -268,7 +268,7 @@ def test_odd_error_is_of_another_cause(odd: Any) -> None:
 
 
 @pytest.mark.parametrize("op", [None, 5, [], [5], [5, None], [5, {}, {}], {"name": "a-1"}])
-def test_what_is_no_operation_is_not_to_blame(op: Any) -> None:
+def test_malformed_operation_is_not_named(op: Any) -> None:
     assert read_refusal(error(code=10, stack=[{"method": "apply_operation", "data": {"op": op}}])).operation is None
 
 
@@ -283,5 +283,5 @@ _odd_json = st.recursive(
 
 
 @given(_odd_json)
-def test_any_json_is_a_refusal(odd: Any) -> None:
+def test_any_json_reads_as_a_refusal(odd: Any) -> None:
     assert read_refusal(odd).cause in set(Cause)

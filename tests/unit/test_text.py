@@ -20,7 +20,7 @@ from chain.text import MAX_TEXT, cut
         ("x" * 201, "x" * 199 + "…"),
     ],
 )
-def test_a_text_becomes_a_short_printable_line(text: str, line: str) -> None:
+def test_text_becomes_a_short_printable_line(text: str, line: str) -> None:
     assert cut(text) == line
 
 
@@ -33,5 +33,5 @@ def test_any_text_becomes_a_short_printable_line(text: str) -> None:
 
 
 @pytest.mark.parametrize("kind", [LinkError, NotSent, BadReply, UnfitNode])
-def test_what_a_node_says_is_cut_in_every_error(kind: type[LinkError]) -> None:
+def test_node_text_is_cut_in_every_error(kind: type[LinkError]) -> None:
     assert str(kind("the node says " + "\x07" * 1_000_000)) == cut("the node says " + "\x07" * 1_000)

@@ -43,12 +43,12 @@ def registration(name: str, **changes: Any) -> Operation:
     return account_create(**fields)
 
 
-def test_operation_is_what_the_node_shows() -> None:
+def test_operation_equals_the_nodes() -> None:
     shown = SAMPLES["get_block"]["reply"]["result"]["transactions"][0]["operations"][0]
     assert with_fee(registration("sample-24cd2a-0"), 515_039) == shown
 
 
-def test_bytes_and_id_are_the_nodes() -> None:
+def test_bytes_and_id_equal_the_nodes() -> None:
     packed = pack(TRANSACTION, "PPY")
     assert SAMPLES["get_transaction_hex"]["reply"]["result"].startswith(packed.hex())
     assert transaction_id(packed) == SAMPLES["transaction id of the sample transaction"]
@@ -79,13 +79,13 @@ transfers = st.builds(transfer, sender=ids, receiver=ids, amount=fees, fee=fees)
 
 
 @given(st.one_of(registrations, transfers))
-def test_bytes_are_those_of_the_package(operation: Operation) -> None:
+def test_bytes_equal_the_packages(operation: Operation) -> None:
     number, body = operation
     packed = bytes(PackedOperation([number, copy.deepcopy({**body, "prefix": "PPY"})]))
     assert pack_operation(operation, "PPY") == packed
 
 
-def test_what_has_another_form_is_packed_by_the_package() -> None:
+def test_other_forms_are_packed_by_the_package() -> None:
     number, body = registration("a-1")
     voting = [number, {**body, "options": {**body["options"], "votes": ["0:1"]}}]
     assert pack_operation(voting, "PPY") == bytes(PackedOperation([5, copy.deepcopy({**voting[1], "prefix": "PPY"})]))
@@ -108,7 +108,7 @@ def test_assertion_has_one_predicate_and_no_further_authorities() -> None:
     ]
 
 
-def test_assertion_is_packed_as_the_chain_source_says() -> None:
+def test_assertion_is_packed_as_in_the_chain_source() -> None:
     packed = bytes.fromhex(
         "24"  # 36
         "a086010000000000"  # 100,000 satoshi
@@ -130,7 +130,7 @@ predicates = st.lists(st.tuples(ids, st.text(max_size=200)), min_size=1, max_siz
 
 
 @given(ids, predicates, fees)
-def test_packed_assertion_can_be_read_again(payer: str, named: list[tuple[str, str]], fee: int) -> None:
+def test_packed_assertion_round_trips(payer: str, named: list[tuple[str, str]], fee: int) -> None:
     operations = [assert_account_name(payer=payer, account_id=account, name=name, fee=fee) for account, name in named]
     body = {**operations[0][1], "predicates": [operation[1]["predicates"][0] for operation in operations]}
     assert read_assertion(iter(pack_operation([36, body], "PPY"))) == (fee, payer, named)
@@ -179,7 +179,7 @@ def test_assertion_of_another_form_is_not_packed(changes: dict[str, Any]) -> Non
 # Transactions
 
 
-def test_reference_is_the_nodes() -> None:
+def test_ref_block_equals_the_nodes() -> None:
     head = SAMPLES["get_dynamic_global_properties"]["reply"]["result"]
     reference = RefBlock(head["head_block_number"], head["head_block_id"])
     assert reference.ref_block_num == TRANSACTION["ref_block_num"]
@@ -187,7 +187,7 @@ def test_reference_is_the_nodes() -> None:
     assert RefBlock(0x1_0001, "00" * 20).ref_block_num == 1
 
 
-def test_signed_transaction_can_be_read_again() -> None:
+def test_signed_transaction_round_trips() -> None:
     key = PrivateKey(b"\1" * 32)
     chain_id = "ab" * 32
     operations = [registration("alice-1"), transfer(sender="1.2.20", receiver="1.2.21", amount=5, fee=7)]
@@ -201,20 +201,20 @@ def test_signed_transaction_can_be_read_again() -> None:
     assert parse_time(body["expiration"]) == 1_700_000_000
 
 
-def test_further_keys_and_accounts_of_an_authority() -> None:
+def test_authority_has_extra_keys_and_accounts() -> None:
     body = registration("a-1", extra_owner_keys=[KEY, KEY], extra_active_accounts=["1.2.7", "1.2.7"])[1]
     assert body["owner"]["key_auths"] == [[KEY, 1]]
     assert body["active"]["account_auths"] == [["1.2.7", 1]]
     assert operation_size([5, body], "PPY") > operation_size(registration("a-1"), "PPY")
 
 
-def test_accounts_of_an_authority_are_in_the_order_that_the_chain_packs() -> None:
+def test_account_auths_are_in_packed_order() -> None:
     """A node packs them by number: signed in any other order, the signature would be another transaction's."""
     body = registration("a-1", extra_active_accounts=["1.2.20", "1.2.100", "1.2.9"])[1]
     assert [account for account, _ in body["active"]["account_auths"]] == ["1.2.9", "1.2.20", "1.2.100"]
 
 
-def test_keys_of_an_authority_are_packed_by_address() -> None:
+def test_key_auths_are_packed_by_address() -> None:
     """An address is RIPEMD-160 of SHA-512 of the key's bytes (address.hpp); the keys' own order plays no part."""
     raws = [PrivateKey(bytes([number]) * 32).public for number in (1, 2, 3, 4)]
     by_address = sorted(raws, key=lambda raw: hashlib.new("ripemd160", hashlib.sha512(raw).digest()).digest())
@@ -226,5 +226,5 @@ def test_keys_of_an_authority_are_packed_by_address() -> None:
 
 
 @given(st.integers(0, 2**32 - 1))
-def test_times_are_read_as_they_are_written(seconds: int) -> None:
+def test_times_round_trip(seconds: int) -> None:
     assert parse_time(format_time(seconds)) == seconds

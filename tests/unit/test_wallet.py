@@ -8,7 +8,7 @@ from chain.wallet import ROLES, derive_key
 
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize(("name", "password"), [("alice-1", "secret"), ("a.b", " two  words "), ("x9", "pässwörd")])
-def test_derived_key_is_the_wallets(name: str, password: str, role: str) -> None:
+def test_derived_key_equals_the_wallets(name: str, password: str, role: str) -> None:
     assert derive_key(name, role, password).wif() == str(PasswordKey(name, password, role).get_private())
 
 
