@@ -7,7 +7,7 @@ from typing import Any
 
 from devchain import errors
 from devchain.blocks import Applied, Chain
-from devchain.operations import AccountCreate, Operation, Transfer
+from devchain.operations import AccountCreate, DecodedOperation, Transfer
 from devchain.subscriptions import Listener, Subscriptions
 
 NUMBERS = {"login": 1, "network_broadcast": 3, "database": 4, "history": 5}
@@ -96,7 +96,7 @@ def _number_of(entry_id: str) -> int:
     return int(found.group(1))
 
 
-def _concerned(operation: Operation, result: list[Any]) -> tuple[Any, ...]:
+def _concerned(operation: DecodedOperation, result: list[Any]) -> tuple[Any, ...]:
     body = operation.body
     if isinstance(body, AccountCreate):
         return (body.registrar, result[1])

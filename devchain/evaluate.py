@@ -11,7 +11,7 @@ from devchain import errors
 from devchain.assertions import AccountNamePredicate, Assert, AssetSymbolPredicate, Predicate
 from devchain.errors import Frame, NodeError
 from devchain.fields import Amount
-from devchain.operations import AccountCreate, Authority, Body, Operation, Transfer
+from devchain.operations import AccountCreate, Authority, Body, DecodedOperation, Transfer
 from devchain.settings import ChainParameters, DevChainSettings
 from devchain.state import FOREVER, Keys, State, new_account
 
@@ -33,7 +33,7 @@ class Evaluator:
         self._precision = settings.precision
         self._state = state
 
-    def apply(self, operation: Operation, now: int) -> Result:
+    def apply(self, operation: DecodedOperation, now: int) -> Result:
         """Apply `operation` at head time `now`; its result. Raises NodeError that names the operation.
 
         What was changed before an error stays: whoever applies a transaction undoes it.
@@ -47,7 +47,7 @@ class Evaluator:
             raise error.through(Frame("start_evaluate", "evaluator.cpp"), frame) from None
         return result
 
-    def required_fee(self, operation: Operation) -> int:
+    def required_fee(self, operation: DecodedOperation) -> int:
         """Satoshi that `operation` costs as the next one."""
         parameters, body = self.parameters, operation.body
         if isinstance(body, Transfer):
@@ -60,7 +60,7 @@ class Evaluator:
         schedule = AccountCreateFee(basic_fee, premium_fee, price, parameters.fee_scale)
         return schedule.required(body.name, operation.paid_size)
 
-    def _check_fee(self, operation: Operation) -> int:
+    def _check_fee(self, operation: DecodedOperation) -> int:
         """The fee that `operation` offers; the first thing that the chain looks at."""
         paid = _core_amount(operation.body.fee)
         required = self.required_fee(operation)
@@ -68,7 +68,7 @@ class Evaluator:
             raise errors.insufficient_fee(paid, required)
         return paid
 
-    def _evaluate(self, operation: Operation, now: int) -> Result:
+    def _evaluate(self, operation: DecodedOperation, now: int) -> Result:
         body = operation.body
         try:
             if isinstance(body, AccountCreate):

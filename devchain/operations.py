@@ -96,8 +96,8 @@ _BODIES: dict[int, type[Body]] = {TRANSFER: Transfer, ACCOUNT_CREATE: AccountCre
 
 
 @dataclass(frozen=True, slots=True)
-class Operation:
-    """An operation that was read."""
+class DecodedOperation:
+    """An operation as the dev chain has read and checked it."""
 
     body: Body
     as_json: list[Any]  #: [number, {…}] as the chain writes it
@@ -105,7 +105,7 @@ class Operation:
     paid_size: int
 
 
-def read_operation(raw: Any, prefix: str) -> tuple[Operation, bytes]:
+def read_operation(raw: Any, prefix: str) -> tuple[DecodedOperation, bytes]:
     """The operation that the JSON value `raw` is, and its bytes in a transaction.
 
     Raises NodeError where a node can't read it. A node takes keys with any chain's prefix (measured).
@@ -116,12 +116,12 @@ def read_operation(raw: Any, prefix: str) -> tuple[Operation, bytes]:
     )
 
 
-def read_to_price(raw: Any, prefix: str) -> Operation:
+def read_to_price(raw: Any, prefix: str) -> DecodedOperation:
     """The same operation, for its fee: of the bytes only the number counts. Raises NodeError."""
     return _read(raw, prefix, pack_operation)[0]
 
 
-def _read(raw: Any, prefix: str, pack: Callable[[list[Any], str], bytes]) -> tuple[Operation, bytes]:
+def _read(raw: Any, prefix: str, pack: Callable[[list[Any], str], bytes]) -> tuple[DecodedOperation, bytes]:
     number, body = _read_body(raw)
     if isinstance(body, Assert):
         return restore_operation([number, body.to_json()], 0), bytes(body)
@@ -132,10 +132,10 @@ def _read(raw: Any, prefix: str, pack: Callable[[list[Any], str], bytes]) -> tup
     return restore_operation([number, as_json], paid_size), packed
 
 
-def restore_operation(as_json: list[Any], paid_size: int) -> Operation:
+def restore_operation(as_json: list[Any], paid_size: int) -> DecodedOperation:
     """An operation that was read already, from how it is shown."""
     number, body = as_json
-    return Operation(msgspec.convert(body, _BODIES[number], strict=False), as_json, paid_size)
+    return DecodedOperation(msgspec.convert(body, _BODIES[number], strict=False), as_json, paid_size)
 
 
 def check_prefixes(operations: list[Any], prefix: str) -> None:

@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 from chain.transactions import format_time, parse_time, transaction_id
 from devchain import errors
 from devchain.fields import Uint16, Uint32
-from devchain.operations import Operation, read_operation, restore_operation, validate
+from devchain.operations import DecodedOperation, read_operation, restore_operation, validate
 
 
 class _Raw(Struct, frozen=True):
@@ -31,7 +31,7 @@ class Transaction:
     """A transaction that was read; whether it may be applied is another question."""
 
     id: str
-    operations: tuple[Operation, ...]
+    operations: tuple[DecodedOperation, ...]
     as_json: dict[str, Any]  #: as the chain writes it
     expiration: int  #: seconds, chain time
     size: int  #: bytes, signatures included

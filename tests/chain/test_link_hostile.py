@@ -107,7 +107,7 @@ async def test_redirect_is_refused(status: int) -> None:
     assert elsewhere.sockets == []
 
 
-async def test_redirect_without_a_location_is_refused() -> None:
+async def test_redirect_without_a_host_is_refused() -> None:
     answer = b"HTTP/1.1 302 Found\r\nLocation: http://\r\nContent-Length: 0\r\n\r\n"
     async with raw_server(writes(answer)) as url:
         assert "redirects to another address" in await trouble_with(url)

@@ -402,7 +402,7 @@ def test_changed_key_signs_alone() -> None:
     chain.push(signed(chain, registration(chain, "alice-1"), key=SOMEBODY_KEY))
 
 
-def test_unsorted_account_auths_are_signed_in_vain() -> None:
+def test_signature_of_unsorted_account_auths_is_refused() -> None:
     """A node sorts them by number, so the signature is of other bytes; in its own order it takes them."""
     chain = new_chain()
     operation = registration(chain, "alice-1", extra_active_accounts=["1.2.8", "1.2.7"])

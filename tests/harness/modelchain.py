@@ -14,7 +14,7 @@ STRANGERS_KEYS: Keys = ("stranger", "stranger", "stranger")
 
 
 @dataclass(frozen=True)
-class Operation:
+class JobOperation:
     """What a transaction does for one job."""
 
     job: int  #: its number
@@ -28,7 +28,7 @@ class Sendable:
     """A signed transaction."""
 
     kind: Kind
-    operations: tuple[Operation, ...]
+    operations: tuple[JobOperation, ...]
     reference: tuple[int, str]  #: number and id of the block that it refers to
     expiration: int  #: a time, which here is the number of a block
 
@@ -61,7 +61,7 @@ class Block:
     id: str
     held: dict[str, tuple[str | None, ...]] = field(default_factory=dict)  #: results by signature
     accounts: dict[str, tuple[str, Keys]] = field(default_factory=dict)  #: id and keys by name
-    paid: list[Operation] = field(default_factory=list)
+    paid: list[JobOperation] = field(default_factory=list)
     has_results: bool = True  #: it says what it made; else that is looked up, and found wrongly while it can change
 
     @property
@@ -101,7 +101,7 @@ class ModelChain:
         return {name: account for block in self.blocks for name, account in block.accounts.items()}
 
     @property
-    def payments(self) -> Iterator[Operation]:
+    def payments(self) -> Iterator[JobOperation]:
         """All of all blocks."""
         return (operation for block in self.blocks for operation in block.paid)
 
@@ -147,7 +147,7 @@ class ModelChain:
         ids = {account_id for account_id, _ in known.values()}
         return all(operation.account_id in ids for operation in transaction.operations)
 
-    def _apply(self, block: Block, operation: Operation) -> str | None:
+    def _apply(self, block: Block, operation: JobOperation) -> str | None:
         if operation.account_id is not None:
             block.paid.append(operation)
             return None

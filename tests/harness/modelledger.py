@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from jobs.model.job import State
 from jobs.model.transaction import Fate, Kind
-from tests.harness.modelchain import Block, Keys, Operation, Sendable
+from tests.harness.modelchain import Block, JobOperation, Keys, Sendable
 
 
 @dataclass
@@ -168,7 +168,7 @@ class ModelLedger:
     def _jobs(self, transaction: Sendable) -> list[ModelJob]:
         return [self.jobs[operation.job] for operation in transaction.operations]
 
-    def _is_ready(self, operation: Operation) -> bool:
+    def _is_ready(self, operation: JobOperation) -> bool:
         job = self.jobs[operation.job]
         if operation.account_id is None:
             return self.state(job) is State.QUEUED

@@ -25,7 +25,7 @@ from jobs.ledger import Ledger
 from jobs.model.job import ENDED, Job, Limits, Signup, State, Unfunded
 from jobs.model.transaction import Kind, Transaction
 from tests.harness.ledgers import open_ledger
-from tests.harness.modelchain import GENESIS, ModelChain, Operation, Sendable
+from tests.harness.modelchain import GENESIS, JobOperation, ModelChain, Sendable
 from tests.harness.modelledger import ModelJob, ModelLedger
 
 LIFETIME = 5  #: seconds, which are blocks, that a transaction stays valid
@@ -181,17 +181,17 @@ class LedgerMachine(RuleBasedStateMachine):
         self.model.end(taken, State.FAILED)
         reference = self._reference()
         if reference is not None:
-            free = [Operation(job.number, job.signup.name, job.signup.keys, None) for job in jobs]
+            free = [JobOperation(job.number, job.signup.name, job.signup.keys, None) for job in jobs]
             free = [operation for operation in free if operation.name not in known]
             self._sign(Kind.REGISTRATION, free, size, reference)
 
     def pay(self, size: int) -> None:
         """Sign the initial balances, `size` in a transaction."""
         jobs, last_block = self.unfunded.jobs, self.unfunded.last_block
-        due = [Operation(job.number, job.signup.name, job.signup.keys, job.account_id) for job in jobs]
+        due = [JobOperation(job.number, job.signup.name, job.signup.keys, job.account_id) for job in jobs]
         self._sign(Kind.FUNDING, due, size, last_block or GENESIS)
 
-    def _sign(self, kind: Kind, operations: list[Operation], size: int, reference: tuple[int, str]) -> None:
+    def _sign(self, kind: Kind, operations: list[JobOperation], size: int, reference: tuple[int, str]) -> None:
         groups = [tuple(operations[start : start + size]) for start in range(0, len(operations), size)]
         signed = [Sendable(kind, group, reference, self.chain.head + LIFETIME) for group in groups]
         recorded = self.run(self.ledger.drain.record_signed([transaction.draft for transaction in signed]))

@@ -39,20 +39,20 @@ SAID = " ".join(
 
 #: Noon of tomorrow: of "now" and "today" in the queries, whenever they run, and no midnight comes in between.
 NOON = (time.time() // 86_400 + 1) * 86_400 + 43_200
-DAY = time.strftime("%Y-%m-%d", time.gmtime(NOON))
+DATE = time.strftime("%Y-%m-%d", time.gmtime(NOON))
 
 #: How the first row of each query begins, in the order of the document.
 ANSWERS: list[tuple[Any, ...]] = [
     ("broadcast", 0),
-    ("job-1", "done", "1.2.1", None, None, f"{DAY} 12:00:00"),
+    ("job-1", "done", "1.2.1", None, None, f"{DATE} 12:00:00"),
     ("job-3", "queued-1", 0),
     ("done", 2),
     ("rejected", "No spam, please.", 1),
-    (DAY, 5, 2, 1),
+    (DATE, 5, 2, 1),
     (30.0, 30.0),
     (f"{2:040x}", "irreversible", 1002),
-    (DAY, "registration", 2, 2),
-    (f"{DAY} 12:00", "ann", "pause", "intake", "Upgrade."),
+    (DATE, "registration", 2, 2),
+    (f"{DATE} 12:00", "ann", "pause", "intake", "Upgrade."),
 ]
 
 

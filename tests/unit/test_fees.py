@@ -12,7 +12,7 @@ from tests.harness.support import data
 SAMPLES: dict[str, Any] = data("node-samples.json")
 ERRORS: dict[str, Any] = data("node-errors.json")
 #: What the chain of the samples had in force.
-ACCOUNT_CREATE = AccountCreateFee(basic_fee=500_000, premium_fee=200_000_000, price_per_kbyte=100_000, scale=10_000)
+ACCOUNT_CREATE_FEE = AccountCreateFee(basic_fee=500_000, premium_fee=200_000_000, price_per_kbyte=100_000, scale=10_000)
 TRANSFER = TransferFee(fee=2_000_000, price_per_kbyte=1_000_000, scale=10_000)
 
 
@@ -27,7 +27,7 @@ def rejected(case: str) -> Operation:
 
 def required(operation: Operation) -> int:
     """The body alone is paid for, without the byte that tells the operation's number."""
-    return ACCOUNT_CREATE.required(operation[1]["name"], operation_size(operation, "PPY") - 1)
+    return ACCOUNT_CREATE_FEE.required(operation[1]["name"], operation_size(operation, "PPY") - 1)
 
 
 def test_fee_equals_the_nodes_required_fee() -> None:

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, ClassVar
 
-from chain.packing import ACCOUNT_CREATE, TRANSFER, Operation
+from chain.packing import ACCOUNT_CREATE, Operation
 from chain.transactions import RefBlock, account_create, transfer
+from tests.harness.chain_totals import PAYERS
 from tests.harness.lying.heads import shifted
 from tests.harness.lying.lie import BROADCASTS, Ask, Lie, Request
 
 OBJECT_ID = 1  #: the kind of operation_result that is the id of a new object
-PAYERS = {TRANSFER: "from", ACCOUNT_CREATE: "registrar", 36: "fee_paying_account"}  #: who pays, by operation number
 EXPIRES_AFTER = 30  #: seconds from a made-up transaction's block
 
 
