@@ -1,4 +1,4 @@
-"""Jobs as a table for spreadsheets."""
+"""Jobs as CSV, for spreadsheets."""
 
 import csv
 import io
@@ -9,20 +9,20 @@ from handlers.render import job_json
 from jobs.ledger import Ledger
 from jobs.model.job import Job, State
 
-BATCH = 500  #: jobs that are in memory at a time
+BATCH = 500  #: jobs in memory at a time
 COLUMNS = (
     "id", "name", "state", "account_id", "transaction_id", "block_num", "irreversible", "initial_balance", "attempts",
     "code", "reason", "referrer", "refcode", "created_at", "updated_at",
 )  # fmt: skip
-#: A cell that begins so would be run as a formula by the program that shows it (OWASP, "CSV Injection").
+#: A spreadsheet runs a cell that begins with one of these as a formula (OWASP, "CSV Injection").
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 async def csv_of_jobs(ledger: Ledger, text: str, state: State | None, *, by: str) -> AsyncIterator[str]:
-    """The jobs that a search finds, as parts of a CSV file (RFC 4180): no keys, no addresses, times readable.
+    """The jobs that a search finds, as chunks of a CSV file (RFC 4180), without keys and client addresses.
 
-    That `by` took it is in the audit before the first part. Jobs that change meanwhile are in it as they were or as
-    they are. Raises FaucetError `ledger_unavailable`.
+    The audit names `by` before the first chunk is sent. A job that changes meanwhile is exported before or after the
+    change. Raises FaucetError `ledger_unavailable`.
     """
     await ledger.operators.record(who=by, what="export", why=" ".join(filter(None, (text, state))))
     yield _lines([COLUMNS])

@@ -18,7 +18,7 @@ from jobs.settings import Settings
 
 log = logging.getLogger("faucet.mailer")
 
-LOOK_INTERVAL = 30.0  #: seconds between two looks at what waits
+LOOK_INTERVAL = 30.0  #: seconds between two looks for due mails
 ANSWER_TIMEOUT = 10.0  #: seconds that the mail server has for each answer
 DELAY = 10.0  #: seconds before the second attempt, doubled with each
 MAX_DELAY = 600.0
@@ -41,11 +41,11 @@ class Mailer:
         self._woken = asyncio.Event()
 
     def wake(self) -> None:
-        """Look at once."""
+        """Look for due mails now instead of after LOOK_INTERVAL."""
         self._woken.set()
 
     async def run(self) -> None:
-        """Send whatever waits, whenever it may be tried."""
+        """Send due mails forever; a ledger that can't be read or written only delays them."""
         while True:
             try:
                 await self.send_due()

@@ -1,4 +1,4 @@
-"""Background tasks: none ends in silence."""
+"""Background tasks: failures are logged, counted and followed by a restart."""
 
 import asyncio
 import logging
@@ -11,12 +11,12 @@ from jobs.monitoring.metrics import Metrics
 
 log = logging.getLogger("faucet.tasks")
 
-FIRST_DELAY, MAX_DELAY = 1.0, 60.0  #: seconds before a task that failed is started again, doubled each time
-STABLE_AFTER = 60.0  #: seconds that it must run for the next delay to be the first one again
+FIRST_DELAY, MAX_DELAY = 1.0, 60.0  #: seconds before a failed task is restarted, doubled each time
+STABLE_AFTER = 60.0  #: seconds a task must run for the delay to start over
 
 
 class Tasks:
-    """Runs tasks, starts those again that fail, and remembers how they failed."""
+    """Runs tasks, restarts those that fail, and remembers their failures."""
 
     def __init__(
         self,
@@ -32,12 +32,13 @@ class Tasks:
 
     @property
     def failures(self) -> Mapping[str, Failure]:
-        """The last failure of each task that ever failed, by its name."""
+        """The last failure of each task that has failed, by the task's name."""
         return self._failures
 
     def start(self, name: str, run: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
-        """A task that runs `run` until that returns or the task is cancelled, again after each exception."""
-        self._metrics.task_failures.labels(task=name)  # from 0 on: a counter that begins at 1 has not increased
+        """A task that runs `run` until it returns or the task is cancelled, and again after each exception."""
+        # Exported from 0 on: Prometheus misses the first increase of a counter that starts at 1.
+        self._metrics.task_failures.labels(task=name)
         return asyncio.create_task(self._keep(name, run), name=name)
 
     def record(self, name: str, error: BaseException) -> None:
@@ -52,7 +53,7 @@ class Tasks:
             began = self._clock()
             try:
                 await run()
-            except Exception as error:  # noqa: BLE001  # whatever it was, the work must go on
+            except Exception as error:  # noqa: BLE001  # whatever failed, the work must go on
                 self.record(name, error)
             else:
                 return

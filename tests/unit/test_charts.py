@@ -1,4 +1,4 @@
-"""Columns of a chart, from what happened when."""
+"""Bar charts: which columns they have, and how high."""
 
 import pytest
 
@@ -14,14 +14,14 @@ def test_columns_end_with_the_span_of_now_and_have_no_gap() -> None:
     start = NOW // MINUTE * MINUTE
     assert [column.start for column in shown.columns] == [start - 2 * MINUTE, start - MINUTE, start]
     assert [column.x for column in shown.columns] == [0, 10, 20]
-    assert (shown.width, shown.most, shown.accepted, shown.busy) == (30, 1, 0, [])
+    assert (shown.width, shown.scale, shown.accepted, shown.busy) == (30, 1, 0, [])
 
 
-def test_heights_are_shares_of_the_most() -> None:
+def test_heights_are_fractions_of_the_scale() -> None:
     start = NOW // DAY * DAY
     shown = chart([Span(start - DAY, 40, 10, 0), Span(start, 0, 50, 3)], until=NOW, size=DAY, count=30)
     before, last = shown.columns[-2:]
-    assert shown.most == 50
+    assert shown.scale == 50
     assert (before.accepted_height, before.registered_height) == (80, 20)
     assert (last.accepted_height, last.registered_height) == (0, 100)
     assert (shown.accepted, shown.registered) == (40, 60)
@@ -32,9 +32,9 @@ def test_what_is_older_than_the_chart_is_left_out() -> None:
     assert chart([Span(0, 9, 9, 0)], until=NOW, size=MINUTE, count=60).accepted == 0
 
 
-@pytest.mark.parametrize(("number", "most"), [(0, 1), (1, 1), (3, 5), (6, 10), (11, 20), (500, 500), (501, 1000)])
-def test_scale_ends_with_a_round_number(number: int, most: int) -> None:
-    assert round_up(number) == most
+@pytest.mark.parametrize(("number", "scale"), [(0, 1), (1, 1), (3, 5), (6, 10), (11, 20), (500, 500), (501, 1000)])
+def test_scale_ends_with_a_round_number(number: int, scale: int) -> None:
+    assert round_up(number) == scale
 
 
 def test_shares() -> None:
