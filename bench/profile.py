@@ -19,8 +19,8 @@ RATE = 100  #: looks a second
 DOING = {
     "waiting: a commit, or the next request": ("select (selectors.py)",),
     "the signup's checks": ("parse_signup (jobs/signup.py)",),
-    "metrics and the log's line": ("tell (handlers/base.py)",),
-    "the reply": ("_reply (handlers/signup_router.py)",),
+    "metrics and the log's line": ("log_request (handlers/base.py)",),
+    "the reply": ("_reply (handlers/api/signups.py)",),
     "to the ledger and back": ("submit (jobs/ledger/intake.py)", "_write (jobs/ledger/intake.py)"),
     "reading, Tornado": ("_read_message (tornado/http1connection.py)", "_handle_events (tornado/iostream.py)"),
 }

@@ -7,7 +7,7 @@ from tornado.routing import Matcher, Rule
 from tornado.web import Application, RequestHandler
 
 from handlers.admin.routes import ROUTES as ADMIN_ROUTES
-from handlers.api.accounts import AccountHandler, SignupHandler
+from handlers.api.accounts import AccountHandler, SignupOptions
 from handlers.api.health import ChainHandler, HealthHandler, MetricsHandler, ReadyHandler
 from handlers.api.jobs import JobEventsHandler, JobHandler
 from handlers.api.openapi import OpenApiHandler
@@ -21,9 +21,9 @@ __all__ = ["AppContext", "make_app"]
 NO_CORS = {"cors": False}  #: for machines of the operator, not for pages of anybody's
 
 ROUTES: tuple[tuple[str, type[RequestHandler]] | tuple[str, type[RequestHandler], dict[str, Any]], ...] = (
-    (r"/api/v1/accounts", SignupHandler),
-    (r"/faucet", SignupHandler),
-    (r"/([^/]+)/api/v1/accounts", SignupHandler),
+    (r"/api/v1/accounts", SignupOptions),
+    (r"/faucet", SignupOptions),
+    (r"/([^/]+)/api/v1/accounts", SignupOptions),
     (r"/api/v1/accounts/([^/]+)", AccountHandler),
     (r"/api/v1/jobs/([^/]+)", JobHandler),
     (r"/api/v1/jobs/([^/]+)/events", JobEventsHandler),

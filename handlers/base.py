@@ -14,10 +14,10 @@ from tornado.web import Application, HTTPError, RequestHandler, stream_request_b
 from handlers.admin.login_limiter import LoginLimiter
 from handlers.api.readiness import Readiness
 from handlers.http.client import client_key
-from handlers.http.errors import STATUS, error_body, error_headers, error_of_status
+from handlers.http.errors import STATUS, error_body, error_headers, error_of_status, internal_error
 from handlers.http.headers import JSON, base_headers, cors_headers, preflight_headers, random_request_id, request_id_of
 from handlers.http.in_flight import InFlight
-from handlers.http.preferences import preferred_wait, seconds
+from handlers.http.preferences import requested_wait
 from handlers.pages.templates import Pages
 from jobs.chain_status import Snapshot
 from jobs.errors import Code, FaucetError
@@ -173,8 +173,7 @@ class Handler(RequestHandler):
         if isinstance(error, FaucetError):
             return error
         known = error_of_status(error.status_code if isinstance(error, HTTPError) else status)
-        sentence = f"Something went wrong here, not with you. Incident {self.incident}."
-        return known or FaucetError(Code.INTERNAL, sentence)
+        return known or internal_error(self.incident)
 
 
 class ApiHandler(Handler):
@@ -215,20 +214,14 @@ class ApiHandler(Handler):
         """The error as JSON."""
         self.reply_error(error)
 
-    def wait_asked(self) -> float | None:
-        """Seconds that the client wants the reply held (`wait` in the query, or RFC 7240); None if it does not say.
+    def requested_wait(self) -> float | None:
+        """Seconds for which the client wants the reply held; None if it does not say.
 
         Raises FaucetError bad_request for a `wait` in the query that is no number.
         """
-        most = self.context.settings.reply_wait_max
-        asked = self.get_query_argument("wait", None)
-        if asked is not None:
-            return min(seconds(asked), most)
-        preferred = preferred_wait(self.request.headers.get("Prefer", ""))
-        if preferred is None:
-            return None
-        wait = min(preferred, most)
-        self.set_header("Preference-Applied", f"wait={wait:g}")
+        prefer = self.request.headers.get("Prefer", "")
+        wait, headers = requested_wait(self.request.query_arguments, prefer, self.context.settings.reply_wait_max)
+        self._set_headers(headers)
         return wait
 
 

@@ -1,16 +1,15 @@
 """What became of a signup: once, held until it changes, or as a stream of changes."""
 
-import asyncio
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from tornado.http1connection import HTTP1Connection
 from tornado.iostream import StreamClosedError
 
+from handlers.api.waiting import find_job, wait_for_job
 from handlers.base import ApiHandler, encode_json
 from handlers.render import job_json
-from jobs.errors import Code, FaucetError
 from jobs.ledger.changes import Watch
 from jobs.model.job import ENDED, Job
 
@@ -19,23 +18,6 @@ class JobApiHandler(ApiHandler):
     """What handlers of one job share."""
 
     _watch: Watch | None = None
-
-    async def find(self, job_id: str) -> Job:
-        """The job. Raises FaucetError not_found."""
-        job = await self.context.ledger.queries.job(job_id)
-        if job is None:
-            raise FaucetError(Code.NOT_FOUND, "There is no such job.")
-        return job
-
-    async def hold(self, job_id: str, seconds: float, enough: Callable[[Job], bool]) -> Job:
-        """The job as soon as it is `enough`, or as it is after `seconds`, when the client goes or the program stops."""
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + seconds
-        with self.watching(job_id) as watch:
-            job = await self.find(job_id)
-            while not enough(job) and await watch.changed(deadline - loop.time()):
-                job = await self.find(job_id)
-        return job
 
     @contextmanager
     def watching(self, job_id: str) -> Iterator[Watch]:
@@ -57,11 +39,12 @@ class JobHandler(JobApiHandler):
 
     async def get(self, job_id: str) -> None:
         """The job now, or as soon as its state is another one than at the call."""
-        wait = self.wait_asked()
-        job = await self.find(job_id)
+        wait = self.requested_wait()
+        job = await find_job(self.context.ledger, job_id)
         if wait and job.state not in ENDED:
             before = job.state
-            job = await self.hold(job_id, wait, lambda job: job.state is not before)
+            with self.watching(job_id) as watch:
+                job = await wait_for_job(self.context.ledger, watch, job_id, wait, lambda job: job.state is not before)
         self.reply({"job": job_json(job)})
 
     head = get
@@ -79,7 +62,7 @@ class JobEventsHandler(JobApiHandler):
         Who has the last event of an ended job already gets status 204, which ends an EventSource for good.
         """
         with self.watching(job_id) as watch, suppress(StreamClosedError):
-            job = await self.find(job_id)
+            job = await find_job(self.context.ledger, job_id)
             sent = self.request.headers.get("Last-Event-ID", "")
             if job.state in ENDED and _id(job) == sent:
                 self.set_status(204)
@@ -91,7 +74,7 @@ class JobEventsHandler(JobApiHandler):
             sent = await self._send(job, sent)
             while job.state not in ENDED and not watch.ended:
                 if await watch.changed(self.context.keep_alive):
-                    job = await self.find(job_id)
+                    job = await find_job(self.context.ledger, job_id)
                     sent = await self._send(job, sent)
                 elif not watch.ended:
                     await self._write(STILL_HERE)

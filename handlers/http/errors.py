@@ -53,6 +53,11 @@ def error_of_status(status: int) -> FaucetError | None:
     return _OF_STATUS.get(status) or (_OF_STATUS[400] if 400 <= status < 500 else None)
 
 
+def internal_error(incident: str) -> FaucetError:
+    """The error for a fault of ours, which the log has under the id `incident`."""
+    return FaucetError(Code.INTERNAL, f"Something went wrong here, not with you. Incident {incident}.")
+
+
 def refusal_status(error: FaucetError, *, old_clients: bool) -> int:
     """The status with which a signup is refused: to old clients a refusal is an answer, and only trouble is none."""
     status = STATUS[error.code]

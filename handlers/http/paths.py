@@ -1,13 +1,17 @@
 """What a request's target means, whoever reads it: the entrance, and the application behind it."""
 
 import re
+from urllib.parse import unquote_to_bytes
+
+from jobs.errors import Code, FaucetError
 
 #: Where wallets that know no referrer post.
 PLAIN = ("/api/v1/accounts", "/faucet")
 
 #: The API and its aliases. Only there are slashes forgiven: a proxy in front may guard the other paths by their name.
 _API = re.compile(r"/(?:api(?:/.*)?|faucet|[^/]+/api/v1/accounts)")
-_SIGNUP = re.compile(r"/(?:api/v1/accounts|faucet|[^/]+/api/v1/accounts)")
+_SIGNUP = re.compile(r"/(?:api/v1/accounts|faucet|([^/]+)/api/v1/accounts)")
+NO_REFERRER = "faucet"  #: stands in the referrer's place in the path of wallets that know none
 _SLASHES = re.compile("/{2,}")
 _ABSOLUTE = re.compile(r"https?://([^/?]*)(.*)", re.IGNORECASE)
 
@@ -30,6 +34,18 @@ def plain_target(target: str) -> str:
     return spelled + mark + query if _API.fullmatch(spelled) else target
 
 
-def is_signup(target: str) -> bool:
-    """Whether signups are posted to the plain `target`."""
-    return _SIGNUP.fullmatch(target.partition("?")[0]) is not None
+def is_signup(path: str) -> bool:
+    """Whether signups are posted to the plain `path`."""
+    return path in PLAIN or _SIGNUP.fullmatch(path) is not None
+
+
+def referrer_in(path: str) -> str | None:
+    """The referrer that the plain `path` of a signup names, if any. Raises FaucetError bad_request."""
+    match = None if path in PLAIN else _SIGNUP.fullmatch(path)
+    if match is None or match[1] is None:
+        return None
+    try:
+        referrer = unquote_to_bytes(match[1]).decode()
+    except UnicodeDecodeError:
+        raise FaucetError(Code.BAD_REQUEST, "The address is not Unicode.") from None
+    return None if referrer == NO_REFERRER else referrer

@@ -1,9 +1,11 @@
 """What clients wish for, read strictly where a misreading would cost somebody something."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 from jobs.errors import Code, FaucetError
+
+Arguments = Mapping[str, Sequence[bytes]]  #: of a query, by name
 
 YES = frozenset({"", "1", "true", "yes", "on"})
 
@@ -11,6 +13,31 @@ YES = frozenset({"", "1", "true", "yes", "on"})
 _PREFERENCE = re.compile(
     r"""([!#$%&'*+.^_`|~0-9A-Za-z-]+) (?: \s* = \s* (?: "((?:[^"\\]|\\.)*)" | ([^\s",;]*) ) )?""", re.VERBOSE
 )
+
+
+def is_dry_run(query: Arguments) -> bool:
+    """Whether the client wants a dry run, which `is_wished` reads. Raises FaucetError bad_request."""
+    spelled = [name for name in query if name.lower().replace("-", "_") == "dry_run"]
+    return is_wished("dry_run", [_text(value) for name in spelled for value in query[name]])
+
+
+def requested_wait(query: Arguments, prefer: str, maximum: float) -> tuple[float | None, dict[str, str]]:
+    """Seconds for which the client wants the reply held, None if it does not say, and the headers that tell it so.
+
+    `wait` in the query goes before one in the header Prefer. Raises FaucetError bad_request for one in the query that
+    is no number.
+    """
+    if "wait" in query:
+        return min(seconds(_text(query["wait"][-1])), maximum), {}
+    preferred = preferred_wait(prefer) if prefer else None
+    if preferred is None:
+        return None, {}
+    wait = min(preferred, maximum)
+    return wait, {"Preference-Applied": f"wait={wait:g}"}
+
+
+def _text(value: bytes) -> str:
+    return value.decode(errors="replace")
 
 
 def is_wished(name: str, values: Iterable[str]) -> bool:

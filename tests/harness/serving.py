@@ -112,6 +112,15 @@ def signup_of(name: str, **fields: Any) -> bytes:
     return msgspec.json.encode({"account": {"name": name, **keys_of(name), **fields}})
 
 
+async def held_job(served: Serving, name: str) -> Job:
+    """The job of `name`, once its reply is being held."""
+    while not await served.ledger.queries.jobs(name=name):
+        await turn()
+    job = await served.job(name)
+    await served.watched(job.id)
+    return job
+
+
 async def turn() -> None:
     """Let everything else that is ready run once."""
     await asyncio.sleep(0)

@@ -7,9 +7,9 @@ import msgspec
 import pytest
 
 from jobs.errors import Code
-from jobs.model.job import Job, State
+from jobs.model.job import State
 from tests.harness.program import keys_of
-from tests.harness.serving import CLIENT, Serving, register, serving, signup_of, turn
+from tests.harness.serving import CLIENT, held_job, register, serving, signup_of, turn
 
 
 async def test_reply_and_location(tmp_path: Path) -> None:
@@ -269,12 +269,3 @@ async def test_outcomes_are_counted_once(tmp_path: Path) -> None:
             'faucet_signups_total{outcome="dry_run"} 1.0',
             'faucet_signups_total{outcome="invalid_name"} 1.0',
         ]
-
-
-async def held_job(served: Serving, name: str) -> Job:
-    """The job of `name`, once its reply is being held."""
-    while not await served.ledger.queries.jobs(name=name):
-        await turn()
-    job = await served.job(name)
-    await served.watched(job.id)
-    return job

@@ -25,7 +25,8 @@ JOBS = [path for path in SOURCES if ROOT / "jobs" in path.parents]
 MAX_ROOMS, MAX_FLOORS = 16, 6
 #: The way of a signup: each step is a function that a newcomer finds by its name.
 SIGNUP_PATH = {
-    "handlers/signup_router.py": "finish",
+    "handlers/signup_router.py": "get_target_delegate",
+    "handlers/api/signups.py": "finish",
     "jobs/signup.py": "parse_signup",
     "jobs/ledger/signups.py": "submit",
     "jobs/drain/batch.py": "pack_transactions",

@@ -49,15 +49,16 @@ def test_absolute_form(target: str, host: str | None, rest: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("target", "signup"),
+    ("path", "signup"),
     [
         ("/api/v1/accounts", True),
-        ("/faucet?wait=1", True),
+        ("/faucet", True),
+        ("/faucet/api/v1/accounts", True),
         ("/bob/api/v1/accounts", True),
         ("/api/v1/accounts/bob", False),
         ("/faucet/x", False),
         ("/", False),
     ],
 )
-def test_addresses_of_signups(target: str, signup: bool) -> None:
-    assert is_signup(target) is signup
+def test_addresses_of_signups(path: str, signup: bool) -> None:
+    assert is_signup(path) is signup

@@ -1,0 +1,171 @@
+"""The signup endpoint: checks a signup, submits it to the ledger, and replies once the job is on disk.
+
+It is no request handler, which costs as much as all the rest of a signup, and makes a task only for what must wait:
+a crowd sends tens of thousands.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import TYPE_CHECKING
+
+import msgspec
+from tornado.httputil import HTTPMessageDelegate
+
+from handlers.api.dry_run import dry_run
+from handlers.api.rules import check_encoding, limits_of, rules_of
+from handlers.api.waiting import wait_for_job
+from handlers.http.errors import error_of_job, internal_error
+from handlers.http.paths import referrer_in
+from handlers.http.preferences import is_dry_run, requested_wait
+from handlers.render import job_url, signup_json
+from handlers.request import Request
+from jobs.errors import FaucetError
+from jobs.model.job import ENDED, IN_A_BLOCK, Job, Signup
+from jobs.signup import has_referrer_by_id, is_test_name, parse_signup, spelled_account
+
+if TYPE_CHECKING:
+    from jobs.ledger.changes import Watch
+
+log = logging.getLogger("faucet.http")
+
+
+class SignupEndpoint(HTTPMessageDelegate):
+    """Answers one signup."""
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+        self._context = request.context
+        self._body = b""
+        self._is_dry_run = False
+        self._wait = 0.0  # seconds for which the reply may be held
+        self._headers: dict[str, str] = {}  # of the reply, besides those of every reply
+        self._job: Job | None = None  # once it is on disk
+        self._watch: Watch | None = None  # while the reply is held
+        self._task: asyncio.Task[None] | None = None  # the event loop keeps no reference to it
+
+    def data_received(self, chunk: bytes) -> Awaitable[None] | None:
+        """Take the body, which comes whole."""
+        self._body = chunk
+        return None
+
+    def finish(self) -> None:
+        """The request is complete."""
+        self._attempt(self._start)
+
+    def on_connection_close(self) -> None:
+        """The client has gone: the job stays, but nobody waits for it any more."""
+        if self._watch is not None:
+            self._watch.end()
+
+    def _attempt(self, step: Callable[[], None]) -> None:
+        """Take a step towards the reply; whatever goes wrong in it becomes the reply."""
+        try:
+            step()
+        except FaucetError as error:
+            self._refuse(error)
+        except Exception as error:  # noqa: BLE001  # the client must get a reply
+            self._fail(error)
+
+    def _run(self, steps: Coroutine[None, None, None]) -> None:
+        """Take steps that must wait."""
+        self._task = asyncio.create_task(steps)
+        self._task.add_done_callback(self._end_task)
+
+    def _end_task(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled():  # as only the end of the program does
+            self._attempt(task.result)
+
+    def _start(self) -> None:
+        """Submit the signup, at once if nothing must be looked up first. Raises FaucetError."""
+        self._read_options()
+        check_encoding(self._request.headers)
+        referrer = spelled_account(referrer_in(self._request.path) or "")
+        if referrer is not None:
+            self._run(self._look_up_and_submit(referrer))
+            return
+        signup = parse_signup(self._body, rules_of(self._context))
+        if self._is_tried_only(signup) or has_referrer_by_id(signup):
+            self._run(self._look_up_and_submit(None))
+        else:
+            self._submit(signup)
+
+    def _read_options(self) -> None:
+        """Read how the client wants to be served. Raises FaucetError bad_request."""
+        request, settings = self._request, self._context.settings
+        prefer = request.headers.get("Prefer", "")
+        wait, self._headers = requested_wait(request.query_arguments, prefer, settings.reply_wait_max)
+        self._wait = settings.reply_wait if wait is None else wait
+        self._is_dry_run = is_dry_run(request.query_arguments)
+
+    def _is_tried_only(self, signup: Signup) -> bool:
+        return self._is_dry_run or is_test_name(signup.name)
+
+    async def _look_up_and_submit(self, referrer_in_path: str | None) -> None:
+        """The same as `_start`, with every referrer by the name that the chain knows. Raises FaucetError."""
+        signup = await self._named_signup(referrer_in_path)
+        if self._is_tried_only(signup):
+            content = await dry_run(self._context, signup, limits_of(self._context, self._request.client_address))
+            self._count("dry_run")
+            self._request.reply(200, content, self._headers)
+        else:
+            self._submit(signup)
+
+    async def _named_signup(self, referrer_in_path: str | None) -> Signup:
+        """The signup, with the name of its referrer where that is an id. Raises FaucetError.
+
+        A referrer in the path that the chain does not know gives way: the wallet's address names it, not the person.
+        """
+        ledger = self._context.ledger
+        in_path = None if referrer_in_path is None else await ledger.names.find(referrer_in_path)
+        signup = parse_signup(self._body, rules_of(self._context), in_path)
+        if not has_referrer_by_id(signup):
+            return signup
+        name = await ledger.names.find(signup.referrer or "")
+        return signup if name is None else msgspec.structs.replace(signup, referrer=name)
+
+    def _submit(self, signup: Signup) -> None:
+        """Submit the signup to the ledger, which answers once it is on disk. Raises FaucetError."""
+        limits = limits_of(self._context, self._request.client_address)
+        future = self._context.ledger.signups.submit(signup, limits)
+        future.add_done_callback(lambda future: self._attempt(lambda: self._accept(future.result())))
+
+    def _accept(self, job: Job) -> None:
+        self._job = job
+        self._count("accepted")
+        if self._wait and job.state not in IN_A_BLOCK and not self._request.is_abandoned:
+            self._run(self._wait_and_reply(job.id))
+        else:
+            self._reply(job)
+
+    async def _wait_and_reply(self, job_id: str) -> None:
+        """Reply once the account is in a block, or when the wait is over. Raises FaucetError."""
+        ledger = self._context.ledger
+        with ledger.changes.watch(job_id) as self._watch:
+            job = await wait_for_job(
+                ledger, self._watch, job_id, self._wait, lambda job: job.state in IN_A_BLOCK | ENDED
+            )
+        self._reply(job)
+
+    def _reply(self, job: Job) -> None:
+        """Reply with the job, or with the error that ended it."""
+        if (error := error_of_job(job)) is not None:
+            self._refuse(error)
+            return
+        content = signup_json(job, self._context.settings.default_referrer)
+        self._request.reply(200, content, {**self._headers, "Location": job_url(job.id)})
+
+    def _refuse(self, error: FaucetError) -> None:
+        if self._job is None:  # else it was counted as accepted
+            self._count(error.code)
+        self._request.reply_error(error, self._headers)
+
+    def _fail(self, error: Exception) -> None:
+        """Reply that something went wrong here, and log it under an id that the reply names."""
+        incident = self._context.random_id()
+        fields = {"incident": incident, "request": self._request.request_id}
+        log.error("request failed", exc_info=error, extra={"fields": fields})
+        self._request.reply_error(internal_error(incident), {})
+
+    def _count(self, outcome: str) -> None:
+        self._context.metrics.signups(outcome).inc()

@@ -1,0 +1,102 @@
+"""A request as it was received, and a JSON reply written straight to its connection, without a request handler."""
+
+from collections.abc import Mapping
+from functools import cached_property, lru_cache
+from http.client import responses
+from typing import Any
+
+from tornado.http1connection import HTTP1Connection
+from tornado.httputil import HTTPHeaders, HTTPServerRequest, RequestStartLine, ResponseStartLine, format_timestamp
+
+from handlers.base import AppContext, Handler, address_of, encode_json, log_request
+from handlers.http.errors import STATUS, error_body, error_headers, refusal_status
+from handlers.http.headers import JSON, base_headers, cors_headers, request_id_of
+from handlers.http.paths import is_signup
+from jobs.errors import FaucetError
+
+SIGNUP_ROUTE = "signup"  #: under which the metrics count POST at the addresses of signups
+
+
+class Request(HTTPServerRequest):
+    """A request that is in flight until it is answered, left to the application, or abandoned by its client."""
+
+    def __init__(
+        self,
+        context: AppContext,
+        server: object,
+        connection: HTTP1Connection,
+        line: RequestStartLine,
+        headers: HTTPHeaders,
+    ) -> None:
+        """Raises HTTPInputError for headers that HTTP forbids."""
+        super().__init__(connection=connection, server_connection=server, start_line=line, headers=headers)
+        self.context = context
+        self.start_line = line
+        self.is_abandoned = False  #: the client has closed the connection
+        self._http1 = connection
+        self._received_at = context.clock()
+        context.in_flight.enter(self)
+
+    @cached_property
+    def is_signup(self) -> bool:
+        """Whether the signup endpoint answers it."""
+        return self.method == "POST" and is_signup(self.path)
+
+    @cached_property
+    def request_id(self) -> str:
+        """What it is called in the log and in its reply."""
+        return request_id_of(self.headers, self.context.random_id)
+
+    @property
+    def client_address(self) -> str | None:
+        """The address that the limits of one client count; None of a client on this machine."""
+        return address_of(self.context, self.remote_ip or "", self.headers)
+
+    def abandon(self) -> None:
+        """The client has closed the connection."""
+        self.is_abandoned = True
+        self.leave()
+
+    def leave(self) -> None:
+        """The application answers it, or nobody."""
+        self.context.in_flight.leave(self)
+
+    def reply_error(self, error: FaucetError, headers: Mapping[str, str]) -> None:
+        """Reply with `error`, for a signup with the status that old clients expect."""
+        status = STATUS[error.code]
+        if self.is_signup:
+            status = refusal_status(error, old_clients=self.context.settings.old_clients)
+        self.reply(status, error_body(error), {**headers, **error_headers(error)})
+
+    def reply(self, status: int, content: dict[str, Any], headers: Mapping[str, str]) -> None:
+        """Send the reply, unless the client has gone; count the request and write its line."""
+        if not self.is_abandoned:
+            self._send(status, encode_json(content), headers)
+        self.leave()
+        log_request(
+            self.context,
+            self.request_id,
+            method=self.method if self.method in Handler.SUPPORTED_METHODS else "other",
+            route=SIGNUP_ROUTE if self.is_signup else Handler.route,
+            status=status,
+            seconds=self.context.clock() - self._received_at,
+        )
+
+    def _send(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
+        all_headers = {
+            **base_headers(self.request_id),
+            **JSON,
+            **cors_headers(self.context.settings, self.headers.get("Origin")),
+            **headers,
+            "Content-Length": str(len(body)),
+            "Date": _date(int(self.context.clock())),
+        }
+        line = ResponseStartLine("HTTP/1.1", status, responses[status])
+        self._http1.write_headers(line, HTTPHeaders(all_headers), None if self.method == "HEAD" else body)
+        self._http1.finish()
+
+
+@lru_cache(maxsize=1)
+def _date(second: int) -> str:
+    """RFC 9110, 6.6.1; it is the same for all replies of a second."""
+    return format_timestamp(second)

@@ -1,0 +1,125 @@
+"""Reads each request under the bounds and checks that hold for all, then hands it to the delegate that is routed to."""
+
+import asyncio
+import sys
+from collections.abc import Awaitable
+
+from tornado.http1connection import HTTP1Connection
+from tornado.httputil import HTTPHeaders, HTTPMessageDelegate, RequestStartLine, ResponseStartLine
+from tornado.routing import Router
+
+from handlers.base import AppContext
+from handlers.http.paths import PLAIN, plain_target, split_absolute
+from handlers.request import Request
+from jobs.errors import Code, FaucetError
+from jobs.signup import MAX_BODY, exposure
+
+BODY_TIMEOUT = 30.0  #: seconds that a request's body may take
+ADMIN = "/admin"  #: whose forms hold passwords, which may look like anything
+
+
+class RequestReader(HTTPMessageDelegate):
+    """Reads one request."""
+
+    def __init__(self, router: Router, context: AppContext, server: object, connection: HTTP1Connection) -> None:
+        self._router = router
+        self._context = context
+        self._server = server
+        self._connection = connection
+        self._request: Request | None = None  # until its headers were read
+        self._delegate: HTTPMessageDelegate | None = None  # until it was read whole
+        self._body = bytearray()  # one byte more than is accepted says that it was too large
+        self._timer: asyncio.TimerHandle | None = None
+
+    def headers_received(
+        self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
+    ) -> Awaitable[None] | None:
+        """Begin the request. Raises HTTPInputError for headers that HTTP forbids."""
+        assert isinstance(start_line, RequestStartLine)  # noqa: S101  # a server receives no other; for the types
+        line = _normalize(start_line, headers)
+        self._request = request = Request(self._context, self._server, self._connection, line, headers)
+        # Tornado closes the connection on a body above its own limit, and its client sees no reply.
+        self._connection.set_max_body_size(sys.maxsize)
+        if "Content-Length" in headers or "Transfer-Encoding" in headers:
+            # Tornado's own timeout makes a task for each body.
+            self._timer = asyncio.get_running_loop().call_later(BODY_TIMEOUT, self._connection.stream.close)
+        if (error := _error_of_head(headers)) is not None:
+            self._refuse(request, self._exposure(request) or error)
+        return None
+
+    def data_received(self, chunk: bytes) -> Awaitable[None] | None:
+        """Collect the body. The excess is read and dropped, so that the client gets to read the reply."""
+        self._body += chunk[: MAX_BODY + 1 - len(self._body)]
+        return None
+
+    def finish(self) -> None:
+        """The request is complete."""
+        assert self._request is not None  # noqa: S101  # headers come first; for the types
+        self._stop_timer()
+        if (error := self._exposure(self._request)) is not None:
+            self._refuse(self._request, error)
+        else:
+            self._route(self._request)
+
+    def on_connection_close(self) -> None:
+        """The client has gone."""
+        self._stop_timer()
+        if self._request is not None:
+            self._request.abandon()
+        if self._delegate is not None:
+            self._delegate.on_connection_close()
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _exposure(self, request: Request) -> FaucetError | None:
+        """The refusal of a request that holds a private key, before anything can keep or log it."""
+        target, request_id = request.start_line.path, request.headers.get("X-Request-ID", "")
+        public = (self._context.snapshot.chain_status.chain_id or "",)
+        if request_id and (error := exposure(request_id, b"", public)) is not None:
+            del request.headers["X-Request-ID"]  # reply and log repeat it
+            return error
+        body = b"" if target.startswith(ADMIN) else bytes(self._body)
+        return exposure("" if target in PLAIN else target, body, public)
+
+    def _refuse(self, request: Request, error: FaucetError) -> None:
+        self._stop_timer()
+        if request.is_signup:
+            self._context.metrics.signups(error.code).inc()
+        request.reply_error(error, {})
+
+    def _route(self, request: Request) -> None:
+        """Give the whole request to the delegate that the router finds."""
+        # Once a request is read, Tornado tells only this callback of a client that goes.
+        self._connection.set_close_callback(self.on_connection_close)
+        self._delegate = delegate = self._router.find_handler(request)
+        assert delegate is not None  # noqa: S101  # the last rule matches every request; for the types
+        delegate.headers_received(request.start_line, request.headers)
+        if not request.is_signup:
+            request.leave()  # its handler has entered, and sets a callback of its own
+        delegate.data_received(bytes(self._body))
+        delegate.finish()
+
+
+def _normalize(line: RequestStartLine, headers: HTTPHeaders) -> RequestStartLine:
+    """`line` with the canonical spelling of its target; changes `headers` to match."""
+    if "Expect" in headers:
+        headers["Expect"] = headers["Expect"].lower()  # RFC 9110, 10.1.1; Tornado compares case-sensitively
+    if line.path in PLAIN:
+        return line
+    host, target = split_absolute(line.path)
+    if host is not None:
+        headers["Host"] = host  # RFC 9112, 3.2.2
+    return line._replace(path=plain_target(target))
+
+
+def _error_of_head(headers: HTTPHeaders) -> FaucetError | None:
+    """Why the body need not be sent at all."""
+    length = headers.get("Content-Length", "0")
+    if not length.isdecimal():
+        return FaucetError(Code.BAD_REQUEST, "The header Content-Length is not a number.")
+    if int(length) > MAX_BODY and "Expect" in headers:
+        # RFC 9110, 10.1.1: the client waits for permission to send, so nothing is on its way yet.
+        return FaucetError(Code.TOO_LARGE, f"The request is larger than {MAX_BODY} bytes.")
+    return None
