@@ -8,7 +8,7 @@ import msgspec
 
 from commands import configured, with_ledger
 from commands.terminal import print_jobs
-from handlers.render import job_json
+from handlers.render import job_view
 from jobs.ledger import Ledger
 from jobs.model.job import Job, State
 from jobs.settings import Settings
@@ -33,6 +33,6 @@ def jobs(settings: Settings, *, state: str | None, name: str | None, limit: int,
     found = with_ledger(settings, find)
     if as_json:
         for job in found:
-            click.echo(msgspec.json.encode(job_json(job)))
+            click.echo(msgspec.json.encode(job_view(job)))
     else:
         print_jobs(found)

@@ -7,18 +7,18 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar
 
-import msgspec
 from tornado.httputil import HTTPHeaders, HTTPServerRequest
 from tornado.web import Application, HTTPError, RequestHandler, stream_request_body
 
 from handlers.admin.login_limiter import LoginLimiter
 from handlers.api.readiness import Readiness
 from handlers.http.client import client_key
-from handlers.http.errors import STATUS, error_body, error_headers, error_of_status, internal_error
+from handlers.http.errors import STATUS, error_headers, error_of_status, error_reply, internal_error
 from handlers.http.headers import JSON, base_headers, cors_headers, preflight_headers, random_request_id, request_id_of
 from handlers.http.in_flight import InFlight
 from handlers.http.preferences import requested_wait
 from handlers.pages.templates import Pages
+from handlers.replies import Reply, encode_json
 from jobs.chain_status import Snapshot
 from jobs.errors import Code, FaucetError
 from jobs.ledger import Ledger
@@ -31,7 +31,6 @@ log = logging.getLogger("faucet.http")
 ANSWER_WAIT = 3.0  #: seconds that a dry run waits for the chain's owner
 KEEP_ALIVE = 15.0  #: seconds without a change after which a stream says that it is still there
 READING = ("GET", "HEAD")
-encode_json = msgspec.json.Encoder().encode
 
 
 @dataclass(slots=True)
@@ -145,7 +144,7 @@ class Handler(RequestHandler):
     def reply_error(self, error: FaucetError) -> None:
         """Finish with the error in JSON."""
         self._set_headers(JSON)
-        self.finish(encode_json(error_body(error)))
+        self.finish(encode_json(error_reply(error)))
 
     def options(self, *_path: str) -> None:
         """Say what the address takes."""
@@ -206,7 +205,7 @@ class ApiHandler(Handler):
         asked = self.request.headers.get("Access-Control-Request-Headers")
         self._set_headers(preflight_headers(methods, asked))
 
-    def reply(self, body: dict[str, Any]) -> None:
+    def reply(self, body: Reply) -> None:
         """Finish with `body`."""
         self.finish(encode_json(body))
 

@@ -2,10 +2,10 @@
 
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
 
 import msgspec
 
+from handlers.replies import AcceptedAccount, JobLink, JobView, SignupReply
 from jobs.model.job import Job, Signup
 
 WHOLE_FROM = 1000  #: core asset; the decimals of larger amounts tell people nothing
@@ -32,46 +32,35 @@ def job_url(job_id: str) -> str:
     return f"/api/v1/jobs/{job_id}"
 
 
-def job_json(job: Job) -> dict[str, Any]:
-    """The job as the API shows it: no keys, nothing about who asked."""
-    return {
-        "id": job.id,
-        "name": job.signup.name,
-        "referrer": job.sent_referrer,
-        "state": job.state,
-        "account_id": job.account_id,
-        "transaction_id": job.transaction_id,
-        "block_num": job.block_num,
-        "irreversible": job.irreversible,
-        "initial_balance": None if job.initial_balance is None else _number(Decimal(job.initial_balance)),
-        "attempts": job.attempts,
-        "code": job.code,
-        "reason": job.reason,
-        "created_at": iso_time(job.created_at),
-        "updated_at": iso_time(job.updated_at),
-    }
+def job_view(job: Job) -> JobView:
+    """The job as the API shows it."""
+    return JobView(
+        id=job.id,
+        name=job.signup.name,
+        referrer=job.sent_referrer,
+        state=job.state,
+        account_id=job.account_id,
+        transaction_id=job.transaction_id,
+        block_num=job.block_num,
+        irreversible=job.irreversible,
+        initial_balance=None if job.initial_balance is None else _number(Decimal(job.initial_balance)),
+        attempts=job.attempts,
+        code=job.code,
+        reason=job.reason,
+        created_at=iso_time(job.created_at),
+        updated_at=iso_time(job.updated_at),
+    )
 
 
-def signup_json(job: Job, default_referrer: str) -> dict[str, Any]:
-    """The answer to a signup."""
-    account = account_json(job.signup, default_referrer)
-    if job.sent_referrer is not None:
-        account["referrer"] = job.sent_referrer
-    return {
-        "account": account,
-        "job": {"id": job.id, "state": job.state, "url": job_url(job.id)},
-    }
+def signup_reply(job: Job, default_referrer: str) -> SignupReply:
+    """The reply to an accepted signup."""
+    account = accepted_account(job.signup, job.sent_referrer or job.signup.referrer or default_referrer)
+    return SignupReply(account, JobLink(job.id, job.state, job_url(job.id)))
 
 
-def account_json(signup: Signup, default_referrer: str) -> dict[str, Any]:
-    """What the predecessor answered, which wallets in the field read."""
-    return {
-        "name": signup.name,
-        "owner_key": signup.owner_key,
-        "active_key": signup.active_key,
-        "memo_key": signup.memo_key,
-        "referrer": signup.referrer or default_referrer,
-    }
+def accepted_account(signup: Signup, referrer: str) -> AcceptedAccount:
+    """The account of `signup` as a reply shows it."""
+    return AcceptedAccount(signup.name, signup.owner_key, signup.active_key, signup.memo_key, referrer)
 
 
 def core_amount(satoshi: int | None, precision: int | None, symbol: str | None) -> str:

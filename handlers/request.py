@@ -3,15 +3,15 @@
 from collections.abc import Mapping
 from functools import cached_property, lru_cache
 from http.client import responses
-from typing import Any
 
 from tornado.http1connection import HTTP1Connection
 from tornado.httputil import HTTPHeaders, HTTPServerRequest, RequestStartLine, ResponseStartLine, format_timestamp
 
-from handlers.base import AppContext, Handler, address_of, encode_json, log_request
-from handlers.http.errors import STATUS, error_body, error_headers, refusal_status
+from handlers.base import AppContext, Handler, address_of, log_request
+from handlers.http.errors import STATUS, error_headers, error_reply, refusal_status
 from handlers.http.headers import JSON, base_headers, cors_headers, request_id_of
 from handlers.http.paths import is_signup
+from handlers.replies import Reply, encode_json
 from jobs.errors import FaucetError
 
 SIGNUP_ROUTE = "signup"  #: under which the metrics count POST at the addresses of signups
@@ -66,12 +66,12 @@ class Request(HTTPServerRequest):
         status = STATUS[error.code]
         if self.is_signup:
             status = refusal_status(error, old_clients=self.context.settings.old_clients)
-        self.reply(status, error_body(error), {**headers, **error_headers(error)})
+        self.reply(status, error_reply(error), {**headers, **error_headers(error)})
 
-    def reply(self, status: int, content: dict[str, Any], headers: Mapping[str, str]) -> None:
+    def reply(self, status: int, body: Reply, headers: Mapping[str, str]) -> None:
         """Send the reply, unless the client has gone; count the request and write its line."""
         if not self.is_abandoned:
-            self._send(status, encode_json(content), headers)
+            self._send(status, encode_json(body), headers)
         self.leave()
         log_request(
             self.context,

@@ -8,10 +8,11 @@ from tornado.httpserver import HTTPServer
 from tornado.iostream import IOStream
 
 from handlers.app import make_app
-from handlers.base import AppContext, encode_json
-from handlers.http.errors import STATUS, error_body, error_of_status
+from handlers.base import AppContext
+from handlers.http.errors import STATUS, error_of_status, error_reply
 from handlers.http.headers import JSON, base_headers, cors_headers
 from handlers.http.stream import ClientStream
+from handlers.replies import encode_json
 from handlers.signup_router import SignupRouter
 
 BACKLOG = 4096  #: connections that may wait to be taken; Tornado's 128 loses a crowd
@@ -34,7 +35,7 @@ def url_of(listener: socket.socket) -> str:
 
 
 class Server(HTTPServer):
-    """Tornado's server, with connections of ours that lead to the entrance."""
+    """Tornado's server, with connections of ours that lead to the router."""
 
     def handle_stream(self, stream: IOStream, address: tuple[Any, ...]) -> None:
         """As in the base class."""
@@ -52,7 +53,7 @@ def unreadable(context: AppContext) -> bytes:
     """The reply to a request that is no HTTP, after which the connection closes."""
     error = error_of_status(400)
     assert error is not None  # noqa: S101  # it is in the table; for the types
-    status, body = STATUS[error.code], encode_json(error_body(error))
+    status, body = STATUS[error.code], encode_json(error_reply(error))
     headers = {
         **base_headers(context.random_id()),
         **JSON,

@@ -5,7 +5,9 @@ import io
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
-from handlers.render import job_json
+import msgspec
+
+from handlers.render import job_view
 from jobs.ledger import Ledger
 from jobs.model.job import Job, State
 
@@ -31,7 +33,7 @@ async def csv_of_jobs(ledger: Ledger, text: str, state: State | None, *, by: str
 
 
 def _cells(job: Job) -> list[str]:
-    values = {**job_json(job), "referrer": job.signup.referrer, "refcode": job.signup.refcode}
+    values = {**msgspec.structs.asdict(job_view(job)), "referrer": job.signup.referrer, "refcode": job.signup.refcode}
     return [_cell(values[column]) for column in COLUMNS]
 
 

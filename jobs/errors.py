@@ -4,7 +4,9 @@ from enum import StrEnum
 
 
 class Code(StrEnum):
-    """Every way in which a request, or a job, can fail. `handlers/http/errors.py` maps them to a status."""
+    """Every way in which a request, or a job, can fail."""
+
+    # handlers/http/errors.py maps them to a status.
 
     BAD_REQUEST = "bad_request"
     MISSING_FIELD = "missing_field"

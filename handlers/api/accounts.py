@@ -2,6 +2,7 @@
 
 from handlers.api.rules import rules_of
 from handlers.base import ApiHandler
+from handlers.replies import Availability, AvailabilityReply
 from handlers.request import SIGNUP_ROUTE
 from jobs.errors import Code, FaucetError
 from jobs.model.job import State
@@ -23,7 +24,7 @@ class AccountHandler(ApiHandler):
     async def get(self, name: str) -> None:
         """`available`, and why not."""
         code, state = await self._problem(name)
-        self.reply({"account": {"name": name, "available": code is None, "code": code, "state": state}})
+        self.reply(AvailabilityReply(Availability(name, available=code is None, code=code, state=state)))
 
     head = get
 

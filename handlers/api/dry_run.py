@@ -1,10 +1,10 @@
 """A dry run: a signup gets every check, nothing is kept, and the reply shows the operation that would be sent."""
 
 import asyncio
-from typing import Any
 
 from handlers.base import AppContext
-from handlers.render import account_json
+from handlers.render import accepted_account
+from handlers.replies import SignupReply
 from jobs.model.chain import ReferrerAnswer
 from jobs.model.job import Limits, Signup
 from jobs.template import named_accounts, preview
@@ -12,7 +12,7 @@ from jobs.template import named_accounts, preview
 ANSWER_INTERVAL = 0.05  #: seconds between two looks at whether the chain's owner has answered
 
 
-async def dry_run(context: AppContext, signup: Signup, limits: Limits) -> dict[str, Any]:
+async def dry_run(context: AppContext, signup: Signup, limits: Limits) -> SignupReply:
     """The reply to `signup`. Raises FaucetError with the codes of `Ledger.accept`."""
     settings, ledger = context.settings, context.ledger
     await ledger.signups.check(signup, limits)
@@ -20,10 +20,8 @@ async def dry_run(context: AppContext, signup: Signup, limits: Limits) -> dict[s
     names = named_accounts(settings) | ({signup.referrer} if signup.referrer else set())
     ids = await ledger.names.account_ids(names)
     operation = preview(signup, settings, context.snapshot.chain_status, ids, answer)
-    account = account_json(signup, settings.default_referrer)
-    if answer is not None:
-        account["referrer"] = answer.name
-    return {"account": account, "dry_run": True, "operation": operation}
+    referrer = (signup.referrer or settings.default_referrer) if answer is None else answer.name
+    return SignupReply(accepted_account(signup, referrer), dry_run=True, operation=list(operation))
 
 
 async def _referrer_answer(context: AppContext, referrer: str) -> ReferrerAnswer | None:

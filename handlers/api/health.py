@@ -2,6 +2,7 @@
 
 from handlers.base import ApiHandler
 from handlers.pages.overview import owed_count
+from handlers.replies import ChainReply, ChainView, CheckView, HealthReply, ReadyReply
 from jobs.budget import budget_left, runway_days, signups_paid
 from jobs.monitoring.metrics import MetricsSnapshot
 
@@ -15,7 +16,7 @@ class HealthHandler(ApiHandler):
 
     def get(self) -> None:
         """Always the same."""
-        self.reply({"ok": True})
+        self.reply(HealthReply(ok=True))
 
     head = get
 
@@ -30,8 +31,7 @@ class ReadyHandler(ApiHandler):
         checks = await self.context.readiness.checks()
         ready = all(check.ok for check in checks.values())
         self.set_status(200 if ready else 503)
-        shown = {name: {"ok": check.ok, "text": check.text} for name, check in checks.items()}
-        self.reply({"ready": ready, "checks": shown})
+        self.reply(ReadyReply(ready, {name: CheckView(check.ok, check.text) for name, check in checks.items()}))
 
     head = get
 
@@ -81,7 +81,6 @@ class ChainHandler(ApiHandler):
     def get(self) -> None:
         """Chain id, prefix of public keys, core asset; null until a node was met."""
         chain_status = self.context.snapshot.chain_status
-        shown = {"chain_id": chain_status.chain_id, "prefix": chain_status.prefix, "core_asset": chain_status.symbol}
-        self.reply({"chain": shown})
+        self.reply(ChainReply(ChainView(chain_status.chain_id, chain_status.prefix, chain_status.symbol)))
 
     head = get

@@ -8,8 +8,9 @@ from tornado.http1connection import HTTP1Connection
 from tornado.iostream import StreamClosedError
 
 from handlers.api.waiting import find_job, wait_for_job
-from handlers.base import ApiHandler, encode_json
-from handlers.render import job_json
+from handlers.base import ApiHandler
+from handlers.render import job_view
+from handlers.replies import JobReply, encode_json
 from jobs.ledger.changes import Watch
 from jobs.model.job import ENDED, Job
 
@@ -45,7 +46,7 @@ class JobHandler(JobApiHandler):
             before = job.state
             with self.watching(job_id) as watch:
                 job = await wait_for_job(self.context.ledger, watch, job_id, wait, lambda job: job.state is not before)
-        self.reply({"job": job_json(job)})
+        self.reply(JobReply(job_view(job)))
 
     head = get
 
@@ -110,7 +111,7 @@ STILL_HERE = ": still here\n\n"
 
 
 def _data(job: Job) -> bytes:
-    return encode_json({"job": job_json(job)})
+    return encode_json(JobReply(job_view(job)))
 
 
 def _id(job: Job) -> str:

@@ -1,12 +1,22 @@
-"""The API's description, OpenAPI 3.1."""
+"""The API's description, OpenAPI 3.1: its paths; the schemas come from the types of the replies."""
 
 from collections.abc import Iterable
 from typing import Any
 
+import msgspec
+
 from handlers.base import ApiHandler
 from handlers.http.errors import STATUS
+from handlers.replies import (
+    AvailabilityReply,
+    ChainReply,
+    ErrorReply,
+    JobReply,
+    SignupReply,
+    SignupRequest,
+    encode_json,
+)
 from jobs.errors import Code
-from jobs.model.job import State
 
 Schema = dict[str, Any]
 
@@ -16,25 +26,14 @@ _READ_CODES = (Code.BAD_REQUEST, Code.METHOD_NOT_ALLOWED, Code.INTERNAL, Code.LE
 _JOB_CODES = (*_READ_CODES, Code.NOT_FOUND)
 
 
-def _text(**more: Any) -> Schema:
-    return {"type": "string", **more}
+#: What the document describes, in the order in which it is shown.
+_TYPES = (SignupRequest, SignupReply, JobReply, AvailabilityReply, ChainReply, ErrorReply)
+_REFERENCES, _SCHEMAS = msgspec.json.schema_components(_TYPES, ref_template="#/components/schemas/{name}")
+_SCHEMA_OF = dict(zip(_TYPES, _REFERENCES, strict=True))
 
 
-def _or_null(kind: str) -> Schema:
-    return {"type": [kind, "null"]}
-
-
-def _object(properties: dict[str, Schema], *, optional: Iterable[str] = ()) -> Schema:
-    required = [name for name in properties if name not in set(optional)]
-    return {"type": "object", "properties": properties, "required": required}
-
-
-def _schema(name: str) -> Schema:
-    return {"$ref": f"#/components/schemas/{name}"}
-
-
-def _json(description: str, schema: str, **more: Any) -> Schema:
-    return {"description": description, "content": {"application/json": {"schema": _schema(schema)}}, **more}
+def _json(description: str, schema: Schema, **more: Any) -> Schema:
+    return {"description": description, "content": {"application/json": {"schema": schema}}, **more}
 
 
 def _errors(codes: Iterable[Code]) -> dict[str, Schema]:
@@ -42,74 +41,14 @@ def _errors(codes: Iterable[Code]) -> dict[str, Schema]:
     by_status: dict[str, list[str]] = {}
     for code in codes:
         by_status.setdefault(str(STATUS[code]), []).append(code.value)
-    return {status: _json(", ".join(names), "Error") for status, names in by_status.items()}
+    return {status: _json(", ".join(names), _SCHEMA_OF[ErrorReply]) for status, names in by_status.items()}
 
 
-_KEY = _text(description="a public key of this chain: its prefix and base58 characters")
-_NAMED = {"name": _text(maxLength=63), "owner_key": _KEY, "active_key": _KEY, "memo_key": _KEY}
-_KEPT = ("refcode", "referrer", "email", "real_name")
-
-_SCHEMAS = {
-    "Signup": _object({"account": _object({**_NAMED, **{f: _or_null("string") for f in _KEPT}}, optional=_KEPT)}),
-    "Accepted": _object(
-        {
-            "account": _object({**_NAMED, "referrer": _text()}),
-            "job": _object({"id": _text(), "state": _schema("State"), "url": _text()}),
-            "dry_run": {"const": True},
-            "operation": {"type": "array", "description": "the account_create that would be sent, of a dry run"},
-        },
-        optional=("job", "dry_run", "operation"),
-    ),
-    "State": _text(enum=[state.value for state in State]),
-    "Job": _object(
-        {
-            "job": _object(
-                {
-                    "id": _text(),
-                    "name": _text(),
-                    "referrer": {**_or_null("string"), "description": "as the chain has it; null until it is sent"},
-                    "state": _schema("State"),
-                    "account_id": _or_null("string"),
-                    "transaction_id": _or_null("string"),
-                    "block_num": _or_null("integer"),
-                    "irreversible": {"type": "boolean"},
-                    "initial_balance": _or_null("number"),
-                    "attempts": {"type": "integer"},
-                    "code": _or_null("string"),
-                    "reason": _or_null("string"),
-                    "created_at": _text(format="date-time"),
-                    "updated_at": _text(format="date-time"),
-                }
-            )
-        }
-    ),
-    "Availability": _object(
-        {
-            "account": _object(
-                {
-                    "name": _text(),
-                    "available": {"type": "boolean"},
-                    "code": _or_null("string"),
-                    "state": {"anyOf": [_schema("State"), {"type": "null"}]},
-                }
-            )
-        }
-    ),
-    "Chain": _object({"chain": _object({f: _or_null("string") for f in ("chain_id", "prefix", "core_asset")})}),
-    "Document": {"type": "object"},
-    "Error": _object(
-        {
-            "error": _object({"base": {"type": "array", "items": _text(), "description": "a sentence for people"}}),
-            "error_code": _text(enum=[code.value for code in Code]),
-            "error_field": _text(description="of the request, where one is to blame"),
-        },
-        optional=("error_field",),
-    ),
-}
+_TEXT: Schema = {"type": "string"}
 
 
 def _in_path(name: str) -> Schema:
-    return {"name": name, "in": "path", "required": True, "schema": _text()}
+    return {"name": name, "in": "path", "required": True, "schema": _TEXT}
 
 
 _WAIT = (
@@ -119,7 +58,7 @@ _WAIT = (
         "schema": {"type": "number", "minimum": 0},
         "description": "seconds to hold the reply for a change",
     },
-    {"name": "Prefer", "in": "header", "schema": _text(), "description": "wait=N, the same (RFC 7240)"},
+    {"name": "Prefer", "in": "header", "schema": _TEXT, "description": "wait=N, the same (RFC 7240)"},
 )
 _DRY_RUN = {
     "name": "dry_run",
@@ -134,12 +73,12 @@ _SIGN_UP = {
     "summary": "Sign up for an account",
     "description": "`/faucet` and `/{referrer}/api/v1/accounts`, which wallets in the field call, do the same.",
     "parameters": [*_WAIT, _DRY_RUN],
-    "requestBody": {"required": True, "content": {"application/json": {"schema": _schema("Signup")}}},
+    "requestBody": {"required": True, "content": {"application/json": {"schema": _SCHEMA_OF[SignupRequest]}}},
     "responses": {
         "200": _json(
             "the job is on disk, or the dry run went well",
-            "Accepted",
-            headers={"Location": {"description": "of the job", "schema": _text()}},
+            _SCHEMA_OF[SignupReply],
+            headers={"Location": {"description": "of the job", "schema": _TEXT}},
         ),
         **_errors(_SIGNUP_CODES),
     },
@@ -150,11 +89,11 @@ def _get(summary: str, responses: dict[str, Schema], *parameters: Schema) -> Sch
     return {"get": {"summary": summary, "parameters": list(parameters), "responses": responses}}
 
 
-def _read(summary: str, schema: str, *parameters: Schema, codes: Iterable[Code] = _READ_CODES) -> Schema:
+def _read(summary: str, schema: Schema, *parameters: Schema, codes: Iterable[Code] = _READ_CODES) -> Schema:
     return _get(summary, {"200": _json(summary, schema), **_errors(codes)}, *parameters)
 
 
-_EVENTS = {"description": "events `job`, each with a Job as its data", "content": {"text/event-stream": {}}}
+_EVENTS = {"description": "events `job`, each with a JobReply as its data", "content": {"text/event-stream": {}}}
 
 _OVER = {"description": "the job has ended, and the client has its last event (Last-Event-ID)"}
 
@@ -167,15 +106,17 @@ DOCUMENT = {
     },
     "paths": {
         "/api/v1/accounts": {"post": _SIGN_UP},
-        "/api/v1/accounts/{name}": _read("Whether a name is free", "Availability", _in_path("name")),
-        "/api/v1/jobs/{id}": _read("What became of a signup", "Job", _in_path("id"), *_WAIT, codes=_JOB_CODES),
+        "/api/v1/accounts/{name}": _read("Whether a name is free", _SCHEMA_OF[AvailabilityReply], _in_path("name")),
+        "/api/v1/jobs/{id}": _read(
+            "What became of a signup", _SCHEMA_OF[JobReply], _in_path("id"), *_WAIT, codes=_JOB_CODES
+        ),
         "/api/v1/jobs/{id}/events": _get(
             "Its changes, as server-sent events",
             {"200": _EVENTS, "204": _OVER, **_errors(_JOB_CODES)},
             _in_path("id"),
         ),
-        "/api/v1/chain": _read("The chain that accounts are made on", "Chain"),
-        "/api/v1/openapi.json": _read("This document", "Document"),
+        "/api/v1/chain": _read("The chain that accounts are made on", _SCHEMA_OF[ChainReply]),
+        "/api/v1/openapi.json": _read("This document", {"type": "object"}),
     },
     "components": {"schemas": _SCHEMAS},
 }
@@ -188,6 +129,6 @@ class OpenApiHandler(ApiHandler):
 
     def get(self) -> None:
         """The document."""
-        self.reply(DOCUMENT)
+        self.finish(encode_json(DOCUMENT))
 
     head = get

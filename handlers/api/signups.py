@@ -18,7 +18,7 @@ from handlers.api.waiting import wait_for_job
 from handlers.http.errors import error_of_job, internal_error
 from handlers.http.paths import referrer_in
 from handlers.http.preferences import is_dry_run, requested_wait
-from handlers.render import job_url, signup_json
+from handlers.render import job_url, signup_reply
 from handlers.request import Request
 from jobs.errors import FaucetError
 from jobs.model.job import ENDED, IN_A_BLOCK, Job, Signup
@@ -105,9 +105,9 @@ class SignupEndpoint(HTTPMessageDelegate):
         """The same as `_start`, with every referrer by the name that the chain knows. Raises FaucetError."""
         signup = await self._named_signup(referrer_in_path)
         if self._is_tried_only(signup):
-            content = await dry_run(self._context, signup, limits_of(self._context, self._request.client_address))
+            body = await dry_run(self._context, signup, limits_of(self._context, self._request.client_address))
             self._count("dry_run")
-            self._request.reply(200, content, self._headers)
+            self._request.reply(200, body, self._headers)
         else:
             self._submit(signup)
 
@@ -152,8 +152,8 @@ class SignupEndpoint(HTTPMessageDelegate):
         if (error := error_of_job(job)) is not None:
             self._refuse(error)
             return
-        content = signup_json(job, self._context.settings.default_referrer)
-        self._request.reply(200, content, {**self._headers, "Location": job_url(job.id)})
+        body = signup_reply(job, self._context.settings.default_referrer)
+        self._request.reply(200, body, {**self._headers, "Location": job_url(job.id)})
 
     def _refuse(self, error: FaucetError) -> None:
         if self._job is None:  # else it was counted as accepted

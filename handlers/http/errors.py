@@ -1,7 +1,8 @@
-"""How an error is told: the one table from code to status, and its body."""
+"""Errors as replies: the one table from code to status, headers and body."""
 
-from typing import Any
+from msgspec import UNSET
 
+from handlers.replies import ErrorLines, ErrorReply
 from jobs.errors import Code, FaucetError
 from jobs.model.job import Job
 
@@ -72,13 +73,6 @@ def error_headers(error: FaucetError) -> dict[str, str]:
     return headers
 
 
-def error_body(error: FaucetError) -> dict[str, Any]:
-    """The JSON of an error.
-
-    `error` maps to lists of sentences and holds nothing else: wallets in the field show each of its values as a line,
-    or read it as a map of lists. Programs read the members beside it.
-    """
-    body: dict[str, Any] = {"error": {"base": [error.sentence]}, "error_code": error.code}
-    if error.field is not None:
-        body["error_field"] = error.field
-    return body
+def error_reply(error: FaucetError) -> ErrorReply:
+    """The reply with `error`."""
+    return ErrorReply(ErrorLines([error.sentence]), error.code, UNSET if error.field is None else error.field)

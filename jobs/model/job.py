@@ -9,7 +9,9 @@ from jobs.model.transaction import Fate
 
 
 class State(StrEnum):
-    """Where a job stands. `docs/states.md` draws the moves."""
+    """Where a job stands."""
+
+    # docs/states.md draws the moves.
 
     QUEUED = "queued"  #: on disk, waits for a drain
     BROADCAST = "broadcast"  #: in a signed transaction that may have left for the chain

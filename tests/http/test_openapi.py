@@ -84,6 +84,23 @@ async def test_replies_fit_their_description(tmp_path: Path) -> None:
         assert [misfit for reply, method, path in asked for misfit in misfits(reply, method, path)] == []
 
 
+async def test_members_come_in_the_order_of_the_contract(tmp_path: Path) -> None:
+    async with serving(tmp_path) as served:
+        accepted = (await served.sign_up("alice-1")).body
+        shown = (await served.fetch(accepted["job"]["url"])).body
+        refused = (await served.sign_up("Alice")).body
+        assert [list(accepted), list(accepted["account"]), list(accepted["job"])] == [
+            ["account", "job"],
+            ["name", "owner_key", "active_key", "memo_key", "referrer"],
+            ["id", "state", "url"],
+        ]
+        assert list(shown["job"]) == [
+            "id", "name", "referrer", "state", "account_id", "transaction_id", "block_num", "irreversible",
+            "initial_balance", "attempts", "code", "reason", "created_at", "updated_at",
+        ]  # fmt: skip
+        assert list(refused) == ["error", "error_code", "error_field"]
+
+
 @pytest.mark.parametrize("path", PATHS)
 async def test_methods_described_are_those_taken(tmp_path: Path, path: str) -> None:
     async with serving(tmp_path) as served:
@@ -107,6 +124,6 @@ def test_every_code_of_a_signup_is_described_with_its_status() -> None:
 
 def test_what_the_checker_of_this_test_finds() -> None:
     """A checker that finds nothing would prove nothing."""
-    found = list(problems({"error": {"base": "text", "more": 1}, "error_code": "strange"}, SCHEMAS["Error"]))
+    found = list(problems({"error": {"base": "text", "more": 1}, "error_code": "strange"}, SCHEMAS["ErrorReply"]))
     assert found == [".error.base: 'text' is no ['array']", ".error.more: not described", ".error_code: 'strange'"]
-    assert list(problems({"error": {}}, SCHEMAS["Error"])) == [".error_code: missing", ".error.base: missing"]
+    assert list(problems({"error": {}}, SCHEMAS["ErrorReply"])) == [".error_code: missing", ".error.base: missing"]

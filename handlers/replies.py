@@ -1,0 +1,158 @@
+"""The API's JSON as types: what clients send and what is replied; the OpenAPI document gets its schemas from them.
+
+The order of the fields is the order of the members.
+"""
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from jobs.errors import Code
+from jobs.model.job import State
+
+encode_json = msgspec.json.Encoder().encode
+
+AccountName = Annotated[str, Meta(max_length=63, examples=["alice-1"])]
+PublicKey = Annotated[str, Meta(description="a public key of this chain: its prefix and base58 characters")]
+JobId = Annotated[str, Meta(description="unguessable", examples=["9f86d081884c7d659a2feaa0c55ad015"])]
+Time = Annotated[str, Meta(examples=["2026-01-02T03:04:05.678Z"], extra_json_schema={"format": "date-time"})]
+
+
+class RequestedAccount(msgspec.Struct, frozen=True):
+    """The account to register. The parser of requests is stricter than this and names each fault."""
+
+    name: AccountName
+    owner_key: PublicKey
+    active_key: PublicKey
+    memo_key: PublicKey
+    refcode: str | None = None
+    referrer: Annotated[str | None, Meta(description="an account's name or id")] = None
+    email: str | None = None
+    real_name: str | None = None
+
+
+class SignupRequest(msgspec.Struct, frozen=True):
+    """A signup."""
+
+    account: RequestedAccount
+
+
+class AcceptedAccount(msgspec.Struct, frozen=True):
+    """The account of a signup, with the members that wallets in the field read."""
+
+    name: AccountName
+    owner_key: PublicKey
+    active_key: PublicKey
+    memo_key: PublicKey
+    referrer: str
+
+
+class JobLink(msgspec.Struct, frozen=True):
+    """The job of a signup."""
+
+    id: JobId
+    state: State
+    url: Annotated[str, Meta(description="where the API shows the job")]
+
+
+class SignupReply(msgspec.Struct, frozen=True):
+    """An accepted signup, or a dry run that passed every check."""
+
+    account: AcceptedAccount
+    job: Annotated[JobLink | UnsetType, Meta(description="absent from a dry run")] = UNSET
+    dry_run: Literal[True] | UnsetType = UNSET
+    operation: (
+        Annotated[list[Any], Meta(description="the account_create that would be sent, of a dry run")] | UnsetType
+    ) = UNSET
+
+
+class JobView(msgspec.Struct, frozen=True):
+    """A job: no keys, nothing about the client."""
+
+    id: JobId
+    name: AccountName
+    referrer: Annotated[str | None, Meta(description="as the chain has it; null until it is sent")]
+    state: State
+    account_id: Annotated[str | None, Meta(examples=["1.2.345"])]
+    transaction_id: str | None
+    block_num: int | None
+    irreversible: bool
+    initial_balance: Annotated[float | None, Meta(description="in the core asset")]
+    attempts: Annotated[int, Meta(description="registrations signed so far")]
+    code: Annotated[str | None, Meta(description="why the job failed or was cancelled")]
+    reason: Annotated[str | None, Meta(description="the same for people")]
+    created_at: Time
+    updated_at: Time
+
+
+class JobReply(msgspec.Struct, frozen=True):
+    """A job as it is now."""
+
+    job: JobView
+
+
+class Availability(msgspec.Struct, frozen=True):
+    """Whether a name can be registered."""
+
+    name: str
+    available: bool
+    code: Annotated[Code | None, Meta(description="why not")]
+    state: Annotated[State | None, Meta(description="of the job that has the name")]
+
+
+class AvailabilityReply(msgspec.Struct, frozen=True):
+    """Whether a name can be registered."""
+
+    account: Availability
+
+
+class ChainView(msgspec.Struct, frozen=True):
+    """What a wallet must know of the chain to make keys for it; null until a node was met."""
+
+    chain_id: str | None
+    prefix: Annotated[str | None, Meta(description="of public keys")]
+    core_asset: str | None
+
+
+class ChainReply(msgspec.Struct, frozen=True):
+    """The chain that accounts are registered on."""
+
+    chain: ChainView
+
+
+class HealthReply(msgspec.Struct, frozen=True):
+    """The process is alive."""
+
+    ok: bool
+
+
+class CheckView(msgspec.Struct, frozen=True):
+    """One condition of being ready."""
+
+    ok: bool
+    text: str
+
+
+class ReadyReply(msgspec.Struct, frozen=True):
+    """Whether a new user can register now, and each condition by name."""
+
+    ready: bool
+    checks: dict[str, CheckView]
+
+
+class ErrorLines(msgspec.Struct, frozen=True):
+    """Lists of sentences and nothing else: wallets show each member as a line, or read a map of lists."""
+
+    base: Annotated[list[str], Meta(description="a sentence for people")]
+
+
+class ErrorReply(msgspec.Struct, frozen=True):
+    """An error."""
+
+    error: ErrorLines
+    error_code: Code
+    error_field: Annotated[str | UnsetType, Meta(description="of the request, where one is to blame")] = UNSET
+
+
+Reply = SignupReply | JobReply | AvailabilityReply | ChainReply | HealthReply | ReadyReply | ErrorReply
