@@ -135,7 +135,7 @@ async def has_budget(world: World) -> bool:
     return (await world.ledger.chain_status.load()).budget is not None
 
 
-@pytest.mark.parametrize("step", ["after:record_signed:1", "after:broadcast:1"])
+@pytest.mark.parametrize("step", ["after:drain.record_signed:1", "after:node.broadcast:1"])
 async def test_killed_faucet_keeps_to_its_budget(tmp_path: Path, step: str) -> None:
     """The program itself, behind a stranger, is killed amid its first drain, and once more when its budget is spent."""
 
