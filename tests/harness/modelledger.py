@@ -114,17 +114,17 @@ class ModelLedger:
             if job.number in numbers:
                 job.ended = state
 
-    def adopt(self, found: dict[int, str], block: int) -> None:
+    def claim_existing(self, found: dict[int, str], block: int) -> None:
         """Take accounts that the chain already has for those jobs that are queued."""
         for job in self.standing(State.QUEUED):
             if job.number in found:
                 job.account_id, job.found = found[job.number], (found[job.number], block)
 
-    def adopted(self, irreversible: int) -> list[ModelJob]:
+    def claimed(self, irreversible: int) -> list[ModelJob]:
         """The jobs whose account was found up to `irreversible`, and not yet confirmed."""
         return [job for job in self.jobs.values() if job.found and not job.final and job.found[1] <= irreversible]
 
-    def settle_adopted(self, job: ModelJob, account_id: str | None) -> None:
+    def finalize_claimed(self, job: ModelJob, account_id: str | None) -> None:
         """The account found stays, under this id, or it is gone."""
         job.account_id, job.final = account_id, account_id is not None
         if account_id is None:
@@ -158,7 +158,7 @@ class ModelLedger:
             if job.registration == signature:
                 job.account_id = None
 
-    def settle(self, signature: str, results: tuple[str | None, ...]) -> None:
+    def finalize(self, signature: str, results: tuple[str | None, ...]) -> None:
         """The transaction stays in its block."""
         self.final.add(signature)
         for job, result in zip(self._jobs(self.signed[signature]), results, strict=True):

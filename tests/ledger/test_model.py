@@ -176,7 +176,7 @@ class LedgerMachine(RuleBasedStateMachine):
         ours = {job.number: known[job.signup.name][0] for job in jobs if self._is_ours(job.signup)}
         taken = [job.number for job in jobs if job.signup.name in known and job.number not in ours]
         self.run(self.ledger.drain.claim_existing(ours, self.chain.head + 1))
-        self.model.adopt(ours, self.chain.head + 1)
+        self.model.claim_existing(ours, self.chain.head + 1)
         self.run(self.ledger.drain.fail(dict.fromkeys(taken, (Code.ACCOUNT_EXISTS, "Account exists"))))
         self.model.end(taken, State.FAILED)
         reference = self._reference()
@@ -275,7 +275,7 @@ class LedgerMachine(RuleBasedStateMachine):
             for block in blocks:
                 self.model.include(block)
 
-    def settle(self) -> None:
+    def finalize(self) -> None:
         """Look at what the irreversible blocks hold."""
         irreversible = self._followed_for_good()
         for transaction in self.run(self.ledger.blocks.unfinalized(irreversible)):
@@ -286,18 +286,18 @@ class LedgerMachine(RuleBasedStateMachine):
                 self.model.release(transaction.signature)
             else:
                 self.run(self.ledger.blocks.finalize([(transaction, results)]))
-                self.model.settle(transaction.signature, results)
-        self._settle_adopted(irreversible)
+                self.model.finalize(transaction.signature, results)
+        self._finalize_claimed(irreversible)
 
-    def _settle_adopted(self, irreversible: int) -> None:
+    def _finalize_claimed(self, irreversible: int) -> None:
         jobs = self.run(self.ledger.blocks.claimed(irreversible))
-        assert {job.number for job in jobs} == {job.number for job in self.model.adopted(irreversible)}
+        assert {job.number for job in jobs} == {job.number for job in self.model.claimed(irreversible)}
         accounts = {
             job.number: self.chain.accounts[job.signup.name][0] if self._is_ours(job.signup) else None for job in jobs
         }
         self.run(self.ledger.blocks.finalize_claimed(accounts))
         for number, account_id in accounts.items():
-            self.model.settle_adopted(self.model.jobs[number], account_id)
+            self.model.finalize_claimed(self.model.jobs[number], account_id)
 
     def expire(self) -> None:
         """Give up what expired, unless an irreversible block holds it."""
@@ -319,7 +319,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def track(self) -> None:
         """A round of the tracker in which nothing goes wrong."""
         self.follow(99)
-        self.settle()
+        self.finalize()
         self.expire()
 
     # What a crash does.
