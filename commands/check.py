@@ -14,16 +14,17 @@ from jobs.settings import Settings
 @click.command()
 @configured
 def check(settings: Settings) -> None:
-    """Look at everything that registering needs; exit 1 if something fails."""
+    """Check everything that registering needs; exit 1 if something fails."""
+    sys.exit(0 if asyncio.run(_print_checks(settings)) else 1)
 
-    async def look() -> bool:
-        dev_chain, urls, key = await open_chain(settings, keep=False)
-        ok = True
-        async for finding in preflight(settings, urls, key):
-            click.echo(f"{'ok  ' if finding.ok else 'FAIL'} {finding.name}: {finding.text}")
-            ok = ok and finding.ok
-        if dev_chain is not None:
-            await dev_chain.stop()
-        return ok
 
-    sys.exit(0 if asyncio.run(look()) else 1)
+async def _print_checks(settings: Settings) -> bool:
+    """Print each line as soon as it is known; whether all is well."""
+    dev_chain, urls, key = await open_chain(settings, keep=False)
+    ok = True
+    async for line in preflight(settings, urls, key):
+        click.echo(f"{'ok  ' if line.ok else 'FAIL'} {line.name}: {line.text}")
+        ok = ok and line.ok
+    if dev_chain is not None:
+        await dev_chain.stop()
+    return ok

@@ -12,9 +12,6 @@ from jobs.model.chain import ChainStatus
 from jobs.settings import Settings
 from jobs.settings.values import DailyBudget
 
-#: Why nothing is signed any more today.
-BUDGET_SPENT = "The daily budget of {budget} is spent: it goes on at midnight UTC, or when daily_budget is raised."
-
 #: Operations with a fee of their own, as the ledger names them.
 REGISTRATION, TRANSFER, ASSERTION = "account_create", "transfer", "assert"
 

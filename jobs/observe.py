@@ -1,49 +1,105 @@
-"""What a node shows of the chain, as the HTTP side shows it."""
+"""What one node shows of the chain, as the chain's status."""
 
-from typing import Any
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 
-from chain.connection import Peer
-from chain.node import Head, Node
-from jobs.drain.allowance import Allowances
-from jobs.drain.context import PREMIUM, assertion_fee, price, takes_assertions
-from jobs.nodes.fitness import Fitness
+from chain.node import Account, Head, Node
+from jobs.budget import Allowance, Fees, fees_of
+from jobs.model.chain import ChainStatus
+from jobs.nodes.profile import ChainProfile
 from jobs.settings import Settings
+from jobs.template import named_accounts
+
+Allow = Callable[[ChainStatus, Fees], Awaitable[Allowance]]
+
+#: The fields of ChainStatus that a node shows; what the faucet itself is at stands in the others.
+OBSERVED = (
+    "chain_id", "prefix", "symbol", "precision", "reserved_ending", "head_block", "head_time", "missing",
+    "registrar_id", "registrar_member", "public_key", "key_matches", "balance", "fee", "premium_fee", "transfer_fee",
+    "assertion_fee", "takes_assertions", "max_fee", "max_transfer_fee", "max_assertion_fee", "budget",
+)  # fmt: skip
 
 
 async def observe(
-    node: Node, head: Head, peer: Peer, *, settings: Settings, fitness: Fitness, allowances: Allowances
-) -> dict[str, Any]:
-    """Fields of ChainStatus, as the node at `peer` says, bounded by what is pinned.
+    node: Node,
+    settings: Settings,
+    profile: ChainProfile,
+    accounts: Mapping[str, Account],
+    *,
+    head: Head,
+    own: bool,
+    allow: Allow,
+) -> ChainStatus:
+    """What `node` shows, where it has the chain of `profile`, the `head` and the `accounts` that `settings` name.
 
-    Raises LinkError, Refused, UnfitNode where it contradicts that, or FaucetError without a ledger.
+    `allow` says what may be spent then. Without a registrar nothing about money is known. Raises LinkError, Refused,
+    and what `allow` raises.
     """
-    parameters, (registrar,) = await node.parameters(), await node.accounts([settings.registrar])
-    profile = fitness.profile
-    if registrar is None or profile is None:
-        return {
-            "head_block": head.number, "head_time": head.time,
-            **dict.fromkeys(("registrar_id", "balance", "registrar_member", "key_matches")),
-        }  # fmt: skip
-    registrar_id = (await fitness.account_ids({registrar.name: registrar}, peer))[registrar.name]
-    balance = await node.balance(registrar_id)
-    allowance = await allowances.now(profile, parameters, registrar_id=registrar_id, balance=balance)
-    asserts = not fitness.is_own(peer) and takes_assertions(parameters)
-    return {
-        "chain_id": profile.chain_id,
-        "prefix": profile.prefix,
-        "symbol": profile.symbol,
-        "precision": profile.precision,
-        "reserved_ending": fitness.reserved_ending,
-        "head_block": head.number,
-        "head_time": head.time,
-        "registrar_id": registrar_id,
-        "balance": balance,
-        "registrar_member": registrar.lifetime_member,
-        "key_matches": profile.public_key in registrar.signing_keys,
-        "fee": price(parameters, profile.prefix, settings),
-        "premium_fee": price(parameters, profile.prefix, settings, PREMIUM),
-        "transfer_fee": parameters.transfer.required(),
-        "assertion_fee": assertion_fee(parameters) if asserts else 0,
-        "max_fee": allowance.ceilings.registration,
-        "budget": allowance.budget,
-    }
+    status = identify(settings, profile, accounts, head=head, own=own)
+    if status.registrar_id is None:
+        return status
+    parameters, balance = await asyncio.gather(node.parameters(), node.balance(status.registrar_id))
+    fees = fees_of(parameters, profile.prefix, settings)
+    status = with_fees(status, fees, balance)
+    return with_allowance(status, await allow(status, fees))
+
+
+async def configured_accounts(node: Node, settings: Settings) -> dict[str, Account]:
+    """The accounts that `settings` name, by name, as far as the chain has them. Raises LinkError or Refused."""
+    names = sorted(named_accounts(settings))
+    found = await node.accounts(names)
+    return {name: account for name, account in zip(names, found, strict=True) if account is not None}
+
+
+def missing_from(accounts: Mapping[str, Account], settings: Settings) -> str | None:
+    """The accounts that `settings` name and the chain lacks, for people; None where all are among `accounts`."""
+    return ", ".join(sorted(named_accounts(settings) - accounts.keys())) or None
+
+
+def identify(
+    settings: Settings, profile: ChainProfile, accounts: Mapping[str, Account], *, head: Head, own: bool
+) -> ChainStatus:
+    """What the chain, its head and the accounts that `settings` name are; nothing of money yet."""
+    registrar = accounts.get(settings.registrar)
+    return ChainStatus(
+        chain_id=profile.chain_id,
+        prefix=profile.prefix,
+        symbol=profile.symbol,
+        precision=profile.precision,
+        reserved_ending=profile.reserved_ending,
+        head_block=head.number,
+        head_time=head.time,
+        stranger=not own,
+        missing=missing_from(accounts, settings),
+        registrar_id=None if registrar is None else registrar.id,
+        registrar_member=None if registrar is None else registrar.lifetime_member,
+        public_key=profile.public_key,
+        key_matches=None if registrar is None else profile.public_key in registrar.signing_keys,
+    )
+
+
+def with_fees(status: ChainStatus, fees: Fees, balance: int) -> ChainStatus:
+    """`status` with what a signup costs, and the registrar's `balance`, satoshi."""
+    asserts = bool(status.stranger) and fees.takes_assertions
+    return replace(
+        status,
+        balance=balance,
+        fee=fees.registration,
+        premium_fee=fees.premium,
+        transfer_fee=fees.transfer,
+        assertion_fee=(fees.assertion or 0) if asserts else 0,
+        takes_assertions=fees.takes_assertions,
+    )
+
+
+def with_allowance(status: ChainStatus, allowance: Allowance) -> ChainStatus:
+    """`status` with what may be spent."""
+    ceilings = allowance.ceilings
+    return replace(
+        status,
+        max_fee=ceilings.registration,
+        max_transfer_fee=ceilings.transfer,
+        max_assertion_fee=ceilings.assertion,
+        budget=allowance.budget,
+    )

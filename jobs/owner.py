@@ -8,6 +8,7 @@ from typing import Any
 
 from tornado.ioloop import PeriodicCallback
 
+from chain.connection import Peer
 from chain.errors import LinkError, Refused, UnfitNode
 from chain.keys import PrivateKey
 from chain.link import Link
@@ -27,7 +28,7 @@ from jobs.monitoring.metrics import Metrics
 from jobs.monitoring.tasks import Tasks
 from jobs.nodes.confirmation import ConfirmedChain, SecondNode
 from jobs.nodes.fitness import Fitness
-from jobs.observe import observe
+from jobs.observe import OBSERVED, configured_accounts, observe
 from jobs.settings import Settings
 
 log = logging.getLogger("faucet.owner")
@@ -193,15 +194,26 @@ class ChainOwner:
         peer = self._link.peer
         if peer is None:
             return
-        seen = await observe(
-            self._node, head, peer, settings=self._settings, fitness=self._fitness, allowances=self._allowances
-        )
         await self._publisher.update(
-            **seen,
+            **await self._observe(head, peer),
             irreversible_block=self._tracker.final,
             **self._confirmation(),
             **self._connection(),
         )
+
+    async def _observe(self, head: Head, peer: Peer) -> dict[str, Any]:
+        """The fields of the chain's status that the node in use shows.
+
+        Raises UnfitNode, LinkError, Refused or FaucetError.
+        """
+        accounts = await configured_accounts(self._node, self._settings)
+        await self._fitness.account_ids(accounts, peer)
+        profile = self._fitness.profile
+        if profile is None:
+            return {"head_block": head.number, "head_time": head.time}
+        own, allow = self._fitness.is_own(peer), self._allowances.now
+        status = await observe(self._node, self._settings, profile, accounts, head=head, own=own, allow=allow)
+        return {name: getattr(status, name) for name in OBSERVED}
 
     def _confirmation(self) -> dict[str, Any]:
         """Why nothing is taken for final, and since when."""

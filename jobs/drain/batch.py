@@ -7,6 +7,7 @@ from itertools import accumulate
 from chain.packing import Operation
 from chain.refusals import Cause, Refusal
 from chain.transactions import operation_size
+from jobs.conditions.sentences import BALANCE_REFUSED, KEY_REFUSED, MEMBER_REFUSED
 from jobs.errors import Code
 from jobs.model.job import Job
 
@@ -164,9 +165,9 @@ def position_of(candidates: Sequence[Candidate], refusal: Refusal) -> int | None
     return names.index(name) if name in names else None
 
 
-_NO_MONEY = RefusalPlan(obstacle="The registrar's balance does not pay for another account.")
-_NO_MEMBER = RefusalPlan(obstacle="The registrar is not a lifetime member.")
-_WRONG_KEY = RefusalPlan(obstacle="The registrar's key does not match its active authority.")
+_NO_MONEY = RefusalPlan(obstacle=BALANCE_REFUSED)
+_NO_MEMBER = RefusalPlan(obstacle=MEMBER_REFUSED)
+_WRONG_KEY = RefusalPlan(obstacle=KEY_REFUSED)
 _SIGN_ANEW = RefusalPlan()
 
 _SAYS_NOTHING_OF_A_JOB = {

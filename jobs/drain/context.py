@@ -1,18 +1,21 @@
 """What one drain knows of the chain, and what that lets it do. Pure."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
-from chain.keys import format_public_key
 from chain.node import Account, Head, Parameters
-from chain.transactions import RefBlock, account_create, assert_account_name, operation_size
-from jobs.budget import BUDGET_SPENT, Ceilings
+from chain.transactions import RefBlock, assert_account_name, operation_size
+from jobs.budget import ASSERTION, Allowance, payment_cost
+from jobs.conditions import conditions, first_failing
+from jobs.conditions.sentences import account_obstacle, too_dear
 from jobs.drain.batch import Assertion
+from jobs.model.chain import ChainStatus
 from jobs.nodes.profile import ChainProfile
 from jobs.settings import Settings
 from jobs.template import AccountTemplate
 
-NOBROADCAST = "The configuration says nobroadcast: nothing is sent to the chain."
+#: The conditions without which nothing at all can be signed, in the order in which they are reported.
+OBSTACLES = ("broadcast", "membership", "key")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +28,24 @@ class DrainContext:
     parameters: Parameters
     accounts: dict[str, Account]  #: those of the names asked for that the chain has
     ids: Mapping[str, str]  #: the pinned account ids of those that the settings name
-    balance: int  #: the registrar's, satoshi
     ref_block: RefBlock  #: an irreversible block
-    ceilings: Ceilings
-    budget: int  #: satoshi that may leave the registrar today
-    left: int  #: … and were not signed away yet
-    owed: int  #: … and will be taken by the initial balances of accounts on their way
-    stranger: bool  #: the node is not the operator's own
-    reserved_ending: str | None = None  #: that names may not have here
+    status: ChainStatus  #: the same as everybody else sees it
+    allowance: Allowance
+
+    @property
+    def stranger(self) -> bool:
+        """Whether the node is not the operator's own."""
+        return bool(self.status.stranger)
+
+    @property
+    def balance(self) -> int:
+        """The registrar's balance, satoshi."""
+        return self.status.balance or 0
+
+    @property
+    def left(self) -> int:
+        """Satoshi of today's budget that were not signed away yet."""
+        return self.allowance.left
 
     @property
     def registrar(self) -> Account:
@@ -62,19 +75,28 @@ class DrainContext:
     @property
     def asserts(self) -> bool:
         """Whether transactions must assert whom they name by id, and the chain allows that."""
-        return self.stranger and takes_assertions(self.parameters)
+        return self.stranger and bool(self.status.takes_assertions)
+
+    @property
+    def assertion_fee(self) -> int:
+        """Satoshi for one assertion; 0 where the chain has none."""
+        assertion = self.parameters.assertion
+        return 0 if assertion is None else assertion.required()
 
     @property
     def payment_cost(self) -> int:
         """Satoshi that the initial balance of one account takes, with its fees; 0 if none is paid."""
-        return payment_cost(self.settings, self.profile, self.parameters, asserts=self.asserts)
+        return payment_cost(self.status, self.settings)
+
+    def after(self, spent: int) -> "DrainContext":
+        """The same once `spent`, satoshi, has left the registrar."""
+        status = replace(self.status, balance=self.balance - spent)
+        return replace(self, status=status, allowance=replace(self.allowance, left=self.left - spent))
 
     def assertion(self, account_id: str, name: str) -> Assertion:
         """That `account_id` bears `name`, with what it costs now."""
         operation = assert_account_name(payer=self.registrar_id, account_id=account_id, name=name)
-        return Assertion(
-            account_id, name, operation_size(operation, self.profile.prefix), assertion_fee(self.parameters)
-        )
+        return Assertion(account_id, name, operation_size(operation, self.profile.prefix), self.assertion_fee)
 
     def named_by_id(self, referrer: str) -> dict[str, str]:
         """The accounts that a registration with `referrer` names by id, beside the registrar: id by name."""
@@ -104,91 +126,15 @@ class DrainContext:
         """Whether `account` is a lifetime or annual member at the chain's head."""
         return account.lifetime_member or account.member_until > self.head.time
 
-    def obstacle(self) -> str | None:
-        """Why nothing at all can be signed now, for people; None if nothing is in the way."""
-        if self.settings.nobroadcast:
-            return NOBROADCAST
-        if not self.registrar.lifetime_member:
-            return f"The registrar {self.settings.registrar} is not a lifetime member."
-        if self.profile.public_key not in self.registrar.signing_keys:
-            return f"The key does not match the active authority of the registrar {self.settings.registrar}."
-        return None
+    def obstacle(self, now: float) -> str | None:
+        """Why nothing at all can be signed at `now`, for people; None if nothing is in the way."""
+        return first_failing(conditions(self.status, self.settings, now), OBSTACLES)
 
     def money_obstacle(self, cost: int | None = None) -> str | None:
         """Why no account can be paid for now, if one costs `cost`, satoshi; by default what the cheapest does."""
-        fee = price(self.parameters, self.profile.prefix, self.settings) if cost is None else cost
-        if fee > self.ceilings.registration:
-            ceiling = self.profile.readable(self.ceilings.registration)
-            return f"An account costs {self.profile.readable(fee)} now, more than max_account_fee allows ({ceiling})."
-        if self.balance < fee:
-            balance = self.profile.readable(self.balance)
-            return f"The registrar's balance of {balance} does not pay for an account."
-        if self.left < fee:
-            return self.budget_spent
-        return None
+        return account_obstacle(self.status, self.allowance, (self.status.fee or 0) if cost is None else cost)
 
     def assertion_obstacle(self) -> str | None:
         """That an assertion costs more than it may, for people; None where none is needed."""
-        fee, ceiling = assertion_fee(self.parameters), self.ceilings.assertion
-        if not self.asserts or fee <= ceiling:
-            return None
-        readable = self.profile.readable
-        return f"An assertion costs {readable(fee)} now, more than max_account_fee allows ({readable(ceiling)})."
-
-    @property
-    def budget_spent(self) -> str:
-        """That the day's budget is spent, and when it goes on."""
-        return BUDGET_SPENT.format(budget=self.profile.readable(self.budget))
-
-
-def takes_assertions(parameters: Parameters) -> bool:
-    """Whether the chain takes assertions that an account id bears a name (predicate 0)."""
-    return parameters.assertion is not None and parameters.max_predicate_opcode != 0
-
-
-def assertion_fee(parameters: Parameters) -> int:
-    """Satoshi for one assertion; 0 where the chain has none."""
-    return 0 if parameters.assertion is None else parameters.assertion.required()
-
-
-def payment_cost(settings: Settings, profile: ChainProfile, parameters: Parameters, *, asserts: bool) -> int:
-    """Satoshi that the initial balance of one account takes, with its fees; 0 if none is paid."""
-    if settings.payment is None:
-        return 0
-    fees = parameters.transfer.required() + (assertion_fee(parameters) if asserts else 0)
-    return profile.satoshi(settings.payment) + fees
-
-
-def price(parameters: Parameters, prefix: str, settings: Settings, name: str = "b") -> int:
-    """What an account costs now, satoshi; by default one with a cheap name, the shortest, which costs the least.
-
-    It has the authorities that `settings` add: a chain may ask a fee by size.
-    """
-    key = format_public_key(_ANY_POINT, prefix)
-    operation = account_create(
-        registrar="1.2.0",
-        referrer="1.2.0",
-        referrer_percent=0,
-        name=name,
-        owner_key=key,
-        active_key=key,
-        memo_key=key,
-        extra_owner_keys=settings.additional_owner_keys,
-        extra_active_keys=settings.additional_active_keys,
-        extra_owner_accounts=_any_accounts(settings.additional_owner_accounts),
-        extra_active_accounts=_any_accounts(settings.additional_active_accounts),
-    )
-    # The chain counts the operation without the byte that says which one it is.
-    return parameters.account_create.required(name, operation_size(operation, prefix) - 1)
-
-
-def _any_accounts(names: Sequence[str]) -> list[str]:
-    """As many account ids as there are `names`."""
-    return [f"1.2.{number}" for number, _ in enumerate(names)]
-
-
-PREMIUM = "a"  #: the shortest premium name
-
-
-#: The curve's generator: some key must stand where a key stands.
-_ANY_POINT = bytes.fromhex("0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798")
+        fee, ceiling = self.assertion_fee, self.allowance.ceilings.assertion
+        return too_dear(ASSERTION, fee, ceiling, self.status) if self.asserts and fee > ceiling else None

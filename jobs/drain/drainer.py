@@ -4,14 +4,15 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 
 from chain.errors import LinkError, NotSent, Refused, UnfitNode
 from chain.link import Link
 from chain.names import is_account_id
 from chain.node import Account, Head, Node
 from chain.transactions import RefBlock
+from jobs.budget import fees_of
 from jobs.chain_status import ChainStatusPublisher
+from jobs.conditions.sentences import missing_accounts
 from jobs.drain.allowance import Allowances
 from jobs.drain.context import DrainContext
 from jobs.drain.funding import FundingStage
@@ -25,6 +26,7 @@ from jobs.model.operators import Pause
 from jobs.monitoring.metrics import Metrics
 from jobs.nodes.confirmation import ConfirmedChain
 from jobs.nodes.fitness import Fitness
+from jobs.observe import identify, missing_from, with_allowance, with_fees
 from jobs.settings import Settings
 from jobs.template import named_accounts
 
@@ -140,9 +142,9 @@ class Drainer:
         if not asked or self._standstill() is not None:
             return
         accounts = await self._accounts((), [name for name in asked if name])
-        if named_accounts(self._settings) - accounts.keys():
+        if missing_from(accounts, self._settings) is not None:
             return
-        context = await self._look(await self._node.head(), accounts, GENESIS)
+        context = await self._context(await self._node.head(), accounts, GENESIS)
         await self._referrers.save_answers({name: _answer(name, context) for name in asked})
 
     async def _unfunded(self) -> Unfunded:
@@ -155,11 +157,11 @@ class Drainer:
         """Pay and register; the obstacle in the way, if any."""
         referrers = {job.signup.referrer for job in queued if job.signup.referrer is not None}
         accounts = await self._accounts([job.signup.name for job in queued], referrers)
-        missing = sorted(named_accounts(self._settings) - accounts.keys())
-        if missing:
-            return f"The chain has no account {', '.join(missing)}, which the configuration names."
-        context = await self._look(head, accounts, ref_block)
-        return context.obstacle() or await self._send(unfunded, queued, context)
+        missing = missing_from(accounts, self._settings)
+        if missing is not None:
+            return missing_accounts(missing)
+        context = await self._context(head, accounts, ref_block)
+        return context.obstacle(head.time) or await self._send(unfunded, queued, context)
 
     async def _accounts(self, names: Iterable[str], referrers: Iterable[str]) -> dict[str, Account]:
         """Every account that is to be known, as far as the chain has it: one look for all.
@@ -178,40 +180,36 @@ class Drainer:
             if name in accounts and spelling in (name, accounts[name].id)
         }
 
-    async def _look(self, head: Head, accounts: dict[str, Account], ref_block: RefBlock) -> DrainContext:
+    async def _context(self, head: Head, accounts: dict[str, Account], ref_block: RefBlock) -> DrainContext:
         """The chain as this drain sees it. Raises UnfitNode where the node contradicts what is pinned."""
-        peer = self._link.peer
+        peer, settings = self._link.peer, self._settings
         if peer is None:
             raise NotSent("the connection was lost")
         ids = await self._fitness.account_ids(accounts, peer)
         profile = self._fitness.profile
         if profile is None:
             raise NotSent("no node was met yet")
-        registrar = ids[self._settings.registrar]
-        parameters, balance = await asyncio.gather(self._node.parameters(), self._node.balance(registrar))
-        allowance = await self._allowances.now(profile, parameters, registrar_id=registrar, balance=balance)
+        parameters, balance = await asyncio.gather(self._node.parameters(), self._node.balance(ids[settings.registrar]))
+        fees = fees_of(parameters, profile.prefix, settings)
+        seen = identify(settings, profile, accounts, head=head, own=self._fitness.is_own(peer))
+        status = with_fees(seen, fees, balance)
+        allowance = await self._allowances.now(status, fees)
         return DrainContext(
             profile=profile,
-            settings=self._settings,
+            settings=settings,
             head=head,
             parameters=parameters,
             accounts=accounts,
             ids=ids,
-            balance=balance,
             ref_block=ref_block,
-            ceilings=allowance.ceilings,
-            budget=allowance.budget,
-            left=allowance.left,
-            owed=allowance.owed,
-            stranger=not self._fitness.is_own(peer),
-            reserved_ending=self._fitness.reserved_ending,
+            status=with_allowance(status, allowance),
+            allowance=allowance,
         )
 
     async def _send(self, unfunded: Unfunded, queued: list[Job], context: DrainContext) -> str | None:
         """Pay and register; the obstacle met on the way, if any."""
         spent, unpaid = await self._funding.fund(unfunded, context)
-        context = replace(context, balance=context.balance - spent, left=context.left - spent)
-        unregistered = await self._registering.register(queued, context, agreed=self._fitness.agreed)
+        unregistered = await self._registering.register(queued, context.after(spent), agreed=self._fitness.agreed)
         useless = self._registering.node_obstacle
         if useless is not None and self._confirmed.configured:
             self._link.leave(useless)

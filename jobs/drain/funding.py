@@ -8,6 +8,8 @@ from decimal import Decimal
 from chain.errors import LinkError, Refused
 from chain.node import Account, Node
 from chain.transactions import RefBlock, transfer
+from jobs.budget import TRANSFER
+from jobs.conditions.sentences import NO_ASSERTIONS, budget_spent, payments_unpaid, too_dear
 from jobs.drain.batch import Assertion, Candidate, affordable, cost_of, pack_transactions, sizes_of
 from jobs.drain.context import DrainContext
 from jobs.drain.sender import Sender
@@ -17,8 +19,6 @@ from jobs.model.transaction import Kind
 from jobs.nodes.confirmation import ConfirmedChain
 
 log = logging.getLogger("faucet.funding")
-
-UNPROVEN = "This chain takes no assertions: initial balances wait until a second node confirms the accounts."
 
 
 class FundingStage:
@@ -43,7 +43,7 @@ class FundingStage:
             return 0, None
         jobs = await self._payable(unfunded.jobs, context)
         if not jobs:
-            return 0, None if context.asserts else UNPROVEN
+            return 0, None if context.asserts else NO_ASSERTIONS
         candidates = await self._candidates(jobs, context)
         obstacle = _fee_obstacle(candidates, context)
         if obstacle is not None:
@@ -107,17 +107,12 @@ def _assertions(job: Job, context: DrainContext) -> tuple[Assertion, ...]:
 
 def _fee_obstacle(candidates: Sequence[Candidate], context: DrainContext) -> str | None:
     """That a transfer or an assertion costs more than it may."""
-    readable, ceiling = context.profile.readable, context.ceilings.transfer
+    ceiling = context.allowance.ceilings.transfer
     fee = max(candidate.fee for candidate in candidates)
-    if fee > ceiling:
-        return f"A transfer costs {readable(fee)} now, more than max_account_fee allows ({readable(ceiling)})."
-    return context.assertion_obstacle()
+    return too_dear(TRANSFER, fee, ceiling, context.status) if fee > ceiling else context.assertion_obstacle()
 
 
 def _money_obstacle(candidates: Sequence[Candidate], paid: Sequence[Candidate], context: DrainContext) -> str | None:
     if len(paid) == len(candidates):
         return None
-    if context.left < context.balance:
-        return context.budget_spent
-    balance = context.profile.readable(context.balance)
-    return f"The registrar's balance of {balance} does not pay for all initial balances."
+    return budget_spent(context.status) if context.left < context.balance else payments_unpaid(context.status)

@@ -11,6 +11,7 @@ from chain.names import is_cheap, name_problem
 from chain.node import Account, Node
 from chain.packing import Operation
 from chain.refusals import Refusal
+from jobs.conditions.sentences import budget_spent
 from jobs.drain.batch import (
     Candidate,
     Reason,
@@ -48,7 +49,7 @@ def _impossible(job: Job, context: DrainContext) -> Reason | None:
     prefix = context.profile.prefix
     if any(key_prefix(key) != prefix for key in job.signup.keys):
         return (Code.INVALID_KEY, f"The keys must begin with {prefix}, this chain's prefix.")
-    problem = name_problem(job.signup.name, context.reserved_ending)
+    problem = name_problem(job.signup.name, context.profile.reserved_ending)
     return None if problem is None else (Code.INVALID_NAME, problem)
 
 
@@ -146,10 +147,12 @@ class RegistrationStage:
         asked = [_with_fee(candidate, fee) for candidate, fee in zip(chosen, fees, strict=True)]
         free, dear = split_by_reason(asked, lambda candidate: context.money_obstacle(candidate.fee))
         paid = affordable(free, context.balance)
-        paid = affordable(paid, context.left - context.owed, each=context.payment_cost)
+        paid = affordable(paid, context.left - context.allowance.owed, each=context.payment_cost)
         if paid:
             return paid, None
-        return [], next(iter(dear.values()), None) or context.money_obstacle(free[0].cost) or context.budget_spent
+        return [], next(iter(dear.values()), None) or context.money_obstacle(free[0].cost) or budget_spent(
+            context.status
+        )
 
     async def _priced(self, jobs: Sequence[Job], context: DrainContext) -> list[Candidate]:
         """A candidate for each of `jobs`, at what it costs by the chain's parameters."""
@@ -173,7 +176,7 @@ class RegistrationStage:
         if not dear:
             return free
         premium = {candidate.job.number for candidate in candidates if not is_cheap(candidate.job.signup.name)}
-        ceiling = context.ceilings.registration
+        ceiling = context.allowance.ceilings.registration
         never = {candidate.job.number for candidate in candidates if candidate.fee > ceiling} & premium
         if failed := {} if context.stranger else {job: dear[job] for job in never}:
             await self._queue.fail({job: (Code.PREMIUM_NAME, sentence) for job, sentence in failed.items()})

@@ -61,7 +61,7 @@ class Sender:
         and `resend` repeats the same bytes.
         """
         drafts = await asyncio.to_thread(_draft_all, kind, groups, context, ref_block)
-        recorded = await self._queue.record_signed(drafts, context.budget)
+        recorded = await self._queue.record_signed(drafts, context.allowance.budget)
         carried = {draft.signature: group for draft, group in zip(drafts, groups, strict=True)}
         refusals = await asyncio.gather(*(self._broadcast(transaction, context.head) for transaction in recorded))
         return [

@@ -12,6 +12,7 @@ from chain.open_link import open_link
 from jobs.ledger.blocks import BlockLog
 from jobs.ledger.pins import Pins
 from jobs.model.chain import Pin
+from jobs.model.misfit import asset_misfit, head_misfit
 from jobs.nodes.claims import CHAIN, Claims, account_claim, first_difference, read_claims
 from jobs.nodes.profile import ChainProfile
 from jobs.settings import Settings
@@ -44,12 +45,6 @@ class Fitness:
     def agreed(self) -> bool:
         """Whether what the chain is was said by more than one stranger."""
         return all(name in self._pins and self._pins[name].agreed for name in CHAIN)
-
-    @property
-    def reserved_ending(self) -> str | None:
-        """The pinned ending that names may not have; None where there is none, or no node was met."""
-        pin = self._pins.get("reserved_ending")
-        return (pin and pin.value) or None
 
     @property
     def ids(self) -> dict[str, str]:
@@ -95,9 +90,9 @@ class Fitness:
 
     async def _claims(self, node: Node) -> dict[str, str]:
         claims = await read_claims(node, sorted(named_accounts(self._settings)))
-        configured = self._settings.core_asset
-        if configured not in (None, claims["symbol"]):
-            raise UnfitNode(f"has the core asset {claims['symbol']}, the configuration says {configured}")
+        misfit = asset_misfit(claims["symbol"], self._settings.core_asset)
+        if misfit is not None:
+            raise UnfitNode(misfit)
         return claims
 
     async def check_number(self, head: Head) -> None:
@@ -143,10 +138,7 @@ class Fitness:
     def _profile(self) -> ChainProfile | None:
         if not self._pins.keys() >= CHAIN:
             return None
-        chain_id, prefix, symbol, precision = (
-            self._pins[name].value for name in ("chain_id", "prefix", "symbol", "precision")
-        )
-        return ChainProfile(chain_id, prefix, symbol, int(precision), self._key)
+        return ChainProfile.of({name: pin.value for name, pin in self._pins.items()}, self._key)
 
 
 def is_own(settings: Settings, peer: Peer | None) -> bool:
@@ -162,14 +154,9 @@ def is_own(settings: Settings, peer: Peer | None) -> bool:
 
 def check_time(head: Head, *, own: bool, now: float, max_age: int) -> None:
     """Raise UnfitNode where the head is older than `max_age` seconds, or a stranger's is as far ahead of the clock."""
-    age = now - head.time
-    if age > max_age:
-        raise UnfitNode(f"is out of sync: its head block is {age:.0f} seconds old")
-    if -age > max_age and not own:
-        raise UnfitNode(
-            f"is a stranger whose head block is {-age:.0f} seconds ahead of this machine's clock: "
-            "set the clock, or use another node"
-        )
+    misfit = head_misfit(head.time, own=own, now=now, max_age=max_age)
+    if misfit is not None:
+        raise UnfitNode(misfit)
 
 
 def check_number(head: Head, final: int) -> None:

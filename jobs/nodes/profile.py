@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from chain.keys import PrivateKey, format_public_key
+from jobs.nodes.claims import Claims
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +16,19 @@ class ChainProfile:
     symbol: str  #: of the core asset
     precision: int  #: decimals of the core asset
     key: PrivateKey  #: the registrar's, in memory only
+    reserved_ending: str | None  #: that names may not have; None: there is none
+
+    @classmethod
+    def of(cls, claims: Claims, key: PrivateKey) -> "ChainProfile":
+        """The chain that `claims` describe, with all of CHAIN among them."""
+        return cls(
+            chain_id=claims["chain_id"],
+            prefix=claims["prefix"],
+            symbol=claims["symbol"],
+            precision=int(claims["precision"]),
+            key=key,
+            reserved_ending=claims.get("reserved_ending") or None,
+        )
 
     @property
     def public_key(self) -> str:
@@ -24,7 +38,3 @@ class ChainProfile:
     def satoshi(self, amount: Decimal) -> int:
         """`amount` of the core asset as the chain counts it; what it can't express is cut off."""
         return int(amount.scaleb(self.precision))
-
-    def readable(self, satoshi: int) -> str:
-        """`satoshi` in the core asset with its symbol."""
-        return f"{Decimal(satoshi).scaleb(-self.precision).normalize():f} {self.symbol}"

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from chain.link import without_credentials
-from commands.nodecheck import AT_FIRST_CONTACT, LONE, NO_ASSERTIONS, OWN, STRANGER, Finding
+from commands.nodecheck import AT_FIRST_CONTACT, LONE, OWN, STRANGER
 from commands.preflight import preflight
 from devchain import ChainParameters
 from devchain.settings import published_key
-from jobs.budget import BUDGET_SPENT
+from jobs.conditions import Condition
+from jobs.conditions.sentences import NO_ASSERTIONS
 from jobs.ledger import Ledger
 from jobs.settings import Settings
 from jobs.settings.values import DailyBudget
@@ -30,7 +31,7 @@ STRANGERS: dict[str, Any] = {"own_nodes": ()}
 
 async def findings(
     folder: Path, side: ChainSide, *urls: str, clock: Callable[[], float] = time.time, **settings: Any
-) -> list[Finding]:
+) -> list[Condition]:
     """All that `check` says of the nodes at `urls`, by default of the dev chain, with the ledger in `folder`."""
     options = {"ledger": folder / "faucet.db", "max_head_age": 10**6, "node_timeout": 2.0, **settings}
     urls = urls or (side.chain.url,)
@@ -38,13 +39,13 @@ async def findings(
     return [finding async for finding in preflight(config, urls, published_key("registrar"), clock=clock)]
 
 
-def text_of(found: list[Finding], name: str, *, ok: bool) -> str:
+def text_of(found: list[Condition], name: str, *, ok: bool) -> str:
     """The text of the only finding of that name and outcome."""
     (text,) = [finding.text for finding in found if (finding.name, finding.ok) == (name, ok)]
     return text
 
 
-def failing(found: list[Finding]) -> set[str]:
+def failing(found: list[Condition]) -> set[str]:
     return {finding.name for finding in found if not finding.ok}
 
 
@@ -141,8 +142,8 @@ async def test_chain_without_assertions_is_named_where_a_stranger_needs_them(
             {"max_account_fee": Decimal(5)},
             "costs 5.13671 TEST now, more than max_account_fee allows (5 TEST)",
         ),
-        ({"max_account_fee": Decimal(19), **PAYS}, "a transfer costs 20 TEST now"),
-        ({"max_account_fee": Decimal("0.5"), **PAYS, **STRANGERS}, "an assertion costs 1 TEST now"),
+        ({"max_account_fee": Decimal(19), **PAYS}, "A transfer costs 20 TEST now"),
+        ({"max_account_fee": Decimal("0.5"), **PAYS, **STRANGERS}, "An assertion costs 1 TEST now"),
     ],
 )
 async def test_fee_above_the_ceiling_fails(tmp_path: Path, options: dict[str, Any], words: str) -> None:
@@ -164,12 +165,11 @@ async def test_what_is_left_of_the_budget_is_that_of_the_ledger(tmp_path: Path) 
         await side.block()
         budget: dict[str, Any] = {"daily_budget": DailyBudget(amount=Decimal(100))}
         text = text_of(await findings(tmp_path, side, **budget), "budget", ok=True)
-        assert "100 TEST of 100 TEST are left today, for 19 signups" in text
+        assert "100 TEST are left of today's budget of 100 TEST, for 19 more signups" in text
         (job,) = await side.accept("alice-1")
         await spend(side.ledger, job, 95_00000)
-        assert BUDGET_SPENT.format(budget="100 TEST") in text_of(
-            await findings(tmp_path, side, **budget), "budget", ok=False
-        )
+        text = text_of(await findings(tmp_path, side, **budget), "budget", ok=False)
+        assert "The daily budget of 100 TEST is spent" in text
 
 
 async def test_chain_that_was_started_anew_is_noticed(tmp_path: Path) -> None:
