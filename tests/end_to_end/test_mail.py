@@ -141,7 +141,7 @@ def test_address_that_is_none() -> None:
 async def test_without_admins_trouble_is_known_and_no_mail_is_written(tmp_path: Path) -> None:
     ledger = await Ledger.open(tmp_path / "faucet.db")
     await ledger.pauses.auto_pause("No money.")
-    await Alerts(Settings(), ledger, wake=lambda: None).look()
+    await Alerts(Settings(), ledger, wake=lambda: None).evaluate_once()
     assert [alert.text for alert in await ledger.outbox.alerts()] == ["No money."]
     assert await ledger.outbox.mails_waiting() == 0
     await ledger.close()

@@ -44,7 +44,7 @@ async def test_failed_task_is_restarted_counted_and_reported(
 ) -> None:
     monkeypatch.setattr(owner, method, failing_once(getattr(owner, method)))
     monkeypatch.setattr("jobs.monitoring.tasks.FIRST_DELAY", 0.05)
-    monkeypatch.setattr("jobs.monitoring.alerts.LOOK_INTERVAL", 0.1)
+    monkeypatch.setattr("jobs.monitoring.alerts.EVALUATE_INTERVAL", 0.1)
 
     async with lied_to(tmp_path, fit=False) as world:
         await world.sign_up("alice-1")

@@ -1,4 +1,4 @@
-"""When operators are told, and when they are not."""
+"""Alerts: which conditions raise one, and when it is mailed."""
 
 from dataclasses import replace
 from decimal import Decimal
@@ -7,40 +7,44 @@ from typing import Any
 
 import pytest
 
+from jobs.conditions import CONDITIONS, LedgerStatus
 from jobs.errors import Code
 from jobs.ledger import Ledger
 from jobs.model.chain import ChainStatus
 from jobs.model.operators import Alert, Failure, Pause
 from jobs.monitoring.alerts import (
+    _CONDITIONS,
+    ALERTS,
     REMIND_INTERVAL,
     RESOLVE_AFTER,
     AlertChanges,
     Observation,
     evaluate,
-    letters,
-    troubles,
+    failing,
+    mails_of,
 )
 from jobs.settings import Settings
 from tests.harness.serving import CHAIN_STATUS, NOW
 
 SETTINGS = Settings(balance_mailthreshold=Decimal(100), runway_mail_days=7, failures_mail=5, admins=("ops@x.org",))
-WELL = Observation(
-    now=NOW,
-    chain_status=CHAIN_STATUS,
-    drain=None,
-    accepted=10,
-    failures={},
-    oldest=int((NOW - 5) * 1000),
-    differences=0,
-)
+WELL = Observation(NOW, CHAIN_STATUS, LedgerStatus(accepted=10, oldest=int((NOW - 5) * 1000)))
+
+
+def observation_with(*, chain_status: ChainStatus = CHAIN_STATUS, **ledger: Any) -> Observation:
+    return Observation(NOW, chain_status, replace(WELL.ledger, **ledger))
 
 
 def chain_status(**changes: Any) -> ChainStatus:
     return replace(CHAIN_STATUS, **changes)
 
 
+def test_every_alert_has_its_condition() -> None:
+    assert {_CONDITIONS.get(alert, alert) for alert in ALERTS} <= CONDITIONS.keys()
+    assert _CONDITIONS.keys() <= ALERTS.keys()
+
+
 def test_nothing_is_wrong() -> None:
-    assert troubles(WELL, SETTINGS) == {}
+    assert failing(WELL, SETTINGS) == {}
     assert evaluate(WELL, [], SETTINGS) == AlertChanges()
 
 
@@ -56,11 +60,11 @@ def test_nothing_is_wrong() -> None:
             "5 minutes: refused",
         ),
         ({"failures": {Code.CHAIN_REFUSED: 3, Code.INTERNAL: 2}}, "failures", "3 chain_refused, 2 internal"),
-        ({"oldest": int((NOW - 301) * 1000)}, "queue", "5 minutes"),
+        ({"oldest": int((NOW - 301) * 1000)}, "queue", "waited for 5 min."),
         (
             {"oldest": int((NOW - 301) * 1000), "chain_status": chain_status(waiting="No block was followed.")},
             "queue",
-            "5 minutes. No block was followed.",
+            "5 min. No block was followed.",
         ),
         ({"differences": 2}, "reconcile", "2 places"),
         ({"held": 2}, "held", "2 initial balances are held"),
@@ -70,15 +74,14 @@ def test_nothing_is_wrong() -> None:
             "Nothing is final.",
         ),
         (
-            {"failures_of_tasks": {"names": Failure(NOW - 599, "KeyError in names.")}},
+            {"task_failures": {"names": Failure(NOW - 599, "KeyError in names.")}},
             "task",
             "KeyError in names.",
         ),
     ],
 )
-def test_each_trouble_has_its_sentence(change: dict[str, Any], name: str, words: str) -> None:
-    found = troubles(replace(WELL, **change), SETTINGS)
-    assert words in found[name]
+def test_condition_that_fails_raises_its_alert(change: dict[str, Any], name: str, words: str) -> None:
+    assert words in failing(observation_with(**change), SETTINGS)[name]
 
 
 @pytest.mark.parametrize(
@@ -91,7 +94,7 @@ def test_each_trouble_has_its_sentence(change: dict[str, Any], name: str, words:
         {"failures": {Code.ACCOUNT_EXISTS: 500}},
         {"oldest": None},
         {"chain_status": chain_status(unconfirmed="Nothing is final.", unconfirmed_since=(NOW - 300) * 1000)},
-        {"failures_of_tasks": {"names": Failure(NOW - 601, "KeyError in names.")}},
+        {"task_failures": {"names": Failure(NOW - 601, "KeyError in names.")}},
     ],
     ids=[
         "balance just enough",
@@ -104,26 +107,25 @@ def test_each_trouble_has_its_sentence(change: dict[str, Any], name: str, words:
         "a task that has run since",
     ],
 )
-def test_no_trouble(change: dict[str, Any]) -> None:
-    assert troubles(replace(WELL, **change), SETTINGS) == {}
+def test_what_is_no_alert(change: dict[str, Any]) -> None:
+    assert failing(observation_with(**change), SETTINGS) == {}
 
 
-def at(seconds: float, **changes: Any) -> Observation:
-    """A look `seconds` after the first, with the node's blocks still fresh."""
+def at(seconds: float, **ledger: Any) -> Observation:
+    """An observation `seconds` after the first, with the node's blocks still fresh."""
     now = NOW + seconds
-    fresh = {"chain_status": chain_status(head_time=int(now)), "oldest": None, **changes}
-    return replace(WELL, now=now, **fresh)
+    return Observation(now, chain_status(head_time=int(now)), replace(WELL.ledger, oldest=None, **ledger))
 
 
 def test_one_mail_when_it_begins_one_a_day_one_when_it_ends() -> None:
     known: tuple[Alert, ...] = ()
-    told = []
+    mails = []
     for hour in range(80):
         observation = at(hour * 3600, differences=1 if hour < 60 else 0)
         changes = evaluate(observation, known, SETTINGS)
-        told += [(hour, subject) for subject, _ in letters(changes, observation, SETTINGS)]
+        mails += [(hour, subject) for subject, _ in mails_of(changes, observation, SETTINGS)]
         known = changes.alerts
-    assert told == [
+    assert mails == [
         (0, "Faucet faucet: ledger and chain disagree"),
         (24, "Faucet faucet: still ledger and chain disagree"),
         (48, "Faucet faucet: still ledger and chain disagree"),
@@ -137,7 +139,7 @@ def test_what_comes_and_goes_is_one_alert() -> None:
     for minute in range(120):
         observation = at(minute * 60, differences=minute % 2)
         changes = evaluate(observation, known, SETTINGS)
-        mails += len(list(letters(changes, observation, SETTINGS)))
+        mails += len(list(mails_of(changes, observation, SETTINGS)))
         known = changes.alerts
     assert mails == 1
     assert [alert.name for alert in known] == ["reconcile"]
@@ -146,8 +148,8 @@ def test_what_comes_and_goes_is_one_alert() -> None:
 
 
 def test_what_begins_together_is_one_mail() -> None:
-    observation = replace(WELL, drain=Pause("The node is mad.", "faucet", 0, automatic=True), differences=1)
-    ((subject, body),) = letters(evaluate(observation, [], SETTINGS), observation, SETTINGS)
+    observation = observation_with(drain=Pause("The node is mad.", "faucet", 0, automatic=True), differences=1)
+    ((subject, body),) = mails_of(evaluate(observation, [], SETTINGS), observation, SETTINGS)
     assert subject == "Faucet faucet: nothing is registered, ledger and chain disagree"
     assert "The node is mad." in body
     assert "docs/operations.md#drain" in body
@@ -157,7 +159,7 @@ def test_what_begins_together_is_one_mail() -> None:
 def test_a_reminder_has_the_newest_sentence() -> None:
     before = evaluate(at(0, differences=1), [], SETTINGS).alerts
     observation = at(REMIND_INTERVAL, differences=3)
-    ((_, body),) = letters(evaluate(observation, before, SETTINGS), observation, SETTINGS)
+    ((_, body),) = mails_of(evaluate(observation, before, SETTINGS), observation, SETTINGS)
     assert "3 places" in body
 
 
