@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from jobs.ledger import Ledger
-from tests.harness.program import REGISTRAR_WIF, Faucet, command, dev_chain, faucet, keys_of, on_chain
+from tests.harness.program import Faucet, command, dev_chain, faucet, keys_of, on_chain
 from tests.harness.serving import hold
 
 
@@ -25,19 +25,6 @@ async def ledger_of(folder: Path) -> AsyncIterator[Ledger]:
         await ledger.close()
 
 
-async def test_check_says_what_is_well(tmp_path: Path) -> None:
-    async with dev_chain() as chain:
-        service = Faucet(tmp_path, on_chain(chain.url))
-        code, output, _ = await command("check", "--config", str(service.config))
-        assert code == 0
-        names = [line.split(":")[0].split()[1] for line in output.splitlines()]
-        assert names == [
-            "config", "ledger", "api", "node", "trust", "chain", "accounts",
-            "registrar", "membership", "key", "fee", "balance", "budget", "mail",
-        ]  # fmt: skip
-        assert not list(tmp_path.glob("faucet.db*"))
-
-
 async def test_check_names_the_key_that_the_predecessors_file_lacks(tmp_path: Path) -> None:
     service = Faucet(tmp_path, on_chain("ws://127.0.0.1:1", redis_ip="10.11.12.51"))
     _, output, _ = await command("check", "--config", str(service.config))
@@ -48,31 +35,6 @@ async def test_start_names_the_key_that_the_predecessors_file_lacks(tmp_path: Pa
     async with faucet(tmp_path, "ws://127.0.0.1:1", redis_ip="10.11.12.51"):
         pass
     assert len([line for line in (tmp_path / "log").read_text().splitlines() if "old_clients" in line]) == 1
-
-
-@pytest.mark.parametrize(
-    ("change", "failing"),
-    [
-        ({"registrar": "nobody-1"}, "registrar"),
-        ({"registrar": "plain-account1"}, "membership"),
-        ({"wif": "5KQwrPbwdL6PhXujxW37FSSQZ1JiwsST4cqQzDeyXtP79zkvFD3"}, "key"),
-        ({"core_asset": "OTHER"}, "chain"),
-        ({"witness_url": "ws://127.0.0.1:1"}, "node"),
-        ({"mail_host": "127.0.0.1:1"}, "mail"),
-        ({"nobroadcast": True}, "broadcast"),
-        ({"proxy": "nobody-1"}, "accounts"),
-        ({"max_account_fee": 5}, "fee"),
-        ({"daily_budget": 5}, "budget"),
-        ({"enable_initial_balance": True, "initial_balance": 20_000_000}, "initial_balance"),
-    ],
-)
-async def test_check_names_what_is_not(tmp_path: Path, change: dict[str, str], failing: str) -> None:
-    async with dev_chain() as chain:
-        service = Faucet(tmp_path, {**on_chain(chain.url), **change})
-        code, output, _ = await command("check", "--config", str(service.config))
-        assert code == 1
-        assert f"FAIL {failing}:" in output
-        assert REGISTRAR_WIF not in output
 
 
 async def test_mistake_in_the_configuration_is_one_line(tmp_path: Path) -> None:
