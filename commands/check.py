@@ -19,7 +19,7 @@ def check(settings: Settings) -> None:
 
 
 async def _print_checks(settings: Settings) -> bool:
-    """Print each line as soon as it is known; whether all is well."""
+    """Print each line as soon as it is known; whether none fails."""
     dev_chain, urls, key = await open_chain(settings, keep=False)
     ok = True
     async for line in preflight(settings, urls, key):

@@ -21,7 +21,7 @@ from jobs.template import named_accounts
 DATABASE = "database"
 APIS = (DATABASE, "network_broadcast")  #: what serving calls
 
-#: The lines of `check` that judge what a node shows, each with the conditions that it stands for.
+#: The lines of `check` about what a node shows, each with the conditions that it stands for.
 LINES: Mapping[str, tuple[str, ...]] = {
     "chain": ("asset",),
     "accounts": ("accounts",),
@@ -79,7 +79,7 @@ class NodeCheck:
         self._now = now
         self._own = is_own(settings, peer)
         self._alone = not (self._own or others)  # its word is all there is
-        self.claims: Claims = {}  #: what the node says of the chain, once it was asked
+        self.claims: Claims = {}  #: what the node says of the chain, once it answered
 
     async def run(self) -> AsyncIterator[Condition]:
         """Each line as soon as it is known. Raises LinkError or Refused where the node does not answer."""
@@ -127,8 +127,8 @@ class NodeCheck:
         for line, names in lines.items():
             of_line = [condition for condition in found if condition.name in names]
             if of_line:
-                shown = next((condition for condition in of_line if not condition.ok), of_line[-1])
-                yield Condition(line, shown.ok, shown.text)
+                condition = next((each for each in of_line if not each.ok), of_line[-1])
+                yield Condition(line, condition.ok, condition.text)
 
     def _trust(self) -> str:
         if not self._alone:

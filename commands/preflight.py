@@ -60,7 +60,7 @@ class _Nodes:
 
     async def check(self, url: str) -> AsyncIterator[Condition]:
         """The lines about the node at `url`, each of which names it."""
-        shown = without_credentials(url)
+        public_url = without_credentials(url)
         try:
             async with open_link([url], timeout=self._settings.node_timeout) as link:
                 check = NodeCheck(
@@ -68,28 +68,28 @@ class _Nodes:
                     others=self._others, now=self._now,
                 )  # fmt: skip
                 async for line in check.run():
-                    yield _naming(shown, line)
-                if (agreement := self._compare(shown, check.claims)) is not None:
-                    yield _naming(shown, agreement)
+                    yield _naming(public_url, line)
+                if (agreement := self._compare(public_url, check.claims)) is not None:
+                    yield _naming(public_url, agreement)
         except (LinkError, Refused) as error:
-            yield _naming(shown, Condition("node", ok=False, text=str(error)))
+            yield _naming(public_url, Condition("node", ok=False, text=str(error)))
 
     def _compare(self, url: str, claims: Claims) -> Condition | None:
         """Whether the node at `url` says of the chain what the first one said; None of the first itself."""
         if self._first is None:
             self._first = (url, claims) if claims else None
             return None
-        first, said = self._first
-        difference = _difference(first, said, claims)
+        first, first_claims = self._first
+        difference = _difference(first, first_claims, claims)
         text = f"says the same of the chain as {first}" if difference is None else difference
         return Condition("agreement", ok=difference is None, text=text)
 
 
-def _difference(first: str, said: Claims, claims: Claims) -> str | None:
-    """Where a node's `claims` differ from what the node at `first` `said`; None where they agree."""
-    if claims and claims["chain_id"] != said["chain_id"]:
-        return f"is on the chain {claims['chain_id'][:8]}…, but {first} is on {said['chain_id'][:8]}…"
-    difference = first_difference(said, claims)
+def _difference(first: str, first_claims: Claims, claims: Claims) -> str | None:
+    """Where a node's `claims` differ from the `first_claims`, of the node at `first`; None where they agree."""
+    if claims and claims["chain_id"] != first_claims["chain_id"]:
+        return f"is on the chain {claims['chain_id'][:8]}…, but {first} is on {first_claims['chain_id'][:8]}…"
+    difference = first_difference(first_claims, claims)
     return None if difference is None else f"{difference}, by {first}"
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class ChainStatusPublisher:
-    """The facts now; every update is written to the ledger, which other processes read."""
+    """The status now; every update is written to the ledger, which other processes read."""
 
     def __init__(self, saved: SavedChainStatus, *, clock: Callable[[], float]) -> None:
         self._saved = saved
@@ -31,20 +31,20 @@ class ChainStatusPublisher:
         self.now = replace(await self._saved.load(), connected=False, node=None, failovers=0)
 
     async def change(self, **changes: Any) -> None:
-        """Change facts by name, if they are others or the ledger lacks them. Raises the same as `update`."""
+        """Change fields by name, if they differ or the ledger lacks them. Raises the same as `update`."""
         known = {name: getattr(self.now, name) for name in changes}
         if changes != known or not self.written:
             await self.update(**changes)
 
     async def update(self, **changes: Any) -> None:
-        """Change facts by name. Raises FaucetError `ledger_unavailable`; they are kept in memory all the same."""
+        """Change fields by name. Raises FaucetError `ledger_unavailable`; memory keeps the change all the same."""
         chain_status = self.now = replace(self.now, **changes, seen_at=int(self._clock() * 1000))
         await self._saved.save(chain_status)
         self._written = chain_status
 
 
 class Snapshot:
-    """Facts, pauses and pace as the ledger had them at the last refresh, so that no request has to ask."""
+    """Status, pauses and registration rate as of the last refresh, so that no request reads the ledger for them."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger

@@ -48,8 +48,8 @@ async def observe(
 async def configured_accounts(node: Node, settings: Settings) -> dict[str, Account]:
     """The accounts that `settings` name, by name, as far as the chain has them. Raises LinkError or Refused."""
     names = sorted(named_accounts(settings))
-    found = await node.accounts(names)
-    return {name: account for name, account in zip(names, found, strict=True) if account is not None}
+    accounts = await node.accounts(names)
+    return {name: account for name, account in zip(names, accounts, strict=True) if account is not None}
 
 
 def missing_from(accounts: Mapping[str, Account], settings: Settings) -> str | None:

@@ -35,9 +35,9 @@ log = logging.getLogger("faucet.owner")
 
 STOP_TIMEOUT = 2.0  #: seconds that a step in hand may take when the program stops; what it does is on disk anyway
 FORGET_INTERVAL = 60.0  #: seconds between two erasures of old client addresses
-LOOK_INTERVAL = 1.0  #: seconds between two looks at whether the connection still stands
+CONNECTION_INTERVAL = 1.0  #: seconds between two checks of the connection
 ANSWER_INTERVAL = 0.2  #: … at what dry runs ask
-RECHECK_INTERVAL = 30.0  #: seconds between two looks at whether the node in use is still fit
+RECHECK_INTERVAL = 30.0  #: seconds between two validations of the node in use
 
 
 class ChainOwner:
@@ -112,7 +112,7 @@ class ChainOwner:
         ]
         self._timers = [
             PeriodicCallback(self._drainer.wake, self._settings.drain_interval * 1000),
-            PeriodicCallback(self._publish_connection, LOOK_INTERVAL * 1000),
+            PeriodicCallback(self._publish_connection, CONNECTION_INTERVAL * 1000),
             PeriodicCallback(self._answer, ANSWER_INTERVAL * 1000),
             PeriodicCallback(self._forget_addresses, FORGET_INTERVAL * 1000),
         ]

@@ -1,4 +1,4 @@
-"""What operators must know of, though signups may well go on. Pure."""
+"""What operators must know of, though signups go on. Pure."""
 
 from jobs.budget import is_below, runway_days, signups_paid
 from jobs.conditions.sentences import signups_count

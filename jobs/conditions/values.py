@@ -1,4 +1,4 @@
-"""What a condition looks at, and what it says. Pure."""
+"""The inputs of conditions, and what they return. Pure."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -37,7 +37,7 @@ class LedgerStatus:
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """All that a condition may look at."""
+    """All that a condition may depend on."""
 
     status: ChainStatus
     settings: Settings

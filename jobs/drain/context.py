@@ -26,7 +26,7 @@ class DrainContext:
     settings: Settings
     head: Head
     parameters: Parameters
-    accounts: dict[str, Account]  #: those of the names asked for that the chain has
+    accounts: dict[str, Account]  #: those of the requested names that the chain has
     ids: Mapping[str, str]  #: the pinned account ids of those that the settings name
     ref_block: RefBlock  #: an irreversible block
     status: ChainStatus  #: the same as everybody else sees it
@@ -109,13 +109,13 @@ class DrainContext:
         """The id of an account, the pinned one where there is one."""
         return self.ids[name] if name in self.ids else self.accounts[name].id
 
-    def referrer(self, asked: str | None) -> str:
-        """The account to name as referrer: the one asked for, else the default one, else the registrar.
+    def referrer(self, requested: str | None) -> str:
+        """The account to name as referrer: the requested one, else the default one, else the registrar.
 
         The chain refuses a referrer that is no member (account_evaluator.cpp), so such a one gives way. So does one
         whose id only a stranger says, where nothing can be asserted.
         """
-        for name in (asked, self.settings.default_referrer):
+        for name in (requested, self.settings.default_referrer):
             account = self.accounts.get(name) if name is not None else None
             known = name in self.ids or not self.stranger or self.asserts
             if account is not None and known and self.is_member(account):

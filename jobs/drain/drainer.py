@@ -32,7 +32,7 @@ from jobs.template import named_accounts
 
 log = logging.getLogger("faucet.drainer")
 
-BATCH = 2000  #: jobs in one drain at the most, so that what it looks up and signs stays of a bearable size
+BATCH = 2000  #: most jobs in one drain, which bounds what it looks up and signs
 
 #: Stands for the block before the first one, which no fork can touch.
 GENESIS = RefBlock(0, "00" * 20)
@@ -67,7 +67,7 @@ class Drainer:
         self._confirmed = confirmed
         self._allowances = allowances
         self._standstill = standstill  # why nothing can be done before blocks were followed, for people
-        self._facts = chain_status
+        self._publisher = chain_status
         self._sender = Sender(link=link, node=node, queue=ledger.drain, metrics=metrics)
         self._registering = RegistrationStage(
             node=node, queue=ledger.drain, sender=self._sender, metrics=metrics, confirmed=confirmed
@@ -91,9 +91,9 @@ class Drainer:
             await self._woken.wait()
             self._woken.clear()
             if not self._stopping:
-                await self._drain_or_say_why()
+                await self._drain_and_report()
 
-    async def _drain_or_say_why(self) -> None:
+    async def _drain_and_report(self) -> None:
         try:
             waiting = await self.drain()
         except UnfitNode as error:
@@ -109,7 +109,7 @@ class Drainer:
             with contextlib.suppress(FaucetError):
                 await self._pauses.auto_pause("The faucet failed: its log says how.")
         with contextlib.suppress(FaucetError):
-            await self._facts.change(waiting=waiting)
+            await self._publisher.change(waiting=waiting)
 
     async def drain(self) -> str | None:
         """Send again what is still on its way, then sign and send what waits; why nothing was done, for people.
@@ -130,22 +130,22 @@ class Drainer:
         ref_block = await self._ref_block(head)
         if ref_block is None:
             return "No irreversible block was followed yet."
-        await self._note(await self._sign(unfunded, queued, head, ref_block), pause)
+        await self._update_pause(await self._sign(unfunded, queued, head, ref_block), pause)
         if len(queued) == BATCH and await self._queue.queued(1) != queued[:1]:
             # More wait, and something moved: whoever waits for the next block then waits for nothing.
             self.wake()
         return None
 
     async def answer_referrers(self) -> None:
-        """Tell who asks whom a registration would name as its referrer now. Raises as `drain` does."""
-        asked = await self._referrers.unanswered()
-        if not asked or self._standstill() is not None:
+        """Save whom a registration would name as its referrer now, for waiting dry runs. Raises as `drain`."""
+        requested = await self._referrers.unanswered()
+        if not requested or self._standstill() is not None:
             return
-        accounts = await self._accounts((), [name for name in asked if name])
+        accounts = await self._accounts((), [name for name in requested if name])
         if missing_from(accounts, self._settings) is not None:
             return
         context = await self._context(await self._node.head(), accounts, GENESIS)
-        await self._referrers.save_answers({name: _answer(name, context) for name in asked})
+        await self._referrers.save_answers({name: _answer(name, context) for name in requested})
 
     async def _unfunded(self) -> Unfunded:
         """What is to be paid now: nothing while no initial balance is configured, whatever was promised before."""
@@ -164,15 +164,15 @@ class Drainer:
         return context.obstacle(head.time) or await self._send(unfunded, queued, context)
 
     async def _accounts(self, names: Iterable[str], referrers: Iterable[str]) -> dict[str, Account]:
-        """Every account that is to be known, as far as the chain has it: one look for all.
+        """Every account that is to be known, as far as the chain has it: one lookup for all.
 
         By name, and `referrers` as they are spelled: by id, where the name was not known when the signup came.
         """
         spelled = {each: await self._names.find(each) if is_account_id(each) else each for each in referrers}
         named = {spelling: name for spelling, name in spelled.items() if name is not None and not is_account_id(name)}
         wanted = sorted({*named_accounts(self._settings), *names, *named.values()})
-        found = await self._node.accounts(wanted)
-        accounts = {name: account for name, account in zip(wanted, found, strict=True) if account is not None}
+        replies = await self._node.accounts(wanted)
+        accounts = {name: account for name, account in zip(wanted, replies, strict=True) if account is not None}
         return accounts | {
             spelling: accounts[name]
             for spelling, name in named.items()
@@ -210,9 +210,9 @@ class Drainer:
         """Pay and register; the obstacle met on the way, if any."""
         spent, unpaid = await self._funding.fund(unfunded, context)
         unregistered = await self._registering.register(queued, context.after(spent), agreed=self._fitness.agreed)
-        useless = self._registering.node_obstacle
-        if useless is not None and self._confirmed.configured:
-            self._link.leave(useless)
+        obstacle = self._registering.node_obstacle
+        if obstacle is not None and self._confirmed.configured:
+            self._link.leave(obstacle)
         return unregistered or unpaid
 
     async def _ref_block(self, head: Head) -> RefBlock | None:
@@ -222,7 +222,7 @@ class Drainer:
         final = await self._blocks.last_final(head.irreversible)
         return None if final is None else RefBlock(*final)
 
-    async def _note(self, obstacle: str | None, pause: Pause | None) -> None:
+    async def _update_pause(self, obstacle: str | None, pause: Pause | None) -> None:
         """Pause with the reason, or end the faucet's own pause when nothing is in the way any more."""
         if obstacle is not None and (pause is None or pause.reason != obstacle):
             log.error("drain paused", extra={"fields": {"reason": obstacle}})
@@ -232,8 +232,8 @@ class Drainer:
             await self._pauses.end_auto_pause()
 
 
-def _answer(asked: str, context: DrainContext) -> ReferrerAnswer:
-    name = context.referrer(asked or None)
+def _answer(requested: str, context: DrainContext) -> ReferrerAnswer:
+    name = context.referrer(requested or None)
     fee = context.parameters.account_create
     return ReferrerAnswer(
         name, context.account_id(name), (fee.basic_fee, fee.premium_fee, fee.price_per_kbyte, fee.scale)

@@ -88,7 +88,7 @@ class SecondNode:
         if self._beside == first.url and self._task is not None and not self._task.done():
             return
         await self.close()
-        others = [url for shown, url in self._urls.items() if shown != first.url]
+        others = [url for public_url, url in self._urls.items() if public_url != first.url]
         self._link = Link(others, validate_node=self._validate, on_block=lambda: None, timeout=self._timeout)
         self._task = asyncio.create_task(self._link.run(), name="second node")
         self._beside = first.url
@@ -147,7 +147,7 @@ class ConfirmedChain:
         return block
 
     async def blocks(self, first: int, last: int) -> AsyncIterator[list[Block]]:
-        """The blocks from `first` to `last`, as many at once as can be held. Raises the same, BadReply without one."""
+        """The blocks from `first` to `last`, a chunk at a time. Raises the same, BadReply without one."""
         while first <= last:
             blocks = await self._node.blocks(range(first, min(last, first + CHUNK - 1) + 1))
             if not blocks:
@@ -169,7 +169,7 @@ class ConfirmedChain:
         """Return if a block that made the accounts `made`, id by name, may count.
 
         Raises NodesDisagree where a lone stranger's list of accounts says something else than its block, LinkError or
-        Refused. Where another node can be asked, the block itself was compared.
+        Refused. Where another node is configured, the block itself was compared.
         """
         if self.trusted or not made:
             return
@@ -195,7 +195,7 @@ class ConfirmedChain:
         return ids
 
     async def accounts_elsewhere(self, names: Sequence[str]) -> list[Account | None] | None:
-        """The accounts of `names` as a second node shows them; None where none is to be asked. Raises the same."""
+        """The accounts of `names` as a second node shows them; None where none is needed. Raises the same."""
         if not self._second.needed:
             return None
         return await (await self._second.node()).accounts(names)
@@ -204,11 +204,11 @@ class ConfirmedChain:
         """The chain's parameters as a second node shows them. Raises LinkError or Refused."""
         return await (await self._second.node()).parameters()
 
-    async def balance(self, account_id: str, said: int) -> int:
-        """The balance that counts for a budget, satoshi: what the node in use `said`, or less. Raises the same."""
+    async def balance(self, account_id: str, claimed: int) -> int:
+        """The balance that counts for a budget, satoshi: what the node in use `claimed`, or less. Raises the same."""
         if not self._second.needed:
-            return said
-        return min(said, await (await self._second.node()).balance(account_id))
+            return claimed
+        return min(claimed, await (await self._second.node()).balance(account_id))
 
     async def close(self) -> None:
         """End the connection to the second node."""

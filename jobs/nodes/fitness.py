@@ -20,7 +20,7 @@ from jobs.template import named_accounts
 
 
 class Fitness:
-    """Looks at nodes, and keeps what the chain is."""
+    """Validates nodes against the pins, and pins what the chain is."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class Fitness:
 
     @property
     def agreed(self) -> bool:
-        """Whether what the chain is was said by more than one stranger."""
+        """Whether more than one stranger, or an own node, said what the chain is."""
         return all(name in self._pins and self._pins[name].agreed for name in CHAIN)
 
     @property
@@ -122,7 +122,7 @@ class Fitness:
 
     async def _is_confirmed(self, claims: Claims, peer: Peer) -> bool:
         """Whether another configured node says the same; False where none is configured. Raises UnfitNode."""
-        others = [url for shown, url in self._urls.items() if shown != peer.url]
+        others = [url for public_url, url in self._urls.items() if public_url != peer.url]
         if not others:
             return False
         try:

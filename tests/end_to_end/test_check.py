@@ -29,54 +29,54 @@ PAYS: dict[str, Any] = {"enable_initial_balance": True, "initial_balance": Decim
 STRANGERS: dict[str, Any] = {"own_nodes": ()}
 
 
-async def findings(
+async def check_lines(
     folder: Path, side: ChainSide, *urls: str, clock: Callable[[], float] = time.time, **settings: Any
 ) -> list[Condition]:
     """All that `check` says of the nodes at `urls`, by default of the dev chain, with the ledger in `folder`."""
     options = {"ledger": folder / "faucet.db", "max_head_age": 10**6, "node_timeout": 2.0, **settings}
     urls = urls or (side.chain.url,)
     config = Settings(witness_url=urls, **options)
-    return [finding async for finding in preflight(config, urls, published_key("registrar"), clock=clock)]
+    return [line async for line in preflight(config, urls, published_key("registrar"), clock=clock)]
 
 
-def text_of(found: list[Condition], name: str, *, ok: bool) -> str:
-    """The text of the only finding of that name and outcome."""
-    (text,) = [finding.text for finding in found if (finding.name, finding.ok) == (name, ok)]
+def text_of(lines: list[Condition], name: str, *, ok: bool) -> str:
+    """The text of the only line of that name and outcome."""
+    (text,) = [line.text for line in lines if (line.name, line.ok) == (name, ok)]
     return text
 
 
-def failing(found: list[Condition]) -> set[str]:
-    return {finding.name for finding in found if not finding.ok}
+def failing(lines: list[Condition]) -> set[str]:
+    return {line.name for line in lines if not line.ok}
 
 
 @asynccontextmanager
 async def with_relay(
-    folder: Path, *told: Lie, parameters: ChainParameters | None = None
+    folder: Path, *injected: Lie, parameters: ChainParameters | None = None
 ) -> AsyncIterator[tuple[ChainSide, Relay]]:
     """A dev chain that a ledger in `folder` has followed, and a liar before it."""
     async with chain_side(folder, parameters=parameters) as side, Relay(side.chain.url) as relay:
         await side.block()
         await side.accept("alice-1")
         await side.drainer.drain()
-        relay.lie(*told)
+        relay.lie(*injected)
         yield side, relay
 
 
 async def test_every_line_of_a_node_names_it_without_credentials(tmp_path: Path) -> None:
     async with with_relay(tmp_path) as (side, relay):
         secret = relay.url.replace("ws://", "ws://user:secret@") + "/path?token=1"
-        found = await findings(tmp_path, side, side.chain.url, secret)
-        assert failing(found) == set()
-        of_nodes = [finding for finding in found if finding.name not in ("config", "mail")]
-        assert {finding.text.split(": ")[0] for finding in of_nodes} == {
+        lines = await check_lines(tmp_path, side, side.chain.url, secret)
+        assert failing(lines) == set()
+        of_nodes = [line for line in lines if line.name not in ("config", "mail")]
+        assert {line.text.split(": ")[0] for line in of_nodes} == {
             side.chain.url, without_credentials(secret),
         }  # fmt: skip
-        assert not [finding for finding in found if "secret" in finding.text or "token" in finding.text]
+        assert not [line for line in lines if "secret" in line.text or "token" in line.text]
         assert relay.broadcasts == []
 
 
 @pytest.mark.parametrize(
-    ("told", "name", "words"),
+    ("lie", "name", "words"),
     [
         (lies.RefusedCalls("denied", "network_broadcast"), "api", "does not offer network_broadcast: Access to"),
         (lies.RefusedCalls("denied", "database", "is_this*"), "api", "does not offer database: Access to"),
@@ -90,27 +90,27 @@ async def test_every_line_of_a_node_names_it_without_credentials(tmp_path: Path)
         (lies.Unanswered("get_config"), "node", "no answer"),
     ],
 )
-async def test_node_that_lies_or_is_of_no_use_is_named(tmp_path: Path, told: Lie, name: str, words: str) -> None:
-    async with with_relay(tmp_path, told) as (side, relay):
-        found = await findings(tmp_path, side, side.chain.url, relay.url, **STRANGERS)
-        text = text_of(found, name, ok=False)
+async def test_lying_or_useless_node_fails_by_name(tmp_path: Path, lie: Lie, name: str, words: str) -> None:
+    async with with_relay(tmp_path, lie) as (side, relay):
+        lines = await check_lines(tmp_path, side, side.chain.url, relay.url, **STRANGERS)
+        text = text_of(lines, name, ok=False)
         assert text.startswith(f"{relay.url}: ")
         assert words in text
 
 
-async def test_nodes_are_compared_with_each_other_where_there_is_no_ledger(tmp_path: Path) -> None:
+async def test_nodes_are_compared_without_a_ledger(tmp_path: Path) -> None:
     async with with_relay(tmp_path) as (side, relay):
         empty = tmp_path / "none"
-        well = await findings(empty, side, side.chain.url, relay.url)
-        assert text_of(well, "agreement", ok=True).endswith(f"says the same of the chain as {side.chain.url}")
-        assert "none yet" in text_of(well, "ledger", ok=True)
+        lines = await check_lines(empty, side, side.chain.url, relay.url)
+        assert text_of(lines, "agreement", ok=True).endswith(f"says the same of the chain as {side.chain.url}")
+        assert "none yet" in text_of(lines, "ledger", ok=True)
         relay.lie(lies.Precision(10))
-        text = text_of(await findings(empty, side, side.chain.url, relay.url), "agreement", ok=False)
+        text = text_of(await check_lines(empty, side, side.chain.url, relay.url), "agreement", ok=False)
         assert "the precision of the core asset is 10; on this chain it is 5, by" in text
         assert not empty.exists()
 
 
-async def test_what_a_node_is_believed_in_is_said(tmp_path: Path) -> None:
+async def test_trust_line_says_how_far_a_node_is_believed(tmp_path: Path) -> None:
     async with with_relay(tmp_path) as (side, relay):
         first, known = tmp_path / "none", tmp_path
         for folder, urls, options, says in (
@@ -119,20 +119,20 @@ async def test_what_a_node_is_believed_in_is_said(tmp_path: Path) -> None:
             (first, (), STRANGERS, f"{LONE}; {AT_FIRST_CONTACT}"),
             (known, (), STRANGERS, LONE),
         ):
-            found = await findings(folder, side, *urls, **options)
-            assert {finding.text.split(": ", 1)[1] for finding in found if finding.name == "trust"} == {says}
+            lines = await check_lines(folder, side, *urls, **options)
+            assert {line.text.split(": ", 1)[1] for line in lines if line.name == "trust"} == {says}
 
 
 @pytest.mark.parametrize(
     ("options", "ok"), [(STRANGERS, True), ({**STRANGERS, **PAYS}, False), (PAYS, None)], ids=["unpaid", "paid", "own"]
 )
-async def test_chain_without_assertions_is_named_where_a_stranger_needs_them(
+async def test_missing_assertions_fail_where_a_stranger_needs_them(
     tmp_path: Path, options: dict[str, Any], *, ok: bool | None
 ) -> None:
     async with with_relay(tmp_path, parameters=ChainParameters(max_predicate_opcode=0)) as (side, _):
-        found = await findings(tmp_path, side, **options)
-        assert [finding.ok for finding in found if finding.name == "assertions"] == ([] if ok is None else [ok])
-        assert ok is None or NO_ASSERTIONS in text_of(found, "assertions", ok=ok)
+        lines = await check_lines(tmp_path, side, **options)
+        assert [line.ok for line in lines if line.name == "assertions"] == ([] if ok is None else [ok])
+        assert ok is None or NO_ASSERTIONS in text_of(lines, "assertions", ok=ok)
 
 
 @pytest.mark.parametrize(
@@ -148,52 +148,52 @@ async def test_chain_without_assertions_is_named_where_a_stranger_needs_them(
 )
 async def test_fee_above_the_ceiling_fails(tmp_path: Path, options: dict[str, Any], words: str) -> None:
     async with with_relay(tmp_path) as (side, _):
-        assert words in text_of(await findings(tmp_path, side, **options), "fee", ok=False)
+        assert words in text_of(await check_lines(tmp_path, side, **options), "fee", ok=False)
 
 
-async def test_ceiling_is_learnt_from_the_ledger(tmp_path: Path) -> None:
+async def test_ceiling_comes_from_the_ledger(tmp_path: Path) -> None:
     """Without one there is nothing yet that a fee could be compared with."""
 
     async with with_relay(tmp_path, lies.Fees(3)) as (side, relay):
-        found = await findings(tmp_path, side, relay.url, **STRANGERS)
-        assert "more than max_account_fee allows (10.27342 TEST)" in text_of(found, "fee", ok=False)
-        assert "fee" not in failing(await findings(tmp_path / "none", side, relay.url, **STRANGERS))
+        lines = await check_lines(tmp_path, side, relay.url, **STRANGERS)
+        assert "more than max_account_fee allows (10.27342 TEST)" in text_of(lines, "fee", ok=False)
+        assert "fee" not in failing(await check_lines(tmp_path / "none", side, relay.url, **STRANGERS))
 
 
-async def test_what_is_left_of_the_budget_is_that_of_the_ledger(tmp_path: Path) -> None:
+async def test_budget_left_comes_from_the_ledger(tmp_path: Path) -> None:
     async with chain_side(tmp_path) as side:
         await side.block()
         budget: dict[str, Any] = {"daily_budget": DailyBudget(amount=Decimal(100))}
-        text = text_of(await findings(tmp_path, side, **budget), "budget", ok=True)
+        text = text_of(await check_lines(tmp_path, side, **budget), "budget", ok=True)
         assert "100 TEST are left of today's budget of 100 TEST, for 19 more signups" in text
         (job,) = await side.accept("alice-1")
         await spend(side.ledger, job, 95_00000)
-        text = text_of(await findings(tmp_path, side, **budget), "budget", ok=False)
+        text = text_of(await check_lines(tmp_path, side, **budget), "budget", ok=False)
         assert "The daily budget of 100 TEST is spent" in text
 
 
-async def test_chain_that_was_started_anew_is_noticed(tmp_path: Path) -> None:
+async def test_restarted_chain_fails(tmp_path: Path) -> None:
     async with with_relay(tmp_path) as (side, relay):
         await side.block(60)
         relay.lie(lies.HeadBehind(60))
-        text = text_of(await findings(tmp_path, side, relay.url), "ledger", ok=False)
+        text = text_of(await check_lines(tmp_path, side, relay.url), "ledger", ok=False)
         assert "if the chain was started anew, use a new ledger" in text
 
 
-async def test_ledger_of_another_version_is_left_alone(tmp_path: Path) -> None:
+async def test_ledger_of_another_version_is_not_migrated(tmp_path: Path) -> None:
     async with chain_side(tmp_path / "side") as side:
         ledger = await Ledger.open(tmp_path / "faucet.db")
         await ledger._store.execute("PRAGMA user_version = 2")
         await ledger.close()
         before = (tmp_path / "faucet.db").read_bytes()
-        text = text_of(await findings(tmp_path, side), "ledger", ok=True)
+        text = text_of(await check_lines(tmp_path, side), "ledger", ok=True)
         assert "the ledger has version 2, and is migrated when the faucet starts" in text
         assert (tmp_path / "faucet.db").read_bytes() == before
         (tmp_path / "faucet.db").write_bytes(b"no database" * 1000)
-        assert "file is not a database" in text_of(await findings(tmp_path, side), "ledger", ok=False)
+        assert "file is not a database" in text_of(await check_lines(tmp_path, side), "ledger", ok=False)
 
 
-async def test_ledger_is_not_written_to_while_it_is_looked_at(tmp_path: Path) -> None:
+async def test_reading_the_ledger_writes_nothing(tmp_path: Path) -> None:
     async with with_relay(tmp_path):
         looked_at = await Ledger.open_to_read(tmp_path / "faucet.db")
         assert await looked_at.pins.all()

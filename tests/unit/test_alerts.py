@@ -148,10 +148,10 @@ def test_what_comes_and_goes_is_one_alert() -> None:
 
 
 def test_what_begins_together_is_one_mail() -> None:
-    observation = observation_with(drain=Pause("The node is mad.", "faucet", 0, automatic=True), differences=1)
+    observation = observation_with(drain=Pause("The node lies.", "faucet", 0, automatic=True), differences=1)
     ((subject, body),) = mails_of(evaluate(observation, [], SETTINGS), observation, SETTINGS)
     assert subject == "Faucet faucet: nothing is registered, ledger and chain disagree"
-    assert "The node is mad." in body
+    assert "The node lies." in body
     assert "docs/operations.md#drain" in body
     assert "pays for 1941 more signups" in body
 
