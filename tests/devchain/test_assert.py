@@ -14,7 +14,7 @@ from chain.link import Call
 from chain.node import Node
 from chain.packing import Operation, pack_operation
 from chain.refusals import read_refusal
-from chain.transactions import assert_account_name, digest_of, pack, transaction_id
+from chain.transactions import assert_account_name, digest_of, pack
 from devchain import ChainParameters, DevChain, JournalError, read_parameters
 from devchain.blocks import Chain
 from devchain.errors import NodeError
@@ -28,6 +28,7 @@ from tests.harness.dev_chain import (
     REGISTRAR,
     SETTINGS,
     Client,
+    assert_serialised,
     new_chain,
     new_dev_chain,
     paying,
@@ -239,10 +240,7 @@ def test_faucet_and_dev_chain_pack_the_same_bytes() -> None:
 def test_size_and_id_are_those_of_the_serialised_transaction() -> None:
     chain = new_chain()
     transaction = signed(chain, assertion(chain), payment(chain, 5))
-    entry = chain.push(transaction)
-    packed = pack(transaction, SETTINGS.prefix)
-    assert entry.transaction.id == transaction_id(packed)
-    assert entry.transaction.size == len(packed) + 1 + 65
+    assert_serialised(chain, transaction)
 
 
 def test_required_auths_are_sorted_and_need_no_signature() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from chain.keys import format_public_key
-from chain.transactions import RefBlock, operation_size, pack, transaction_id
+from chain.transactions import RefBlock, operation_size
 from devchain.blocks import Chain
 from devchain.errors import NodeError
 from devchain.settings import published_key
@@ -16,6 +16,7 @@ from tests.harness.dev_chain import (
     REGISTRAR,
     SETTINGS,
     SOMEBODY,
+    assert_serialised,
     new_chain,
     new_dev_chain,
     payment,
@@ -113,10 +114,7 @@ def test_transaction_size_limit_can_be_switched_off(enforced: bool, taken: bool)
 def test_size_and_id_are_those_of_the_serialised_transaction() -> None:
     chain = new_chain()
     transaction = signed(chain, *(registration(chain, f"account-{i:06}") for i in range(12)))
-    entry = chain.push(transaction)
-    packed = pack(transaction, SETTINGS.prefix)
-    assert entry.transaction.id == transaction_id(packed)
-    assert entry.transaction.size == len(packed) + 1 + 65
+    assert_serialised(chain, transaction)
 
 
 # Expiration and reference

@@ -11,7 +11,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from chain.keys import PrivateKey, format_public_key
 from chain.packing import Operation
-from chain.transactions import RefBlock, account_create, sign, transfer, with_fee
+from chain.transactions import RefBlock, account_create, pack, sign, transaction_id, transfer, with_fee
 from devchain import ChainParameters, DevChain, DevChainSettings, Flavour
 from devchain.blocks import Chain
 from devchain.errors import NodeError
@@ -85,6 +85,14 @@ def register(chain: Chain, *names: str) -> list[str]:
     """Push a transaction that registers `names`; the ids."""
     entry = chain.push(signed(chain, *(registration(chain, name) for name in names)))
     return [result[1] for result in entry.results]
+
+
+def assert_serialised(chain: Chain, transaction: dict[str, Any]) -> None:
+    """The chain gives `transaction`, with one signature, the id and size of its bytes as the faucet packs them."""
+    entry = chain.push(transaction)
+    packed = pack(transaction, chain.settings.prefix)
+    assert entry.transaction.id == transaction_id(packed)
+    assert entry.transaction.size == len(packed) + 1 + 65
 
 
 def refusal(chain: Chain, transaction: dict[str, Any]) -> dict[str, Any]:

@@ -16,11 +16,11 @@ POOR_KEY = published_key("poor")
 POOR = "poor-registrar"
 BROADCAST = ("network_broadcast", "broadcast_transaction")
 
-Asked = tuple[Any, ...]  #: API, method, arguments
-Case = Callable[[DevChain], Asked]
+Query = tuple[Any, ...]  #: API, method, arguments
+Case = Callable[[DevChain], Query]
 
 
-def broadcast(dev_chain: DevChain, *operations: Operation, **changes: Any) -> Asked:
+def broadcast(dev_chain: DevChain, *operations: Operation, **changes: Any) -> Query:
     return (*BROADCAST, signed(dev_chain.chain, *operations, **changes))
 
 
@@ -32,75 +32,75 @@ def named(name: str) -> Case:
     return lambda dev_chain: broadcast(dev_chain, new(dev_chain, name))
 
 
-def taken(dev_chain: DevChain) -> Asked:
+def name_taken(dev_chain: DevChain) -> Query:
     """Nothing but the name is that of the account which there is."""
     key = dev_chain.chain.settings.genesis["registrar_key"]
     return broadcast(dev_chain, new(dev_chain, TAKEN, memo_key=key))
 
 
-def taken_while_pending(dev_chain: DevChain) -> Asked:
+def name_taken_while_pending(dev_chain: DevChain) -> Query:
     dev_chain.chain.push(signed(dev_chain.chain, new(dev_chain)))
     return broadcast(dev_chain, new(dev_chain), expires=59)
 
 
-def expired(dev_chain: DevChain) -> Asked:
+def expired(dev_chain: DevChain) -> Query:
     return broadcast(dev_chain, new(dev_chain), expires=-1)
 
 
-def known(dev_chain: DevChain) -> Asked:
-    asked = broadcast(dev_chain, new(dev_chain))
-    dev_chain.chain.push(asked[2])
-    return asked
+def known_while_pending(dev_chain: DevChain) -> Query:
+    query = broadcast(dev_chain, new(dev_chain))
+    dev_chain.chain.push(query[2])
+    return query
 
 
-def known_in_a_block(dev_chain: DevChain) -> Asked:
-    asked = known(dev_chain)
+def known_in_a_block(dev_chain: DevChain) -> Query:
+    query = known_while_pending(dev_chain)
     dev_chain.produce()
-    return asked
+    return query
 
 
-def resent_when_expired(dev_chain: DevChain) -> Asked:
-    asked = broadcast(dev_chain, new(dev_chain), expires=1)
-    dev_chain.chain.push(asked[2])
+def resent_when_expired(dev_chain: DevChain) -> Query:
+    query = broadcast(dev_chain, new(dev_chain), expires=1)
+    dev_chain.chain.push(query[2])
     dev_chain.control.produce(2)
-    return asked
+    return query
 
 
-def without(dev_chain: DevChain, *fields: str, **changes: Any) -> Asked:
+def without(dev_chain: DevChain, *fields: str, **changes: Any) -> Query:
     """A transaction that lacks members, or has others."""
     body = signed(dev_chain.chain, new(dev_chain))
     return (*BROADCAST, {**{key: value for key, value in body.items() if key not in fields}, **changes})
 
 
-def two_signatures(dev_chain: DevChain) -> Asked:
+def two_signatures(dev_chain: DevChain) -> Query:
     body = signed(dev_chain.chain, new(dev_chain))
     other = signed(dev_chain.chain, new(dev_chain), key=published_key("stranger"))
     return (*BROADCAST, {**body, "signatures": body["signatures"] + other["signatures"]})
 
 
-def duplicate_signature(dev_chain: DevChain) -> Asked:
+def duplicate_signature(dev_chain: DevChain) -> Query:
     body = signed(dev_chain.chain, new(dev_chain))
     return (*BROADCAST, {**body, "signatures": body["signatures"] * 2})
 
 
-def by_poor_registrar(dev_chain: DevChain) -> Asked:
+def by_poor_registrar(dev_chain: DevChain) -> Query:
     poor = dev_chain.chain.state.ids[POOR]
     return broadcast(dev_chain, new(dev_chain, registrar=poor), key=POOR_KEY)
 
 
-def poor_transfer(dev_chain: DevChain) -> Asked:
+def poor_transfer(dev_chain: DevChain) -> Query:
     poor = dev_chain.chain.state.ids[POOR]
     return broadcast(dev_chain, payment(dev_chain.chain, 5, sender=poor, receiver=REGISTRAR), key=POOR_KEY)
 
 
-def by_plain_account(dev_chain: DevChain) -> Asked:
+def by_plain_account(dev_chain: DevChain) -> Query:
     return broadcast(dev_chain, new(dev_chain, registrar=PLAIN), key=published_key("plain-account1"))
 
 
 def with_memo_key(text: str) -> Case:
     """A registration with `text` for a key."""
 
-    def case(dev_chain: DevChain) -> Asked:
+    def case(dev_chain: DevChain) -> Query:
         body = signed(dev_chain.chain, new(dev_chain))
         body["operations"][0][1]["options"]["memo_key"] = text
         return (*BROADCAST, body)
@@ -108,13 +108,13 @@ def with_memo_key(text: str) -> Case:
     return case
 
 
-def unknown_operation(dev_chain: DevChain) -> Asked:
+def unknown_operation(dev_chain: DevChain) -> Query:
     body = signed(dev_chain.chain, new(dev_chain))
     body["operations"][0][0] = 200
     return (*BROADCAST, body)
 
 
-def foreign_prefix(dev_chain: DevChain) -> Asked:
+def foreign_prefix(dev_chain: DevChain) -> Query:
     prefix = dev_chain.chain.settings.prefix
     body = signed(dev_chain.chain, new(dev_chain, memo_key=format_public_key(POOR_KEY.public, prefix)))
     body["operations"][0][1]["options"]["memo_key"] = format_public_key(POOR_KEY.public, "FOREIGN")
@@ -129,7 +129,7 @@ def other_fee(name: str, fee: int) -> Case:
     return lambda dev_chain: broadcast(dev_chain, new(dev_chain, name, fee=fee))
 
 
-def asked(*call: Any) -> Case:
+def query(*call: Any) -> Case:
     return lambda _: call
 
 

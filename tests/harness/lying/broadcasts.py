@@ -79,11 +79,12 @@ class RefusedCalls(Lie):
 
 
 @dataclass(frozen=True)
-class Unanswered(Lie):
-    """Calls of this method, a pattern, get no answer; `forwarded` is whether the node gets them."""
+class _NoReply(Lie):
+    """Calls of this method, a pattern, end in `outcome`; `forwarded` is whether the node gets them."""
 
     method: str = "*"
     forwarded: bool = False
+    outcome: ClassVar[type[Exception]]
 
     def concerns(self, request: Request, /) -> bool:
         return _matches(request, "*", self.method)
@@ -91,23 +92,19 @@ class Unanswered(Lie):
     async def serve(self, request: Request, ask: Ask, /) -> Any:
         if self.forwarded:
             await ask(request)
-        raise Silence
+        raise self.outcome
 
 
-@dataclass(frozen=True)
-class Dropped(Lie):
-    """Calls of this method, a pattern, lose the connection; `forwarded` is whether the node gets them."""
+class Unanswered(_NoReply):
+    """Calls of this method get no reply."""
 
-    method: str = "*"
-    forwarded: bool = False
+    outcome = Silence
 
-    def concerns(self, request: Request, /) -> bool:
-        return _matches(request, "*", self.method)
 
-    async def serve(self, request: Request, ask: Ask, /) -> Any:
-        if self.forwarded:
-            await ask(request)
-        raise HangUp
+class Dropped(_NoReply):
+    """Calls of this method drop the connection."""
+
+    outcome = HangUp
 
 
 @dataclass(frozen=True)
