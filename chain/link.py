@@ -35,15 +35,15 @@ Call = Callable[[str, str, list[Any]], Awaitable[Raw]]
 NodeValidator = Callable[[Call, Peer], Awaitable[None]]
 
 
-def backoff(first: float, most: float, jitter: Callable[[], float]) -> Iterator[float]:
-    """Delays in seconds, doubling from `first` to `most`, each shortened by up to a half at random.
+def backoff(first: float, longest: float, jitter: Callable[[], float]) -> Iterator[float]:
+    """Delays in seconds, doubling from `first` to `longest`, each shortened by up to a half at random.
 
     `jitter` gives numbers from 0 to 1; without it all clients of a node that returns would come at once.
     """
     delay = first
     while True:
         yield delay * (1 - jitter() / 2)
-        delay = min(most, delay * 2)
+        delay = min(longest, delay * 2)
 
 
 def without_credentials(url: str) -> str:
@@ -83,8 +83,8 @@ class Link:
         jitter: Callable[[], float] = random.random,
     ) -> None:
         """Raises ValueError if one of `urls` is not a websocket's."""
-        self._shown = {url: without_credentials(url) for url in urls}
-        self._greet = validate_node
+        self._display_urls = {url: without_credentials(url) for url in urls}
+        self._validate = validate_node
         self._on_block = on_block
         self._timeout = timeout
         self._poll = poll
@@ -100,7 +100,7 @@ class Link:
         self._used_since = math.inf  # clock time of the last use; infinite while a node has yet to be greeted
         self._last_url: str | None = None  # of the last node in use, to tell a failover
         self._logged_at: dict[str, float] = {}  # when the log last said that a node stays away
-        self.urls = tuple(self._shown.values())  #: all nodes, in the order of their use, without credentials
+        self.urls = tuple(self._display_urls.values())  #: all nodes, in the order of their use, without credentials
         self.peer: Peer | None = None  #: the node in use
         self.epoch = 0  #: how many connections there were: one more, and what was sent before is unknown
         self.failovers = 0  #: how often another node took over
@@ -153,18 +153,18 @@ class Link:
     def _count_refusal(self, api: str, method: str, error: Refused) -> None:
         """Leave a node that refuses to read for another one: it limits an API, or replays."""
         self._refused[method] += 1
-        if api == "database" and self._refused[method] >= MAX_REFUSALS and len(self._shown) > 1:
+        if api == "database" and self._refused[method] >= MAX_REFUSALS and len(self._display_urls) > 1:
             self.leave(f"refuses {method}: {error}")
 
     async def run(self) -> None:
         """Connect, stay connected, reconnect; only a cancellation ends it."""
         delays = self._delays()
-        for url in cycle(self._shown):
+        for url in cycle(self._display_urls):
             self._used_since = math.inf
             try:
                 await self._use(url)
             except Exception as error:  # noqa: BLE001  # whatever a node makes the program do, the next one is tried
-                self._note_trouble(url, error)
+                self._record_failure(url, error)
             if self._clock() - self._used_since >= STABLE_AFTER:
                 delays = self._delays()
             await self._sleep(next(delays))
@@ -172,9 +172,9 @@ class Link:
     def _delays(self) -> Iterator[float]:
         return backoff(0.1, 10.0, self._jitter)
 
-    def _note_trouble(self, url: str, error: Exception) -> None:
+    def _record_failure(self, url: str, error: Exception) -> None:
         is_failure = isinstance(error, FAILURES)
-        self.last_error = _sentence(self._shown[url], str(error) if is_failure and str(error) else repr(error))
+        self.last_error = _sentence(self._display_urls[url], str(error) if is_failure and str(error) else repr(error))
         if self._clock() - self._logged_at.get(url, -math.inf) >= LOG_INTERVAL:
             self._logged_at[url] = self._clock()
             fields = {"reason": self.last_error}
@@ -184,13 +184,13 @@ class Link:
         """Use the node at `url` until it is lost or unfit; why is raised."""
         async with open_socket(url, timeout=self._timeout) as socket:
             connection = Connection(
-                socket, self._shown[url], timeout=self._timeout, on_block=self._note_block, clock=self._clock
+                socket, self._display_urls[url], timeout=self._timeout, on_block=self._announce_block, clock=self._clock
             )
             # If several fail at once, the first knows best: a call only knows that it got lost.
             await _until_one_fails(connection.left(), connection.read(), self._stay(url, connection))
 
     async def _stay(self, url: str, connection: Connection) -> None:
-        await self._greet(connection.call, connection.peer)
+        await self._validate(connection.call, connection.peer)
         await connection.call("database", "set_block_applied_callback", [BLOCK_CALLBACK])
         try:
             self._enter(url, connection)
@@ -217,20 +217,20 @@ class Link:
         self._connection = self.peer = None
         self._connected.clear()
 
-    def _note_block(self) -> None:
+    def _announce_block(self) -> None:
         self._noticed.set()
         self._on_block()
 
     async def _watch(self, connection: Connection) -> None:
         """Poll where notices fail, and look at the node again now and then. Raises LinkError to leave it."""
-        greeted_at = self._clock()
+        validated_at = self._clock()
         while connection.timeouts < MAX_TIMEOUTS:
             if not await self._wait_notice():
                 self._on_block()
             now = self._clock()
-            if now - greeted_at >= self._recheck or now - connection.heard_at >= self._silence:
-                await self._greet(connection.call, connection.peer)
-                greeted_at = now
+            if now - validated_at >= self._recheck or now - connection.heard_at >= self._silence:
+                await self._validate(connection.call, connection.peer)
+                validated_at = now
         raise LinkError("the node does not answer")
 
     async def _wait_notice(self) -> bool:
@@ -244,22 +244,22 @@ class Link:
         return True
 
 
-def _sentence(shown: str, reason: str) -> str:
-    return cut(f"{shown}: {reason}")
+def _sentence(display_url: str, reason: str) -> str:
+    return cut(f"{display_url}: {reason}")
 
 
-async def _until_one_fails(*endless: Coroutine[Any, Any, None]) -> NoReturn:
+async def _until_one_fails(*coroutines: Coroutine[Any, Any, None]) -> NoReturn:
     """Run side by side what ends only by failing; raise the first failure in the order given, all being ended."""
-    failure = await _first_failure(endless)
+    failure = await _first_failure(coroutines)
     try:
         raise failure
     finally:
         del failure  # it refers to this frame: nothing but the collector would free the two
 
 
-async def _first_failure(endless: Iterable[Coroutine[Any, Any, None]]) -> BaseException:
+async def _first_failure(coroutines: Iterable[Coroutine[Any, Any, None]]) -> BaseException:
     """Before Python 3.13, a TaskGroup forgets a cancellation that comes in the same moment as a failure."""
-    tasks = [asyncio.create_task(each) for each in endless]
+    tasks = [asyncio.create_task(each) for each in coroutines]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:

@@ -36,7 +36,7 @@ _decode = msgspec.json.Decoder(_Message).decode
 _encode = msgspec.json.Encoder().encode
 _decode_error = msgspec.json.Decoder(dict[str, Any]).decode
 
-Answer = asyncio.Future[Raw]
+Reply = asyncio.Future[Raw]
 
 
 class Session:
@@ -44,10 +44,10 @@ class Session:
 
     def __init__(self) -> None:
         self._last_id = 0
-        self._waiting: dict[int, Answer] = {}
+        self._waiting: dict[int, Reply] = {}
         self._lost = False
 
-    def request(self, api: str, method: str, arguments: list[Any]) -> tuple[str, Answer]:
+    def request(self, api: str, method: str, arguments: list[Any]) -> tuple[str, Reply]:
         """The text to send for a call, and the future of its result's JSON.
 
         The future raises Refused if the node answers with an error, BadReply if with neither result nor error,
@@ -57,11 +57,11 @@ class Session:
         if self._lost:
             raise NotSent("the connection was lost")
         self._last_id = self._last_id % LARGEST_ID + 1
-        answer = asyncio.get_running_loop().create_future()
-        answer.add_done_callback(partial(self._forget, self._last_id))
-        self._waiting[self._last_id] = answer
+        reply = asyncio.get_running_loop().create_future()
+        reply.add_done_callback(partial(self._discard, self._last_id))
+        self._waiting[self._last_id] = reply
         message = {"id": self._last_id, "method": "call", "params": [api, method, arguments]}
-        return _encode(message).decode(), answer
+        return _encode(message).decode(), reply
 
     def receive(self, frame: bytes) -> int | None:
         """Take a frame: the callback id if it is a notice; None if it is a reply, which completes its call.
@@ -74,23 +74,23 @@ class Session:
             return message.params[0]
         if message.id is UNSET:
             raise BadReply("the node sent neither a reply nor a notice")
-        answer = self._waiting.get(message.id)
-        if answer is not None and not answer.done():
-            _complete(answer, message)
+        reply = self._waiting.get(message.id)
+        if reply is not None and not reply.done():
+            _complete(reply, message)
         return None
 
     def lose(self, reason: str) -> None:
         """Fail every call that waits with OutcomeUnknown, for `reason`; no other can be made."""
         self._lost = True
-        for answer in self._waiting.values():
-            if not answer.done():
-                answer.set_exception(OutcomeUnknown(reason))
+        for reply in self._waiting.values():
+            if not reply.done():
+                reply.set_exception(OutcomeUnknown(reason))
 
-    def _forget(self, number: int, answer: Answer) -> None:
+    def _discard(self, number: int, reply: Reply) -> None:
         del self._waiting[number]
-        if not answer.cancelled():
+        if not reply.cancelled():
             # Whoever waited may have left at this very moment; looked at here, no failure counts as unseen.
-            answer.exception()
+            reply.exception()
 
 
 def _read(frame: bytes) -> _Message:
@@ -112,10 +112,10 @@ def _read_error(raw: Raw) -> dict[str, Any]:
         raise BadReply(f"the node sent an error in another form: {error}") from error
 
 
-def _complete(answer: Answer, message: _Message) -> None:
+def _complete(reply: Reply, message: _Message) -> None:
     if message.error is not UNSET:
-        answer.set_exception(Refused(read_refusal(_read_error(message.error))))
+        reply.set_exception(Refused(read_refusal(_read_error(message.error))))
     elif message.result is not UNSET:
-        answer.set_result(message.result)
+        reply.set_result(message.result)
     else:
-        answer.set_exception(BadReply("the node sent a reply with neither result nor error"))
+        reply.set_exception(BadReply("the node sent a reply with neither result nor error"))

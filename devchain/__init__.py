@@ -1,4 +1,4 @@
-"""A small strict Graphene node: the default chain, and the ground that the tests stand on."""
+"""A small strict Graphene node: the default chain of the faucet, and the one that the tests run on."""
 
 from devchain.faults import Fault, FaultKind
 from devchain.flavours import Flavour

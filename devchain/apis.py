@@ -11,14 +11,14 @@ from devchain.operations import AccountCreate, DecodedOperation, Transfer
 from devchain.subscriptions import Listener, Subscriptions
 
 NUMBERS = {"login": 1, "network_broadcast": 3, "database": 4, "history": 5}
-FIRST_API = 0  #: the database, without asking for it
+FIRST_API = 0  #: the database, available without a login
 MAX_HISTORY = 100  #: entries in one reply (history_api.cpp)
 
 _ENTRY_ID = re.compile(r"1\.11\.(-?\d{1,15})")
 
 
 class Login:
-    """Gives out the numbers of the other APIs; anybody may have them."""
+    """Gives every client the numbers of the other APIs."""
 
     def login(self, user: str, password: str) -> bool:  # noqa: ARG002  # the call has them
         """Whether the client may use the node."""
@@ -38,31 +38,33 @@ class Login:
 
 
 class NetworkBroadcast:
-    """Takes transactions."""
+    """The API that accepts transactions."""
 
     def __init__(self, chain: Chain, subscriptions: Subscriptions, listener: Listener) -> None:
         self._chain = chain
-        self._hub = subscriptions
+        self._subscriptions = subscriptions
         self._listener = listener
 
     def broadcast_transaction(self, trx: dict[str, Any]) -> None:
-        """Nothing, once the transaction was taken."""
+        """Return null once the transaction is pending. Raises NodeError."""
         self._chain.push(trx)
 
     def broadcast_transaction_with_callback(self, callback: int, trx: dict[str, Any]) -> None:
-        """The same; when the transaction is in a block, `callback` is told."""
+        """The same; `callback` gets a notice when the transaction is in a block."""
         transaction_id = self._chain.push(trx).transaction.id
-        self._hub.on_inclusion(self._listener, transaction_id, lambda notice: self._listener.notify(callback, notice))
+        self._subscriptions.on_inclusion(
+            self._listener, transaction_id, lambda notice: self._listener.notify(callback, notice)
+        )
 
     def broadcast_transaction_synchronous(self, trx: dict[str, Any]) -> asyncio.Future[dict[str, Any]]:
-        """Which block holds the transaction, when one does."""
+        """The notice of the block that includes the transaction, once one does."""
         included: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
-        self._hub.on_inclusion(self._listener, self._chain.push(trx).transaction.id, included.set_result)
+        self._subscriptions.on_inclusion(self._listener, self._chain.push(trx).transaction.id, included.set_result)
         return included
 
 
 class History:
-    """What happened to an account."""
+    """The API that lists an account's operations."""
 
     def __init__(self, chain: Chain) -> None:
         self._chain = chain
@@ -100,7 +102,7 @@ def _concerned(operation: DecodedOperation, result: list[Any]) -> tuple[Any, ...
     body = operation.body
     if isinstance(body, AccountCreate):
         return (body.registrar, result[1])
-    # Who an assertion is about is not concerned (impacted.cpp).
+    # An assertion does not concern the account that it is about (impacted.cpp).
     return (body.sender, body.receiver) if isinstance(body, Transfer) else (body.payer,)
 
 

@@ -1,7 +1,7 @@
 """The operation that fails its whole transaction unless the chain holds what it says.
 
 Chain source: assert.hpp, assert.cpp. The package that packs the other operations does not know this one, so its bytes
-are put together here, from the package's types: not by what the faucet packs with, whose bytes are to be checked.
+are built here from the package's types, and not by chain/packing.py, which they are to check.
 """
 
 from collections.abc import Mapping
@@ -53,7 +53,7 @@ _PREDICATES: Mapping[int, type[Predicate]] = {0: AccountNamePredicate, 1: AssetS
 
 
 class Assert(Struct, frozen=True):
-    """Changes nothing; `required_auths` are in its bytes, and no chain looks at them."""
+    """Changes nothing. No chain checks `required_auths`, but they are part of the bytes."""
 
     fee: Amount
     fee_paying_account: AccountId

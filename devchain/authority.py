@@ -1,4 +1,4 @@
-"""Whether a transaction's signatures are those that its payers' authorities need (chain source: transaction.cpp)."""
+"""Checks a transaction's signatures against its payers' authorities (chain source: transaction.cpp)."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,9 +13,9 @@ HEADERS = range(27, 35)  #: first bytes that a signature may have (fc, elliptic_
 
 
 def check_authority(transaction: Transaction, digest: bytes, state: State, *, prefix: str, depth: int) -> None:
-    """Raises NodeError unless the signatures of `digest` are just what the payers need.
+    """Raises NodeError unless the signatures of `digest` are exactly those that the payers need.
 
-    `depth` is how many accounts may stand for each other in a row.
+    `depth` is how many levels of account authorities are followed.
     """
     try:
         keys = _recover_keys(transaction.signatures, digest, prefix)

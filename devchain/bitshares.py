@@ -1,4 +1,4 @@
-"""The dev chain's errors in the words of BitShares: measured on a running node, see tests/data."""
+"""Translates the dev chain's errors into those of BitShares, as recorded on a running node: see tests/data."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -18,7 +18,7 @@ _CODES = {
     "tx_duplicate_sig": 4010005,
     "insufficient_fee": 4010007,
 }
-#: What an assertion's text begins with on Peerplays, and what this stands for here; the rest of the text stays.
+#: Beginnings of assertion texts on Peerplays, and what replaces them; the rest of the text stays.
 _TEXTS = {
     "current_account_itr == acnt_indx.indices().get<by_name>().end(): ": (
         "current_account_itr == acnt_indx.indices().get<by_name>().end(): Account '${a}' already exists."
@@ -45,10 +45,10 @@ _TEXTS = {
 
 def as_bitshares(error: NodeError, prefix: str) -> dict[str, Any]:
     """The member `error` of a BitShares node's reply, whose public keys begin with `prefix`."""
-    said = _translate(error, prefix)
-    if said.name == "method_not_found_exception":
-        return {"code": METHOD_NOT_FOUND, "message": "Method not found", "data": said.data}
-    return {"code": said.code, "message": f"Execution error: {said.sentence}", "data": said.data}
+    translated = _translate(error, prefix)
+    if translated.name == "method_not_found_exception":
+        return {"code": METHOD_NOT_FOUND, "message": "Method not found", "data": translated.data}
+    return {"code": translated.code, "message": f"Execution error: {translated.sentence}", "data": translated.data}
 
 
 def _translate(error: NodeError, prefix: str) -> NodeError:
@@ -77,7 +77,7 @@ def _assertion(*frames: Frame) -> NodeError:
 
 
 def _first(frame: Frame, subject: str) -> Frame:
-    """The frame of what failed, in other words."""
+    """The first frame, with the text of BitShares."""
     beginning = next((start for start in _TEXTS if frame.text.startswith(start)), None)
     if beginning is None:
         return frame
@@ -86,7 +86,7 @@ def _first(frame: Frame, subject: str) -> Frame:
 
 
 def _data(text: str, subject: str) -> Mapping[str, Any]:
-    """What belongs in the places of `text` that Peerplays does not have."""
+    """Values for the placeholders of `text` that Peerplays does not have."""
     known: dict[str, dict[str, Any]] = {
         "${a}' already": {"a": subject},
         "${tag}": {"tag": subject, "count": OPERATIONS},

@@ -1,4 +1,4 @@
-"""The dev chain itself: pending transactions, blocks, forks. Nothing here waits, or knows of sockets and files."""
+"""The chain itself: pending transactions, blocks, forks. No I/O, and nothing waits."""
 
 import hashlib
 import secrets
@@ -27,11 +27,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """A transaction with what its operations did, in a block or on top of the newest."""
+    """An applied transaction with its results, pending or in a block."""
 
     transaction: Transaction
     results: list[Result]
-    has_results: bool  #: whether the chain's blocks say what the operations did
+    has_results: bool  #: whether the chain's blocks contain operation results
 
     @property
     def as_json(self) -> dict[str, Any]:
@@ -53,7 +53,7 @@ class Block:
 
 
 class Chain:
-    """Takes transactions, makes blocks, forgets blocks.
+    """Accepts transactions, produces blocks, orphans blocks.
 
     `chain_id` is used if the settings give none; `start` is the genesis time, seconds.
     """
@@ -73,16 +73,16 @@ class Chain:
         self.blocks: list[Block] = []
         self.pending: list[Applied] = []
         self.irreversible = 0  #: number of the last block that stays
-        self.staleness = 0  #: seconds that the head is shown older than it is: a fault
+        self.staleness = 0  #: seconds that the head time lags by, as a fault
         self._traits = settings.flavour.traits
         self._clock = clock
         self._start = int(clock()) if start is None else start
-        self._settled = self.state.savepoint()  # the state after the last block, before what is pending
-        self._made = count()  # makes a block that replaces an orphaned one another block
+        self._head_savepoint = self.state.savepoint()  # of the state after the last block, without pending transactions
+        self._made = count()  # part of the block id, so that a replacement of an orphaned block differs
 
     @property
     def parameters(self) -> ChainParameters:
-        """What the committee has set."""
+        """The committee's parameters."""
         return self.evaluator.parameters
 
     @property
@@ -113,7 +113,7 @@ class Chain:
         return self.blocks[number - 1] if 1 <= number <= self.head_number else None
 
     def push(self, raw: dict[str, Any]) -> Applied:
-        """Take a transaction. Raises NodeError just where a node would."""
+        """Check a transaction and add it to the pending ones. Raises NodeError wherever a node refuses it."""
         transaction, packed = read_transaction(raw, self.settings.prefix)
         if not self._traits.takes_foreign_keys:
             check_prefixes(raw["operations"], self.settings.prefix)
@@ -131,7 +131,7 @@ class Chain:
         return entry
 
     def validate(self, raw: dict[str, Any]) -> Applied:
-        """Make every check of `push`, and keep nothing. Raises NodeError."""
+        """Make every check of `push` without keeping the transaction. Raises NodeError."""
         savepoint = self.state.savepoint()
         entry = self.push(raw)
         self.pending.pop()
@@ -139,60 +139,60 @@ class Chain:
         return entry
 
     def produce(self) -> Block:
-        """Make the next block of what is pending and fits; the rest waits on, or is dropped where it fails now."""
-        waiting = self._take_back()
-        taken = self._append(self._next_time(), self._fitting(waiting))
-        self._put_back(entry.transaction for entry in waiting if entry.transaction.id not in self.state.transactions)
-        return taken
+        """Produce the next block of the pending transactions that fit; the others stay pending unless they fail."""
+        waiting = self._unapply_pending()
+        included = self._append(self._next_time(), self._fitting(waiting))
+        self._reapply(entry.transaction for entry in waiting if entry.transaction.id not in self.state.transactions)
+        return included
 
     def orphan(self, blocks: int, *, keep: bool = True, reverse: bool = False) -> None:
-        """Forget the last `blocks` blocks, irreversible ones too.
+        """Drop the newest `blocks` blocks, irreversible ones too.
 
-        With `keep` their transactions are pending again, as after a real fork; `reverse` lets them come back
-        in another order, and so with other account ids.
+        With `keep` their transactions are pending again, as after a real fork; `reverse` reverses their order,
+        so that new accounts get other ids.
         """
-        waiting = self._take_back()
+        waiting = self._unapply_pending()
         lost: list[Applied] = []
         for _ in range(min(blocks, self.head_number)):
             block = self.blocks.pop()
             self.state.rollback(block.savepoint)
             lost[:0] = block.transactions
         self.irreversible = min(self.irreversible, self.head_number)
-        self._settled = self.state.savepoint()
+        self._head_savepoint = self.state.savepoint()
         if keep:
             again = [*(reversed(lost) if reverse else lost), *waiting]
-            self._put_back(entry.transaction for entry in again)
+            self._reapply(entry.transaction for entry in again)
 
     def override(self, change: Callable[[State], T]) -> T:
-        """Change the state by no transaction; what is pending is tried again on top of that.
+        """Change the state without a transaction, and reapply the pending ones on top.
 
-        The change goes with the newest block, if that is orphaned.
+        Orphaning the newest block undoes the change.
         """
-        waiting = self._take_back()
+        waiting = self._unapply_pending()
         result = change(self.state)
-        self._settled = self.state.savepoint()
-        self._put_back(entry.transaction for entry in waiting)
+        self._head_savepoint = self.state.savepoint()
+        self._reapply(entry.transaction for entry in waiting)
         return result
 
     def change_parameters(self, **changes: Any) -> None:
-        """Go on with other parameters, by name. Raises TypeError for a name that there is not, ValueError."""
+        """Change parameters by name. Raises TypeError for an unknown name, ValueError for a bad value."""
         self.evaluator.parameters = replace(self.parameters, **changes)
         if "basic_fee" in changes:
             self.override(lambda state: state.put(state.numbers, "basic_fee", changes["basic_fee"]))
 
     def replay_block(self, time: int, block_id: str, transactions: Iterable[dict[str, Any]]) -> None:
-        """Add a block as it was made before, of stored transactions. Raises NodeError if one does not fit any more."""
+        """Add a block as it was produced before, from stored transactions. Raises NodeError if one is refused."""
         restored = (restore_transaction(stored) for stored in transactions)
         self._append(time, map(self._apply, restored), block_id)
 
-    def _take_back(self) -> list[Applied]:
-        """What was pending, with the state as it was without."""
-        self.state.rollback(self._settled)
+    def _unapply_pending(self) -> list[Applied]:
+        """Roll the state back to the head; returns the transactions that were pending."""
+        self.state.rollback(self._head_savepoint)
         waiting, self.pending = self.pending, []
         return waiting
 
-    def _put_back(self, transactions: Iterable[Transaction]) -> None:
-        """Put transactions on top of the head; those that can't be are dropped, as a node does."""
+    def _reapply(self, transactions: Iterable[Transaction]) -> None:
+        """Apply transactions on top of the head, and drop those that fail, as a node does."""
         for transaction in transactions:
             try:
                 self._check_reference(transaction)
@@ -201,20 +201,22 @@ class Chain:
                 continue
 
     def _append(self, time: int, entries: Iterable[Applied], block_id: str | None = None) -> Block:
-        """Add a block of `entries`, which are applied as they are taken, at the head time before it."""
+        """Add a block of `entries`, which are applied as they are iterated, at the previous head time."""
         savepoint, first_operation = self.state.savepoint(), self.operation_count
-        taken = tuple(entries)
-        new_id = self._block_id(time, taken)
+        included = tuple(entries)
+        new_id = self._block_id(time, included)
         self._maintain(time)
-        block = Block(self.head_number + 1, block_id or new_id, self.head_id, time, taken, first_operation, savepoint)
+        block = Block(
+            self.head_number + 1, block_id or new_id, self.head_id, time, included, first_operation, savepoint
+        )
         self.blocks.append(block)
         self.irreversible = max(self.irreversible, self.head_number - self.settings.irreversible_lag)
         self._forget_expired()
-        self._settled = self.state.savepoint()
+        self._head_savepoint = self.state.savepoint()
         return block
 
     def _fitting(self, waiting: Iterable[Applied]) -> Iterator[Applied]:
-        """Those of `waiting` that go into the next block, with what they do there."""
+        """The transactions of `waiting` that go into the next block, applied again."""
         room = self.parameters.maximum_block_size
         for transaction in (entry.transaction for entry in waiting):
             if transaction.size > room:
@@ -227,7 +229,7 @@ class Chain:
             yield entry
 
     def _apply(self, transaction: Transaction) -> Applied:
-        """Apply all operations or none. Raises NodeError."""
+        """Apply all operations, or none where it raises NodeError."""
         self._check_expiration(transaction.expiration)
         savepoint = self.state.savepoint()
         self.state.put(self.state.transactions, transaction.id, transaction)
@@ -261,13 +263,13 @@ class Chain:
             raise _refused("trx.ref_block_prefix == tapos_block_summary.block_id._hash[1]: ")
 
     def _check_expiration(self, expiration: int) -> None:
-        now, most = self.head_time, self.parameters.maximum_time_until_expiration
-        shown_now, shown_expiration = format_time(now), format_time(expiration)
-        if expiration > now + most:
-            data = {"trx.expiration": shown_expiration, "now": shown_now, "max_til_exp": most}
+        now, longest = self.head_time, self.parameters.maximum_time_until_expiration
+        now_text, expiration_text = format_time(now), format_time(expiration)
+        if expiration > now + longest:
+            data = {"trx.expiration": expiration_text, "now": now_text, "max_til_exp": longest}
             raise _refused("trx.expiration <= now + chain_parameters.maximum_time_until_expiration: ", **data)
         if now > expiration:
-            raise _refused("now <= trx.expiration: ", **{"now": shown_now, "trx.exp": shown_expiration})
+            raise _refused("now <= trx.expiration: ", **{"now": now_text, "trx.exp": expiration_text})
 
     def _next_time(self) -> int:
         """Whole seconds, as on any chain; shorter intervals let the chain's clock run ahead."""
@@ -281,7 +283,7 @@ class Chain:
         return ((self.head_number + 1).to_bytes(4, "big") + digest[:16]).hex()
 
     def _maintain(self, time: int) -> None:
-        """At the end of a maintenance interval registrations are counted anew, and cost the basic fee again."""
+        """At a maintenance interval's end, reset the registration count and the fee step."""
         interval = self.parameters.maintenance_interval
         if time // interval != self.head_time // interval:
             self.state.put(self.state.numbers, "registered", 0)

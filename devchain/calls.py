@@ -1,4 +1,4 @@
-"""Calls as they come over the wire, and how they reach a method."""
+"""Decodes calls and dispatches them to API methods."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ class Call:
 
 
 def read_call(frame: str | bytes) -> Call | None:
-    """The call that a frame is; None for what a node leaves without an answer (measured)."""
+    """The call in `frame`; None for a frame that a node ignores (measured)."""
     try:
         message = msgspec.json.decode(frame)
     except msgspec.DecodeError:
@@ -49,8 +49,8 @@ def read_call(frame: str | bytes) -> Call | None:
 def invoke(api: object, name: str, arguments: list[Any]) -> Any:
     """The result of the method `name` of `api`: its public methods are its calls.
 
-    Raises NodeError for a name that it has not, too few arguments, one of another type. As on a node, arguments
-    beyond those that the method takes are passed over.
+    Raises NodeError for an unknown name, too few arguments or one of the wrong type. As on a node, surplus
+    arguments are ignored.
     """
     method = None if name.startswith("_") else getattr(type(api), name, None)
     if method is None:

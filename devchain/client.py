@@ -1,4 +1,4 @@
-"""One connection to the dev chain: its calls, their answers, its notices; and going wrong on demand."""
+"""One connection to the dev chain: calls, replies, notices, and injected faults."""
 
 import asyncio
 import contextlib
@@ -22,13 +22,13 @@ from devchain.fields import wire_number
 from devchain.flavours import Flavour
 from devchain.subscriptions import Subscriptions
 
-CONTROL = "devchain"  #: the name of the API that steers; it never fails on demand
+CONTROL = "devchain"  #: the name of the control API, which faults spare
 
 Reply = dict[str, Any]
 
 
 class Client:
-    """Answers one client; `control` is None unless the client may steer."""
+    """Serves one client; `control` is None unless clients may control the chain."""
 
     def __init__(
         self,
@@ -39,10 +39,10 @@ class Client:
         control: TestControl | None,
     ) -> None:
         self._connection = connection
-        self._hub = subscriptions
+        self._subscriptions = subscriptions
         self._faults = faults
         self._settings = chain.settings
-        self._later: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._apis: dict[int | str, object] = {
             "login": Login(),
             "database": Database(chain, subscriptions, self),
@@ -54,29 +54,29 @@ class Client:
         if control is not None:
             self._apis[CONTROL] = control
 
-    async def converse(self) -> None:
-        """Answer until the client is gone."""
+    async def serve(self) -> None:
+        """Answer calls until the client disconnects."""
         try:
             async for frame in self._connection:
                 call = read_call(frame)
                 if call is not None:
-                    await self._take(call)
+                    await self._handle(call)
         except ConnectionClosed:
             pass
         finally:
-            self._hub.forget(self)
-            for task in list(self._later):
+            self._subscriptions.forget(self)
+            for task in list(self._tasks):
                 task.cancel()
 
     def notify(self, callback: int, value: Any) -> None:
-        """Send `value` for the number that the client gave."""
+        """Send `value` to the client's callback number."""
         self._start(self._send({"method": "notice", "params": [callback, [value]]}))
 
     def drop(self) -> None:
-        """Lose the connection, without a word."""
+        """Abort the connection without a closing handshake."""
         self._connection.transport.abort()
 
-    async def _take(self, call: Call) -> None:
+    async def _handle(self, call: Call) -> None:
         try:
             api, method, arguments = call.target
         except NodeError as error:
@@ -93,7 +93,7 @@ class Client:
             await self._answer(call, self._call(api, method, arguments), fault)
 
     def _call(self, api: int | str, method: str, arguments: list[Any]) -> Any:
-        """What the call gives, a NodeError too."""
+        """The result of the call, or the NodeError that it raised."""
         try:
             if api not in self._apis:
                 raise errors.unknown_api() if isinstance(api, int) else errors.unknown_method(api)
@@ -103,7 +103,7 @@ class Client:
 
     async def _answer(self, call: Call, result: Any, fault: Fault | None) -> None:
         if isinstance(result, asyncio.Future):
-            self._start(self._answer_later(call, result))
+            self._start(self._answer_when_done(call, result))
             return
         reply = self._refusal(call, result) if isinstance(result, NodeError) else {**_reply(call), "result": result}
         if fault is None:
@@ -118,11 +118,11 @@ class Client:
         frame = Frame("on_message", "websocket_api.cpp", "", data)
         return {**_reply(call), "error": error.through(frame).payload}
 
-    async def _answer_later(self, call: Call, result: asyncio.Future[Any]) -> None:
+    async def _answer_when_done(self, call: Call, result: asyncio.Future[Any]) -> None:
         await self._send({**_reply(call), "result": await result})
 
     async def _answer_wrongly(self, reply: Reply, fault: Fault) -> None:
-        """Answer as `fault` says; a call that hangs gets no answer."""
+        """Reply as `fault` demands; a call that hangs gets no reply."""
         match fault.do:
             case FaultKind.DROP_AFTER:
                 self.drop()
@@ -140,16 +140,16 @@ class Client:
                 await self._send({**reply, "result": "x" * HUGE})
 
     async def _half(self, text: str) -> AsyncIterator[str]:
-        """The first half of `text`; then the connection is lost."""
+        """The first half of `text`, then the connection drops."""
         yield text[: len(text) // 2]
         self.drop()
         yield text[len(text) // 2 :]
 
     def _start(self, sending: Coroutine[Any, Any, None]) -> None:
-        """Send without making the client's next call wait."""
+        """Send in the background, so that the client's next call does not wait."""
         task = asyncio.create_task(sending)
-        self._later.add(task)
-        task.add_done_callback(self._later.discard)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _send(self, message: Reply, after: float = 0.0) -> None:
         if after:

@@ -1,4 +1,4 @@
-"""Steering a dev chain: blocks on demand, forks, faults, and what other people do on a chain."""
+"""The control API: blocks on demand, forks, faults, state overrides, and other people's registrations."""
 
 from typing import Any, Protocol
 
@@ -42,44 +42,44 @@ class Controllable(Protocol):
 
 
 class TestControl:
-    """The API `devchain`, open only on a chain that was started with faults allowed. Public methods are the calls."""
+    """The API `devchain`, open only on a chain started with `faults`. Public methods are the calls."""
 
     def __init__(self, dev_chain: Controllable) -> None:
         self._dev_chain = dev_chain
 
     def produce(self, blocks: int = 1) -> int:
-        """Make blocks now; the head's number."""
+        """Produce blocks now; returns the head number."""
         for _ in range(blocks):
             self._dev_chain.produce()
         return self._dev_chain.chain.head_number
 
     def stall(self, stalled: bool) -> None:
-        """Make no blocks by the clock, or make them again."""
+        """Stop or resume producing blocks by the clock."""
         self._dev_chain.stalled = stalled
 
     def orphan(self, blocks: int, keep: bool = True, reverse: bool = False) -> int:
-        """Forget the last blocks, as `Chain.orphan` does; the head's number."""
+        """Drop the newest blocks, as `Chain.orphan` does; returns the head number."""
         self._dev_chain.orphan(blocks, keep=keep, reverse=reverse)
         return self._dev_chain.chain.head_number
 
     def fault(self, fault: Fault) -> None:
-        """Let a fault happen."""
+        """Queue a fault."""
         self._dev_chain.faults.add(fault)
 
     def clear_faults(self) -> None:
-        """Behave again."""
+        """Drop all queued faults."""
         self._dev_chain.faults.clear()
 
     def disconnect(self) -> None:
-        """Drop every connection, this one too."""
+        """Drop every connection, including this one."""
         self._dev_chain.disconnect()
 
     def set_chain_id(self, chain_id: str) -> None:
-        """Be another chain from now on."""
+        """Report another chain id from now on."""
         self._dev_chain.chain.chain_id = chain_id
 
     def set_head_age(self, seconds: int) -> None:
-        """Show the head as so much older than it is."""
+        """Report a head time that lags by `seconds`."""
         self._dev_chain.chain.staleness = seconds
 
     def set_parameters(self, changes: dict[str, Any]) -> None:
@@ -87,23 +87,23 @@ class TestControl:
         self._dev_chain.override("set_parameters", changes)
 
     def set_basic_fee(self, satoshi: int) -> None:
-        """Let the next account cost something else."""
+        """Set the basic fee of the next account."""
         self.set_parameters({"basic_fee": satoshi})
 
     def set_balance(self, name: str, satoshi: int) -> None:
-        """Give the account another balance."""
+        """Set the account's balance of the core asset."""
         self._dev_chain.override("set_balance", name, satoshi)
 
     def set_member(self, name: str, member: bool) -> None:
-        """Make the account a lifetime member, or none."""
+        """Grant the account lifetime membership, or revoke it."""
         self._dev_chain.override("set_member", name, member)
 
     def set_key(self, name: str, public_key: str) -> None:
-        """Let only another key sign for the account."""
+        """Replace the account's owner and active authority by one key."""
         self._dev_chain.override("set_key", name, public_key)
 
     def register(self, name: str, public_key: str) -> str:
-        """Somebody else registers an account: `referrer` does, by a transaction like any other; the account's id."""
+        """Register an account by a transaction of `referrer`, as another faucet would; returns the account id."""
         chain = self._dev_chain.chain
         registrar = chain.state.ids[REFERRER]
         operation = account_create(

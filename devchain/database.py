@@ -21,27 +21,27 @@ _ID = re.compile(r"\d+\.\d+\.\d{1,15}")
 
 
 class Database:
-    """Everything that can be read."""
+    """The API that reads the chain."""
 
     def __init__(self, chain: Chain, subscriptions: Subscriptions, listener: Listener) -> None:
         self._chain = chain
         self._state = chain.state
         self._settings = chain.settings
-        self._hub = subscriptions
+        self._subscriptions = subscriptions
         self._listener = listener
 
     # Subscriptions
 
     def set_block_applied_callback(self, callback: int) -> None:
-        """Tell `callback` the id of each new block."""
-        self._hub.on_block(self._listener, callback)
+        """Send the id of each new block to `callback`."""
+        self._subscriptions.on_block(self._listener, callback)
 
     def set_subscribe_callback(self, callback: int, clear: bool) -> None:
-        """Nothing: changes of objects are not told here, and a client can't tell that from no change."""
+        """Accepted, but object changes are never announced; clients can't tell that from no change."""
 
     def cancel_all_subscriptions(self) -> None:
-        """Tell of no more blocks."""
-        self._hub.cancel(self._listener)
+        """End the block subscription."""
+        self._subscriptions.cancel(self._listener)
 
     # The chain
 

@@ -26,7 +26,7 @@ class Frame:
         """The text with its places filled in."""
         return Template(self.text).safe_substitute(self.data)
 
-    def on_the_wire(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """The frame as a node sends it."""
         return {"context": {**LEVEL, "file": self.file, "method": self.method}, "format": self.text, "data": self.data}
 
@@ -60,7 +60,7 @@ class NodeError(Exception):
     @property
     def data(self) -> dict[str, Any]:
         """The member `data` of the error."""
-        stack = [frame.on_the_wire() for frame in self.frames]
+        stack = [frame.to_json() for frame in self.frames]
         return {"code": self.code, "name": self.name, "message": self.what, "stack": stack}
 
     @property

@@ -1,4 +1,4 @@
-"""What an operation must fulfil in the state that it meets, and what it changes there.
+"""Checks operations against the state, and applies them.
 
 Chain source: evaluator.hpp, account_evaluator.cpp, transfer_evaluator.cpp, assert_evaluator.cpp, db_balance.cpp.
 """
@@ -36,7 +36,7 @@ class Evaluator:
     def apply(self, operation: DecodedOperation, now: int) -> Result:
         """Apply `operation` at head time `now`; its result. Raises NodeError that names the operation.
 
-        What was changed before an error stays: whoever applies a transaction undoes it.
+        Changes made before an error stay: the caller rolls the whole transaction back.
         """
         try:
             paid = self._check_fee(operation)
@@ -61,7 +61,7 @@ class Evaluator:
         return schedule.required(body.name, operation.paid_size)
 
     def _check_fee(self, operation: DecodedOperation) -> int:
-        """The fee that `operation` offers; the first thing that the chain looks at."""
+        """The fee that `operation` offers, which the chain checks first. Raises NodeError if it is too low."""
         paid = _core_amount(operation.body.fee)
         required = self.required_fee(operation)
         if paid < required:
@@ -81,7 +81,7 @@ class Evaluator:
             ) from None
 
     def _create_account(self, body: AccountCreate, as_json: dict[str, Any], now: int) -> Result:
-        """Register an account, and count it: the fee steps up after every so many."""
+        """Register an account and count it, since the fee steps up with the count."""
         self._check_members(body, now)
         self._check_authority(body.owner)
         self._check_authority(body.active)
@@ -106,7 +106,7 @@ class Evaluator:
         if self._account(body.registrar)["membership_expiration_date"] != FOREVER:
             text = "fee_paying_account->is_lifetime_member(): Only Lifetime members may register an account."
             raise _refused(text, body)
-        # Times of one form are in order as text.
+        # ISO times sort as text.
         if self._account(body.referrer)["membership_expiration_date"] < format_time(now):
             text = "op.referrer(d).is_member(d.head_block_time()): The referrer must be either a lifetime or annual"
             raise _refused(f"{text} subscriber.", body)
@@ -163,12 +163,12 @@ class Evaluator:
                 raise _untrue("p.asset_id(db).symbol == p.symbol: ")
 
     def _adjust_balance(self, account_id: str, delta: int) -> None:
-        """Pay `delta`, satoshi, which is not above zero."""
+        """Add `delta` satoshi, zero or negative, to the account's balance. Raises NodeError."""
         balance = self._state.balances.get(account_id)
         if delta == 0:
             return
         if (balance or 0) < -delta:
-            # An account that never had any fails an earlier assertion than one that has too little.
+            # An account without a balance object fails an earlier assertion than one with too little.
             expression = "delta.amount > 0" if balance is None else "itr->get_balance() >= -delta"
             raise self._insufficient_balance(expression, account_id, balance or 0, delta)
         self._state.pay(account_id, delta)

@@ -1,15 +1,15 @@
-"""Ways in which a node goes wrong, on demand: for tests."""
+"""Faults that can be injected into replies, for tests."""
 
 from enum import StrEnum
 from typing import Any
 
 from msgspec import Struct
 
-HUGE = 13_000_000  #: bytes; more than a client need take
+HUGE = 13_000_000  #: bytes; more than a client has to accept
 
 
 class FaultKind(StrEnum):
-    """What happens instead of a proper answer."""
+    """What replaces the proper reply."""
 
     DROP_BEFORE = "drop_before"  #: the connection is lost before the call is carried out
     DROP_AFTER = "drop_after"  #: … after it was carried out, before the answer
@@ -35,17 +35,17 @@ class Fault(Struct):
 
 
 class Faults:
-    """The faults still to come."""
+    """The queue of faults."""
 
     def __init__(self) -> None:
         self._faults: list[Fault] = []
 
     def add(self, fault: Fault) -> None:
-        """Let `fault` happen after those already waiting."""
+        """Queue `fault` behind the others."""
         self._faults.append(fault)
 
     def clear(self) -> None:
-        """Behave again."""
+        """Drop all faults."""
         self._faults.clear()
 
     def take(self, method: str) -> Fault | None:

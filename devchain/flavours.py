@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Flavour(StrEnum):
-    """A chain whose nodes were looked at: see tests/data."""
+    """A chain whose nodes were recorded: see tests/data."""
 
     PEERPLAYS = "peerplays"
     BITSHARES = "bitshares"
@@ -22,9 +22,9 @@ class Traits:
     """How a flavour differs from others, beside the words of its errors."""
 
     symbol: str  #: of the core asset, by default, and what public keys begin with
-    has_results: bool  #: blocks say what their operations made
+    has_results: bool  #: blocks contain operation results
     takes_foreign_keys: bool  #: public keys may begin with another chain's prefix
-    knows_nobody: bool  #: an account that there is not has a balance: nothing
+    knows_nobody: bool  #: an unknown account has an empty balance instead of being an error
     reserved_ending: str | None  #: that no name may have
     first_accounts: tuple[str, ...]  #: those that the chain begins with, in the order of their ids (db_init.cpp)
 

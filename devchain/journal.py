@@ -1,4 +1,4 @@
-"""The dev chain's file: a line of JSON for how it began, then one for each thing that happened to it."""
+"""The dev chain's file: a line of JSON for its genesis, then one for each block or change."""
 
 from pathlib import Path
 from typing import IO, Any
@@ -7,7 +7,7 @@ import msgspec
 
 
 class JournalError(OSError):
-    """A file that this chain can't go on with."""
+    """A file that this chain can't be resumed from."""
 
 
 class Journal:

@@ -1,4 +1,4 @@
-"""The chain's objects as the API shows them, as far as there is anything of theirs here."""
+"""The chain's objects in the JSON of the API."""
 
 from typing import Any
 

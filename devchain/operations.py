@@ -1,4 +1,4 @@
-"""Operations as a node reads them: known fields only, of the right types, written back in the chain's own form."""
+"""Decodes and checks operations as a node does, and writes them back in the chain's canonical form."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -110,7 +110,7 @@ def read_operation(raw: Any, prefix: str) -> tuple[DecodedOperation, bytes]:
 
     Raises NodeError where a node can't read it. A node takes keys with any chain's prefix (measured).
     """
-    # Not by what the faucet packs with, whose bytes are to be checked here.
+    # Packed by the package: the dev chain checks the bytes of chain/packing.py.
     return _read(
         raw, prefix, lambda as_json, prefix: bytes(PackedOperation([as_json[0], {**as_json[1], "prefix": prefix}]))
     )
@@ -125,7 +125,7 @@ def _read(raw: Any, prefix: str, pack: Callable[[list[Any], str], bytes]) -> tup
     number, body = _read_body(raw)
     if isinstance(body, Assert):
         return restore_operation([number, body.to_json()], 0), bytes(body)
-    as_json = _shown_account_create(body, prefix) if isinstance(body, AccountCreate) else _shown_transfer(body, prefix)
+    as_json = _account_create_json(body, prefix) if isinstance(body, AccountCreate) else _transfer_json(body, prefix)
     # The package puts the keys of an authority into the chain's order, in place.
     packed = pack([number, as_json], prefix)
     paid_size = len(packed) - 1 if isinstance(body, AccountCreate) else _memo_size(as_json, prefix)
@@ -142,8 +142,8 @@ def check_prefixes(operations: list[Any], prefix: str) -> None:
     """Raises NodeError for a public key in a registration that begins otherwise than with `prefix`."""
     for number, body in operations:
         if number == ACCOUNT_CREATE:
-            sides = [key for side in ("owner", "active") for key, _ in body[side]["key_auths"]]
-            for key in (*sides, body["options"]["memo_key"]):
+            keys = [key for side in ("owner", "active") for key, _ in body[side]["key_auths"]]
+            for key in (*keys, body["options"]["memo_key"]):
                 if key_prefix(key) != prefix:
                     raise errors.unreadable_key().about(key)
 
@@ -179,7 +179,7 @@ def _validate_account_create(body: AccountCreate, reserved_ending: str | None) -
         _require(not auth.address_auths, f"{side}.address_auths.size() == 0: ")
         text = f"!{side}.is_impossible(): cannot create an account with an imposible {side} authority threshold"
         _require(not auth.impossible, text)
-    # Nobody can be voted for here, and no one may count on more of them than are voted for.
+    # There is nobody to vote for here, and a node allows no more witnesses than votes.
     voted = body.options.votes or body.options.num_witness or body.options.num_committee
     text = "needed_witnesses == 0 && needed_committee == 0: May not specify fewer witnesses or committee members"
     _require(not voted, f"{text} than the number voted for.")
@@ -190,15 +190,15 @@ def _require(fulfilled: bool, text: str, file: str = "account.cpp") -> None:
         raise errors.assertion(text, "validate", file)
 
 
-def _shown_account_create(body: AccountCreate, prefix: str) -> dict[str, Any]:
+def _account_create_json(body: AccountCreate, prefix: str) -> dict[str, Any]:
     return {
         "fee": body.fee.to_json(),
         "registrar": body.registrar,
         "referrer": body.referrer,
         "referrer_percent": body.referrer_percent,
         "name": body.name,
-        "owner": _shown_authority(body.owner, prefix),
-        "active": _shown_authority(body.active, prefix),
+        "owner": _authority_json(body.owner, prefix),
+        "active": _authority_json(body.active, prefix),
         "options": {
             "memo_key": _own_key(body.options.memo_key, prefix),
             "voting_account": body.options.voting_account,
@@ -211,7 +211,7 @@ def _shown_account_create(body: AccountCreate, prefix: str) -> dict[str, Any]:
     }
 
 
-def _shown_transfer(body: Transfer, prefix: str) -> dict[str, Any]:
+def _transfer_json(body: Transfer, prefix: str) -> dict[str, Any]:
     as_json: dict[str, Any] = {
         "fee": body.fee.to_json(),
         "from": body.sender,
@@ -228,7 +228,7 @@ def _shown_transfer(body: Transfer, prefix: str) -> dict[str, Any]:
     return {**as_json, "extensions": []}
 
 
-def _shown_authority(auth: Authority, prefix: str) -> dict[str, Any]:
+def _authority_json(auth: Authority, prefix: str) -> dict[str, Any]:
     """As the chain holds it: accounts in the order of their numbers, whatever order they came in (flat_map)."""
     keys = {_own_key(key, prefix): weight for key, weight in auth.key_auths}
     accounts = sorted(dict(auth.account_auths).items(), key=lambda entry: instance_of(entry[0]))

@@ -1,4 +1,4 @@
-"""What comes over a chain by no transaction. Each is kept in the journal by its name and arguments."""
+"""State changes without a transaction. The journal records each by name and arguments."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,18 +13,18 @@ def set_parameters(chain: Chain, changes: dict[str, Any]) -> None:
 
 
 def set_balance(chain: Chain, name: str, satoshi: int) -> None:
-    """Give the account `name` another balance."""
+    """Set the balance of the account `name`."""
     chain.override(lambda state: state.put(state.balances, state.ids[name], satoshi))
 
 
 def set_member(chain: Chain, name: str, member: bool) -> None:
-    """Make the account `name` a lifetime member, or none."""
+    """Grant the account `name` lifetime membership, or revoke it."""
     until = FOREVER if member else NEVER
     chain.override(lambda state: state.change_account(name, membership_expiration_date=until))
 
 
 def set_key(chain: Chain, name: str, public_key: str) -> None:
-    """Let only `public_key` sign for the account `name`."""
+    """Replace both authorities of the account `name` by `public_key`."""
     only = authority(public_key)
     chain.override(lambda state: state.change_account(name, active=only, owner=only))
 

@@ -1,4 +1,4 @@
-"""The dev chain: a chain, its file, its clock, its clients."""
+"""The server: a chain with its file, clock and clients."""
 
 import asyncio
 import contextlib
@@ -27,7 +27,7 @@ CLOSE_TIMEOUT = 1.0  #: seconds that a client has to say goodbye
 class DevChain:
     """A small strict Graphene node on a websocket.
 
-    Raises JournalError where its file belongs to a chain that began otherwise than the settings say.
+    Raises JournalError where its file belongs to a chain with another genesis or other parameters.
     """
 
     def __init__(self, settings: DevChainSettings, *, clock: Callable[[], float] = time.time) -> None:
@@ -35,17 +35,17 @@ class DevChain:
         self._clock = clock
         self._journal = None if settings.data is None else Journal(settings.data)
         self.chain = self._load()
-        self.faults = Faults()  #: what goes wrong next
-        self.control = TestControl(self)  #: what the API `devchain` can do
-        self.stalled = False  #: no blocks are made by the clock
-        self._hub = Subscriptions()
+        self.faults = Faults()  #: queued faults
+        self.control = TestControl(self)  #: the API `devchain`
+        self.stalled = False  #: whether block production by the clock is stopped
+        self._subscriptions = Subscriptions()
         self._clients: set[Client] = set()
         self._server: Server | None = None
         self._producer: asyncio.Task[None] | None = None
 
     @property
     def url(self) -> str:
-        """Where clients connect; only once it is started."""
+        """The URL that clients connect to. Raises RuntimeError before `start`."""
         if self._server is None:
             raise RuntimeError("the dev chain is not started")
         host, port = self._server.sockets[0].getsockname()[:2]
@@ -67,11 +67,11 @@ class DevChain:
         return self._settings.registrar_key.wif()
 
     async def start(self) -> None:
-        """Listen, and make blocks. Raises OSError where the address can't be had."""
+        """Listen, and produce blocks. Raises OSError where the address is not available."""
         host, port = self._settings.host, self._settings.port
         options: dict[str, Any] = {"max_size": MAX_FRAME, "compression": None, "close_timeout": CLOSE_TIMEOUT}
         try:
-            self._server = await serve(self._converse, host, port, **options)
+            self._server = await serve(self._serve_client, host, port, **options)
         except OSError:
             await self.stop()
             raise
@@ -91,15 +91,15 @@ class DevChain:
             self._journal.close()
 
     def produce(self) -> Block:
-        """Make a block now, and tell whoever wants to know."""
+        """Produce a block now, record it, and announce it to subscribers."""
         block = self.chain.produce()
         stored = [entry.transaction.stored() for entry in block.transactions]
         self._record({"time": block.time, "id": block.id, "transactions": stored})
-        self._hub.announce(block)
+        self._subscriptions.announce(block)
         return block
 
     def orphan(self, blocks: int, *, keep: bool = True, reverse: bool = False) -> None:
-        """Forget the last blocks, as `Chain.orphan` does."""
+        """Drop the newest blocks, as `Chain.orphan` does."""
         self.chain.orphan(blocks, keep=keep, reverse=reverse)
         self._record({"orphan": blocks})
 
@@ -109,25 +109,25 @@ class DevChain:
         self._record({"intervention": name, "arguments": arguments})
 
     def disconnect(self) -> None:
-        """Drop every connection, without a word."""
+        """Abort every connection."""
         for client in self._clients:
             client.drop()
 
-    async def _converse(self, connection: ServerConnection) -> None:
+    async def _serve_client(self, connection: ServerConnection) -> None:
         control = self.control if self._settings.faults else None
-        client = Client(connection, self.chain, self._hub, self.faults, control)
+        client = Client(connection, self.chain, self._subscriptions, self.faults, control)
         self._clients.add(client)
         try:
-            await client.converse()
+            await client.serve()
         finally:
             self._clients.discard(client)
 
     async def _produce_by_the_clock(self) -> None:
-        """Make a block at each slot: a multiple of the interval, as on a real chain."""
+        """Produce a block at each slot, a multiple of the interval, as on a real chain."""
         interval = self._settings.block_interval
         slot = self._clock() // interval
         while True:
-            # A timer may fire a little early: the next slot is another one all the same.
+            # A timer may fire slightly early; the slot must advance all the same.
             slot = max(slot, self._clock() // interval) + 1
             await asyncio.sleep(slot * interval - self._clock())
             if not self.stalled:
@@ -138,14 +138,14 @@ class DevChain:
             self._journal.append(entry)
 
     def _load(self) -> Chain:
-        """The chain as its file has it; a new one where there is none."""
+        """The chain replayed from its file, or a new one."""
         entries = self._journal.read() if self._journal else []
         if not entries:
             chain = Chain(self._settings, clock=self._clock)
-            self._record({"chain_id": chain.chain_id, "time": chain.head_time, **self._beginning()})
+            self._record({"chain_id": chain.chain_id, "time": chain.head_time, **self._header()})
             return chain
         first = entries[0]
-        if _beginning_of(first) != self._beginning():
+        if _header_of(first) != self._header():
             text = "holds a dev chain that began with other settings: use those again, or another file"
             raise JournalError(f"{self._settings.data} {text}")
         chain = Chain(self._settings, clock=self._clock, chain_id=first["chain_id"], start=first["time"])
@@ -156,12 +156,12 @@ class DevChain:
             raise JournalError(f"{self._settings.data} holds a block that can't be: {error}") from error
         return chain
 
-    def _beginning(self) -> dict[str, Any]:
+    def _header(self) -> dict[str, Any]:
         return {"genesis": self._settings.genesis, "parameters": asdict(self._settings.parameters)}
 
 
-def _beginning_of(first: dict[str, Any]) -> dict[str, Any]:
-    """What the first line of the journal says; what came after it was written had its default."""
+def _header_of(first: dict[str, Any]) -> dict[str, Any]:
+    """The first line of the journal, with defaults for settings that are newer than it."""
     genesis, parameters = first.get("genesis"), first.get("parameters")
     if isinstance(genesis, dict):
         genesis = {"flavour": Flavour.PEERPLAYS, **genesis}
@@ -171,7 +171,7 @@ def _beginning_of(first: dict[str, Any]) -> dict[str, Any]:
 
 
 def _replay(chain: Chain, entry: dict[str, Any]) -> None:
-    """Let happen again what a line of the journal says."""
+    """Apply a line of the journal again."""
     match entry:
         case {"orphan": blocks}:
             chain.orphan(blocks, keep=False)

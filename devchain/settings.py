@@ -1,4 +1,4 @@
-"""How a dev chain is set up."""
+"""Settings and parameters of a dev chain."""
 
 import hashlib
 from collections.abc import Iterable
@@ -54,7 +54,7 @@ class ChainParameters:
 
 @dataclass(frozen=True, slots=True)
 class DevChainSettings:
-    """Everything that can be chosen."""
+    """Everything that can be configured."""
 
     host: str = "127.0.0.1"
     port: int = 0  #: 0 is any free one
@@ -79,15 +79,15 @@ class DevChainSettings:
         if self.block_interval < 0 or self.irreversible_lag < 0:
             raise ValueError("block_interval and irreversible_lag can't be negative")
         traits = self.flavour.traits
-        taken = {*traits.first_accounts, REFERRER, PLAIN_ACCOUNT}
-        if self.registrar in taken or name_problem(self.registrar, traits.reserved_ending):
+        reserved = {*traits.first_accounts, REFERRER, PLAIN_ACCOUNT}
+        if self.registrar in reserved or name_problem(self.registrar, traits.reserved_ending):
             raise ValueError(f"{self.registrar} can't be the name of the dev chain's registrar")
         if self.chain_id is not None and len(bytes.fromhex(self.chain_id)) != 32:
             raise ValueError("a chain id has 64 hex digits")
 
     @property
     def genesis(self) -> dict[str, Any]:
-        """What the chain begins with: a chain in a file can't go on with anything else."""
+        """The genesis: a file can only be resumed with the same one."""
         return {
             "flavour": self.flavour,
             "symbol": self.symbol,

@@ -45,7 +45,7 @@ class Keys(NamedTuple):
 
 
 class State:
-    """What the transactions so far have made. Every write goes through `put`, so that it can be undone."""
+    """The state after the transactions so far. Every write goes through `put` or `remove`, so that it can be undone."""
 
     def __init__(self) -> None:
         self.accounts: dict[str, dict[str, Any]] = {}  # by id
@@ -57,32 +57,32 @@ class State:
         self._sorted: list[str] | None = None  # the names in order; None when they must be sorted again
 
     def put(self, table: dict[Any, Any], key: Any, value: Any) -> None:
-        """Set `table[key]`, and remember what was there."""
+        """Set `table[key]`, and remember the former value."""
         self._changes.append((table, key, table.get(key, _ABSENT)))
         table[key] = value
-        self._note(table)
+        self._invalidate_order(table)
 
     def remove(self, table: dict[Any, Any], key: Any) -> None:
         """Remove `table[key]`, and remember it."""
         self._changes.append((table, key, table.pop(key)))
-        self._note(table)
+        self._invalidate_order(table)
 
     def savepoint(self) -> int:
         """A point to which `rollback` can return."""
         return len(self._changes)
 
     def rollback(self, savepoint: int) -> None:
-        """Take back every change since `savepoint`, the last first."""
+        """Undo every change since `savepoint`, newest first."""
         while len(self._changes) > savepoint:
             table, key, value = self._changes.pop()
             if value is _ABSENT:
                 del table[key]
             else:
                 table[key] = value
-            self._note(table)
+            self._invalidate_order(table)
 
     def by_name(self, name: str) -> dict[str, Any] | None:
-        """The account `name`."""
+        """The account `name`, None if there is none."""
         account_id = self.ids.get(name)
         return None if account_id is None else self.accounts[account_id]
 
@@ -94,7 +94,7 @@ class State:
         return [[name, self.ids[name]] for name in self._sorted[start : start + limit]]
 
     def add_account(self, account: dict[str, Any]) -> str:
-        """Give `account` the next id and keep it; the id."""
+        """Store `account` under the next id; returns the id."""
         number = self.numbers["next_account"]
         self.put(self.numbers, "next_account", number + 1)
         account_id = f"1.2.{number}"
@@ -111,7 +111,7 @@ class State:
         """Add `amount` satoshi, which may be negative, to the account's balance."""
         self.put(self.balances, account_id, self.balances.get(account_id, 0) + amount)
 
-    def _note(self, table: dict[Any, Any]) -> None:
+    def _invalidate_order(self, table: dict[Any, Any]) -> None:
         if table is self.ids:
             self._sorted = None
 
@@ -166,7 +166,7 @@ def genesis(settings: DevChainSettings) -> State:
 
 
 def _add_member(state: State, name: str, keys: Keys, balance: int | None = None) -> None:
-    """Add a lifetime member, who is his own registrar and referrer."""
+    """Add a lifetime member that is its own registrar and referrer."""
     itself = f"1.2.{state.numbers['next_account']}"
     account = new_account(name, keys, registrar=itself, referrer=itself, lifetime_referrer=itself)
     membership = {"membership_expiration_date": FOREVER, "lifetime_referrer_fee_percentage": LIFETIME_PERCENT}

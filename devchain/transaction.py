@@ -1,4 +1,4 @@
-"""A transaction as a node reads it."""
+"""Decodes and checks transactions as a node does."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from devchain.operations import DecodedOperation, read_operation, restore_operat
 
 
 class _Raw(Struct, frozen=True):
-    """What is sent; what a node's reader lacks, it takes for zero or empty (fc, variant)."""
+    """A transaction as sent; a node takes missing members for zero or empty (fc, variant)."""
 
     expiration: str
     operations: list[Any]
@@ -28,7 +28,7 @@ SIGNATURE_DIGITS = 130
 
 @dataclass(frozen=True, slots=True)
 class Transaction:
-    """A transaction that was read; whether it may be applied is another question."""
+    """A decoded transaction, not yet checked against the state."""
 
     id: str
     operations: tuple[DecodedOperation, ...]
