@@ -157,7 +157,7 @@ class Handler(RequestHandler):
         self._set_headers(cors_headers(self.context.settings, self.request.headers.get("Origin")))
 
     def on_connection_close(self) -> None:
-        """The client has gone: nobody waits for this reply any more."""
+        """The client has gone: nobody is waiting for this reply any more."""
         super().on_connection_close()
         self.context.in_flight.leave(self)
 
@@ -202,8 +202,8 @@ class ApiHandler(Handler):
 
     def allow_preflight(self, methods: tuple[str, ...]) -> None:
         """Say that a page may send `methods`, with the headers that it names."""
-        asked = self.request.headers.get("Access-Control-Request-Headers")
-        self._set_headers(preflight_headers(methods, asked))
+        requested_headers = self.request.headers.get("Access-Control-Request-Headers")
+        self._set_headers(preflight_headers(methods, requested_headers))
 
     def reply(self, body: Reply) -> None:
         """Finish with `body`."""

@@ -68,8 +68,8 @@ def core_amount(satoshi: int | None, precision: int | None, symbol: str | None) 
     if satoshi is None or precision is None:
         return "unknown"
     amount = Decimal(satoshi).scaleb(-precision)
-    shown = amount.normalize() if amount < WHOLE_FROM else amount // 1
-    return f"{shown:,f} {symbol}"
+    rounded = amount.normalize() if amount < WHOLE_FROM else amount // 1
+    return f"{rounded:,f} {symbol}"
 
 
 def readable_json(text: str) -> str:

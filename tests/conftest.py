@@ -1,5 +1,6 @@
 """What holds for all tests, and what pytest says at the end: which programs were missing, so that some were skipped."""
 
+import logging
 import re
 import signal
 from collections import Counter
@@ -12,6 +13,9 @@ from tests.harness.flavours import BOTH, PARAMETRIZED, flavoured
 
 # A shell lets what it runs in the background ignore SIGINT, and so would every program that a test starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Debug mode warns of every slow step, and a step is slow where the machine is busy.
+logging.getLogger("asyncio").setLevel(logging.ERROR)
 
 _REASON = re.compile(r"(?:Skipped: )?(.+) is not installed")
 

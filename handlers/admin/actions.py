@@ -77,12 +77,12 @@ class JobAction(Action):
 
     async def do(self, operator: str, *path: str) -> str:
         """What the end of the address says."""
-        job_id, deed = path
-        ledger, reason = self.context.ledger, self.reason(needed=deed != "retry")
-        if deed == "retry":
+        job_id, action = path
+        ledger, reason = self.context.ledger, self.reason(needed=action != "retry")
+        if action == "retry":
             await ledger.operators.retry([job_id], by=operator, reason=reason)
             return "The job is queued again."
-        if deed == "cancel":
+        if action == "cancel":
             await ledger.operators.cancel([job_id], by=operator, reason=reason)
             return "The job is cancelled."
         await ledger.operators.fail([job_id], by=operator, reason=reason)

@@ -27,14 +27,14 @@ class Dashboard(LoginPage):
         ledger, view = self.context.ledger, await overview(self.context)
         alerts = await ledger.outbox.alerts()
         owed = view.notices.get("owed")
-        shown = {owed, *(alert.text for alert in alerts)}
+        displayed = {owed, *(alert.text for alert in alerts)}
         self.show(
             "admin/dashboard.html",
             pauses=pauses,
             view=view,
             chain_status=view.chain_status,
             obstacles=view.obstacles,
-            notices=[notice for notice in view.notices.values() if notice not in shown],
+            notices=[notice for notice in view.notices.values() if notice not in displayed],
             held=await ledger.queries.held_jobs(HELD),
             owed=owed,
             alerts=alerts,
@@ -74,7 +74,7 @@ class AdminJobPage(AdminPage):
             events=timeline(job, signed, audit),
             signed=signed,
             what=WHAT,
-            deeds=actions(job.state),
+            actions=actions(job.state),
             ended=job.state in ENDED,
             chain_status=chain_status,
         )

@@ -56,9 +56,9 @@ def _chain(job: Job, signed: Sequence[SignedFor]) -> Iterator[Event]:
 
 def _fate(one: SignedFor) -> Iterator[Event]:
     transaction = one.transaction
-    # That a registration is in a block is told by its account.
-    told = transaction.fate is Fate.INCLUDED and transaction.kind is Kind.REGISTRATION
-    if transaction.fate is Fate.LIVE or told:
+    # The event of the account itself shows that a registration is in a block.
+    has_own_event = transaction.fate is Fate.INCLUDED and transaction.kind is Kind.REGISTRATION
+    if transaction.fate is Fate.LIVE or has_own_event:
         return
     end, text = _FATES[transaction.fate]
     tone = "done" if transaction.fate in _GOOD else "bad"

@@ -54,7 +54,7 @@ class SignupEndpoint(HTTPMessageDelegate):
         self._attempt(self._start)
 
     def on_connection_close(self) -> None:
-        """The client has gone: the job stays, but nobody waits for it any more."""
+        """The client has gone: the job stays, but nobody is waiting for it any more."""
         if self._watch is not None:
             self._watch.end()
 

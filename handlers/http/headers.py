@@ -40,12 +40,12 @@ def cors_headers(settings: Settings, origin: str | None) -> dict[str, str]:
     return {**_allow(settings.cors_origins, origin), "Access-Control-Expose-Headers": EXPOSED}
 
 
-def preflight_headers(methods: Sequence[str], asked: str | None) -> dict[str, str]:
-    """What a preflight for the header names in `asked` is told: each client sends its own."""
-    named = asked is not None and _FIELD_NAMES.fullmatch(asked.strip()) is not None
+def preflight_headers(methods: Sequence[str], requested: str | None) -> dict[str, str]:
+    """What a preflight for the header names in `requested` is told: each client sends its own."""
+    named = requested is not None and _FIELD_NAMES.fullmatch(requested.strip()) is not None
     return {
         "Access-Control-Allow-Methods": ", ".join(methods),
-        "Access-Control-Allow-Headers": asked.strip() if asked is not None and named else ALLOWED,
+        "Access-Control-Allow-Headers": requested.strip() if requested is not None and named else ALLOWED,
         "Access-Control-Max-Age": "86400",
     }
 

@@ -34,7 +34,7 @@ def progress_of(job: Job) -> list[Step]:
     reached = [state for state, _, _ in way].index(job.state)
     steps = [Step(title, text, _when(state, position, reached)) for position, (state, title, text) in enumerate(way)]
     if job.state is State.QUEUED and job.reason is not None:
-        steps[0] = replace(steps[0], text=f"It was put off, and is tried again: {job.reason}")
+        steps[0] = replace(steps[0], text=f"Deferred, will be retried: {job.reason}")
     return steps
 
 

@@ -15,12 +15,12 @@ def keys_shown(block: Block, settings: Settings, ids: Mapping[str, str]) -> tupl
     Those that anybody but the holder of these keys may sign for are left out, unless it is whom `settings` add to every
     account; `ids` are the account ids of those.
     """
-    shown = []
+    digests = []
     for operation, account_id in _operations(block, ACCOUNT_CREATE):
         keys = _keys(operation[1], settings, ids)
         if account_id is not None and keys is not None:
-            shown.append((operation[1]["name"], account_id, digest_of(keys)))
-    return tuple(shown)
+            digests.append((operation[1]["name"], account_id, digest_of(keys)))
+    return tuple(digests)
 
 
 def keys_changed(block: Block) -> tuple[tuple[str, str | None], ...]:

@@ -21,7 +21,7 @@ def conditions(
     Without `ledger` those that only it knows hold.
     """
     given = Input(status, settings, now, LedgerStatus() if ledger is None else ledger)
-    results = ((name, judge(given)) for name, judge in CONDITIONS.items())
+    results = ((name, evaluate(given)) for name, evaluate in CONDITIONS.items())
     return [Condition(name, *result) for name, result in results if result is not None]
 
 

@@ -2,7 +2,7 @@
 
 from jobs.budget import is_below, runway_days, signups_paid
 from jobs.conditions.sentences import signups_count
-from jobs.conditions.values import FAILURE_WINDOW, Input, Judge, Result
+from jobs.conditions.values import FAILURE_WINDOW, Evaluator, Input, Result
 from jobs.errors import Code
 
 #: Failures that are the wallet's own, which no operator can mend.
@@ -94,7 +94,7 @@ def _tasks(given: Input) -> Result:
     return _failing(" ".join(recent) or None)
 
 
-OPERATING: dict[str, Judge] = {
+OPERATING: dict[str, Evaluator] = {
     "low_balance": _low_balance,
     "runway": _runway,
     "own_pause": _own_pause,

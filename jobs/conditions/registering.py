@@ -24,7 +24,7 @@ from jobs.conditions.sentences import (
     too_dear,
     wrong_key,
 )
-from jobs.conditions.values import Input, Judge, Result
+from jobs.conditions.values import Evaluator, Input, Result
 from jobs.model.misfit import asset_misfit, head_misfit
 from jobs.model.operators import Pause
 from jobs.model.readable import duration, host
@@ -187,13 +187,13 @@ def _open(pause: Pause | None) -> Result:
 def _queue(given: Input) -> Result:
     oldest = given.ledger.oldest
     if oldest is None:
-        return True, "nobody waits"
+        return True, "nobody is waiting"
     age = given.now - oldest / 1000
     text, waiting = f"The oldest signup has waited for {duration(age)}.", given.status.waiting
     return age <= given.settings.ready_queue_age, text if waiting is None else f"{text} {waiting}"
 
 
-REGISTERING: dict[str, Judge] = {
+REGISTERING: dict[str, Evaluator] = {
     "broadcast": _broadcast,
     "nodes": _nodes,
     "connection": _connection,

@@ -46,4 +46,4 @@ class Input:
 
 
 Result = tuple[bool, str] | None  #: whether it holds, and its sentence; None: it does not apply, or is not known yet
-Judge = Callable[[Input], Result]
+Evaluator = Callable[[Input], Result]

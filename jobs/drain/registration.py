@@ -144,8 +144,8 @@ class RegistrationStage:
         if not chosen:
             return [], None
         fees = await self._node.required_fees([candidate.operation for candidate in chosen])
-        asked = [_with_fee(candidate, fee) for candidate, fee in zip(chosen, fees, strict=True)]
-        free, dear = split_by_reason(asked, lambda candidate: context.money_obstacle(candidate.fee))
+        priced = [_with_fee(candidate, fee) for candidate, fee in zip(chosen, fees, strict=True)]
+        free, dear = split_by_reason(priced, lambda candidate: context.money_obstacle(candidate.fee))
         paid = affordable(free, context.balance)
         paid = affordable(paid, context.left - context.allowance.owed, each=context.payment_cost)
         if paid:

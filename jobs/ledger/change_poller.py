@@ -17,7 +17,7 @@ class ChangePoller(Part):
         self._published: dict[str, int] = {}  # the jobs that moved last, with the time of the move
 
     async def poll(self) -> None:
-        """Publish what moved since the last call. Costs nothing while nobody waits or nothing was written.
+        """Publish what moved since the last call. Costs nothing while nobody is waiting or nothing was written.
 
         Raises FaucetError `ledger_unavailable`.
         """

@@ -17,7 +17,7 @@ NAME_COUNTS = (
 _SAVED = ("name", "account_id", "block_num", "listed_by")
 # What two nodes show, or an own one, is known of nobody alone; '' stands for nobody at all.
 SAVE_NAMES = f"""
-    INSERT INTO names ({", ".join(_SAVED)}) SELECT * FROM {table_of(_SAVED)} AS shown WHERE TRUE
+    INSERT INTO names ({", ".join(_SAVED)}) SELECT * FROM {table_of(_SAVED)} AS seen WHERE TRUE
     ON CONFLICT (name) DO UPDATE SET
         listed_by = CASE names.listed_by WHEN '' THEN excluded.listed_by END,
         block_num = CASE names.listed_by WHEN '' THEN excluded.block_num ELSE names.block_num END
@@ -25,9 +25,9 @@ SAVE_NAMES = f"""
 """
 # Who shows other keys than another did leaves nothing that could be relied on.
 SAVE_KEYS = f"""
-    UPDATE names SET keys = CASE WHEN names.keys IS NULL OR names.keys = shown.keys THEN shown.keys END
-    FROM {table_of(("name", "account_id", "keys"))} AS shown
-    WHERE names.name = shown.name AND names.account_id = shown.account_id
+    UPDATE names SET keys = CASE WHEN names.keys IS NULL OR names.keys = seen.keys THEN seen.keys END
+    FROM {table_of(("name", "account_id", "keys"))} AS seen
+    WHERE names.name = seen.name AND names.account_id = seen.account_id
 """
 DELETE_KEYS = f"""
     UPDATE names SET keys = NULL FROM {table_of(("account_id", "memo_key"))} AS changed
@@ -114,9 +114,9 @@ def save_accounts(
     tx.execute(SAVE_NAMES, (to_json(rows),))
 
 
-def save_keys(tx: Tx, shown: Sequence[tuple[str, str, str]], changed: Sequence[tuple[str, str | None]]) -> None:
+def save_keys(tx: Tx, seen: Sequence[tuple[str, str, str]], changed: Sequence[tuple[str, str | None]]) -> None:
     """Keep the keys that a block shows, as jobs.blocks.keys gives them, then delete those that it may have changed."""
-    if shown:
-        tx.execute(SAVE_KEYS, (to_json(shown),))
+    if seen:
+        tx.execute(SAVE_KEYS, (to_json(seen),))
     if changed:
         tx.execute(DELETE_KEYS, (to_json(changed),))

@@ -6,8 +6,8 @@ from urllib.parse import urlsplit
 
 def amount(satoshi: int, precision: int, symbol: str | None) -> str:
     """`satoshi` in the core asset with its symbol, every decimal that counts: 2,500.5 TEST."""
-    shown = f"{Decimal(satoshi).scaleb(-precision).normalize():,f}"
-    return shown if symbol is None else f"{shown} {symbol}"
+    text = f"{Decimal(satoshi).scaleb(-precision).normalize():,f}"
+    return text if symbol is None else f"{text} {symbol}"
 
 
 def duration(seconds: float) -> str:

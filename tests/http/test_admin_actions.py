@@ -180,7 +180,7 @@ async def test_held_payment_is_listed_and_released_by_an_operator(tmp_path: Path
         assert "An initial balance is held" in dashboard
         assert f'<a href="/admin/jobs/{job.id}">alice-1</a>' in dashboard
         shown = (await operator.see(f"/admin/jobs/{job.id}")).body
-        assert (HELD in Page(shown).text, "Look first whether 1.2.1 has received it" in shown) == (True, True)
+        assert (HELD in Page(shown).text, "Check first whether 1.2.1 has received it" in shown) == (True, True)
         page = await operator.do(f"/admin/jobs/{job.id}/release", reason="It is in no block.")
         assert "The initial balance is released: it is paid anew." in page
         assert ">Release</button>" not in page
@@ -229,9 +229,9 @@ async def test_page_says_why_a_job_was_put_off(tmp_path: Path) -> None:
         job = await served.accept("alice-1")
         await served.ledger.drain.defer({job.number: "Two nodes disagree about who has the name."}, 60)
         shown = Page((await operator.see(f"/admin/jobs/{job.id}")).body).text
-        assert "Put off Two nodes disagree about who has the name." in shown
+        assert "Deferred Two nodes disagree about who has the name." in shown
         public = Page((await served.fetch(f"/jobs/{job.id}")).body).text
-        assert "It was put off, and is tried again: Two nodes disagree about who has the name." in public
+        assert "Deferred, will be retried: Two nodes disagree about who has the name." in public
 
 
 async def test_audit_names_the_block_that_was_forgotten_first(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ async def test_dashboard_says_whether_it_can_register_and_what_stands_still(tmp_
     async with operated(tmp_path) as (served, operator):
         shown = Page((await operator.see("/admin")).body).text
         assert GOOD in shown
-        assert "Intake open New signups are taken." in shown
+        assert "Intake open New signups are accepted." in shown
         # Another process pauses; this one has not looked since.
         await served.ledger.pauses.auto_pause("The fee is <b>high</b>.")
         shown = Page((await operator.see("/admin")).body).text

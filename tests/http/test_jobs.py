@@ -91,9 +91,9 @@ async def test_stream_tells_each_state_and_ends_with_the_last(tmp_path: Path) ->
         states = jobs_of(events(served, job.id))
         assert (await anext(states))["state"] == "queued"
         await register(served.ledger, job)
-        await told(states, "registered")
+        await wait_for_state(states, "registered")
         await pay(served.ledger, job)
-        await told(states, "funded")
+        await wait_for_state(states, "funded")
         await settle(served.ledger)
         assert [state["state"] async for state in states][-1:] == ["done"]
 
@@ -200,7 +200,7 @@ async def test_client_that_comes_back_is_not_sent_what_it_has(tmp_path: Path) ->
         again = events(served, job.id, f"Last-Event-ID: {last}\r\n")
         assert await anext(again) == ": still here"
         await register(served.ledger, job)
-        await told(jobs_of(again), "registered")
+        await wait_for_state(jobs_of(again), "registered")
 
 
 @pytest.mark.parametrize("connection", ["", "Connection: keep-alive\r\n"])
@@ -240,12 +240,12 @@ async def _until_blank(reader: asyncio.StreamReader) -> str:
         return ""
 
 
-async def told(stream: AsyncIterator[dict[str, Any]], state: str) -> None:
+async def wait_for_state(stream: AsyncIterator[dict[str, Any]], state: str) -> None:
     """Return when the stream tells `state`; of moves that come together it may tell the last only."""
     async for job in stream:
         if job["state"] == state:
             return
-    raise AssertionError(f"{state} was never told")
+    raise AssertionError(f"{state} was never sent")
 
 
 async def jobs_of(stream: AsyncIterator[str]) -> AsyncIterator[dict[str, Any]]:

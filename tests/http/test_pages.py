@@ -184,7 +184,7 @@ async def test_initial_balances_that_are_on_are_not_owed(tmp_path: Path) -> None
 async def test_status_before_anything_is_known(tmp_path: Path) -> None:
     async with serving(tmp_path, chain_status=ChainStatus()) as served:
         shown = (await page(served, "/status")).text
-        for part in ("unknown", "no block yet", "not connected", "nobody waits", "There is no signup yet."):
+        for part in ("unknown", "no block yet", "not connected", "nobody is waiting", "No signups yet."):
             assert part in shown
 
 
@@ -271,7 +271,7 @@ async def test_ready(tmp_path: Path) -> None:
             "budget": "2,500 TEST are left of today's budget of 2,500 TEST, for 485 more signups",
             "drain": "open",
             "intake": "open",
-            "queue": "nobody waits",
+            "queue": "nobody is waiting",
         }
 
 
@@ -316,8 +316,8 @@ async def test_signup_that_was_put_off_is_no_sign_of_a_queue(tmp_path: Path) -> 
         time += 301
         assert (await served.fetch("/readyz")).body["checks"]["queue"]["ok"] is False
         await served.ledger.drain.defer({second.number: "Two nodes disagree."}, 60)
-        assert (await served.fetch("/readyz")).body["checks"]["queue"] == {"ok": True, "text": "nobody waits"}
-        assert "Waiting 2 all of them are put off" in (await page(served, "/status")).text
+        assert (await served.fetch("/readyz")).body["checks"]["queue"] == {"ok": True, "text": "nobody is waiting"}
+        assert "Waiting 2 all deferred" in (await page(served, "/status")).text
 
 
 async def test_readiness_shows_what_is_left_of_the_budget(tmp_path: Path) -> None:
