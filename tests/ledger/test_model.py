@@ -71,7 +71,7 @@ MOVES = st.sampled_from(
             (3, move("fork", few)),
             (3, move("finality", some)),
             (1, move("follow", some)),
-            (2, move("settle")),
+            (2, move("finalize")),
             (1, move("expire")),
             (4, move("track")),
             (1, move("crash")),
