@@ -19,7 +19,7 @@ from tests.harness.liar import World, lied_to
 STEPS: list[tuple[type, str, str]] = [
     (Tracker, "follow", "tracker"),
     (NamesCache, "fill", "names"),
-    (Alerts, "look", "alerts"),
+    (Alerts, "evaluate_once", "alerts"),
     (Mailer, "run", "mailer"),
     (Reconciler, "steps", "reconciliation"),
     (Link, "run", "chain link"),
