@@ -1,4 +1,4 @@
-"""Many signups from a table: each once, whatever stops on the way."""
+"""Bulk signups from a CSV file: each exactly once, whatever interrupts the run."""
 
 import asyncio
 import csv
@@ -75,7 +75,7 @@ async def test_every_row_has_its_outcome(tmp_path: Path) -> None:
         assert not [word for word in ("secret", REGISTRAR_WIF, *keys.values()) if word in said]
 
 
-async def test_interrupted_run_goes_on_where_it_was(tmp_path: Path) -> None:
+async def test_interrupted_run_resumes(tmp_path: Path) -> None:
     names = [f"row-{number}" for number in range(60)]
 
     async with dev_chain() as chain, faucet(tmp_path, chain.url) as service:
@@ -97,7 +97,7 @@ async def test_interrupted_run_goes_on_where_it_was(tmp_path: Path) -> None:
         assert [totals.registered[name] for name in names] == [1] * len(names)
 
 
-async def test_faucet_that_is_killed_and_comes_back(tmp_path: Path) -> None:
+async def test_run_survives_a_restart_of_the_faucet(tmp_path: Path) -> None:
     async with dev_chain() as chain, faucet(tmp_path, chain.url) as service:
         file = table(tmp_path, "name,password\n" + "".join(f"row-{n},secret\n" for n in range(30)))
         port = service.url.rpartition(":")[2]
@@ -117,10 +117,10 @@ async def test_faucet_that_is_killed_and_comes_back(tmp_path: Path) -> None:
     ("force", "shown", "hidden"),
     [("1", "1/2", "alice-1"), ("", "alice-1 registered 1.2.7\nwaiting: Later.\nbob-1 no_name\n", "1/2")],
 )
-def test_terminal_has_a_bar_and_a_file_has_lines(
+def test_terminal_shows_a_bar_and_a_file_gets_lines(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], force: str, shown: str, hidden: str
 ) -> None:
-    monkeypatch.setenv("FORCE_COLOR", force)  # by which rich takes any output for a terminal
+    monkeypatch.setenv("FORCE_COLOR", force)  # makes rich treat any output as a terminal
     with signup_progress(2) as progress:
         progress.report(Outcome("alice-1", "registered", "1.2.7"))
         progress.wait("Later.")
@@ -133,7 +133,7 @@ def test_terminal_has_a_bar_and_a_file_has_lines(
     assert errors.count("Later.") == 1
 
 
-async def test_paused_intake_is_waited_for(tmp_path: Path) -> None:
+async def test_run_waits_for_a_paused_intake(tmp_path: Path) -> None:
     outcomes: list[Outcome] = []
     reasons: list[str] = []
 
@@ -157,7 +157,7 @@ async def test_paused_intake_is_waited_for(tmp_path: Path) -> None:
         assert reasons == ["Signups are paused: Upgrade."]
 
 
-async def test_signup_that_an_operator_refuses_meanwhile(tmp_path: Path) -> None:
+async def test_rejected_job_is_an_outcome(tmp_path: Path) -> None:
     async with serving(tmp_path) as served:
         client = Bulk(f"http://127.0.0.1:{served.port}", PREFIX, concurrency=1)
         rows = iter([Row(2, {"name": "alice-1", "password": "secret"})])
@@ -217,7 +217,7 @@ def refusal(code: str) -> bytes:
         ([(200, {}, b"[]")], "status_200", []),
     ],
 )
-async def test_reply_is_waited_for_only_where_it_may_change(
+async def test_only_replies_that_may_change_are_retried(
     replies: Sequence[Scripted], outcome: str, waits: list[float]
 ) -> None:
     waited: list[float] = []
@@ -231,7 +231,7 @@ async def test_reply_is_waited_for_only_where_it_may_change(
         assert (found, waited) == ({outcome: 1}, waits)
 
 
-async def test_faucet_that_stays_away_ends_the_run() -> None:
+async def test_unreachable_faucet_ends_the_run() -> None:
     waited: list[float] = []
 
     async def sleep(seconds: float) -> None:
@@ -245,7 +245,7 @@ async def test_faucet_that_stays_away_ends_the_run() -> None:
     assert waited[-1] == 30
 
 
-async def test_results_that_cannot_be_written_end_the_run() -> None:
+async def test_unwritable_results_end_the_run() -> None:
     def report(_: Outcome) -> None:
         raise OSError("no space left on device")
 
@@ -254,8 +254,8 @@ async def test_results_that_cannot_be_written_end_the_run() -> None:
         await client.run(iter([Row(2, {}), Row(3, {})]), report)
 
 
-def test_results_of_a_run_that_was_killed_before_its_first(tmp_path: Path) -> None:
-    """The file is there, but what was to be its first line never left the program."""
+def test_empty_results_file_gets_its_header(tmp_path: Path) -> None:
+    """A run killed before its first flush leaves an empty file."""
     path = tmp_path / "results.csv"
     path.touch()
     results = Results(path, clock=lambda: 1_800_000_000)
@@ -277,7 +277,7 @@ def test_results_of_a_run_that_was_killed_before_its_first(tmp_path: Path) -> No
         (f"name,password\nalice-1,{'a' * 200_000}\n", "after line 1 is no CSV"),
     ],
 )
-def test_mistake_in_the_file_is_named(tmp_path: Path, text: str, sentence: str) -> None:
+def test_malformed_file_is_refused_with_the_place(tmp_path: Path, text: str, sentence: str) -> None:
     with pytest.raises(BulkError, match=sentence):
         list(read_rows(table(tmp_path, text)))
 
@@ -289,17 +289,17 @@ def test_file_in_another_encoding_is_refused(tmp_path: Path) -> None:
         list(read_rows(file))
 
 
-def test_tables_of_spreadsheets(tmp_path: Path) -> None:
+def test_csv_dialects_of_spreadsheets_are_read(tmp_path: Path) -> None:
     text = '\ufeffname; password\r\nalice-1 ;a\r\n\r\nbob-1;"b;\r\nb"\r\n carol-1; c \r\n'
     rows = list(read_rows(table(tmp_path, text)))
     assert [(row.line, row.name, row.problem) for row in rows] == [
         (2, "alice-1", None), (5, "bob-1", None), (6, "carol-1", None),
     ]  # fmt: skip
-    # Whoever logs in types the password as it is, with its blanks.
+    # A user logs in with the password as it is, blanks included.
     assert [row.fields["password"] for row in rows] == ["a", "b;\r\nb", " c "]
 
 
-async def test_mistake_in_the_file_ends_with_2(tmp_path: Path) -> None:
+async def test_malformed_file_exits_with_2(tmp_path: Path) -> None:
     config = tmp_path / "config.yaml"
     config.write_text("")
     code, _, errors = await command("bulk", "--config", str(config), str(table(tmp_path, "name,pasword\n")))

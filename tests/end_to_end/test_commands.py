@@ -25,19 +25,19 @@ async def ledger_of(folder: Path) -> AsyncIterator[Ledger]:
         await ledger.close()
 
 
-async def test_check_names_the_key_that_the_predecessors_file_lacks(tmp_path: Path) -> None:
+async def test_check_notes_a_predecessors_file_without_old_clients(tmp_path: Path) -> None:
     service = Faucet(tmp_path, on_chain("ws://127.0.0.1:1", redis_ip="10.11.12.51"))
     _, output, _ = await command("check", "--config", str(service.config))
     assert len([line for line in output.splitlines() if "old_clients" in line]) == 1
 
 
-async def test_start_names_the_key_that_the_predecessors_file_lacks(tmp_path: Path) -> None:
+async def test_start_notes_a_predecessors_file_without_old_clients(tmp_path: Path) -> None:
     async with faucet(tmp_path, "ws://127.0.0.1:1", redis_ip="10.11.12.51"):
         pass
     assert len([line for line in (tmp_path / "log").read_text().splitlines() if "old_clients" in line]) == 1
 
 
-async def test_mistake_in_the_configuration_is_one_line(tmp_path: Path) -> None:
+async def test_config_mistake_is_reported_in_one_line(tmp_path: Path) -> None:
     config = tmp_path / "config.yaml"
     config.write_text("port: 5000\nminIPAge: soon\n")
     code, output, errors = await command("serve", "--config", str(config))
@@ -46,7 +46,7 @@ async def test_mistake_in_the_configuration_is_one_line(tmp_path: Path) -> None:
     assert errors.count("\n") == 1
 
 
-async def test_jobs_cancel_and_retry_beside_a_server(tmp_path: Path) -> None:
+async def test_jobs_cancel_and_retry_work_beside_a_server(tmp_path: Path) -> None:
     async with dev_chain() as chain, faucet(tmp_path, chain.url, nobroadcast=True) as service:
         where = ("--config", str(service.config))
         job_id = (await service.sign_up("held-1")).body["job"]["id"]
@@ -62,7 +62,7 @@ async def test_jobs_cancel_and_retry_beside_a_server(tmp_path: Path) -> None:
         assert "held-1" in (await command("jobs", *where, "--name", "held-1"))[1]
 
 
-async def test_pause_and_resume_beside_a_server(tmp_path: Path) -> None:
+async def test_pause_and_resume_work_beside_a_server(tmp_path: Path) -> None:
     async with dev_chain() as chain, faucet(tmp_path, chain.url) as service:
         where = ("--config", str(service.config), "--by", "ann")
         assert (await command("pause", *where, "intake", "--reason", "Upgrade until noon."))[0] == 0
@@ -88,7 +88,7 @@ async def test_pause_and_resume_beside_a_server(tmp_path: Path) -> None:
         ]
 
 
-async def test_fail_tells_who_signed_up(tmp_path: Path) -> None:
+async def test_fail_shows_its_reason_in_the_job(tmp_path: Path) -> None:
     async with dev_chain() as chain, faucet(tmp_path, chain.url, nobroadcast=True) as service:
         where = ("--config", str(service.config))
         job_id = (await service.sign_up("held-1")).body["job"]["id"]
@@ -98,7 +98,7 @@ async def test_fail_tells_who_signed_up(tmp_path: Path) -> None:
         assert (job["state"], job["code"], job["reason"]) == ("failed", "rejected", "No spam, please.")
 
 
-async def test_held_payment_is_found_and_released(tmp_path: Path) -> None:
+async def test_held_payment_is_listed_and_released(tmp_path: Path) -> None:
     payment = {"enable_initial_balance": True, "initial_balance": 10}
     async with faucet(tmp_path, "ws://127.0.0.1:1", **payment) as service, ledger_of(tmp_path) as ledger:
         where = ("--config", str(service.config))
@@ -120,7 +120,7 @@ async def test_held_payment_is_found_and_released(tmp_path: Path) -> None:
         assert (entry.who, entry.what, entry.target, entry.why) == ("ann", "release", job.id, "It is in no block.")
 
 
-async def test_waive_lets_those_be_done_who_wait_for_a_balance_that_is_switched_off(tmp_path: Path) -> None:
+async def test_waive_finishes_jobs_without_their_initial_balance(tmp_path: Path) -> None:
     async with dev_chain() as chain:
         options = {"enable_initial_balance": True, "initial_balance": 10}
         async with faucet(tmp_path, chain.url, **options) as service:
@@ -137,7 +137,7 @@ async def test_waive_lets_those_be_done_who_wait_for_a_balance_that_is_switched_
             assert job["initial_balance"] is None
 
 
-async def test_refollow_beside_a_server_that_goes_on_without_a_restart(tmp_path: Path) -> None:
+async def test_refollow_needs_no_restart_of_the_server(tmp_path: Path) -> None:
     async with dev_chain() as chain, faucet(tmp_path, chain.url) as service:
         where = ("--config", str(service.config))
         await service.job((await service.sign_up("before-1")).body["job"]["id"], until="done")
@@ -148,7 +148,7 @@ async def test_refollow_beside_a_server_that_goes_on_without_a_restart(tmp_path:
         assert "refollow" in (await command("audit", *where))[1]
 
 
-async def test_jobs_says_why_one_was_put_off(tmp_path: Path) -> None:
+async def test_jobs_shows_why_a_signup_was_put_off(tmp_path: Path) -> None:
     async with faucet(tmp_path, "ws://127.0.0.1:1") as service, ledger_of(tmp_path) as ledger:
         await service.sign_up("late-1")
         (job,) = await ledger.queries.jobs()
@@ -156,7 +156,7 @@ async def test_jobs_says_why_one_was_put_off(tmp_path: Path) -> None:
         assert "Two nodes disagree." in (await command("jobs", "--config", str(service.config)))[1]
 
 
-async def test_export_prints_what_is_searched_for_and_is_in_the_audit(tmp_path: Path) -> None:
+async def test_export_prints_search_results_and_is_audited(tmp_path: Path) -> None:
     async with dev_chain() as chain, faucet(tmp_path, chain.url, nobroadcast=True) as service:
         for name in ("held-1", "held-2", "other-1"):
             await service.sign_up(name)
@@ -168,7 +168,7 @@ async def test_export_prints_what_is_searched_for_and_is_in_the_audit(tmp_path: 
         assert "ann" in (await command("audit", *where))[1]
 
 
-async def test_init_makes_a_ledger_and_refuses_what_is_none(tmp_path: Path) -> None:
+async def test_init_creates_a_ledger_and_refuses_another_file(tmp_path: Path) -> None:
     config = tmp_path / "config.yaml"
     config.write_text("ledger: books/faucet.db\n")
     assert (await command("init", "--config", str(config)))[0] == 0
@@ -181,7 +181,7 @@ async def test_init_makes_a_ledger_and_refuses_what_is_none(tmp_path: Path) -> N
     assert ledger.read_bytes().startswith(b"no database")
 
 
-async def test_signup_of_a_name_that_is_taken_or_only_tried_out(tmp_path: Path) -> None:
+async def test_signup_of_a_taken_or_test_name_fails(tmp_path: Path) -> None:
     async with dev_chain() as chain, faucet(tmp_path, chain.url) as service:
         where = ("--config", str(service.config), "--url", service.url)
         code, output, _ = await command("signup", *where, "carol-1", "--password", "secret")
@@ -195,7 +195,7 @@ async def test_signup_of_a_name_that_is_taken_or_only_tried_out(tmp_path: Path) 
         assert (code, output, "keeps nothing" in errors) == (1, "", True)
 
 
-async def test_signup_at_a_server_that_hangs_up(tmp_path: Path) -> None:
+async def test_signup_reports_a_closed_connection_in_one_line(tmp_path: Path) -> None:
     server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     config = tmp_path / "config.yaml"
@@ -206,11 +206,11 @@ async def test_signup_at_a_server_that_hangs_up(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("arguments", [["nothing"], ["devchain", "--parameter", "nonsense=1"], ["retry"]])
-async def test_bad_usage(arguments: list[str]) -> None:
+async def test_bad_usage_exits_with_2(arguments: list[str]) -> None:
     assert (await command(*arguments))[0] == 2
 
 
-async def test_address_that_is_taken_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
+async def test_port_in_use_is_reported_in_one_line_and_creates_no_file(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         service = Faucet(tmp_path, {})
         port = str(taken.getsockname()[1])

@@ -55,7 +55,7 @@ def tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
     return context
 
 
-async def test_mail_waits_for_a_server_that_is_down_and_is_sent_once(tmp_path: Path) -> None:
+async def test_mail_is_sent_once_after_its_server_was_down(tmp_path: Path) -> None:
     clock, port = Clock(), free_port()
     ledger = await Ledger.open(tmp_path / "faucet.db", clock=clock)
     mailer = Mailer(settings(port), ledger.outbox, clock=clock)
@@ -76,7 +76,7 @@ async def test_mail_waits_for_a_server_that_is_down_and_is_sent_once(tmp_path: P
     await ledger.close()
 
 
-async def test_mail_that_is_refused_holds_up_no_other_and_keeps_its_id(tmp_path: Path) -> None:
+async def test_refused_mail_delays_no_other_and_keeps_its_id(tmp_path: Path) -> None:
     clock = Clock()
     ledger = await Ledger.open(tmp_path / "faucet.db", clock=clock)
     async with mail_server(box=Mailbox(refusal="554 not today")) as server:
@@ -95,7 +95,7 @@ async def test_mail_that_is_refused_holds_up_no_other_and_keeps_its_id(tmp_path:
 
 
 @pytest.mark.parametrize("mode", ["auto", "starttls"])
-async def test_password_goes_through_tls(tls: ssl.SSLContext, mode: str) -> None:
+async def test_password_is_sent_over_tls(tls: ssl.SSLContext, mode: str) -> None:
     async with mail_server(tls=tls, auth=True) as server:
         given = settings(server.port, mail_tls=mode, mail_user=USER, mail_pass=PASSWORD)
         await send(given, compose(given, "secret", "x", 0))
@@ -114,9 +114,7 @@ async def test_password_is_not_sent_without_tls(mode: str, words: str) -> None:
             await send(given, compose(given, "secret", "x", 0))
 
 
-async def test_certificate_that_nobody_vouches_for_is_refused(
-    tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_untrusted_certificate_is_refused(tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SSL_CERT_FILE")
 
     async with mail_server(tls=tls) as server:
@@ -129,16 +127,16 @@ async def test_certificate_that_nobody_vouches_for_is_refused(
     ("given", "host", "port"),
     [("mail.x.org", "mail.x.org", 25), ("mail.x.org:587", "mail.x.org", 587), ("[::1]:2525", "::1", 2525)],
 )
-def test_address_of_the_mail_server(given: str, host: str, port: int) -> None:
+def test_mail_server_address_is_parsed(given: str, host: str, port: int) -> None:
     assert address(given) == (host, port)
 
 
-def test_address_that_is_none() -> None:
+def test_malformed_mail_server_address_is_refused() -> None:
     with pytest.raises(MailError, match="HOST:PORT"):
         address("mail.x.org:port")
 
 
-async def test_without_admins_trouble_is_known_and_no_mail_is_written(tmp_path: Path) -> None:
+async def test_alert_without_admins_writes_no_mail(tmp_path: Path) -> None:
     ledger = await Ledger.open(tmp_path / "faucet.db")
     await ledger.pauses.auto_pause("No money.")
     await Alerts(Settings(), ledger, wake=lambda: None).evaluate_once()
@@ -147,7 +145,7 @@ async def test_without_admins_trouble_is_known_and_no_mail_is_written(tmp_path: 
     await ledger.close()
 
 
-async def test_registrar_that_runs_dry_is_mailed_by_the_server(tmp_path: Path) -> None:
+async def test_low_balance_is_mailed_by_the_server(tmp_path: Path) -> None:
     async with dev_chain() as chain, mail_server() as server:
         mail = {"mail_host": f"127.0.0.1:{server.port}", "admins": ["ann@x.org"], "balance_mailthreshold": 10**9}
         async with faucet(tmp_path, chain.url, **mail):
@@ -155,7 +153,7 @@ async def test_registrar_that_runs_dry_is_mailed_by_the_server(tmp_path: Path) -
     assert server.box.subjects == ["Faucet faucet: the registrar's balance is low"]
 
 
-async def test_testmail(tmp_path: Path) -> None:
+async def test_testmail_sends_a_mail_or_says_why_not(tmp_path: Path) -> None:
     config = tmp_path / "config.yaml"
     config.write_text("log_level: info\n")
     code, _, errors = await command("testmail", "--config", str(config))
@@ -171,7 +169,7 @@ async def test_testmail(tmp_path: Path) -> None:
         assert "ok   mail: " in check
 
 
-async def test_server_goes_on_while_the_mail_server_hangs(tmp_path: Path) -> None:
+async def test_hanging_mail_server_delays_no_signup(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         async with dev_chain() as chain:
             mail = {"mail_host": f"127.0.0.1:{silent.getsockname()[1]}", "admins": ["ann@x.org"]}

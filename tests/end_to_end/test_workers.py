@@ -1,4 +1,4 @@
-"""Several processes serve HTTP and one owns the chain: what holds in one process holds across them."""
+"""Several processes serve HTTP and one owns the chain: limits and guarantees hold across them."""
 
 import asyncio
 import os
@@ -53,7 +53,7 @@ async def metric(service: Faucet, name: str) -> float:
     return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
 
 
-async def test_signups_at_once_are_registered_and_paid_once(tmp_path: Path) -> None:
+async def test_concurrent_signups_are_registered_and_paid_once(tmp_path: Path) -> None:
     names = [f"crowd-{number}" for number in range(120)]
 
     async with dev_chain() as chain:
@@ -74,14 +74,14 @@ async def test_signups_at_once_are_registered_and_paid_once(tmp_path: Path) -> N
         assert [totals.paid[totals.ids[name]] for name in names] == [1] * len(names)
 
 
-async def test_one_name_at_once_is_one_job(tmp_path: Path) -> None:
+async def test_concurrent_repeats_are_one_job(tmp_path: Path) -> None:
     async with dev_chain() as chain, workers(tmp_path, chain) as service:
         replies = await asyncio.gather(*(service.sign_up("same-1") for _ in range(60)))
         assert {reply.status for reply in replies} == {200}
         assert len({reply.body["job"]["id"] for reply in replies}) == 1
 
 
-async def test_one_address_at_once_gets_one_account(tmp_path: Path) -> None:
+async def test_concurrent_signups_from_one_address_get_one_account(tmp_path: Path) -> None:
     client = {"X-Forwarded-For": "192.0.2.1"}
 
     async with dev_chain() as chain, workers(tmp_path, chain, minIPAge=300) as service:
@@ -89,8 +89,8 @@ async def test_one_address_at_once_gets_one_account(tmp_path: Path) -> None:
         assert sorted(reply.status for reply in replies) == [200] + [429] * 59
 
 
-async def test_reply_that_is_held_hears_of_the_chain(tmp_path: Path) -> None:
-    """The process that holds it is not the one that follows the blocks."""
+async def test_waiting_reply_learns_of_blocks_from_another_process(tmp_path: Path) -> None:
+    """The process that holds the reply is not the one that follows the blocks."""
 
     async with dev_chain() as chain, workers(tmp_path, chain) as service:
         replies = await asyncio.gather(*(service.sign_up(f"held-{n}", "/faucet?wait=30") for n in range(12)))
@@ -108,7 +108,7 @@ class Door:
         return Reply(reply.status, reply.headers, reply.body.decode())
 
 
-async def test_login_is_good_for_every_process(tmp_path: Path) -> None:
+async def test_login_is_valid_in_every_process(tmp_path: Path) -> None:
     async with dev_chain() as chain, workers(tmp_path, chain, admin_password_hash=HASH) as service:
         operator = Operator(Door(service))
         await operator.log_in()
@@ -116,7 +116,7 @@ async def test_login_is_good_for_every_process(tmp_path: Path) -> None:
         assert {reply.status for reply in replies} == {200}
 
 
-async def test_process_that_dies_is_started_again(tmp_path: Path) -> None:
+async def test_dead_process_is_restarted(tmp_path: Path) -> None:
     async with dev_chain() as chain, workers(tmp_path, chain) as service:
         before = children(service.pid).keys()
         for pid in before:
@@ -127,7 +127,7 @@ async def test_process_that_dies_is_started_again(tmp_path: Path) -> None:
         await service.job(job, until="done")
 
 
-async def test_stop_answers_what_was_accepted_and_leaves_no_process(tmp_path: Path) -> None:
+async def test_stop_answers_accepted_signups_and_ends_every_process(tmp_path: Path) -> None:
     async with dev_chain() as chain, workers(tmp_path, chain) as service:
         pids = children(service.pid).keys()
         held = [asyncio.create_task(service.sign_up(f"late-{n}", "/faucet?wait=30")) for n in range(20)]
@@ -138,7 +138,7 @@ async def test_stop_answers_what_was_accepted_and_leaves_no_process(tmp_path: Pa
         assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
 
 
-async def test_processes_end_with_the_one_that_started_them(tmp_path: Path) -> None:
+async def test_killed_supervisor_takes_its_processes_along(tmp_path: Path) -> None:
     async with dev_chain() as chain, workers(tmp_path, chain) as service:
         pids = children(service.pid).keys()
         await service.stop(signal.SIGKILL)
@@ -146,7 +146,7 @@ async def test_processes_end_with_the_one_that_started_them(tmp_path: Path) -> N
             await turn()
 
 
-async def test_ledger_that_can_not_be_used_is_one_line(tmp_path: Path) -> None:
+async def test_unusable_ledger_is_reported_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "faucet.db").write_bytes(b"no database" * 1000)
     service = Faucet(tmp_path, {})
     await service.start("--workers", "2")

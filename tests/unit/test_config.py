@@ -1,4 +1,4 @@
-"""The configuration file: what is valid is typed, what is not is named."""
+"""The configuration file: valid values are typed, mistakes are reported."""
 
 import contextlib
 from decimal import Decimal
@@ -24,7 +24,7 @@ def load_text(folder: Path, text: str, environ: dict[str, str] | None = None) ->
     return load(folder / "config.yaml", environ or {})
 
 
-def test_predecessors_file() -> None:
+def test_predecessors_file_is_read() -> None:
     settings = load(DATA / "predecessor-config.yml", {})
     assert settings.witness_url == ("ws://10.11.12.101:8090",)
     assert (settings.registrar, settings.default_referrer, settings.wif) == ("nathan", "nathan", OTHER_WIF)
@@ -36,7 +36,7 @@ def test_predecessors_file() -> None:
 
 
 @pytest.mark.parametrize("value", ["true", "false"])
-def test_predecessors_file_that_says_which_clients_it_serves(tmp_path: Path, value: str) -> None:
+def test_predecessors_file_with_old_clients_gets_no_note(tmp_path: Path, value: str) -> None:
     text = (DATA / "predecessor-config.yml").read_text()
     settings = load_text(tmp_path, f"{text}\nold_clients: {value}\n")
     assert len(settings.notes) == 1
@@ -53,7 +53,7 @@ def test_predecessors_file_that_says_which_clients_it_serves(tmp_path: Path, val
         ("old_clients: true\nreply_wait_max: 10", 10),
     ],
 )
-def test_replies_to_old_clients_are_held(tmp_path: Path, text: str, seconds: float) -> None:
+def test_old_clients_set_the_reply_wait(tmp_path: Path, text: str, seconds: float) -> None:
     assert load_text(tmp_path, text).reply_wait == seconds
 
 
@@ -126,14 +126,14 @@ def test_values_are_typed(tmp_path: Path) -> None:
         ("a: \x01", "config.yaml: is not YAML"),
     ],
 )
-def test_mistakes_are_named_in_one_line(tmp_path: Path, text: str, start: str) -> None:
+def test_mistake_is_reported_with_its_line_and_key(tmp_path: Path, text: str, start: str) -> None:
     with pytest.raises(ConfigError) as caught:
         load_text(tmp_path, text)
     assert str(caught.value).startswith(start)
     assert "\n" not in str(caught.value)
 
 
-def test_missing_file_is_named(tmp_path: Path) -> None:
+def test_missing_file_is_reported(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"^nothing.yaml: can't be read"):
         load(tmp_path / "nothing.yaml", {})
 
@@ -141,7 +141,7 @@ def test_missing_file_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "text", [f"wif: {REGISTRAR_WIF[:-1]}x", f"wif: [{REGISTRAR_WIF}]", f"mail_pass: [{OTHER_WIF}]"]
 )
-def test_no_message_repeats_a_secret(tmp_path: Path, text: str) -> None:
+def test_messages_repeat_no_secret(tmp_path: Path, text: str) -> None:
     with pytest.raises(ConfigError) as caught:
         load_text(tmp_path, text)
     assert REGISTRAR_WIF[:20] not in str(caught.value)
@@ -153,20 +153,20 @@ def test_settings_hide_their_secrets(tmp_path: Path) -> None:
     assert not [secret for secret in (REGISTRAR_WIF, "hush", "quiet") if secret in repr(settings)]
 
 
-def test_environment_goes_before_the_file(tmp_path: Path) -> None:
+def test_environment_overrides_the_file(tmp_path: Path) -> None:
     environ = {"FAUCET_WIF": REGISTRAR_WIF, "FAUCET_SECRET_KEY": "s", "FAUCET_MAIL_PASS": "m"}
     settings = load_text(tmp_path, f"wif: {OTHER_WIF}\nmail_pass: other", environ)
     assert (settings.wif, settings.secret_key, settings.mail_pass) == (REGISTRAR_WIF, "s", "m")
 
 
-def test_key_in_a_file_of_its_own(tmp_path: Path) -> None:
+def test_private_key_is_read_from_wif_file(tmp_path: Path) -> None:
     (tmp_path / "registrar.wif").write_text(f"{REGISTRAR_WIF}\n")
     assert load_text(tmp_path, "wif_file: registrar.wif").wif == REGISTRAR_WIF
     with pytest.raises(ConfigError, match="wif_file: wif is given too"):
         load_text(tmp_path, f"wif_file: registrar.wif\nwif: {REGISTRAR_WIF}")
 
 
-def test_key_among_the_credentials_of_a_service(tmp_path: Path) -> None:
+def test_wif_file_is_found_among_systemd_credentials(tmp_path: Path) -> None:
     credentials = tmp_path / "credentials"
     credentials.mkdir()
     (credentials / "registrar.wif").write_text(REGISTRAR_WIF)
@@ -187,9 +187,7 @@ _values = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from(sorted(keys())), _values, max_size=4))
-def test_whatever_stands_there_is_taken_or_named(
-    tmp_path_factory: pytest.TempPathFactory, given: dict[str, Any]
-) -> None:
+def test_any_value_is_accepted_or_reported(tmp_path_factory: pytest.TempPathFactory, given: dict[str, Any]) -> None:
     folder = tmp_path_factory.mktemp("config")
     with contextlib.suppress(ConfigError):
         load_text(folder, yaml.safe_dump(given))

@@ -1,4 +1,4 @@
-"""What systemd hears."""
+"""The notifications that systemd gets."""
 
 import asyncio
 import os
@@ -9,9 +9,9 @@ from pathlib import Path
 from tests.harness.program import ROOT, Faucet, dev_chain, on_chain
 
 
-async def test_systemd_hears_that_it_is_ready_alive_and_stopping(tmp_path: Path) -> None:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as heard:
-        heard.bind(str(tmp_path / "notify"))
+async def test_systemd_is_notified_ready_alive_and_stopping(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
         async with dev_chain() as chain:
             config = Faucet(tmp_path, on_chain(chain.url)).config
             process = await asyncio.create_subprocess_exec(
@@ -19,9 +19,9 @@ async def test_systemd_hears_that_it_is_ready_alive_and_stopping(tmp_path: Path)
                 env={**os.environ, "NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "200000"},
                 stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
             )  # fmt: skip
-            told = [await asyncio.to_thread(heard.recv, 100) for _ in range(4)]
-            assert told == [b"READY=1", *[b"WATCHDOG=1"] * 3]
+            states = [await asyncio.to_thread(systemd.recv, 100) for _ in range(4)]
+            assert states == [b"READY=1", *[b"WATCHDOG=1"] * 3]
             process.terminate()
-            while told[-1] != b"STOPPING=1":
-                told.append(await asyncio.to_thread(heard.recv, 100))
+            while states[-1] != b"STOPPING=1":
+                states.append(await asyncio.to_thread(systemd.recv, 100))
             assert await process.wait() == 0

@@ -1,4 +1,4 @@
-"""Whose address a signup counts for."""
+"""The address that a signup counts against."""
 
 from ipaddress import ip_network
 
@@ -32,17 +32,17 @@ TRUSTED = tuple(ip_network(network) for network in ("127.0.0.0/8", "::1/128", "1
         ("127.0.0.1", ["127.0.0.1"], None, "127.0.0.1"),
     ],
 )
-def test_address_that_counts(peer: str, forwarded: list[str], real_ip: str | None, key: str | None) -> None:
+def test_client_key_of_an_address(peer: str, forwarded: list[str], real_ip: str | None, key: str | None) -> None:
     assert client_key(peer, forwarded, real_ip, TRUSTED) == key
 
 
 @given(st.lists(st.text(max_size=40) | st.ip_addresses().map(str), max_size=4), st.none() | st.text(max_size=40))
-def test_stranger_can_not_choose_its_address(forwarded: list[str], real_ip: str | None) -> None:
+def test_untrusted_peer_cannot_choose_its_address(forwarded: list[str], real_ip: str | None) -> None:
     assert client_key("192.0.2.1", forwarded, real_ip, TRUSTED) == "192.0.2.1"
 
 
 @given(st.lists(st.text(max_size=40) | st.ip_addresses().map(str), max_size=4))
-def test_nobody_can_write_left_of_its_own_address(written: list[str]) -> None:
-    """A proxy of ours appends the address that it saw: nothing before it counts."""
+def test_entries_left_of_the_proxys_are_ignored(written: list[str]) -> None:
+    """Our proxy appends the address that it saw; a client may have written everything before that."""
     header = ", ".join([*(entry.replace(",", "") for entry in written), "192.0.2.1"])
     assert client_key("127.0.0.1", [header], None, TRUSTED) == "192.0.2.1"
