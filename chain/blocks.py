@@ -1,7 +1,7 @@
-"""Blocks as a node sends them, and what is kept of them.
+"""Parses blocks, and keeps what the faucet needs of them.
 
-A block may have megabytes, of which dicts would take several times as much: operations that the faucet knows are kept
-as JSON and decoded when they are looked at, and of all others only the number is kept.
+A block may have megabytes, and dicts take several times as much: known operations are kept as JSON and decoded on
+access, of all others only the number is kept.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,13 +31,13 @@ from chain.replies import (
 )
 
 OBJECT_ID = 1  #: the number of this kind of operation_result; the others are nothing and an amount (base.hpp)
-MAX_BODY = 65_536  #: bytes of an operation whose body is kept; nobody registers or pays by a larger one
-MAX_NESTING = 500  #: brackets in such a body: more, nested, could not be decoded everywhere
-OUT_OF_REASON = -1  #: stands for the number of an operation whose body would be kept, were it not too large
+MAX_BODY = 65_536  #: bytes of an operation body that is kept; no registration or payment is larger
+MAX_NESTING = 500  #: brackets in such a body: deeper nesting can't be decoded everywhere
+OUT_OF_REASON = -1  #: replaces the number of a known operation whose body is too large to be kept
 
 
 class Operations(Sequence[Operation]):
-    """The operations of a transaction, each [number, body], decoded anew whenever it is looked at.
+    """The operations of a transaction, each [number, body], decoded on every access.
 
     The body is empty but for account_create, transfer, account_update and assert. Where one of these is out of
     reason, the number is OUT_OF_REASON.
@@ -65,7 +65,7 @@ class Operations(Sequence[Operation]):
         return (_operation(*part) for part in self._parts)
 
     def __eq__(self, other: object) -> bool:
-        """By what the JSON says, not by how it is written."""
+        """Compare decoded values: nodes format JSON differently."""
         return isinstance(other, Operations) and (self._parts == other._parts or list(self) == list(other))
 
     def __hash__(self) -> int:
@@ -73,13 +73,13 @@ class Operations(Sequence[Operation]):
 
     @property
     def numbers(self) -> tuple[int, ...]:
-        """What each operation is, without its body."""
+        """The operations' numbers, without decoding bodies."""
         return tuple(number for number, _ in self._parts)
 
 
 @dataclass(frozen=True, slots=True)
 class BlockTransaction:
-    """A transaction in a block, which does not hold its id."""
+    """A transaction in a block. Blocks do not contain transaction ids."""
 
     ref_block_num: int  #: the low 16 bits of the block's number that it refers to
     ref_block_prefix: int
@@ -88,7 +88,7 @@ class BlockTransaction:
     operations: Operations
     #: The object id that each operation made, None where it made none; no results at all where the chain keeps none.
     results: tuple[str | None, ...] | None
-    are_looked_up: bool = False  #: the block had no results: they were found by the accounts' names
+    are_looked_up: bool = False  #: the block had no results: ids were looked up by account name
 
     @property
     def made(self) -> tuple[str | None, ...]:
@@ -98,7 +98,7 @@ class BlockTransaction:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A block; its own id is what its successor calls the previous one."""
+    """A block. Its own id stands in its successor, as `previous`."""
 
     number: int
     previous: str
@@ -169,7 +169,7 @@ class _Assert(msgspec.Struct):
     extensions: Raw
 
 
-#: The operations whose bodies are kept, and what a body must have for whoever reads it or packs it again.
+#: The operations whose bodies are kept, and the members that reading and packing need.
 _FORMS: Mapping[int, type[msgspec.Struct]] = {
     ACCOUNT_CREATE: _AccountCreate,
     TRANSFER: _Transfer,
@@ -225,7 +225,7 @@ def _part(number: int, raw: Raw) -> tuple[int, bytes]:
     if len(body) > MAX_BODY or body.count(b"{") + body.count(b"[") > MAX_NESTING:
         return _part_without_body(OUT_OF_REASON)
     decode(body, form)
-    decode(body, dict[str, Any])  # what the form leaves out may be wrong too, and who looks at it later expects nothing
+    decode(body, dict[str, Any])  # members outside the form must be decodable too: later accesses handle no errors
     return number, body
 
 

@@ -17,35 +17,35 @@ from chain.errors import LinkError, OutcomeUnknown, UnfitNode
 from chain.protocol import Session
 
 log = logging.getLogger("faucet.link")
-# Below this, the websocket logs the headers of its handshake, credentials among them.
+# Below this level, websockets logs the handshake's headers, credentials among them.
 socket_log = logging.getLogger("faucet.link.socket")
 socket_log.setLevel(logging.WARNING)
 
 #: Bytes of a frame. A block of 2 MB, the most that nodes pass on to each other, is 10.4 MB of JSON when it is full of
 #: account_create: a lower bound would make real blocks unreadable.
 MAX_FRAME = 12_000_000
-MAX_QUEUE = 1  #: frames received and not yet read; with one more, reading from the network pauses
-MAX_UNSENT = 16_000_000  #: bytes of the send buffer: pongs fill it where a node sends pings and reads nothing
-MAX_CALLS = 64  #: in flight: more than those who bound their own have together, so that none waits for another
+MAX_QUEUE = 1  #: frames received and not yet read; beyond that, reading from the network pauses
+MAX_UNSENT = 16_000_000  #: bytes in the send buffer: pongs fill it where a node pings and never reads
+MAX_CALLS = 64  #: in flight: more than the sum of the callers' own limits, so that they do not wait for each other
 BLOCK_CALLBACK = 1  #: the id under which new blocks are announced
-CLOSE_TIMEOUT = 1.0  #: seconds that a node has to say goodbye
+CLOSE_TIMEOUT = 1.0  #: seconds for the closing handshake
 
 
 class _BoundedSocket(ClientConnection):
     """A websocket whose send buffer is bounded, too."""
 
     def data_received(self, data: bytes) -> None:
-        """Take what came; what is answered at once, such as a ping, passes by the flow control."""
+        """Bound the send buffer: immediate replies, such as pongs, bypass flow control."""
         super().data_received(data)
         if self.transport.get_write_buffer_size() > MAX_UNSENT:
             self.transport.abort()
 
 
 class _Connect(connect):
-    """Connects to the node that is configured, and to no other."""
+    """Connects to the configured node only."""
 
     def process_redirect(self, exc: Exception) -> Exception | str:
-        """Refuse a redirect, where the base class follows it: another node is another one's word."""
+        """Refuse a redirect, which the base class would follow: the operator chose this node, not another."""
         if isinstance(exc, InvalidStatus) and 300 <= exc.response.status_code < 400:
             return UnfitNode(f"redirects to another address (HTTP {exc.response.status_code}), which is not followed")
         return exc
@@ -55,7 +55,7 @@ class _Connect(connect):
 async def open_socket(url: str, *, timeout: float) -> AsyncIterator[ClientConnection]:  # noqa: ASYNC109  # of opening
     """A websocket to the node at `url`, opened within `timeout` seconds, until the block ends.
 
-    Raises LinkError, OSError or WebSocketException, or whatever else a URL or an answer makes the websocket raise.
+    Raises LinkError, OSError, WebSocketException, or whatever else a URL or a reply makes websockets raise.
     """
     socket = await _Connect(
         url,
@@ -75,24 +75,24 @@ async def open_socket(url: str, *, timeout: float) -> AsyncIterator[ClientConnec
 
 
 async def _close(socket: ClientConnection) -> None:
-    """Say goodbye, but not for ever: to a node that reads nothing, even that can't be sent."""
+    """Close within CLOSE_TIMEOUT: a node that never reads blocks even the closing handshake."""
     try:
         async with asyncio.timeout(CLOSE_TIMEOUT):
             await socket.close()
     except TimeoutError:
-        log.info("the node does not close the connection")
+        log.info("the closing handshake timed out")
     finally:
         socket.transport.abort()
         await socket.wait_closed()
-        # What is left of a websocket refers to itself and holds its last frames, megabytes: too much to wait for a
-        # collector that comes seldom. In the next iteration of the loop nobody else refers to it any more.
+        # A closed websocket is a reference cycle that holds its last frames, megabytes: too much to wait for a rare
+        # collection. In the next loop iteration nothing else refers to it.
         asyncio.get_running_loop().call_soon(gc.collect)
 
 
 def ip_address_of(peername: Sequence[Any]) -> str:
     """The IP address in the name of a socket's other end, without port and zone.
 
-    An IPv4 address that IPv6 carries (RFC 4291, 2.5.5.2) is given as what it is.
+    An IPv4-mapped IPv6 address (RFC 4291, 2.5.5.2) is returned as IPv4.
     """
     address = ipaddress.ip_address(str(peername[0]).partition("%")[0])
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
@@ -101,10 +101,10 @@ def ip_address_of(peername: Sequence[Any]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """A node that is connected to."""
+    """A connected node."""
 
     url: str  #: without credentials
-    address: str  #: IP address of the connected socket: a name may lead anywhere
+    address: str  #: IP address of the connected socket: a host name may resolve to any
 
 
 def _address_of(socket: ClientConnection) -> str:
@@ -139,16 +139,16 @@ class Connection:
         self.peer = Peer(url, _address_of(socket))  #: the node
 
     def leave(self, reason: str) -> None:
-        """Have the connection end for `reason`."""
+        """End the connection for `reason`."""
         if not self._left.done():
             self._left.set_exception(LinkError(reason))
 
     async def left(self) -> None:
-        """Wait until the connection has to end; why is raised as LinkError."""
+        """Wait until `leave` is called. Raises LinkError with its reason."""
         await self._left
 
     async def read(self) -> None:
-        """Take frames until the connection ends; why it ended is raised as LinkError."""
+        """Handle frames until the connection ends. Raises LinkError with the reason."""
         try:
             while True:
                 self._take(await self._socket.recv(decode=False))
@@ -171,7 +171,7 @@ class Connection:
         text, answer = self._session.request(api, method, arguments)
         try:
             async with asyncio.timeout(self._timeout):
-                # On a closed socket the answer fails too, since `read` loses the session: it says so for both.
+                # On a closed socket the reply fails too, since `read` loses the session: one error is enough.
                 with contextlib.suppress(ConnectionClosed):
                     await self._socket.send(text)
                 await asyncio.wait({answer})
@@ -184,4 +184,4 @@ class Connection:
         try:
             return answer.result()
         finally:
-            del answer  # its exception refers to this frame: nothing but the collector would free the two
+            del answer  # its exception refers to this frame: only the garbage collector would free the cycle

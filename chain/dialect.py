@@ -1,7 +1,7 @@
-"""What differs between Graphene chains: the words by which a node's replies tell it.
+"""What differs between Graphene chains: how their nodes word errors.
 
-Nothing here asks which chain it is: what is said of one is not said of the others, so all of it is one vocabulary.
-Another chain is one more `Dialect`, with the replies of a running node in tests/data.
+Nothing here depends on which chain it is: no wording means different things on two chains, so all dialects are tried.
+To support another chain, add a `Dialect`, with the replies of a running node in tests/data.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from enum import StrEnum
 
 
 class Cause(StrEnum):
-    """What a refusal means to whoever sent the transaction."""
+    """Why a node refused a transaction or call."""
 
     NAME_TAKEN = "name_taken"
     INVALID_NAME = "invalid_name"
@@ -28,13 +28,13 @@ class Cause(StrEnum):
     DUPLICATE_SIGNATURE = "duplicate_signature"
     ASSERTION_FAILED = "assertion_failed"  #: an account id has another name than the transaction asserts
     UNKNOWN_METHOD = "unknown_method"
-    LIMIT_EXCEEDED = "limit_exceeded"  #: more was asked for at once than the node gives
+    LIMIT_EXCEEDED = "limit_exceeded"  #: the call asked for more than the node returns at once
     OTHER = "other"
 
 
 @dataclass(frozen=True, slots=True)
 class ReservedEnding:
-    """An ending that names may not have, and the account that tells that it is so: the chain began with it."""
+    """An ending that the chain reserves, and the genesis account by which such a chain is recognised."""
 
     ending: str
     account_id: str
@@ -43,7 +43,7 @@ class ReservedEnding:
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """What one chain's nodes say, as far as it is not said elsewhere in other words."""
+    """How one chain's nodes word errors, beyond what all have in common."""
 
     #: By `data.name`, where it is enough.
     names: Mapping[str, Cause] = field(default_factory=dict)
@@ -56,10 +56,10 @@ class Dialect:
 
 ASSERTION = "assert_exception"  #: data.name of a failed assertion
 PARSING = "parse_error_exception"
-#: What `data.code` says of an error without a name.
+#: The name that `data.code` stands for in an error without one.
 NAMES_BY_CODE = {10: ASSERTION, 4: PARSING}
 
-#: As both say it.
+#: Common to all chains.
 GRAPHENE = Dialect(
     names={
         "tx_missing_active_auth": Cause.MISSING_AUTHORITY,
@@ -75,7 +75,7 @@ GRAPHENE = Dialect(
             "now <= trx.expiration": Cause.EXPIRED,
             "trx.expiration <= now + chain_parameters.maximum_time_until_expiration": Cause.EXPIRATION_TOO_FAR,
             "trx.ref_block_prefix == tapos_block_summary.block_id._hash[1]": Cause.UNKNOWN_REFERENCE,
-            "delta.amount > 0: Insufficient Balance": Cause.INSUFFICIENT_BALANCE,  # who never had any
+            "delta.amount > 0: Insufficient Balance": Cause.INSUFFICIENT_BALANCE,  # without a balance object
             "insufficient_balance: Insufficient Balance": Cause.INSUFFICIENT_BALANCE,
             "fee_paying_account->is_lifetime_member()": Cause.NOT_LIFETIME_MEMBER,
             "op.referrer(d).is_member(d.head_block_time())": Cause.REFERRER_NOT_MEMBER,
@@ -97,7 +97,7 @@ PEERPLAYS = Dialect(
     texts={
         ASSERTION: {
             "trx_idx.indices().get<by_trx_id>().find(trx_id) ==": Cause.KNOWN,
-            "itr->get_balance() >= -delta: Insufficient Balance": Cause.INSUFFICIENT_BALANCE,  # who has too little
+            "itr->get_balance() >= -delta: Insufficient Balance": Cause.INSUFFICIENT_BALANCE,  # with too little
             "itr != _by_name.end(): no method with name": Cause.UNKNOWN_METHOD,
             "limit <= 1000": Cause.LIMIT_EXCEEDED,
         }
@@ -116,7 +116,7 @@ BITSHARES = Dialect(
     },
     texts={
         ASSERTION: {
-            "abo->get_balance() >= -delta: Insufficient Balance": Cause.INSUFFICIENT_BALANCE,  # who has too little
+            "abo->get_balance() >= -delta: Insufficient Balance": Cause.INSUFFICIENT_BALANCE,  # with too little
             "limit <= configured_limit": Cause.LIMIT_EXCEEDED,
             # A public key: of another chain, too short, misspelt.
             "base58str.substr( 0, prefix_len ) == prefix": Cause.INVALID_KEY,
@@ -134,7 +134,7 @@ RESERVED_ENDINGS = tuple(each for dialect in DIALECTS for each in dialect.reserv
 
 
 def cause_of(name: str, code: int, text: str) -> Cause:
-    """What an error means, by its name, else by its code, else by the text of what failed; OTHER where none tells."""
+    """The cause of an error, by its name, else its code, else the text of the assertion; OTHER where none is known."""
     for dialect in DIALECTS:
         found = dialect.names.get(name) if name else dialect.codes.get(code)
         if found is not None:

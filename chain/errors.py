@@ -1,10 +1,10 @@
-"""What can go wrong between us and a node.
+"""Errors of calls to a node.
 
 LinkError
-├── NotSent          it never left
-├── OutcomeUnknown   it may have left; no answer came
-├── BadReply         an answer came, but not in the form the chain gives
-├── UnfitNode        a node that works, but not for us
+├── NotSent          the call was not sent
+├── OutcomeUnknown   it may have been sent; no reply came
+├── BadReply         a reply came, but is malformed
+├── UnfitNode        the node works, but must not be used
 └── NodesDisagree    two nodes show the chain differently
 Refused              the node answered with an error
 """
@@ -14,22 +14,22 @@ from chain.text import cut
 
 
 class LinkError(Exception):
-    """No use can be made of a node now; the sentence says why, cut where it repeats what the node said."""
+    """A node can't be used now. The sentence says why, cut to one printable line."""
 
     def __init__(self, sentence: str) -> None:
         super().__init__(cut(sentence))
 
 
 class NotSent(LinkError):
-    """There is no connection: nothing has left."""
+    """There is no connection: nothing was sent."""
 
 
 class OutcomeUnknown(LinkError):
-    """The connection was lost, or the time ran out, after a call may have left: it may have been done."""
+    """The connection was lost or the call timed out after it may have been sent: it may have been executed."""
 
 
 class BadReply(LinkError):
-    """A reply in another form than the chain's."""
+    """A malformed reply."""
 
 
 class UnfitNode(LinkError):
@@ -37,7 +37,7 @@ class UnfitNode(LinkError):
 
 
 class NodesDisagree(LinkError):
-    """Two nodes show the chain differently: one of them is wrong, and it can't be told which."""
+    """Two nodes show the chain differently: one of them is wrong, and it is unknown which."""
 
 
 class Refused(Exception):

@@ -19,26 +19,26 @@ from chain.errors import LinkError, NotSent, Refused
 from chain.text import cut
 
 log = logging.getLogger("faucet.link")
-MAX_TIMEOUTS = 2  #: calls in a row without an answer before a node is left for the next
-MAX_REFUSALS = 3  #: … of one method that it refuses
-STABLE_AFTER = 1.0  #: seconds that a connection must hold for the next delay to be the first one again
-LOG_INTERVAL = 60.0  #: seconds between two log lines about a node that stays away
+MAX_TIMEOUTS = 2  #: consecutive timeouts before a node is left for the next
+MAX_REFUSALS = 3  #: consecutive refusals of one method, likewise
+STABLE_AFTER = 1.0  #: seconds after which a connection counts as stable and the backoff starts over
+LOG_INTERVAL = 60.0  #: seconds between log lines about a node that stays unreachable
 
-#: How using a node may fail; any other exception is a fault of the program's.
+#: Expected failures of a node; any other exception is a bug.
 FAILURES = (OSError, UnicodeError, WebSocketException, LinkError, Refused)
 
 #: A call: API, method and arguments in, the JSON of the result out. Raises LinkError or Refused.
 Call = Callable[[str, str, list[Any]], Awaitable[Raw]]
 
 
-#: Looks at a node by its call. Raises LinkError to have it left.
+#: Checks whether a node may be used. Raises LinkError if not.
 NodeValidator = Callable[[Call, Peer], Awaitable[None]]
 
 
 def backoff(first: float, longest: float, jitter: Callable[[], float]) -> Iterator[float]:
     """Delays in seconds, doubling from `first` to `longest`, each shortened by up to a half at random.
 
-    `jitter` gives numbers from 0 to 1; without it all clients of a node that returns would come at once.
+    `jitter` gives numbers from 0 to 1; without it all clients would reconnect to a returning node at once.
     """
     delay = first
     while True:
@@ -47,7 +47,7 @@ def backoff(first: float, longest: float, jitter: Callable[[], float]) -> Iterat
 
 
 def without_credentials(url: str) -> str:
-    """The node's address as it may be shown: no user, password, path or query.
+    """The node's address for logs and pages: no user, password, path or query.
 
     Raises ValueError, which does not repeat `url`, if it is not a websocket's.
     """
@@ -60,12 +60,12 @@ def without_credentials(url: str) -> str:
 
 
 class Link:
-    """Keeps a connection to a node that serves, for as long as `run` runs; what fails is left for the next.
+    """Keeps a connection to a usable node while `run` runs, and moves on to the next one when it fails.
 
-    `validate_node` looks at a node, by its call, before others may use it, every `recheck` seconds
-    from then on, and when nothing was heard for `silence` seconds; it raises LinkError to have the node left.
+    `validate_node` checks a node before it is used, every `recheck` seconds from then on, and after `silence`
+    seconds without a frame; it raises LinkError to leave the node.
     `on_block` is called at each new block, and every `poll` seconds without one, in case a notice was missed.
-    `timeout` is what opening a connection may take, and each call, in seconds.
+    `timeout` bounds the opening of a connection and each call, in seconds.
     """
 
     def __init__(
@@ -93,17 +93,17 @@ class Link:
         self._clock = clock
         self._sleep = sleep
         self._jitter = jitter
-        self._connection: Connection | None = None  # to a node that was greeted and may be used
+        self._connection: Connection | None = None  # to a validated node
         self._connected = asyncio.Event()
         self._noticed = asyncio.Event()  # a new block was announced
         self._refused: Counter[str] = Counter()  # refusals in a row by method, on this connection
-        self._used_since = math.inf  # clock time of the last use; infinite while a node has yet to be greeted
+        self._used_since = math.inf  # clock time since which the node is in use; infinite before its validation
         self._last_url: str | None = None  # of the last node in use, to tell a failover
-        self._logged_at: dict[str, float] = {}  # when the log last said that a node stays away
+        self._logged_at: dict[str, float] = {}  # when a node's failure was last logged
         self.urls = tuple(self._display_urls.values())  #: all nodes, in the order of their use, without credentials
         self.peer: Peer | None = None  #: the node in use
-        self.epoch = 0  #: how many connections there were: one more, and what was sent before is unknown
-        self.failovers = 0  #: how often another node took over
+        self.epoch = 0  #: number of connections so far; a new one leaves the outcome of earlier calls unknown
+        self.failovers = 0  #: how often another node was switched to
         self.last_error: str | None = "no node was reached yet"  #: why there is no connection, for people
 
     @property
@@ -134,16 +134,16 @@ class Link:
             self._count_refusal(api, method, error)
             raise
         except NotSent:
-            # Whoever tries again at once must find the connection gone: that takes a loop iteration.
+            # A caller that retries at once must find the connection gone, which takes a loop iteration.
             await asyncio.sleep(0)
             raise
         self._refused.pop(method, None)
         return result
 
     def leave(self, reason: str) -> None:
-        """Leave the node in use for the next one now; `last_error` says the reason. Nothing happens without a node.
+        """Leave the node in use for the next one, for `reason`, which `last_error` gives. A no-op without a node.
 
-        Calls that wait for its answers raise OutcomeUnknown. A single node is connected to again.
+        Pending calls raise OutcomeUnknown. The only node is connected to again.
         """
         if self._connection is not None:
             self._connection.leave(reason)
@@ -151,19 +151,19 @@ class Link:
             self._exit()
 
     def _count_refusal(self, api: str, method: str, error: Refused) -> None:
-        """Leave a node that refuses to read for another one: it limits an API, or replays."""
+        """Leave a node that keeps refusing a read, if there is another: it restricts the API, or replays its chain."""
         self._refused[method] += 1
         if api == "database" and self._refused[method] >= MAX_REFUSALS and len(self._display_urls) > 1:
             self.leave(f"refuses {method}: {error}")
 
     async def run(self) -> None:
-        """Connect, stay connected, reconnect; only a cancellation ends it."""
+        """Connect and reconnect until cancelled."""
         delays = self._delays()
         for url in cycle(self._display_urls):
             self._used_since = math.inf
             try:
                 await self._use(url)
-            except Exception as error:  # noqa: BLE001  # whatever a node makes the program do, the next one is tried
+            except Exception as error:  # noqa: BLE001  # whatever a node provokes, the next one is tried
                 self._record_failure(url, error)
             if self._clock() - self._used_since >= STABLE_AFTER:
                 delays = self._delays()
@@ -181,12 +181,12 @@ class Link:
             log.warning("node not in use", exc_info=None if is_failure else error, extra={"fields": fields})
 
     async def _use(self, url: str) -> None:
-        """Use the node at `url` until it is lost or unfit; why is raised."""
+        """Use the node at `url` until it is lost or unfit, and raise the reason."""
         async with open_socket(url, timeout=self._timeout) as socket:
             connection = Connection(
                 socket, self._display_urls[url], timeout=self._timeout, on_block=self._announce_block, clock=self._clock
             )
-            # If several fail at once, the first knows best: a call only knows that it got lost.
+            # If several fail at once, the first has the real reason: calls only see the loss.
             await _until_one_fails(connection.left(), connection.read(), self._stay(url, connection))
 
     async def _stay(self, url: str, connection: Connection) -> None:
@@ -222,7 +222,7 @@ class Link:
         self._on_block()
 
     async def _watch(self, connection: Connection) -> None:
-        """Poll where notices fail, and look at the node again now and then. Raises LinkError to leave it."""
+        """Poll for blocks where notices fail, and revalidate the node. Raises LinkError to leave it."""
         validated_at = self._clock()
         while connection.timeouts < MAX_TIMEOUTS:
             if not await self._wait_notice():
@@ -249,16 +249,16 @@ def _sentence(display_url: str, reason: str) -> str:
 
 
 async def _until_one_fails(*coroutines: Coroutine[Any, Any, None]) -> NoReturn:
-    """Run side by side what ends only by failing; raise the first failure in the order given, all being ended."""
+    """Run coroutines that end only by failing; end all, and raise the first failure in the order given."""
     failure = await _first_failure(coroutines)
     try:
         raise failure
     finally:
-        del failure  # it refers to this frame: nothing but the collector would free the two
+        del failure  # it refers to this frame: only the garbage collector would free the cycle
 
 
 async def _first_failure(coroutines: Iterable[Coroutine[Any, Any, None]]) -> BaseException:
-    """Before Python 3.13, a TaskGroup forgets a cancellation that comes in the same moment as a failure."""
+    """A TaskGroup would lose a cancellation that coincides with a failure, before Python 3.13."""
     tasks = [asyncio.create_task(each) for each in coroutines]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

@@ -14,7 +14,7 @@ _VOWEL = re.compile(r"[aeiouy]")
 def name_problem(name: str, reserved_ending: str | None = None) -> str | None:
     """Which rule `name` breaks, as a sentence that does not repeat it; None if the chain takes it.
 
-    `reserved_ending` is the one that this chain keeps for itself, if it does.
+    `reserved_ending` is the one that this chain reserves, if any.
     """
     if not name:
         return "The name is empty."

@@ -1,4 +1,4 @@
-"""The few calls that the faucet makes, with typed answers."""
+"""The calls that the faucet makes, with typed results."""
 
 import asyncio
 from collections.abc import Sequence
@@ -28,15 +28,15 @@ __all__ = [
     "Parameters",
 ]
 
-MAX_BLOCKS = 8_000_000  #: bytes of blocks, as JSON, that are held at once; two are, whatever their size
-MAX_NAMES = 1000  #: names that are looked up in one call
-BLOCKS_IN_FLIGHT = 16  #: blocks that are read side by side
-UNKNOWN_METHOD = "is_this_api_offered"  #: a method that no API has
+MAX_BLOCKS = 8_000_000  #: bytes of JSON of the blocks in memory at once; two are allowed whatever their size
+MAX_NAMES = 1000  #: names in one lookup
+BLOCKS_IN_FLIGHT = 16  #: concurrent reads of blocks
+UNKNOWN_METHOD = "is_this_api_offered"  #: a method that no API has, to probe for an API
 _Named = replies.AccountObject | replies.NamedObject
 
 
 class Node:
-    """Typed calls over a link. Each raises LinkError where no answer comes, Refused where it is an error."""
+    """Typed calls over a link. Each raises LinkError without a usable reply, Refused for an error reply."""
 
     def __init__(self, call: Call) -> None:
         self._call = call
@@ -52,7 +52,7 @@ class Node:
     async def reserved_ending(self) -> str | None:
         """The ending that names may not have on this chain; None where there is none.
 
-        It follows from the account that the chain began with for that purpose: nobody can register one with its id.
+        It is recognised by a genesis account, whose id nobody can register.
         """
         ids = [each.account_id for each in RESERVED_ENDINGS]
         reply = decode(await self._call("database", "get_objects", [ids]), list[replies.NamedObject | None])
@@ -134,10 +134,10 @@ class Node:
         return read_block(number, await self._call("database", "get_block", [number]))
 
     async def blocks(self, numbers: range) -> list[Block]:
-        """The blocks `numbers`, up to the first that the node lacks or that is one too many to be held at once.
+        """The blocks `numbers`, up to the first that the node lacks or that exceeds MAX_BLOCKS.
 
-        They are read side by side. Of those that there are, the first two come in any case, so that whoever goes on
-        where the list ends gets to the end.
+        They are read concurrently. The first two are always included, so that a caller that continues
+        where the list ends makes progress.
         """
         room, slots = MAX_BLOCKS, asyncio.Semaphore(BLOCKS_IN_FLIGHT)
 
@@ -153,7 +153,7 @@ class Node:
         try:
             found = await asyncio.gather(*reads)
         finally:
-            while reads:  # none is kept: a failure refers to this frame, and nothing else would free the blocks
+            while reads:  # a failure refers to this frame: only the garbage collector would free the blocks
                 reads.pop().cancel()
         return [block for block in takewhile(bool, found) if block is not None]
 
@@ -163,10 +163,10 @@ class Node:
             await self._call(api, UNKNOWN_METHOD, [])
         except Refused as error:
             refusal = error.refusal
-            # An API that the node does not know is an unknown method, too: of the API that gives out the others.
+            # A missing API is an unknown method too, but of the login API.
             is_offered = refusal.cause is Cause.UNKNOWN_METHOD and refusal.name == UNKNOWN_METHOD
             return None if is_offered else refusal.text
-        return "answers a method that there is not"
+        return "answers a method that does not exist"
 
 
 def _require(holds: bool, otherwise: str) -> None:

@@ -1,4 +1,4 @@
-"""A connection for a while: for commands that ask a few things and end."""
+"""A temporary connection, for commands that make a few calls."""
 
 import asyncio
 import contextlib
@@ -9,7 +9,7 @@ from chain.link import Link
 
 
 async def _any(_call: object, _peer: object) -> None:
-    """Take any node: who asks looks at what it is."""
+    """Accept any node: the caller checks it."""
 
 
 @contextlib.asynccontextmanager

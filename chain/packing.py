@@ -1,8 +1,7 @@
-"""The bytes of the three operations that the faucet makes, as the chain signs them.
+"""Packs the three operations that the faucet makes into the bytes that are signed.
 
-The peerplays package packs any operation, at 0.15 ms each, and twice for each signup: first its size is needed.
-These bytes are the package's own, which a property-based test holds; whatever has another form is left to it.
-The package does not know assertions.
+The peerplays package packs any operation, but takes 0.15 ms, twice for each signup, since the size is needed first.
+A property-based test holds these bytes to the package's; other forms are left to it. It does not know assertions.
 """
 
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""Recognises private keys in what somebody sent, however they are written, so that they go no further."""
+"""Detects private keys in a request, in any notation, so that they are neither stored nor logged."""
 
 import re
 from collections.abc import Container
@@ -40,7 +40,7 @@ def holds_private_key(raw: bytes, public: Container[str] = ()) -> bool:
     a number of 64 hex digits, unless it is in `public`, lower case; one that begins with PVT_. JSON escapes are read.
     """
     text = _plain(raw)
-    # What no harmless request has, and all that one costs: every signup comes through here.
+    # A fast path: no harmless request matches, and every signup is scanned.
     if not (_LIKE_WIF.search(text) or b"PVT_" in text or _X64 in text.translate(_AS_X)):
         return False
     found, candidates = _CANDIDATE.search(text), 0

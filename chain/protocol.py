@@ -22,7 +22,7 @@ MAX_ERROR = 2_000_000
 class _Message(msgspec.Struct):
     """A frame from a node: a reply has an id and a result or an error, a notice its method and parameters.
 
-    What is inside stays as it was written: only who knows what it must be decodes it.
+    Members stay raw JSON: the caller knows what type to decode them as.
     """
 
     id: int | UnsetType = UNSET
@@ -36,22 +36,22 @@ _decode = msgspec.json.Decoder(_Message).decode
 _encode = msgspec.json.Encoder().encode
 _decode_error = msgspec.json.Decoder(dict[str, Any]).decode
 
-Reply = asyncio.Future[Raw]
+PendingReply = asyncio.Future[Raw]
 
 
 class Session:
-    """The calls of one connection that wait for their answers, which may come in any order."""
+    """The pending calls of one connection. Replies may come in any order."""
 
     def __init__(self) -> None:
         self._last_id = 0
-        self._waiting: dict[int, Reply] = {}
+        self._waiting: dict[int, PendingReply] = {}
         self._lost = False
 
-    def request(self, api: str, method: str, arguments: list[Any]) -> tuple[str, Reply]:
+    def request(self, api: str, method: str, arguments: list[Any]) -> tuple[str, PendingReply]:
         """The text to send for a call, and the future of its result's JSON.
 
         The future raises Refused if the node answers with an error, BadReply if with neither result nor error,
-        OutcomeUnknown if the session is lost before. Whoever gives up waiting cancels it. Raises NotSent once
+        OutcomeUnknown if the session is lost before. A caller that gives up cancels it. Raises NotSent once
         the session is lost.
         """
         if self._lost:
@@ -66,8 +66,8 @@ class Session:
     def receive(self, frame: bytes) -> int | None:
         """Take a frame: the callback id if it is a notice; None if it is a reply, which completes its call.
 
-        A reply that nobody waits for any more is passed over. Raises BadReply for what is neither: such a
-        connection can't be trusted to bring the other answers.
+        A reply to an abandoned call is ignored. Raises BadReply for any other frame: such a connection can't be
+        trusted with the other replies.
         """
         message = _read(frame)
         if message.method == "notice" and message.params is not UNSET:
@@ -86,10 +86,10 @@ class Session:
             if not reply.done():
                 reply.set_exception(OutcomeUnknown(reason))
 
-    def _discard(self, number: int, reply: Reply) -> None:
+    def _discard(self, number: int, reply: PendingReply) -> None:
         del self._waiting[number]
         if not reply.cancelled():
-            # Whoever waited may have left at this very moment; looked at here, no failure counts as unseen.
+            # The waiter may just have been cancelled; retrieving the exception keeps asyncio from reporting it.
             reply.exception()
 
 
@@ -99,7 +99,7 @@ def _read(frame: bytes) -> _Message:
     try:
         return _decode(frame)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BadReply(f"the node sent what is no JSON-RPC: {error}") from error
+        raise BadReply(f"the node sent something other than JSON-RPC: {error}") from error
 
 
 def _read_error(raw: Raw) -> dict[str, Any]:
@@ -112,7 +112,7 @@ def _read_error(raw: Raw) -> dict[str, Any]:
         raise BadReply(f"the node sent an error in another form: {error}") from error
 
 
-def _complete(reply: Reply, message: _Message) -> None:
+def _complete(reply: PendingReply, message: _Message) -> None:
     if message.error is not UNSET:
         reply.set_exception(Refused(read_refusal(_read_error(message.error))))
     elif message.result is not UNSET:

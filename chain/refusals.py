@@ -1,4 +1,4 @@
-"""Why a node refused: the one place that reads a node's error replies. What they say is in chain/dialect.py.
+"""Reads a node's error replies, here only. Their wording is in chain/dialect.py.
 
 `error.code` says nothing: it is 1 on one chain, and repeats `data.code` on another.
 """
@@ -25,11 +25,11 @@ class Refusal:
     code: int  #: data.code, 0 where there is none
     text: str  #: the assertion or message, cut, for logs and operators
     operation: Operation | None  #: the rejected one, where the node names it
-    name: str | None = None  #: what the first frame of the stack is about, such as the method that there is not
+    name: str | None = None  #: the name in the first frame's data, such as an unknown method's
 
 
 def read_refusal(error: Any) -> Refusal:
-    """What the member `error` of a reply means; whatever its shape, this never fails."""
+    """The refusal in the member `error` of a reply. Never raises, whatever its shape."""
     data = _dict(_dict(error).get("data"))
     frames = [frame for frame in _list(data.get("stack")) if isinstance(frame, dict)]
     code = _code(data.get("code"))

@@ -1,4 +1,4 @@
-"""What is read of a node's replies, and the bounds of each part. A node sends more, and it may send anything."""
+"""The members that are read of a node's replies, with bounds: a node may send anything."""
 
 from functools import cache
 from typing import Annotated, Any, Literal, TypeVar
@@ -136,7 +136,7 @@ class AccountObject(msgspec.Struct):
 
 
 class NamedObject(msgspec.Struct):
-    """An account in a reply to get_objects, as far as it is looked at."""
+    """The members of an account in a reply to get_objects that are read."""
 
     id: AccountId
     name: AccountName

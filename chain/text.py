@@ -1,10 +1,10 @@
-"""Texts of others, made fit for logs, the ledger and pages."""
+"""Makes other people's text fit for logs, the ledger and pages."""
 
 MAX_TEXT = 200  #: characters
 
 
 def cut(text: str) -> str:
-    """`text` as one line of at most MAX_TEXT characters, an ellipsis where it went on.
+    """`text` as one line of at most MAX_TEXT characters, with an ellipsis where it was cut.
 
     Spaces stand for line breaks and tabs, U+FFFD for whatever else can't be printed: control characters steer
     terminals, and lone surrogates can't be stored.

@@ -1,4 +1,4 @@
-"""Operations and transactions: built as the node's JSON, packed, signed."""
+"""Builds operations and transactions as the node's JSON, packs and signs them."""
 
 import hashlib
 from calendar import timegm
@@ -125,7 +125,7 @@ def with_fee(operation: Operation, fee: int) -> Operation:
 
 
 def operation_size(operation: Operation, prefix: str) -> int:
-    """Bytes that `operation` takes in a transaction, the one that tells its number included."""
+    """Bytes of `operation` in a transaction, including its number."""
     return len(pack_operation(operation, prefix))
 
 
@@ -154,7 +154,7 @@ def signed_before(
     prefix: str,
     signature: str,
 ) -> Signed:
-    """The transaction as it was sent, from what a block holds of it."""
+    """The signed transaction, rebuilt from a block."""
     transaction = _unsigned(operations, ref_block_num, ref_block_prefix, expiration)
     return _signed(transaction, pack(transaction, prefix), signature)
 
@@ -192,7 +192,7 @@ def transaction_id(packed: bytes) -> str:
 
 
 def digest_of(packed: bytes, chain_id: str) -> bytes:
-    """What is signed: the chain's id goes before the bytes, so that no other chain takes the signature."""
+    """The digest to sign. It includes the chain id, so that no other chain accepts the signature."""
     return hashlib.sha256(bytes.fromhex(chain_id) + packed).digest()
 
 

@@ -87,8 +87,8 @@ class Evaluator:
         self._check_authority(body.active)
         self._check_proxy(body)
         if body.name in self._state.ids:
-            refused = _refused("current_account_itr == acnt_indx.indices().get<by_name>().end(): ", body)
-            raise refused.about(body.name)
+            error = _refused("current_account_itr == acnt_indx.indices().get<by_name>().end(): ", body)
+            raise error.about(body.name)
         account = new_account(
             body.name,
             Keys(as_json["owner"], as_json["active"], as_json["options"]["memo_key"]),

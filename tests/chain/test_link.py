@@ -78,7 +78,7 @@ class ScriptedNode:
             **script,
         }
         self.url = ""
-        self.asked: list[Any] = []
+        self.calls: list[Any] = []
         self.sockets: list[ServerConnection] = []
         self._news = asyncio.Condition()
 
@@ -101,7 +101,7 @@ class ScriptedNode:
         await self.sockets[-1].send(json.dumps(notice))
 
     def times_asked(self, method: str) -> int:
-        return [asked[1] for asked in self.asked].count(method)
+        return [call[1] for call in self.calls].count(method)
 
     async def _serve(self, socket: ServerConnection) -> None:
         self.sockets.append(socket)
@@ -109,7 +109,7 @@ class ScriptedNode:
         with suppress(ConnectionClosed):
             async for frame in socket:
                 request = json.loads(frame)
-                self.asked.append(request["params"])
+                self.calls.append(request["params"])
                 await self._tell()
                 await self.script[request["params"][1]](socket, request["id"])
         await self._tell()
@@ -130,7 +130,7 @@ class Clock:
 
 
 class Naps:
-    """Stands for sleep: notes each delay and wakes at once, until `most` of them were taken."""
+    """Replaces sleep: records each delay and returns at once, for the first `most` calls."""
 
     def __init__(self, most: float = NEVER) -> None:
         self.delays: list[float] = []
@@ -175,7 +175,7 @@ async def take_fit(call: Call, _peer: object) -> None:
 
 
 def link_to(*nodes: ScriptedNode | str, **options: Any) -> Link:
-    """A link that greets any node, polls never, and does not wait between its tries."""
+    """A link that accepts any node, never polls, and does not wait between attempts."""
     urls = [node if isinstance(node, str) else node.url for node in nodes]
     defaults: dict[str, Any] = {"validate_node": take_any, "on_block": lambda: None, "poll": 3600.0, "sleep": Naps()}
     return Link(urls, **{**defaults, "clock": Clock(), "jitter": lambda: 0.0, **options})
@@ -223,7 +223,7 @@ async def test_call_returns_its_result() -> None:
     node = ScriptedNode(get_block=sends_recorded("get_block"))
     async with connected(node) as link:
         assert await result_of(link, "get_block", 63) == SAMPLES["get_block"]["reply"]["result"]
-        assert node.asked[-1] == ["database", "get_block", [63]]
+        assert node.calls[-1] == ["database", "get_block", [63]]
 
 
 async def test_concurrent_calls_are_answered_in_any_order() -> None:
@@ -442,8 +442,8 @@ async def test_last_error_says_why_no_node_is_in_use() -> None:
     async with garbage.serving(), running(link_to(garbage, sleep=naps)) as link:
         await naps.over.wait()
         assert link.last_error is not None
-        assert link.last_error.startswith(f"{garbage.url}: the node sent what is no JSON-RPC")
-        with pytest.raises(NotSent, match="no JSON-RPC"):
+        assert link.last_error.startswith(f"{garbage.url}: the node sent something other than JSON-RPC")
+        with pytest.raises(NotSent, match="other than JSON-RPC"):
             await link.call("database", "get_block", [63])
 
 
@@ -606,7 +606,7 @@ async def test_cancelled_link_closes_its_connection() -> None:
 async def test_notice_announces_a_block() -> None:
     node, blocks = ScriptedNode(), Blocks()
     async with connected(node, on_block=blocks):
-        assert ["database", "set_block_applied_callback", [BLOCK_CALLBACK]] in node.asked
+        assert ["database", "set_block_applied_callback", [BLOCK_CALLBACK]] in node.calls
         assert blocks.count == 1  # what came before the connection is unknown
         await node.announce_block(callback=99)
         await node.announce_block()
@@ -632,11 +632,11 @@ async def test_blocks_are_polled_without_notices() -> None:
         await blocks.until(4)
 
 
-# What is shown and logged.
+# URLs and logs
 
 
 @pytest.mark.parametrize(
-    ("url", "shown"),
+    ("url", "display_url"),
     [
         ("ws://127.0.0.1:8090", "ws://127.0.0.1:8090"),
         ("wss://node.example/ws?token=secret", "wss://node.example:443"),
@@ -644,8 +644,8 @@ async def test_blocks_are_polled_without_notices() -> None:
         ("ws://user:secret@[::1]:8090", "ws://[::1]:8090"),
     ],
 )
-def test_url_is_shown_without_secrets(url: str, shown: str) -> None:
-    assert without_credentials(url) == shown
+def test_url_is_shown_without_secrets(url: str, display_url: str) -> None:
+    assert without_credentials(url) == display_url
 
 
 @pytest.mark.parametrize(

@@ -43,13 +43,13 @@ class Recording:
 
     def __init__(self, **answer: Any) -> None:
         self.answer = answer
-        self.asked: list[Any] = []
+        self.calls: list[Any] = []
 
     async def __call__(self, api: str, method: str, arguments: list[Any]) -> Raw:
         session = Session()
         text, answer = session.request(api, method, arguments)
         request = json.loads(text)
-        self.asked.append(request["params"])
+        self.calls.append(request["params"])
         session.receive(json.dumps({"id": request["id"], "jsonrpc": "2.0", **self.answer}).encode())
         return await answer
 
@@ -122,7 +122,7 @@ async def test_missing_fee_is_a_bad_reply(number: int) -> None:
 async def test_accounts_are_looked_up_by_name() -> None:
     recording = recorded("lookup_account_names")
     found = await Node(recording).accounts(["faucet-registrar", "nobody-1"])
-    assert recording.asked == [["database", "lookup_account_names", [["faucet-registrar", "nobody-1"]]]]
+    assert recording.calls == [["database", "lookup_account_names", [["faucet-registrar", "nobody-1"]]]]
     assert found == [
         Account(
             id="1.2.20",
@@ -179,7 +179,7 @@ async def test_authority_is_read_completely() -> None:
 async def test_names_are_paged() -> None:
     recording = recorded("lookup_accounts")
     page = await Node(recording).names_page("", 5)
-    assert recording.asked == [["database", "lookup_accounts", ["", 5]]]
+    assert recording.calls == [["database", "lookup_accounts", ["", 5]]]
     assert page[:2] == [("committee-account", "1.2.0"), ("default-dividend-distribution", "1.2.6")]
     assert len(page) == 5
 
@@ -187,7 +187,7 @@ async def test_names_are_paged() -> None:
 async def test_balance_may_be_a_string() -> None:
     recording = recorded("get_account_balances")
     assert await Node(recording).balance("1.2.20") == 499999876453220
-    assert recording.asked == [["database", "get_account_balances", ["1.2.20", [CORE_ASSET]]]]
+    assert recording.calls == [["database", "get_account_balances", ["1.2.20", [CORE_ASSET]]]]
 
 
 async def test_account_without_the_core_asset_has_balance_zero() -> None:
@@ -198,7 +198,7 @@ async def test_required_fees_are_per_operation() -> None:
     recording = recorded("get_required_fees")
     operations = SAMPLES["get_required_fees"]["request"]["params"][2][0]
     assert await Node(recording).required_fees(operations) == [515039, 515039]
-    assert recording.asked == [["database", "get_required_fees", [operations, CORE_ASSET]]]
+    assert recording.calls == [["database", "get_required_fees", [operations, CORE_ASSET]]]
 
 
 async def test_transaction_is_broadcast_byte_for_byte() -> None:
@@ -227,7 +227,7 @@ async def test_block_has_the_results_of_its_operations() -> None:
     recording = recorded("get_block")
     block = await Node(recording).block(63)
     sample = SAMPLES["get_block"]["reply"]["result"]["transactions"][0]
-    assert recording.asked == [["database", "get_block", [63]]]
+    assert recording.calls == [["database", "get_block", [63]]]
     assert block is not None
     assert block.number == 63
     assert block.previous == "0000003e36c22453f15523af856a08001aacc826"
@@ -268,14 +268,14 @@ async def test_account_ids_are_looked_up_in_batches() -> None:
     account = SAMPLES["lookup_account_names"]["reply"]["result"][0]
 
     async def call(_api: str, _method: str, arguments: list[Any]) -> Raw:
-        asked.append(len(arguments[0]))
+        calls.append(len(arguments[0]))
         found = [{"id": account["id"], "name": name} if name != "nobody" else None for name in arguments[0]]
         return Raw(msgspec.json.encode(found))
 
-    asked: list[int] = []
+    calls: list[int] = []
     names = [*(f"name-{number}" for number in range(MAX_NAMES)), "nobody", "last"]
     ids = await Node(call).account_ids(names)
-    assert asked == [MAX_NAMES, 2]
+    assert calls == [MAX_NAMES, 2]
     assert ids == {name: account["id"] for name in names if name != "nobody"}
 
 
@@ -313,7 +313,7 @@ async def test_api_that_rejects_an_unknown_method_is_offered() -> None:
     recording = Recording(error=copy.deepcopy(ERRORS["unknown method"]["error"]))
     recording.answer["error"]["data"]["stack"][0]["data"]["name"] = UNKNOWN_METHOD
     assert await Node(recording).serves("network_broadcast") is None
-    assert recording.asked == [["network_broadcast", UNKNOWN_METHOD, []]]
+    assert recording.calls == [["network_broadcast", UNKNOWN_METHOD, []]]
 
 
 @pytest.mark.parametrize("case", ["unknown method", "unknown api id", "api by name string (network_broadcast)"])
@@ -324,7 +324,7 @@ async def test_api_with_any_other_error_is_not_offered(case: str) -> None:
 
 
 async def test_api_that_answers_an_unknown_method_is_not_offered() -> None:
-    assert await Node(Recording(result=[])).serves("database") == "answers a method that there is not"
+    assert await Node(Recording(result=[])).serves("database") == "answers a method that does not exist"
 
 
 async def test_dev_chain_offers_its_apis() -> None:
@@ -383,12 +383,12 @@ class Chain:
 
     def __init__(self, *sizes: int) -> None:
         self._sizes = sizes
-        self.asked: list[int] = []
+        self.calls: list[int] = []
         self.in_flight = self.most = 0
 
     async def __call__(self, _api: str, _method: str, arguments: list[int]) -> Raw:
         (number,) = arguments
-        self.asked.append(number)
+        self.calls.append(number)
         self.in_flight += 1
         self.most = max(self.most, self.in_flight)
         await asyncio.sleep(0)
@@ -416,7 +416,7 @@ async def test_blocks_in_memory_are_bounded() -> None:
     blocks = await Node(chain).blocks(range(1, 101))
     assert numbers(blocks) == [1, 2, 3]
     assert all(size < block.size < size + 200 for block in blocks)
-    assert max(chain.asked) <= 4 + BLOCKS_IN_FLIGHT
+    assert max(chain.calls) <= 4 + BLOCKS_IN_FLIGHT
 
 
 async def test_two_blocks_are_read_whatever_their_size() -> None:
@@ -431,10 +431,10 @@ async def test_failure_cancels_the_other_reads() -> None:
 
     with pytest.raises(BadReply):
         await Node(lying).blocks(range(1, 101))
-    read = len(chain.asked)
+    read = len(chain.calls)
     for _ in range(10):
         await asyncio.sleep(0)
-    assert len(chain.asked) == read
+    assert len(chain.calls) == read
 
 
 CALLS: dict[str, Callable[[Node], Awaitable[Any]]] = {

@@ -100,12 +100,12 @@ def test_full_block_leaves_the_rest_for_the_next() -> None:
     assert names(chain) == [f"account-{i}" for i in range(5)]
 
 
-@pytest.mark.parametrize(("enforced", "taken"), [(True, False), (False, True)])
-def test_transaction_size_limit_can_be_switched_off(enforced: bool, taken: bool) -> None:
+@pytest.mark.parametrize(("enforced", "accepted"), [(True, False), (False, True)])
+def test_transaction_size_limit_can_be_switched_off(enforced: bool, accepted: bool) -> None:
     chain = new_chain(maximum_transaction_size=2048, enforce_transaction_size=enforced)
     register(chain, *(f"account-{i:06}" for i in range(12)))
     transaction = signed(chain, *(registration(chain, f"another-{i:06}") for i in range(13)))
-    if taken:
+    if accepted:
         chain.push(transaction)
     else:
         assert "maximum_transaction_size" in text_of(refusal(chain, transaction))

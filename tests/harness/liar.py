@@ -1,7 +1,7 @@
-"""A faucet whose node lies: its chain side in the test's own process, and what must be true afterwards.
+"""A faucet whose node lies: its chain side in the test's process, and the invariants to check afterwards.
 
-The dev chain makes 30 blocks a second, each a second younger than the one before, and the faucet's clock is that of
-the chain: what takes minutes elsewhere takes seconds here. Tests look again at each block.
+The dev chain produces 30 blocks a second with times a second apart, and the faucet's clock follows the chain: minutes
+pass in seconds. Tests check their conditions at each block.
 """
 
 import asyncio
@@ -64,7 +64,7 @@ class World:
     owner: ChainOwner = field(init=False)
 
     async def start(self) -> None:
-        """Begin, with the ledger that is there or a new one."""
+        """Start with the existing ledger or a new one."""
         self.ledger = await Ledger.open(self.settings.ledger, clock=self.clock)
         key = published_key("registrar")
         self.owner = ChainOwner(
@@ -74,18 +74,18 @@ class World:
         await self.owner.start()
 
     async def stop(self) -> None:
-        """End; a second call does nothing."""
+        """Stop. A second call does nothing."""
         await self.owner.stop()
         await self.ledger.close()
 
     async def restart(self, **changes: Any) -> None:
-        """Begin anew on the same ledger, with other settings."""
+        """Restart on the same ledger with changed settings."""
         await self.stop()
         self.settings = replace(self.settings, **changes)
         await self.start()
 
     async def sign_up(self, *names: str, **changes: Any) -> None:
-        """Accept signups, and promise each what the settings say."""
+        """Accept signups, with the initial balance of the settings."""
         payment = self.settings.payment
         limits = Limits(None, 0, 10_000, None if payment is None else str(payment))
         await asyncio.gather(
@@ -112,7 +112,7 @@ class World:
             await self.block()
 
     async def until(self, condition: Callable[[], Awaitable[bool]]) -> None:
-        """Return when `condition` holds, which is looked at again at each block."""
+        """Return when `condition` holds, checked at each block."""
         while not await condition():
             await self.block()
 
@@ -125,7 +125,7 @@ class World:
         await self.until(reached)
 
     async def sentences(self) -> list[str]:
-        """What operators read: of the connection, the pause, what is waited for, what is held."""
+        """The sentences that operators see: last error, pause, what is waited for, held payments."""
         chain_status, pause = await self.ledger.chain_status.load(), (await self.ledger.pauses.active()).get("drain")
         held = [payment.held for payment in await self.ledger.expiry.held()]
         texts = [
@@ -138,7 +138,7 @@ class World:
         return [text for text in texts if text is not None]
 
     async def reported(self, words: str, *, check: str | None = None) -> None:
-        """Return when operators read `words`, at this `check` of /readyz if given; no text that they read is long."""
+        """Return when a sentence contains `words`, at this `check` of /readyz if given. Asserts that none is long."""
 
         async def readable() -> bool:
             sentences = await self.sentences() if check is None else [(await self.checks()).get(check, "")]
@@ -148,7 +148,7 @@ class World:
         await self.until(readable)
 
     async def is_obstructed(self) -> bool:
-        """Whether operators read of anything that is in the way."""
+        """Whether operators see any obstacle."""
         return bool(await self.sentences())
 
     async def has_held(self) -> bool:
@@ -156,7 +156,7 @@ class World:
         return bool(await self.ledger.expiry.held())
 
     async def release(self) -> bool:
-        """Release what is held, as an operator who has found it nowhere; whether all jobs are done."""
+        """Release held payments, as an operator who found them in no block; returns whether all jobs are done."""
         numbers = {number for payment in await self.ledger.expiry.held() for number in payment.jobs}
         jobs = (await self.jobs()).values()
         if held := [job.id for job in jobs if job.number in numbers]:
@@ -171,7 +171,7 @@ class World:
         return {name: check.text for name, check in checks.items() if not check.ok}
 
     async def totals(self) -> ChainTotals:
-        """What the registrar did on the true chain. It spent just that, and paid nobody but those who signed up."""
+        """The registrar's totals on the true chain. Asserts that it paid for signups only, each once."""
         async with node_at(self.chain.url) as node:
             totals, balance = await read_totals(node, payer=REGISTRAR), await node.balance(REGISTRAR)
         assert balance == BALANCE - totals.spent

@@ -1,4 +1,4 @@
-"""What the ledger must hold, kept in sets and dicts: what it was told, and what follows from that."""
+"""A model of the ledger in sets and dicts: its inputs, and the state that follows from them."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class ModelJob:
     found: tuple[str, int] | None = None  #: account id and block of an account found on the chain
     final: bool = False  #: its account stays
     account_id: str | None = None  #: in a block that was followed
-    provisional: bool = False  #: it may be another's: it was looked up
+    provisional: bool = False  #: looked up by name, so it may still change
 
 
 class ModelLedger:
@@ -32,7 +32,7 @@ class ModelLedger:
     def __init__(self) -> None:
         self.jobs: dict[int, ModelJob] = {}  #: by number
         self.signed: dict[str, Sendable] = {}  #: by signature
-        self.included: dict[str, Block] = {}  #: by signature; as the ledger was told
+        self.included: dict[str, Block] = {}  #: by signature; as given to the ledger
         self.final: set[str] = set()  #: signatures
         self.refused: set[str] = set()
         self.expired: set[str] = set()

@@ -40,7 +40,7 @@ class Program:
 
     def __init__(self, process: asyncio.subprocess.Process, lines: list[str]) -> None:
         self._process = process
-        self.lines = lines  #: what it said when it was ready
+        self.lines = lines  #: its first lines of output
 
     @classmethod
     async def start(
@@ -56,8 +56,8 @@ class Program:
             )  # fmt: skip
         if process.stdout is None:
             raise AssertionError("a pipe was asked for")
-        said = [(await process.stdout.readline()).decode().strip() for _ in range(lines)]
-        return cls(process, said)
+        output = [(await process.stdout.readline()).decode().strip() for _ in range(lines)]
+        return cls(process, output)
 
     @property
     def pid(self) -> int:

@@ -88,7 +88,7 @@ MADE_UP = [
 
 @pytest.mark.parametrize("lie", MADE_UP, ids=repr)
 async def test_second_node_contradicts_made_up_blocks(tmp_path: Path, lie: Lie) -> None:
-    """Payments in them are not taken over, registrations end nothing, and what they hide is not made again."""
+    """Their payments are not imported, their registrations finalize nothing, and hidden payments are not repeated."""
 
     async with lied_to(tmp_path, honest=True) as world:
         await world.sign_up("alice-1")
@@ -141,7 +141,7 @@ async def test_made_up_higher_blocks_are_noticed_and_followed_anew(tmp_path: Pat
 
 
 async def final(world: World, number: int) -> bool:
-    """Whether block `number` was taken for final."""
+    """Whether block `number` counts as irreversible."""
     return ((await world.ledger.chain_status.load()).irreversible_block or 0) >= number
 
 

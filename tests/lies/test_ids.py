@@ -25,7 +25,7 @@ def without_results() -> Iterator[None]:
 
 @pytest.mark.parametrize("lie", FALSE_IDS, ids=repr)
 async def test_false_id_under_a_name_is_refused_by_the_chain(tmp_path: Path, lie: Lie) -> None:
-    """The payment asserts it: what was signed is held until an operator has looked, then the right one is paid."""
+    """The payment asserts the id, so it is held until an operator releases it; then the right account is paid."""
 
     async with lied_to(tmp_path, lie) as world:
         await world.sign_up("alice-1", "alice-2")

@@ -100,7 +100,7 @@ async def test_garbage_in_the_list_of_names_is_not_kept(tmp_path: Path, lie: Lie
 async def test_list_that_is_not_json_ends_the_connection(tmp_path: Path) -> None:
     async with lied_to(tmp_path, lies.GarbageNames(NO_JSON), fit=False) as world:
         await world.sign_up("alice-2")
-        await world.reported("the node sent what is no JSON-RPC", check="chain")
+        await world.reported("the node sent something other than JSON-RPC", check="chain")
         world.relay.heal()
         await world.recovered()
 

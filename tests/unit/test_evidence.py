@@ -77,6 +77,6 @@ def test_node_that_refuses_several_in_a_row_is_reported(evidence: Evidence, coun
 
 
 def test_taken_name_without_an_account_is_deferred(evidence: Evidence) -> None:
-    group, taken = (candidate(1, BAD),), refusal("account exists (in a block) via broadcast_transaction", BAD)
-    assert [evidence.hidden_names(group, taken) for _ in range(MAX_REFUSALS)] == [[], [], [1]]
+    group, name_taken = (candidate(1, BAD),), refusal("account exists (in a block) via broadcast_transaction", BAD)
+    assert [evidence.hidden_names(group, name_taken) for _ in range(MAX_REFUSALS)] == [[], [], [1]]
     assert evidence.hidden_names(group, refusal("expired", BAD)) == []

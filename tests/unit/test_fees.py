@@ -33,8 +33,8 @@ def required(operation: Operation) -> int:
 def test_fee_equals_the_nodes_required_fee() -> None:
     sample = SAMPLES["get_required_fees"]
     operations = sample["request"]["params"][2][0]
-    asked = [fee["amount"] for fee in sample["reply"]["result"]]
-    assert [required(operation) for operation in operations] == asked == [515_039, 515_039]
+    fees = [fee["amount"] for fee in sample["reply"]["result"]]
+    assert [required(operation) for operation in operations] == fees == [515_039, 515_039]
 
 
 @pytest.mark.parametrize(

@@ -85,20 +85,24 @@ async def test_signup_after_a_lost_ledger_is_the_same_success(tmp_path: Path) ->
             assert await balance(chain) == before
 
 
-@pytest.mark.parametrize(("asked", "named"), [("referrer", "referrer"), (PLAIN_ACCOUNT, "faucet"), (None, "faucet")])
-async def test_dry_run_shows_the_operation_that_is_sent_then(tmp_path: Path, asked: str | None, named: str) -> None:
+@pytest.mark.parametrize(
+    ("requested", "recorded"), [("referrer", "referrer"), (PLAIN_ACCOUNT, "faucet"), (None, "faucet")]
+)
+async def test_dry_run_shows_the_operation_that_is_sent_then(
+    tmp_path: Path, requested: str | None, recorded: str
+) -> None:
     """Its referrer, who gives way if he is no member, and its fee among it; the job says who it was, too."""
 
     async with dev_chain() as chain, faucet(tmp_path, chain.url, restrict_ip=False) as service:
         await names_read(service)
-        tried = await sign_up(service, "alice-1", "/faucet?dry_run=1", referrer=asked)
-        assert tried["account"]["referrer"] == named
-        queued = await sign_up(service, "bob-1", "/faucet", referrer=asked)
-        sent = await sign_up(service, "alice-1", referrer=asked)
-        assert sent["account"]["referrer"] == named
+        tried = await sign_up(service, "alice-1", "/faucet?dry_run=1", referrer=requested)
+        assert tried["account"]["referrer"] == recorded
+        queued = await sign_up(service, "bob-1", "/faucet", referrer=requested)
+        sent = await sign_up(service, "alice-1", referrer=requested)
+        assert sent["account"]["referrer"] == recorded
         job = await service.job(sent["job"]["id"], until="done")
-        assert job["referrer"] == named
-        assert (await service.job(queued["job"]["id"], until="done"))["referrer"] == named
+        assert job["referrer"] == recorded
+        assert (await service.job(queued["job"]["id"], until="done"))["referrer"] == recorded
         block = await chain.node.block(job["block_num"])
         assert block is not None
         operations = [operation for entry in block.transactions for operation in entry.operations]

@@ -44,8 +44,8 @@ def registration(name: str, **changes: Any) -> Operation:
 
 
 def test_operation_equals_the_nodes() -> None:
-    shown = SAMPLES["get_block"]["reply"]["result"]["transactions"][0]["operations"][0]
-    assert with_fee(registration("sample-24cd2a-0"), 515_039) == shown
+    recorded = SAMPLES["get_block"]["reply"]["result"]["transactions"][0]["operations"][0]
+    assert with_fee(registration("sample-24cd2a-0"), 515_039) == recorded
 
 
 def test_bytes_and_id_equal_the_nodes() -> None:

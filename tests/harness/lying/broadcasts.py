@@ -1,4 +1,4 @@
-"""Lies about what became of a call: transactions that are lost, or taken and denied, and calls that get nowhere."""
+"""Lies about the outcome of a call: transactions lost, or forwarded and denied, and calls without a reply."""
 
 import asyncio
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ ERRORS: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class LostBroadcasts(Lie):
-    """Transactions are taken with thanks, and go no further; only those with such an operation, if `kind` is given."""
+    """Transactions are acknowledged and dropped; with `kind`, only those that contain such an operation."""
 
     kind: int | None = None
     methods: ClassVar[frozenset[str]] = BROADCASTS
