@@ -1,7 +1,7 @@
 """A request as it was received, and a JSON reply written straight to its connection, without a request handler."""
 
 from collections.abc import Mapping
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from http.client import responses
 
 from tornado.http1connection import HTTP1Connection
@@ -32,20 +32,20 @@ class Request(HTTPServerRequest):
         super().__init__(connection=connection, server_connection=server, start_line=line, headers=headers)
         self.context = context
         self.start_line = line
+        self.is_signup = line.method == "POST" and is_signup(self.path)  #: the signup endpoint answers it
         self.is_abandoned = False  #: the client has closed the connection
         self._http1 = connection
+        self._id: str | None = None
         self._received_at = context.clock()
         context.in_flight.enter(self)
 
-    @cached_property
-    def is_signup(self) -> bool:
-        """Whether the signup endpoint answers it."""
-        return self.method == "POST" and is_signup(self.path)
-
-    @cached_property
+    @property
     def request_id(self) -> str:
         """What it is called in the log and in its reply."""
-        return request_id_of(self.headers, self.context.random_id)
+        # No cached_property: it takes a lock.
+        if self._id is None:
+            self._id = request_id_of(self.headers, self.context.random_id)
+        return self._id
 
     @property
     def client_address(self) -> str | None:

@@ -27,6 +27,10 @@ from jobs.signup import has_referrer_by_id, is_test_name, parse_signup, spelled_
 if TYPE_CHECKING:
     from jobs.ledger.changes import Watch
 
+#: Seconds after which a held job is read even if it was not seen to move: a new one is hardly in a block sooner, and a
+#: read costs nearly as much as the signup.
+FIRST_LOOK = 1.0
+
 log = logging.getLogger("faucet.http")
 
 
@@ -142,9 +146,7 @@ class SignupEndpoint(HTTPMessageDelegate):
         """Reply once the account is in a block, or when the wait is over. Raises FaucetError."""
         ledger = self._context.ledger
         with ledger.changes.watch(job_id) as self._watch:
-            job = await wait_for_job(
-                ledger, self._watch, job_id, self._wait, lambda job: job.state in IN_A_BLOCK | ENDED
-            )
+            job = await wait_for_job(ledger, self._watch, job_id, self._wait, _is_decided, first_look=FIRST_LOOK)
         self._reply(job)
 
     def _reply(self, job: Job) -> None:
@@ -169,3 +171,7 @@ class SignupEndpoint(HTTPMessageDelegate):
 
     def _count(self, outcome: str) -> None:
         self._context.metrics.signups(outcome).inc()
+
+
+def _is_decided(job: Job) -> bool:
+    return job.state in IN_A_BLOCK or job.state in ENDED

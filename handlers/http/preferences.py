@@ -17,6 +17,8 @@ _PREFERENCE = re.compile(
 
 def is_dry_run(query: Arguments) -> bool:
     """Whether the client wants a dry run, which `is_wished` reads. Raises FaucetError bad_request."""
+    if not query:
+        return False
     spelled = [name for name in query if name.lower().replace("-", "_") == "dry_run"]
     return is_wished("dry_run", [_text(value) for name in spelled for value in query[name]])
 

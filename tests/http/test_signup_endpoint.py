@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
-from tests.harness.serving import NOW, Serving, held_job, read_reply, serving, signup_of
+from handlers.api.waiting import wait_for_job
+from jobs.model.job import IN_A_BLOCK, State
+from tests.harness.serving import NOW, Serving, held_job, read_reply, register, serving, signup_of
 
 #: What each faucet of these tests waits for the account to be in a block; longer than a test may take.
 LONG: dict[str, Any] = {"reply_wait": 600, "reply_wait_max": 600}
@@ -84,6 +86,17 @@ async def test_fault_while_a_reply_is_held_is_answered(tmp_path: Path) -> None:
             assert (await posting).status == 500
         counted = [line for line in (await served.fetch("/metrics")).body.splitlines() if "signups_total{" in line]
         assert counted == ['faucet_signups_total{outcome="accepted"} 1.0']
+
+
+async def test_move_before_the_watch_began_is_found(tmp_path: Path) -> None:
+    async with serving(tmp_path) as served:
+        job = await served.accept("alice-1")
+        await register(served.ledger, job)
+        with served.ledger.changes.watch(job.id) as watch:
+            found = await wait_for_job(
+                served.ledger, watch, job.id, 600, lambda job: job.state in IN_A_BLOCK, first_look=0.01
+            )
+        assert found.state is State.REGISTERED
 
 
 async def test_client_that_goes_while_its_reply_is_held_is_not_waited_for(tmp_path: Path) -> None:
