@@ -2,12 +2,14 @@
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 from tornado.httpclient import AsyncHTTPClient
 
 from handlers.base import KEEP_ALIVE, AppContext
@@ -119,6 +121,12 @@ async def held_job(served: Serving, name: str) -> Job:
     job = await served.job(name)
     await served.watched(job.id)
     return job
+
+
+def complaints(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """What was logged as a warning or worse, but for asyncio's remarks on a slow machine."""
+    records = [record for record in caplog.records if record.levelno >= logging.WARNING]
+    return [record.getMessage() for record in records if not record.getMessage().startswith("Executing ")]
 
 
 async def turn() -> None:
