@@ -41,7 +41,7 @@ RECHECK_INTERVAL = 30.0  #: seconds between two validations of the node in use
 
 
 class ChainOwner:
-    """Keeps the connection, follows blocks and drains. For one ledger one such part runs."""
+    """Keeps the connection, follows blocks and drains. Each ledger has one owner of the chain."""
 
     def __init__(
         self,
@@ -64,24 +64,18 @@ class ChainOwner:
             settings=settings, pins=ledger.pins, blocks=ledger.blocks, urls=urls, key=key, clock=clock
         )
         self._link = link = Link(
-            urls,
-            validate_node=fitness.validate,
-            on_block=self._new_block.set,
-            timeout=settings.node_timeout,
+            urls, validate_node=fitness.validate, on_block=self._new_block.set, timeout=settings.node_timeout,
             recheck=RECHECK_INTERVAL,
-        )
+        )  # fmt: skip
         self._node = node_class(link.call)
         second = SecondNode(
             link, urls, is_own=fitness.is_own, validate=fitness.validate_second, timeout=settings.node_timeout
         )
         self._confirmed = ConfirmedChain(self._node, second)
         self._allowances = Allowances(
-            settings=settings,
-            spending=ledger.spending,
-            pins=ledger.pins,
-            queries=ledger.queries,
+            settings=settings, spending=ledger.spending, pins=ledger.pins, queries=ledger.queries,
             confirmed=self._confirmed,
-        )
+        )  # fmt: skip
         self._tasks = Tasks(metrics, clock=clock)
         self._mailer = Mailer(settings, ledger.outbox, clock=clock)
         self._alerts = Alerts(settings, ledger, wake=self._mailer.wake, clock=clock, failures=self._tasks.failures)

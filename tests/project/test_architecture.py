@@ -23,6 +23,7 @@ SOURCES = sorted(
 )
 JOBS = [path for path in SOURCES if ROOT / "jobs" in path.parents]
 MAX_ROOMS, MAX_FLOORS = 16, 6
+MAX_MODULE, MAX_FUNCTION = 300, 40  #: lines
 #: The way of a signup: each step is a function that a newcomer finds by its name.
 SIGNUP_PATH = {
     "handlers/signup_router.py": "get_target_delegate",
@@ -124,6 +125,14 @@ def test_modules_of_a_wing_import_in_no_circle(wing: str) -> None:
 def test_floors_refuses_a_circle() -> None:
     with pytest.raises(AssertionError, match="a circle among"):
         floors({"ground": set(), "client": {"control"}, "control": {"server"}, "server": {"client", "ground"}})
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_modules_and_functions_are_short(path: Path) -> None:
+    tree = ast.parse(path.read_text())
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    assert len(path.read_text().splitlines()) < MAX_MODULE
+    assert not [node.name for node in functions if (node.end_lineno or 0) - node.lineno + 1 >= MAX_FUNCTION]
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
