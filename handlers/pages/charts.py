@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from jobs.model.operators import Span
 
-MINUTE = 60_000  #: milliseconds
-DAY = 86_400_000
+MINUTE_MS = 60_000  #: milliseconds
+DAY_MS = 86_400_000
 PITCH = 10  #: units of width from one column to the next
 HEIGHT = 100  #: units of height
 

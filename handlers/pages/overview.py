@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from handlers.base import AppContext
-from handlers.pages.charts import DAY, MINUTE, Chart, chart
+from handlers.pages.charts import DAY_MS, MINUTE_MS, Chart, chart
 from jobs.budget import budget_left, runway_days, signup_cost, signups_in_budget, signups_paid
 from jobs.conditions import LedgerStatus, conditions
 from jobs.model.chain import ChainStatus
@@ -52,7 +52,7 @@ async def overview(context: AppContext) -> Overview:
         await ledger.spending.spent_today(),
     )
     waits = sorted(await ledger.activity.latencies())
-    a_day = await ledger.activity.accepted_since(now - DAY)
+    a_day = await ledger.activity.accepted_since(now - DAY_MS)
     return Overview(
         now=now,
         obstacles=await obstacles(context),
@@ -61,8 +61,10 @@ async def overview(context: AppContext) -> Overview:
         head_age=None if chain_status.head_time is None else now / 1000 - chain_status.head_time,
         counts={state: counts[state] for state in State},
         oldest=None if oldest is None else (now - oldest) / 1000,
-        by_minute=chart(await ledger.activity.per_minute(now - HOUR * MINUTE), until=now, size=MINUTE, count=HOUR),
-        by_day=chart(await ledger.activity.per_day(now - MONTH * DAY), until=now, size=DAY, count=MONTH),
+        by_minute=chart(
+            await ledger.activity.per_minute(now - HOUR * MINUTE_MS), until=now, size=MINUTE_MS, count=HOUR
+        ),
+        by_day=chart(await ledger.activity.per_day(now - MONTH * DAY_MS), until=now, size=DAY_MS, count=MONTH),
         p50=share_within(waits, 0.5),
         p95=share_within(waits, 0.95),
         cost=signup_cost(chain_status, settings),
@@ -72,7 +74,7 @@ async def overview(context: AppContext) -> Overview:
         left=budget_left(chain_status, spent),
         signups_today=signups_in_budget(chain_status, settings, spent),
         a_day=a_day,
-        failures=await ledger.queries.failures_since(now - DAY),
+        failures=await ledger.queries.failures_since(now - DAY_MS),
         differences=await ledger.reconciliation.difference_count(),
     )
 

@@ -9,6 +9,7 @@ from chain.refusals import Cause, Refusal
 from chain.transactions import operation_size
 from jobs.conditions.sentences import BALANCE_REFUSED, KEY_REFUSED, MEMBER_REFUSED
 from jobs.errors import Code
+from jobs.ledger.drain import Reason
 from jobs.model.job import Job
 
 #: Bytes of a signed transaction beside its operations: header, counts, one signature; rounded up.
@@ -17,8 +18,6 @@ ENVELOPE = 82
 MAX_OPERATIONS = 1000
 #: Tries of a signup that the chain refuses without a clear cause.
 MAX_TRIES = 8
-
-Reason = tuple[Code, str]
 
 
 @dataclass(frozen=True, slots=True)

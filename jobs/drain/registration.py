@@ -14,7 +14,6 @@ from chain.refusals import Refusal
 from jobs.conditions.sentences import budget_spent
 from jobs.drain.batch import (
     Candidate,
-    Reason,
     RefusalPlan,
     affordable,
     before_fee_step,
@@ -27,7 +26,7 @@ from jobs.drain.context import DrainContext
 from jobs.drain.evidence import Evidence
 from jobs.drain.sender import Group, Sender
 from jobs.errors import Code
-from jobs.ledger.drain import DrainQueue
+from jobs.ledger.drain import DrainQueue, Reason
 from jobs.model.job import Job
 from jobs.model.transaction import Kind, Transaction
 from jobs.monitoring.metrics import Metrics

@@ -4,7 +4,7 @@ from jobs.ledger.sql import Query, names_of
 from jobs.ledger.store import Part
 from jobs.model.operators import Span
 
-MINUTE = 60_000  #: milliseconds
+MINUTE_MS = 60_000  #: milliseconds
 
 SPANS = Query(f"SELECT {names_of(Span)} FROM activity WHERE span = ? AND start >= ? ORDER BY start", Span)
 LATENCIES = """
@@ -31,7 +31,7 @@ class Activity(Part):
     async def registration_rate(self) -> float:
         """How many accounts a second came into a block, in this minute and the one before."""
         now = self._store.now()
-        since = (now // MINUTE - 1) * MINUTE
+        since = (now // MINUTE_MS - 1) * MINUTE_MS
         return sum(span.registered for span in await self.per_minute(since)) * 1000 / (now - since)
 
     async def latencies(self, limit: int = 1000) -> list[int]:

@@ -6,7 +6,7 @@ from jobs.ledger.sql import table_of, to_json
 from jobs.ledger.store import Part, Tx
 from jobs.model.transaction import Kind, SignedTransaction
 
-DAY = 86_400_000  #: milliseconds
+DAY_MS = 86_400_000  #: milliseconds
 
 # A registration given up on a stranger's word may still be in a block. Its jobs' next one excludes it: a name is
 # registered once. So what it holds of the budget for these jobs is free again, as far as the next one takes it over.
@@ -52,7 +52,7 @@ class Spending(Part):
 
 def day_of(milliseconds: int) -> int:
     """When the day (UTC) of a moment began, both in milliseconds since 1970."""
-    return milliseconds // DAY * DAY
+    return milliseconds // DAY_MS * DAY_MS
 
 
 def committed_on(tx: Tx) -> int:

@@ -80,7 +80,7 @@ def test_paused_drain_leaves_signups_queued_until_it_is_resumed(browser: Browser
     site.job(job_id, until="done")
 
 
-def test_reason_stays_while_the_page_refreshes_itself(browser: Browser, site: Site) -> None:
+def test_typed_reason_survives_a_refresh(browser: Browser, site: Site) -> None:
     """Also when what is around it changes."""
     log_in(browser, site.url)
     browser.fill("reason", "A reason that takes long to type", "#drain")
@@ -90,7 +90,7 @@ def test_reason_stays_while_the_page_refreshes_itself(browser: Browser, site: Si
     site.do(site.ledger.operators.resume("intake", by="shell"))
 
 
-def test_unfolded_text_stays_unfolded_while_the_job_moves(browser: Browser, site: Site) -> None:
+def test_open_details_stay_open_across_a_refresh(browser: Browser, site: Site) -> None:
     site.control("stall", True)
     job_id = site.sign_up("unfolded-1")
     site.job(job_id, until="broadcast")
@@ -103,7 +103,7 @@ def test_unfolded_text_stays_unfolded_while_the_job_moves(browser: Browser, site
     assert '"unfolded-1"' in browser.text("details pre")
 
 
-def test_page_of_an_ended_session_becomes_the_login(browser: Browser, site: Site) -> None:
+def test_expired_session_shows_the_login(browser: Browser, site: Site) -> None:
     log_in(browser, site.url)
     browser.forget_cookies()
     browser.wait(lambda: browser.texts("[name=password]"))

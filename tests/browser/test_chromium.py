@@ -6,7 +6,7 @@ BAD_PAGE = """data:text/html,<!doctype html><title>Bad</title>
 <p style="width: 3000px">Wide</p><img src="http://elsewhere.example/picture.png">"""
 
 
-def test_faults_of_a_page_are_seen(running: Browser) -> None:
+def test_page_errors_are_detected(running: Browser) -> None:
     running.start_anew()
     running.open(BAD_PAGE)
     running.script("console.error('a mistake')")
@@ -18,7 +18,7 @@ def test_faults_of_a_page_are_seen(running: Browser) -> None:
     assert any("a mistake" in problem for problem in problems)
 
 
-def test_page_is_seen_as_each_device_sees_it(running: Browser) -> None:
+def test_page_renders_for_each_device(running: Browser) -> None:
     running.open("data:text/html,<meta name=viewport content=width=device-width>")
     seen = []
     for look in LOOKS:
@@ -27,7 +27,7 @@ def test_page_is_seen_as_each_device_sees_it(running: Browser) -> None:
     assert seen == [[look.width, look.scheme == "dark"] for look in LOOKS]
 
 
-def test_scripts_of_a_page_can_be_kept_from_running(running: Browser) -> None:
+def test_scripts_can_be_disabled(running: Browser) -> None:
     page = "data:text/html,<p>still</p><script>document.querySelector('p').textContent = 'moved'</script>"
     running.open(page)
     assert running.text("p") == "moved"

@@ -44,24 +44,24 @@ def jobs(site: Site) -> Jobs:
 
 @pytest.mark.parametrize("path", OF_EVERYBODY.values(), ids=list(OF_EVERYBODY))
 @pytest.mark.usefixtures("jobs")
-def test_page_for_everybody(browser: Browser, site: Site, path: str) -> None:
+def test_public_page(browser: Browser, site: Site, path: str) -> None:
     assert_readable(browser, f"{site.url}{path}")
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_page_of_a_job(browser: Browser, site: Site, jobs: Jobs, state: str) -> None:
+def test_job_page(browser: Browser, site: Site, jobs: Jobs, state: str) -> None:
     assert_readable(browser, f"{site.url}/jobs/{jobs[state]}")
 
 
 @pytest.mark.parametrize("path", OF_OPERATORS.values(), ids=list(OF_OPERATORS))
 @pytest.mark.usefixtures("jobs")
-def test_page_for_operators(browser: Browser, site: Site, path: str) -> None:
+def test_admin_page(browser: Browser, site: Site, path: str) -> None:
     log_in(browser, site.url)
     assert_readable(browser, f"{site.url}{path}")
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_page_of_a_job_for_operators(browser: Browser, site: Site, jobs: Jobs, state: str) -> None:
+def test_admin_job_page(browser: Browser, site: Site, jobs: Jobs, state: str) -> None:
     log_in(browser, site.url)
     assert_readable(browser, f"{site.url}/admin/jobs/{jobs[state]}")
 

@@ -5,7 +5,7 @@ from tests.browser.looks import assert_sound
 from tests.browser.site import Site
 
 
-def test_job_page_follows_the_signup_to_its_end(browser: Browser, site: Site) -> None:
+def test_job_page_follows_a_signup_live(browser: Browser, site: Site) -> None:
     """It is never loaded anew: what a script left in it is still there at the end."""
     site.control("stall", True)
     job_id = site.sign_up("alice-1")
@@ -21,7 +21,7 @@ def test_job_page_follows_the_signup_to_its_end(browser: Browser, site: Site) ->
     assert_sound(browser)
 
 
-def test_status_page_counts_the_signup_by_itself(browser: Browser, site: Site) -> None:
+def test_status_page_updates_live(browser: Browser, site: Site) -> None:
     browser.open(f"{site.url}/status")
     browser.script("window.sameDocument = true")
     site.sign_up("bob-1")

@@ -62,7 +62,7 @@ async def test_provisional_id_is_shown_and_not_paid(tmp_path: Path) -> None:
         assert dict(totals.amounts) == {account.id: 250_000}
 
 
-async def test_account_that_comes_back_with_another_id_is_paid_by_that(tmp_path: Path) -> None:
+async def test_account_with_a_new_id_is_paid_under_it(tmp_path: Path) -> None:
     async with chain_side(tmp_path) as side:
         await side.block(LAG + 2)
         for name in ("first-1", "second-1"):
@@ -81,7 +81,7 @@ async def test_account_that_comes_back_with_another_id_is_paid_by_that(tmp_path:
         assert dict(totals.amounts) == dict.fromkeys(totals.ids.values(), 250_000)
 
 
-async def test_id_of_another_fork_is_corrected_before_anything_is_paid(tmp_path: Path) -> None:
+async def test_id_from_a_fork_is_corrected_before_payment(tmp_path: Path) -> None:
     """The node had changed its fork when it was asked, and changed it back: nothing shows it but a later look."""
 
     async with chain_side(tmp_path) as side:
@@ -102,7 +102,7 @@ async def test_id_of_another_fork_is_corrected_before_anything_is_paid(tmp_path:
         assert dict(totals.amounts) == {totals.ids["alice-1"]: 250_000}
 
 
-async def test_node_that_hides_an_account_of_its_own_block(tmp_path: Path) -> None:
+async def test_node_hides_an_account_of_its_own_block(tmp_path: Path) -> None:
     """Blocks can't be followed then, which is said; when it shows the account all goes on."""
 
     async with chain_side(tmp_path) as side:
@@ -123,7 +123,7 @@ async def test_node_that_hides_an_account_of_its_own_block(tmp_path: Path) -> No
         assert side.tracker.obstacle is None
 
 
-async def test_node_that_hides_it_when_it_is_irreversible(tmp_path: Path) -> None:
+async def test_node_hides_an_irreversible_account(tmp_path: Path) -> None:
     """Nothing is taken for final, which is said."""
 
     async with chain_side(tmp_path) as side:
@@ -142,7 +142,7 @@ async def test_node_that_hides_it_when_it_is_irreversible(tmp_path: Path) -> Non
         assert side.tracker.unconfirmed is None
 
 
-async def test_names_that_others_register_are_taken(tmp_path: Path) -> None:
+async def test_names_registered_by_others_are_taken(tmp_path: Path) -> None:
     async with chain_side(tmp_path) as side:
         await side.block()
         account_id = side.chain.control.register("stranger-1", keys_of("stranger-1")["owner_key"])
@@ -151,7 +151,7 @@ async def test_names_that_others_register_are_taken(tmp_path: Path) -> None:
         assert await side.ledger.names.account_ids(["stranger-1"]) == {"stranger-1": account_id}
 
 
-async def test_referrer_by_an_id_of_another_fork_is_nobody(tmp_path: Path) -> None:
+async def test_referrer_id_from_another_fork_is_unknown(tmp_path: Path) -> None:
     """A cached id of others is not looked up again, so whoever is named by it must still have it."""
 
     async with chain_side(tmp_path) as side:
@@ -182,7 +182,7 @@ def transaction(*names: str, results: tuple[str | None, ...] | None = None) -> B
     return BlockTransaction(0, 0, 0, (f"signature of {'+'.join(names)}",), operations, results)
 
 
-async def test_results_that_there_are_are_kept() -> None:
+async def test_present_results_are_kept() -> None:
     """And nobody is asked for them."""
 
     async def never(_names: Sequence[str]) -> dict[str, str]:
@@ -193,7 +193,7 @@ async def test_results_that_there_are_are_kept() -> None:
     assert effects_of(block, "").provisional == frozenset()
 
 
-async def test_results_that_there_are_not_are_looked_up_together() -> None:
+async def test_missing_results_are_looked_up_in_one_call() -> None:
     async def look_up(names: Sequence[str]) -> dict[str, str]:
         asked.append(list(names))
         return {name: f"1.2.{number}" for number, name in enumerate(names)}

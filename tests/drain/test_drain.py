@@ -27,7 +27,7 @@ def refuse_once(side: ChainSide, case: str, times: int = 1) -> None:
     side.chain.faults.add(Fault("broadcast_transaction", FaultKind.REFUSE, times=times, error=ERRORS[case]["error"]))
 
 
-async def test_drain_costs_a_fixed_few_calls_and_one_a_transaction(tmp_path: Path) -> None:
+async def test_drain_makes_a_fixed_number_of_calls_and_one_per_transaction(tmp_path: Path) -> None:
     async with chain_side(tmp_path, parameters=SMALL) as side:
         costs = []
         for count in (1, 60):
@@ -43,7 +43,7 @@ async def test_drain_costs_a_fixed_few_calls_and_one_a_transaction(tmp_path: Pat
         assert one.total() == 5
 
 
-async def test_queue_beyond_one_drain_waits_for_no_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_long_queue_drains_without_waiting_for_a_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Drains follow each other as long as jobs move, and then no more."""
     monkeypatch.setattr("jobs.drain.drainer.BATCH", 2)
 
@@ -70,7 +70,7 @@ async def test_registration_refers_to_an_irreversible_block(tmp_path: Path) -> N
         assert await side.states() == [State.REGISTERED]
 
 
-async def test_nothing_is_signed_beyond_the_fee_step(tmp_path: Path) -> None:
+async def test_batch_stops_before_the_fee_step(tmp_path: Path) -> None:
     """Ten accounts go at the present fee; the eleventh waits until the chain says what it costs now."""
 
     parameters = ChainParameters(accounts_per_fee_scale=10, account_fee_scale_bitshifts=4)
@@ -85,7 +85,7 @@ async def test_nothing_is_signed_beyond_the_fee_step(tmp_path: Path) -> None:
         assert Counter(await side.states()) == {State.REGISTERED: 15}
 
 
-async def test_somebody_elses_registrations_step_the_fee_up_meanwhile(tmp_path: Path) -> None:
+async def test_fee_step_caused_by_others_is_paid(tmp_path: Path) -> None:
     """The node refuses what straddles the step; those before it go at once, the others with the next drain."""
 
     parameters = ChainParameters(accounts_per_fee_scale=5, account_fee_scale_bitshifts=1)
@@ -110,7 +110,7 @@ async def test_somebody_elses_registrations_step_the_fee_up_meanwhile(tmp_path: 
         assert await side.states() == [State.REGISTERED] * 4
 
 
-async def test_name_taken_between_look_and_broadcast(tmp_path: Path) -> None:
+async def test_name_taken_between_lookup_and_broadcast(tmp_path: Path) -> None:
     """The rejected one fails alone; its neighbours go again at once, and no try is counted against them."""
 
     async with chain_side(tmp_path) as side:
@@ -133,7 +133,7 @@ async def test_name_taken_between_look_and_broadcast(tmp_path: Path) -> None:
         assert [(await side.job(name)).attempts for name in ("free-1", "free-2")] == [1, 1]
 
 
-async def test_own_account_found_on_the_chain_is_registered(tmp_path: Path) -> None:
+async def test_account_with_our_keys_on_the_chain_counts_as_registered(tmp_path: Path) -> None:
     """Same name and keys: it is ours, from an earlier try; final when it is still there irreversibly."""
 
     async with chain_side(tmp_path) as side:
@@ -152,7 +152,7 @@ async def test_own_account_found_on_the_chain_is_registered(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("case", ["bad name 'Bad-Name1'", "unknown op number"])
-async def test_refusal_that_names_nobody_is_halved_until_all_are_through(tmp_path: Path, case: str) -> None:
+async def test_unattributed_refusal_is_bisected(tmp_path: Path, case: str) -> None:
     async with chain_side(tmp_path) as side:
         await side.block()
         await side.accept(*(f"half-{number}" for number in range(8)))
@@ -162,7 +162,7 @@ async def test_refusal_that_names_nobody_is_halved_until_all_are_through(tmp_pat
         assert await side.states() == [State.REGISTERED] * 8
 
 
-async def test_registrar_in_trouble_pauses_the_drain_with_the_reason(tmp_path: Path) -> None:
+async def test_registrar_problem_pauses_the_drain_with_its_reason(tmp_path: Path) -> None:
     async with chain_side(tmp_path) as side:
         await side.block()
         await side.accept("wait-1")
@@ -181,7 +181,7 @@ async def test_registrar_in_trouble_pauses_the_drain_with_the_reason(tmp_path: P
         assert await side.states() == [State.BROADCAST]
 
 
-async def test_operators_pause_outlasts_every_drain(tmp_path: Path) -> None:
+async def test_operator_pause_outlasts_drains(tmp_path: Path) -> None:
     async with chain_side(tmp_path) as side:
         await side.block()
         await side.accept("wait-1")
@@ -193,7 +193,7 @@ async def test_operators_pause_outlasts_every_drain(tmp_path: Path) -> None:
         assert await side.states() == [State.BROADCAST]
 
 
-async def test_account_that_only_the_configuration_has_pauses_the_drain(tmp_path: Path) -> None:
+async def test_missing_configured_account_pauses_the_drain(tmp_path: Path) -> None:
     async with chain_side(tmp_path, settings={"proxy": "nobody-1"}) as side:
         await side.block()
         await side.accept("wait-1")
@@ -205,7 +205,7 @@ async def test_account_that_only_the_configuration_has_pauses_the_drain(tmp_path
         assert await side.states() == [State.BROADCAST]
 
 
-async def test_keys_of_another_chain_fail_alone(tmp_path: Path) -> None:
+async def test_keys_with_a_foreign_prefix_fail_alone(tmp_path: Path) -> None:
     """They could be accepted before the faucet had met its chain."""
 
     async with chain_side(tmp_path) as side:
@@ -219,7 +219,7 @@ async def test_keys_of_another_chain_fail_alone(tmp_path: Path) -> None:
         assert (await side.job("far-1")).code == Code.INVALID_KEY
 
 
-async def test_fault_of_the_program_is_told_and_outlived(tmp_path: Path) -> None:
+async def test_unexpected_drain_error_is_reported_and_survived(tmp_path: Path) -> None:
     """An error that nobody foresaw pauses the drain visibly; when it is over, the drain goes on by itself."""
 
     async with chain_side(tmp_path) as side:
@@ -251,7 +251,7 @@ async def test_fee_above_the_ceiling_is_not_paid(tmp_path: Path) -> None:
         assert await side.node.balance(REGISTRAR) == 10_000_000 * 10**5
 
 
-async def test_jobs_cancelled_while_they_were_signed_are_not_sent(tmp_path: Path) -> None:
+async def test_job_cancelled_during_signing_is_not_sent(tmp_path: Path) -> None:
     async with chain_side(tmp_path) as side:
         await side.block()
         (job,) = await side.accept("late-1")
@@ -267,7 +267,7 @@ async def test_jobs_cancelled_while_they_were_signed_are_not_sent(tmp_path: Path
         assert side.node.calls["broadcast_transaction"] == 0
 
 
-async def test_referrer_who_is_no_member_gives_way(tmp_path: Path) -> None:
+async def test_referrer_without_membership_is_replaced_by_the_default(tmp_path: Path) -> None:
     async with chain_side(tmp_path, settings={"default_referrer": "referrer"}) as side:
         await side.block()
         await side.accept("child-1")
@@ -283,7 +283,7 @@ async def test_referrer_who_is_no_member_gives_way(tmp_path: Path) -> None:
         assert [body["referrer"] for body in bodies] == ["1.2.8", "1.2.7"]
 
 
-async def test_fates_of_transactions_end_as_they_must(tmp_path: Path) -> None:
+async def test_every_transaction_reaches_a_legal_fate(tmp_path: Path) -> None:
     async with chain_side(tmp_path) as side:
         await side.block()
         await side.accept("alice-1", balance="1.5")
@@ -302,7 +302,7 @@ async def test_fates_of_transactions_end_as_they_must(tmp_path: Path) -> None:
         assert await side.node.balance(job.account_id or "") == 150_000
 
 
-async def test_fork_amid_a_drain_pays_nobody_else(tmp_path: Path) -> None:
+async def test_fork_during_a_drain_pays_nobody_else(tmp_path: Path) -> None:
     """The accounts change their ids after the drain has read them: what it signs then is for the old fork only."""
 
     async with chain_side(tmp_path) as side:

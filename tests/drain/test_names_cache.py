@@ -14,7 +14,7 @@ from tests.harness.program import keys_of
 STRANGER = keys_of("stranger")["owner_key"]
 
 
-async def test_cache_is_filled_page_by_page_and_resumed(tmp_path: Path) -> None:
+async def test_names_cache_fill_resumes(tmp_path: Path) -> None:
     """What a stop interrupted goes on after the last page, and is never read again."""
 
     async with chain_side(tmp_path) as side:
@@ -49,7 +49,7 @@ async def test_cache_is_filled_page_by_page_and_resumed(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("both_flavours")
 @pytest.mark.parametrize(("limit", "page"), [(150, 100), (3, 2)])
-async def test_node_that_lists_fewer_names_at_once_is_asked_for_fewer(
+async def test_page_size_adapts_to_the_node(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int, page: int
 ) -> None:
     monkeypatch.setattr(database, "MAX_LOOKUP", limit)
@@ -68,7 +68,7 @@ async def test_node_that_lists_fewer_names_at_once_is_asked_for_fewer(
         assert set(await side.ledger.names.account_ids(names)) == set(names)
 
 
-async def test_names_of_later_blocks_are_added(tmp_path: Path) -> None:
+async def test_names_in_later_blocks_are_added(tmp_path: Path) -> None:
     async with chain_side(tmp_path) as side:
         await side.block()
         side.chain.control.register("new-1", STRANGER)

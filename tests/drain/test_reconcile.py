@@ -75,7 +75,7 @@ def shape(job: Job) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-async def test_ledger_that_agrees_has_no_differences_and_is_read_once(tmp_path: Path) -> None:
+async def test_matching_ledger_has_no_differences(tmp_path: Path) -> None:
     async with chain_side(tmp_path) as side:
         await registered_and_paid(side, *NAMES)
         steps = await reconcile(side)
@@ -116,7 +116,7 @@ async def test_lost_ledger_is_rebuilt_from_the_chain(tmp_path: Path) -> None:
         assert rows(tmp_path / "new", query) == rows(tmp_path, query)
 
 
-async def test_old_ledger_gets_what_came_after_it(tmp_path: Path) -> None:
+async def test_old_backup_recovers_later_accounts(tmp_path: Path) -> None:
     """A job that waited in the backup is the one that is registered; one that came later is made anew."""
 
     async with chain_side(tmp_path) as side:
@@ -138,7 +138,7 @@ async def test_old_ledger_gets_what_came_after_it(tmp_path: Path) -> None:
             assert await found(restored) == []
 
 
-async def test_name_that_went_to_another_signup_fails_the_one_that_waited(tmp_path: Path) -> None:
+async def test_rebuild_fails_a_queued_job_whose_name_is_taken(tmp_path: Path) -> None:
     async with chain_side(tmp_path) as side:
         await registered_and_paid(side, "alice-1")
         async with on_dev_chain(side.chain, tmp_path / "new") as new:
@@ -173,7 +173,7 @@ async def test_each_disagreement_is_found(tmp_path: Path, script: str, differenc
         assert await found(side) == [(kind, about)]
 
 
-async def test_difference_that_is_mended_is_gone_after_the_next_look(tmp_path: Path) -> None:
+async def test_resolved_difference_disappears(tmp_path: Path) -> None:
     async with chain_side(tmp_path) as side:
         await registered_and_paid(side, "alice-1")
         account_id = (await side.job("alice-1")).account_id

@@ -18,7 +18,7 @@ async def signed_up(service: Faucet, *names: str) -> list[str]:
     return ids
 
 
-async def test_ledger_that_was_lost_comes_back_and_pays_nothing_again(tmp_path: Path) -> None:
+async def test_rebuilt_ledger_pays_nothing_again(tmp_path: Path) -> None:
     async with dev_chain() as chain:
         async with faucet(tmp_path, chain.url, **PAYING) as service:
             await signed_up(service, "alice-1", "bob-1")
@@ -39,7 +39,7 @@ async def test_ledger_that_was_lost_comes_back_and_pays_nothing_again(tmp_path: 
         assert len(after.paid) == len(before.paid) + 1
 
 
-async def test_server_reconciles_by_itself(tmp_path: Path) -> None:
+async def test_server_reconciles_periodically(tmp_path: Path) -> None:
     """What it finds is in the ledger, for everybody to see."""
 
     async with dev_chain() as chain, faucet(tmp_path, chain.url, reconcile_interval=1) as service:
@@ -55,7 +55,7 @@ async def test_server_reconciles_by_itself(tmp_path: Path) -> None:
                 await service.fetch("/healthz")
 
 
-async def test_ledger_of_another_chain_is_not_compared(tmp_path: Path) -> None:
+async def test_reconcile_refuses_a_ledger_of_another_chain(tmp_path: Path) -> None:
     async with dev_chain() as chain, faucet(tmp_path, chain.url) as service:
         await signed_up(service, "alice-1")
     async with dev_chain() as other:
@@ -64,7 +64,7 @@ async def test_ledger_of_another_chain_is_not_compared(tmp_path: Path) -> None:
         assert (code, "another chain" in errors.splitlines()[-1]) == (1, True)
 
 
-async def test_node_that_is_away_is_one_line(tmp_path: Path) -> None:
+async def test_unreachable_node_is_one_line(tmp_path: Path) -> None:
     moved = Faucet(tmp_path, on_chain("ws://127.0.0.1:1"))
     code, _, errors = await command("reconcile", "--config", str(moved.config))
     assert (code, errors.splitlines()[-1].startswith("not reached: ")) == (1, True)

@@ -21,7 +21,7 @@ async def follow_made_up_blocks(side: ChainSide, relay: Relay) -> None:
     relay.heal()
 
 
-async def test_signups_go_on_once_made_up_blocks_are_forgotten(tmp_path: Path) -> None:
+async def test_signups_resume_after_refollow(tmp_path: Path) -> None:
     """In the program that runs, without a restart."""
 
     chain = DevChain(DevChainSettings(block_interval=0, faults=True, irreversible_lag=LAG))
@@ -50,7 +50,7 @@ async def test_signups_go_on_once_made_up_blocks_are_forgotten(tmp_path: Path) -
     await chain.stop()
 
 
-async def test_blocks_that_are_read_while_others_are_forgotten_are_read_again(tmp_path: Path) -> None:
+async def test_refollow_during_a_read_restarts_it(tmp_path: Path) -> None:
     """The faucet begins where it should, not where it was in the middle of."""
 
     async with chain_side(tmp_path) as side:

@@ -63,7 +63,7 @@ async def run_to_the_end_with_backups(side: ChainSide, folder: Path) -> list[Pat
     return backups
 
 
-async def test_backup_of_every_moment_pays_nobody_twice(tmp_path: Path) -> None:
+async def test_ledger_restored_from_any_backup_pays_nobody_twice(tmp_path: Path) -> None:
     names = ["alice-1", "bob-1", "carol-1"]
 
     async with chain_side(tmp_path) as side:
@@ -82,7 +82,7 @@ async def test_backup_of_every_moment_pays_nobody_twice(tmp_path: Path) -> None:
                 assert after.spent == before.spent
 
 
-async def test_payment_that_a_fork_takes_back_is_made_again(tmp_path: Path) -> None:
+async def test_payment_orphaned_by_a_fork_is_repeated(tmp_path: Path) -> None:
     """What was taken over from a block is a transaction like any other."""
 
     async with chain_side(tmp_path) as side:
@@ -100,7 +100,7 @@ async def test_payment_that_a_fork_takes_back_is_made_again(tmp_path: Path) -> N
             assert totals.paid[totals.ids["alice-1"]] == 1
 
 
-async def test_gift_by_hand_is_no_initial_balance(tmp_path: Path) -> None:
+async def test_manual_transfer_is_not_the_initial_balance(tmp_path: Path) -> None:
     """The registrar's owner may send something to a new account; its initial balance is still due."""
 
     async with chain_side(tmp_path) as side:

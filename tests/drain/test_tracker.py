@@ -23,7 +23,7 @@ async def balances(side: ChainSide, *names: str) -> list[int]:
     return [await side.node.balance(account.id) for account in accounts if account is not None]
 
 
-async def test_signed_transaction_is_on_disk_before_it_leaves(tmp_path: Path) -> None:
+async def test_transaction_is_on_disk_before_broadcast(tmp_path: Path) -> None:
     """At the moment of the broadcast another connection to the file sees it, with its jobs and expiration."""
 
     async with chain_side(tmp_path) as side:
@@ -42,7 +42,7 @@ async def test_signed_transaction_is_on_disk_before_it_leaves(tmp_path: Path) ->
         assert seen == [(True, 1, True)]
 
 
-async def test_block_is_read_once_for_all_that_it_settles(tmp_path: Path) -> None:
+async def test_irreversible_block_is_read_once(tmp_path: Path) -> None:
     async with chain_side(tmp_path, parameters=ChainParameters(maximum_transaction_size=2048)) as side:
         await side.block()
         await side.accept(*(f"many-{number}" for number in range(40)))
@@ -55,7 +55,7 @@ async def test_block_is_read_once_for_all_that_it_settles(tmp_path: Path) -> Non
         assert side.node.calls["get_block"] == 1 + LAG + 1
 
 
-async def test_expiration_is_counted_from_the_chains_clock(tmp_path: Path) -> None:
+async def test_expiration_uses_chain_time(tmp_path: Path) -> None:
     async with chain_side(tmp_path) as side:
         await side.block(500)
         head = await side.node.head()
@@ -65,7 +65,7 @@ async def test_expiration_is_counted_from_the_chains_clock(tmp_path: Path) -> No
         assert transaction.expiration == head.time + 60
 
 
-async def test_lost_broadcast_is_repeated_byte_for_byte(tmp_path: Path) -> None:
+async def test_lost_broadcast_is_resent_byte_for_byte(tmp_path: Path) -> None:
     async with chain_side(tmp_path) as side:
         await side.block()
         await side.accept("alice-1")
@@ -79,7 +79,7 @@ async def test_lost_broadcast_is_repeated_byte_for_byte(tmp_path: Path) -> None:
         assert await side.states() == [State.REGISTERED]
 
 
-async def test_nothing_is_signed_anew_before_its_expiration_is_irreversible(tmp_path: Path) -> None:
+async def test_no_second_signature_before_expiration_is_irreversible(tmp_path: Path) -> None:
     async with chain_side(tmp_path) as side:
         await side.block()
         await side.accept("alice-1")
@@ -107,7 +107,7 @@ async def lost(side: ChainSide) -> list[object]:
     return list(await side.ledger.drain.live())
 
 
-async def test_transaction_that_was_missed_is_found_before_it_is_given_up(tmp_path: Path) -> None:
+async def test_missed_inclusion_is_found_before_expiry(tmp_path: Path) -> None:
     """The blocks since its reference are read once more, whatever was followed before."""
 
     async with chain_side(tmp_path) as side:
@@ -130,7 +130,7 @@ async def test_transaction_that_was_missed_is_found_before_it_is_given_up(tmp_pa
         assert (job.attempts, job.account_id is not None) == (1, True)
 
 
-async def test_orphaned_registration_comes_back_with_another_id(tmp_path: Path) -> None:
+async def test_orphaned_registration_returns_with_another_id(tmp_path: Path) -> None:
     async with chain_side(tmp_path) as side:
         await side.block()
         await side.accept("first-1", balance="2")
@@ -153,7 +153,7 @@ async def test_orphaned_registration_comes_back_with_another_id(tmp_path: Path) 
         assert await balances(side, "first-1", "second-1") == [200_000, 300_000]
 
 
-async def test_orphaned_for_good_is_registered_anew(tmp_path: Path) -> None:
+async def test_permanently_orphaned_registration_is_signed_again(tmp_path: Path) -> None:
     """Its block is gone and its transaction with it: the same bytes are sent again, and taken."""
 
     async with chain_side(tmp_path) as side:
@@ -172,7 +172,7 @@ async def test_orphaned_for_good_is_registered_anew(tmp_path: Path) -> None:
         assert (await side.job("alice-1")).attempts == 1
 
 
-async def test_funding_dies_with_the_block_of_its_account(tmp_path: Path) -> None:
+async def test_funding_cannot_outlive_the_block_of_its_account(tmp_path: Path) -> None:
     """A transfer refers to the account's block or a later one: on another fork the node refuses it."""
 
     async def scenario() -> None:
@@ -197,7 +197,7 @@ async def test_funding_dies_with_the_block_of_its_account(tmp_path: Path) -> Non
     await scenario()
 
 
-async def test_names_of_orphaned_blocks_are_free_again(tmp_path: Path) -> None:
+async def test_names_in_orphaned_blocks_become_free(tmp_path: Path) -> None:
     async with chain_side(tmp_path) as side:
         await side.block()
         side.chain.control.register("stranger-1", keys_of("stranger")["owner_key"])
@@ -208,7 +208,7 @@ async def test_names_of_orphaned_blocks_are_free_again(tmp_path: Path) -> None:
         assert (await side.ledger.names.availability("stranger-1"))[0] is None
 
 
-async def test_fork_below_what_was_irreversible_is_followed_all_the_same(tmp_path: Path) -> None:
+async def test_shallow_fork_below_irreversible_is_followed(tmp_path: Path) -> None:
     """A node that was killed hard may come back without its last blocks."""
 
     async with chain_side(tmp_path) as side:
@@ -226,7 +226,7 @@ async def test_fork_below_what_was_irreversible_is_followed_all_the_same(tmp_pat
         assert await side.states() == [State.DONE]
 
 
-async def test_another_chain_of_the_same_id_is_not_followed(tmp_path: Path) -> None:
+async def test_deep_fork_below_irreversible_is_refused(tmp_path: Path) -> None:
     """It was wiped and started anew, and has outgrown the old one: only an operator can say what that means."""
 
     async with chain_side(tmp_path) as side:
@@ -255,7 +255,7 @@ async def follow_payment(side: ChainSide) -> None:
     await side.block()
 
 
-async def test_payment_that_can_not_be_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_impossible_payment_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a node made up can't be packed; that says something of the node, and ends nothing."""
 
     def fail(*_: object, **__: object) -> None:

@@ -220,7 +220,7 @@ async def test_port_in_use_is_reported_in_one_line_and_creates_no_file(tmp_path:
         assert list(tmp_path.iterdir()) == [service.config]
 
 
-async def test_dev_chain_of_another_registrar_is_refused(tmp_path: Path) -> None:
+async def test_dev_chain_file_of_another_registrar_is_refused(tmp_path: Path) -> None:
     service = Faucet(tmp_path, {"registrar": "first-1"})
     await service.start()
     await service.stop()

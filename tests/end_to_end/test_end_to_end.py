@@ -48,7 +48,7 @@ async def test_signup_becomes_an_account_with_its_keys(tmp_path: Path) -> None:
         assert job["account_id"] in block.transactions[0].made or not has_results()
 
 
-async def test_repeated_signup_is_the_same_job(tmp_path: Path) -> None:
+async def test_repeated_signup_returns_the_same_job(tmp_path: Path) -> None:
     async with dev_chain() as chain, faucet(tmp_path, chain.url) as service:
         first = await service.sign_up("alice-1")
         await service.job(first.body["job"]["id"], until="done")
@@ -59,7 +59,7 @@ async def test_repeated_signup_is_the_same_job(tmp_path: Path) -> None:
         assert (refused.status, refused.body["error_code"]) == (409, "account_exists")
 
 
-async def test_four_addresses_of_wallets_in_the_field(tmp_path: Path) -> None:
+async def test_signup_works_at_all_four_addresses(tmp_path: Path) -> None:
     async with dev_chain() as chain, faucet(tmp_path, chain.url) as service:
         await wait_ready(service)
         replies = [await service.sign_up(f"wallet-{i}", path) for i, path in enumerate(ALIASES)]
@@ -69,7 +69,7 @@ async def test_four_addresses_of_wallets_in_the_field(tmp_path: Path) -> None:
             await service.job(reply.body["job"]["id"], until="done")
 
 
-async def test_reply_held_until_the_account_is_in_a_block(tmp_path: Path) -> None:
+async def test_reply_waits_until_the_account_is_in_a_block(tmp_path: Path) -> None:
     """A wallet that reads the account right after the reply finds it."""
 
     async with dev_chain() as chain, faucet(tmp_path, chain.url, reply_wait=20) as service:
@@ -89,7 +89,7 @@ async def test_initial_balance_is_paid_once(tmp_path: Path) -> None:
         assert [await chain.node.balance(job["account_id"]) for job in jobs] == [1_250_000] * 5
 
 
-async def test_node_away_at_start(tmp_path: Path) -> None:
+async def test_start_without_a_node(tmp_path: Path) -> None:
     """Signups are accepted without a node, and registered when it is there."""
 
     first = await start_dev_chain("--block-interval", "0.1")
@@ -106,7 +106,7 @@ async def test_node_away_at_start(tmp_path: Path) -> None:
             await chain.stop()
 
 
-async def test_next_node_takes_over(tmp_path: Path) -> None:
+async def test_failover_to_the_next_node(tmp_path: Path) -> None:
     """The first of several nodes is on another chain, the second goes away: the third serves."""
 
     journal = tmp_path / "chain.journal"
@@ -132,7 +132,7 @@ async def test_next_node_takes_over(tmp_path: Path) -> None:
             await heir.stop()
 
 
-async def test_name_registered_by_somebody_else_meanwhile(tmp_path: Path) -> None:
+async def test_name_registered_elsewhere_fails_the_job(tmp_path: Path) -> None:
     """It fails alone, its neighbours do not, and its address may sign up again."""
 
     async with dev_chain() as chain, faucet(tmp_path, chain.url) as service:
@@ -150,7 +150,7 @@ async def test_name_registered_by_somebody_else_meanwhile(tmp_path: Path) -> Non
         assert (await service.sign_up("free-6", headers=headers)).status == 200
 
 
-async def test_fee_that_steps_up(tmp_path: Path) -> None:
+async def test_fee_step_is_paid(tmp_path: Path) -> None:
     """No transaction straddles the step, and above the ceiling the drain pauses, with the reason."""
 
     step = ("--parameter", "accounts_per_fee_scale=10", "--parameter", "account_fee_scale_bitshifts=4")
@@ -169,7 +169,7 @@ async def test_fee_that_steps_up(tmp_path: Path) -> None:
             await service.job(reply.body["job"]["id"], until=("registered", "done"))
 
 
-async def test_dry_run_keeps_nothing(tmp_path: Path) -> None:
+async def test_dry_run_stores_nothing(tmp_path: Path) -> None:
     async with dev_chain() as chain, faucet(tmp_path, chain.url) as service:
         await wait_ready(service)
         for name, path in (("try-1", "/api/v1/accounts?dry_run=1"), ("test-faucet-9", "/api/v1/accounts")):
@@ -183,7 +183,7 @@ async def test_dry_run_keeps_nothing(tmp_path: Path) -> None:
         assert free == {"name": "try-1", "available": True, "code": None, "state": None}
 
 
-async def test_event_stream_tells_every_state(tmp_path: Path) -> None:
+async def test_event_stream_sends_every_state(tmp_path: Path) -> None:
     async with dev_chain() as chain, faucet(tmp_path, chain.url) as service:
         reply = await service.sign_up("alice-1")
         stream = (await service.fetch(reply.body["job"]["url"] + "/events")).body.decode()
@@ -281,7 +281,7 @@ async def _try_sign_up(service: Faucet, name: str) -> Any:
     return reply.body if reply.status == 200 else None
 
 
-async def test_registrars_key_is_shown_nowhere(tmp_path: Path) -> None:
+async def test_registrar_key_never_leaks(tmp_path: Path) -> None:
     """Not in a reply, a page, a metric, the log, a file beside the configuration, or the command line."""
 
     async with dev_chain() as chain, faucet(tmp_path, chain.url, log_level="debug", **FUNDED) as service:

@@ -17,7 +17,7 @@ FAULTS = [
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-async def test_calls_that_go_wrong(tmp_path: Path, fault: str) -> None:
+async def test_faulty_calls_lose_nothing(tmp_path: Path, fault: str) -> None:
     """Broadcasts first, then whatever is called next, what a new connection begins with too."""
 
     async with fault_scenario(tmp_path, node_timeout=LOCK_TIMEOUT) as scenario:

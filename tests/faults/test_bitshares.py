@@ -21,12 +21,12 @@ Scenario = Callable[[Path], Awaitable[None]]
 WHOLE: list[Scenario] = [
     end_to_end.test_signup_becomes_an_account_with_its_keys,
     end_to_end.test_initial_balance_is_paid_once,
-    end_to_end.test_name_registered_by_somebody_else_meanwhile,
-    end_to_end.test_fee_that_steps_up,
-    blocks.test_transaction_that_expires_unbroadcast,
+    end_to_end.test_name_registered_elsewhere_fails_the_job,
+    end_to_end.test_fee_step_is_paid,
+    blocks.test_unbroadcast_transaction_expires_and_is_signed_again,
     link.test_failover_amid_a_batch,
     money.test_registrar_out_of_funds_and_refilled,
-    money.test_registrars_key_is_changed,
+    money.test_changed_registrar_key_pauses_the_drain,
 ]
 #: Between which steps the faucet is killed: those that learn of ids and what follows from that.
 STEPS = [
@@ -42,7 +42,7 @@ PARTS: dict[str, Scenario] = {
     "chaos": functools.partial(chaos.test_records_agree_after_chaos, lies=False),
     "orphaned unpaid": functools.partial(blocks.test_orphaned_blocks, blocks=1, paid=False),
     "orphaned paid": functools.partial(blocks.test_orphaned_blocks, blocks=5, paid=True),
-    "lost after it was applied": functools.partial(answers.test_calls_that_go_wrong, fault="drop_after"),
+    "lost after it was applied": functools.partial(answers.test_faulty_calls_lose_nothing, fault="drop_after"),
 }
 
 

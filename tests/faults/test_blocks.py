@@ -65,7 +65,7 @@ async def test_orphaned_blocks(tmp_path: Path, blocks: int, paid: bool) -> None:
         assert (before == await account_ids(scenario)) is (paid and stay)
 
 
-async def test_blocks_stay_away_for_an_hour(tmp_path: Path) -> None:
+async def test_chain_stalls_for_an_hour(tmp_path: Path) -> None:
     """What the node still has comes into the first block; what it has not has expired then, and is signed anew."""
 
     async with fault_scenario(tmp_path, node=(CLOCKED, "0"), script=(CLOCKED, "0")) as scenario:
@@ -81,7 +81,7 @@ async def test_blocks_stay_away_for_an_hour(tmp_path: Path) -> None:
         assert expired(tmp_path) == ["registration"]
 
 
-async def test_transaction_that_expires_unbroadcast(tmp_path: Path) -> None:
+async def test_unbroadcast_transaction_expires_and_is_signed_again(tmp_path: Path) -> None:
     """The node says that it took the registration, and later the transfer, and forgets them: they are signed anew."""
 
     async with fault_scenario(tmp_path) as scenario:

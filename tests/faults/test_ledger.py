@@ -28,7 +28,7 @@ async def refused(scenario: Scenario, name: str) -> None:
     assert reply.body["error_code"] == "ledger_unavailable"
 
 
-async def test_shell_that_holds_the_ledger_for_thirty_seconds(tmp_path: Path) -> None:
+async def test_ledger_locked_by_a_shell_for_thirty_seconds(tmp_path: Path) -> None:
     """Six times as long as the faucet waits for it; what was on its way to the chain goes on after that."""
 
     async with fault_scenario(tmp_path, script=IMPATIENT) as scenario:
@@ -97,7 +97,7 @@ async def test_disk_full_while_draining(tmp_path: Path) -> None:
         disk.clear()
 
 
-async def test_ledger_that_may_not_be_written(tmp_path: Path) -> None:
+async def test_read_only_ledger(tmp_path: Path) -> None:
     async with fault_scenario(tmp_path) as scenario:
         await scenario.sign_up("before-1")
         await scenario.service.stop()

@@ -45,7 +45,7 @@ async def test_node_away_for_five_minutes(tmp_path: Path) -> None:
         assert (await scenario.service.job(scenario.jobs["before-1"], until="done"))["attempts"] == 2
 
 
-async def test_node_that_accepts_and_never_answers(tmp_path: Path) -> None:
+async def test_node_accepts_and_never_answers(tmp_path: Path) -> None:
     """It is left for the next."""
 
     async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -27,7 +27,7 @@ async def test_registrar_out_of_funds_and_refilled(tmp_path: Path) -> None:
         await scenario.set_balance(10**9)
 
 
-async def test_registrars_key_is_changed(tmp_path: Path) -> None:
+async def test_changed_registrar_key_pauses_the_drain(tmp_path: Path) -> None:
     """What was signed with the old key expires; everything waits until the faucet has the new one."""
 
     key = published_key("new registrar")

@@ -156,7 +156,7 @@ def test_every_key_that_is_named_is_one() -> None:
     assert named - others <= keys().keys()
 
 
-def test_every_file_that_is_named_is_there() -> None:
+def test_every_named_file_exists() -> None:
     named = re.findall(r"`((?:deploy|docs)/[\w/.-]*)`", RUNBOOK)
     assert named
     assert not [name for name in named if not (ROOT / name).exists()]

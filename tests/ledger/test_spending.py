@@ -7,7 +7,7 @@ from pathlib import Path
 from msgspec import structs
 
 from jobs.ledger import Ledger
-from jobs.ledger.spending import DAY
+from jobs.ledger.spending import DAY_MS
 from jobs.model.job import Job, State
 from jobs.model.transaction import Kind, SignedTransaction, Transaction
 from tests.harness.ledgers import FREE, START, Clock, block, opened, signed_transaction, signup
@@ -54,7 +54,7 @@ async def test_new_day_begins_at_midnight_utc(tmp_path: Path) -> None:
     async with opened(tmp_path, clock) as ledger:
         one, two = await accept(ledger, "one-1", "two-1")
         await sign(ledger, [one], "today", COST)
-        clock.now = (int(clock.now * 1000) // DAY + 1) * DAY / 1000 - 0.001
+        clock.now = (int(clock.now * 1000) // DAY_MS + 1) * DAY_MS / 1000 - 0.001
         assert await sign(ledger, [two], "late", COST) == []
         clock.now += 0.001
         assert await ledger.spending.spent_today() == 0
@@ -144,7 +144,7 @@ async def test_budget_in_percent_is_a_share_of_the_balance_at_midnight(tmp_path:
         assert await ledger.spending.opening_balance() is None
         assert await ledger.spending.open_day(1000, agreed=True) == 1000
         assert await ledger.spending.open_day(9000, agreed=True) == 1000
-        clock.now += DAY / 1000
+        clock.now += DAY_MS / 1000
         assert await ledger.spending.opening_balance() is None
         assert await ledger.spending.open_day(9000, agreed=True) == 9000
 
@@ -153,7 +153,7 @@ async def test_lone_strangers_word_never_raises_the_balance_that_counts(tmp_path
     clock = Clock()
     async with opened(tmp_path, clock) as ledger:
         assert await ledger.spending.open_day(1000, agreed=False) == 1000
-        clock.now += DAY / 1000
+        clock.now += DAY_MS / 1000
         assert await ledger.spending.open_day(10**12, agreed=False) == 1000
-        clock.now += DAY / 1000
+        clock.now += DAY_MS / 1000
         assert await ledger.spending.open_day(700, agreed=False) == 700

@@ -111,7 +111,7 @@ def test_imports_run_one_way(path: Path) -> None:
     assert others <= BELOW[wing_of(path)]
 
 
-def test_rooms_of_jobs_are_few_and_stand_on_each_other() -> None:
+def test_jobs_has_few_rooms_without_a_circle() -> None:
     assert len(rooms()) <= MAX_ROOMS
     assert floors(rooms()) <= MAX_FLOORS
 
@@ -136,7 +136,7 @@ def test_modules_and_functions_are_short(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_sql_stands_in_the_ledger_only(path: Path) -> None:
+def test_sql_is_confined_to_the_ledger(path: Path) -> None:
     if "ledger" in path.relative_to(ROOT).parts:
         return
     assert not [text for text in texts(path) if text.lstrip().startswith(SQL)]

@@ -26,7 +26,7 @@ def expressions() -> str:
     return "\n".join([*shown, *(rule["expr"] for group in rules["groups"] for rule in group["rules"])])
 
 
-async def test_every_metric_of_dashboard_and_rules_is_exported(tmp_path: Path) -> None:
+async def test_every_metric_in_dashboard_and_rules_exists(tmp_path: Path) -> None:
     async with faucet(tmp_path, "ws://127.0.0.1:1", **OPTIONS) as service:
         text = (await service.fetch("/metrics")).body.decode()
         exported = {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE")}
@@ -67,7 +67,7 @@ def test_systemd_units_are_sound_and_sandboxed() -> None:
     assert float(exposure[1]) < 2
 
 
-def test_containers_have_what_they_name() -> None:
+def test_container_files_exist() -> None:
     """Where there is no Docker, at least nothing is missing."""
     folder = DEPLOY / "docker"
     copied = re.findall(r"^COPY (?!--from)(.*) \S+$", (folder / "Dockerfile").read_text(), re.MULTILINE)

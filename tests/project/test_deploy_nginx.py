@@ -58,7 +58,7 @@ SPELLINGS = [
 
 
 @pytest.mark.parametrize("path", SPELLINGS)
-async def test_every_spelling_through_nginx(tmp_path: Path, path: str) -> None:
+async def test_all_path_spellings_pass_nginx(tmp_path: Path, path: str) -> None:
     """To the same signup, and to the same words while the faucet is down."""
 
     async with served(tmp_path) as (service, port):
@@ -78,7 +78,7 @@ def assert_says_that_it_is_down(reply: HTTPResponse) -> None:
     assert reply.headers["X-Request-ID"]
 
 
-async def test_events_come_through_nginx_as_they_happen(tmp_path: Path) -> None:
+async def test_nginx_does_not_buffer_events(tmp_path: Path) -> None:
     async with served(tmp_path) as (service, port):
         reply = await ask(tmp_path, port, "/faucet", method="POST", body=signup_of("alice-1"))
         came: list[bytes] = []
@@ -97,7 +97,7 @@ async def test_events_come_through_nginx_as_they_happen(tmp_path: Path) -> None:
         await stream
 
 
-async def test_who_reads_gets_a_page_and_who_posts_gets_json_while_the_faucet_is_down(tmp_path: Path) -> None:
+async def test_nginx_replies_while_the_faucet_is_down(tmp_path: Path) -> None:
     async with served(tmp_path) as (service, port):
         await service.stop()
         page = await ask(tmp_path, port, "/status")
@@ -148,7 +148,7 @@ def test_metrics_are_guarded_in_every_spelling() -> None:
         assert re.search(guarded[1], path)
 
 
-async def test_body_that_is_too_large_for_nginx(tmp_path: Path) -> None:
+async def test_nginx_refuses_a_large_body_as_the_faucet_does(tmp_path: Path) -> None:
     async with served(tmp_path) as (_, port):
         for size in (20_000, 200_000):
             reply = await ask(tmp_path, port, "/faucet", method="POST", body="x" * size)
@@ -156,7 +156,7 @@ async def test_body_that_is_too_large_for_nginx(tmp_path: Path) -> None:
             assert reply.headers["Access-Control-Allow-Origin"] == "*"
 
 
-def test_replies_are_held_longer_by_nginx_than_by_the_faucet() -> None:
+def test_nginx_timeout_exceeds_the_longest_wait() -> None:
     text = (DEPLOY / "nginx/faucet.conf").read_text()
     waits = [int(seconds) for seconds in re.findall(r"proxy_read_timeout (\d+)s", text)]
     assert min(waits) > Settings().reply_wait_max

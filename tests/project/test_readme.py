@@ -42,7 +42,7 @@ async def test_every_server_starts(tmp_path: Path, command: str) -> None:
     assert await program.stop() == 0
 
 
-async def test_signup_has_the_reply_that_is_shown(tmp_path: Path) -> None:
+async def test_signup_reply_matches_the_readme(tmp_path: Path) -> None:
     shown = json.loads(re.findall(r"```json\n(.*?)```", README, re.DOTALL)[0])
 
     async with serving(tmp_path) as (port, _):
@@ -55,7 +55,7 @@ async def test_signup_has_the_reply_that_is_shown(tmp_path: Path) -> None:
         assert reply["job"]["state"] == shown["job"]["state"]
 
 
-async def test_account_of_the_readme_is_read_and_paid_by_an_ordinary_client(tmp_path: Path) -> None:
+async def test_ordinary_client_reads_and_pays_the_readmes_account(tmp_path: Path) -> None:
     """The peerplays package finds the account with the keys that were sent, and the registrar's transfer arrives."""
 
     async with serving(tmp_path) as (port, lines):
@@ -73,7 +73,7 @@ async def test_account_of_the_readme_is_read_and_paid_by_an_ordinary_client(tmp_
         assert len(saw) == 3
 
 
-def test_configuration_table_is_the_programs() -> None:
+def test_configuration_table_matches_the_program() -> None:
     """`python -m jobs.settings.table` prints it anew."""
     assert (ROOT / "docs/configuration.md").read_text().endswith(f"| --- |\n{table()}\n")
 
@@ -82,7 +82,7 @@ def test_shipped_configuration_is_valid() -> None:
     assert load(ROOT / "config.yaml", {}).uses_devchain
 
 
-def test_every_file_that_is_named_is_there() -> None:
+def test_every_named_file_exists() -> None:
     links = re.findall(r"\]\((?!http)([^)]+)\)", README)
     named = links + re.findall(r"`((?:commands|handlers|jobs|chain|devchain|deploy|tests)/[\w/.]*)`", README)
     assert named

@@ -43,7 +43,7 @@ def test_every_alert_has_its_condition() -> None:
     assert _CONDITIONS.keys() <= ALERTS.keys()
 
 
-def test_nothing_is_wrong() -> None:
+def test_healthy_faucet_has_no_alerts() -> None:
     assert failing(WELL, SETTINGS) == {}
     assert evaluate(WELL, [], SETTINGS) == AlertChanges()
 
@@ -117,7 +117,7 @@ def at(seconds: float, **ledger: Any) -> Observation:
     return Observation(now, chain_status(head_time=int(now)), replace(WELL.ledger, oldest=None, **ledger))
 
 
-def test_one_mail_when_it_begins_one_a_day_one_when_it_ends() -> None:
+def test_mails_at_begin_daily_and_end() -> None:
     known: tuple[Alert, ...] = ()
     mails = []
     for hour in range(80):
@@ -133,7 +133,7 @@ def test_one_mail_when_it_begins_one_a_day_one_when_it_ends() -> None:
     ]
 
 
-def test_what_comes_and_goes_is_one_alert() -> None:
+def test_flapping_condition_is_one_alert() -> None:
     known: tuple[Alert, ...] = ()
     mails = 0
     for minute in range(120):
@@ -147,7 +147,7 @@ def test_what_comes_and_goes_is_one_alert() -> None:
     assert [alert.name for alert in evaluate(quiet, known, SETTINGS).ended] == ["reconcile"]
 
 
-def test_what_begins_together_is_one_mail() -> None:
+def test_simultaneous_alerts_share_a_mail() -> None:
     observation = observation_with(drain=Pause("The node lies.", "faucet", 0, automatic=True), differences=1)
     ((subject, body),) = mails_of(evaluate(observation, [], SETTINGS), observation, SETTINGS)
     assert subject == "Faucet faucet: nothing is registered, ledger and chain disagree"
@@ -156,14 +156,14 @@ def test_what_begins_together_is_one_mail() -> None:
     assert "pays for 1941 more signups" in body
 
 
-def test_a_reminder_has_the_newest_sentence() -> None:
+def test_reminder_has_the_latest_message() -> None:
     before = evaluate(at(0, differences=1), [], SETTINGS).alerts
     observation = at(REMIND_INTERVAL, differences=3)
     ((_, body),) = mails_of(evaluate(observation, before, SETTINGS), observation, SETTINGS)
     assert "3 places" in body
 
 
-async def test_restart_neither_forgets_nor_repeats(tmp_path: Path) -> None:
+async def test_alerts_survive_a_restart(tmp_path: Path) -> None:
     changes = evaluate(at(0, differences=1), [], SETTINGS)
     ledger = await Ledger.open(tmp_path / "faucet.db")
     await ledger.outbox.save_alerts(changes.alerts, ended=[], mails=[("subject", "body")])

@@ -76,16 +76,16 @@ def test_no_transaction_has_so_many_operations_that_a_node_errs() -> None:
     ("registered", "scale", "shifts", "room"),
     [(0, 1000, 4, 1000), (999, 1000, 4, 1), (1000, 1000, 4, 1000), (5, 1000, 0, None), (5, 0, 4, None)],
 )
-def test_room_before_the_fee_steps_up(registered: int, scale: int, shifts: int, room: int | None) -> None:
+def test_room_before_the_fee_step(registered: int, scale: int, shifts: int, room: int | None) -> None:
     assert before_fee_step(registered, scale, shifts) == room
 
 
-def test_as_many_as_the_balance_pays_for() -> None:
+def test_batch_is_limited_by_the_balance() -> None:
     assert len(affordable(GROUP, 35)) == 3
     assert len(affordable(GROUP, 9)) == 0
 
 
-def test_taken_name_leaves_alone_and_the_others_go_again() -> None:
+def test_taken_name_is_isolated() -> None:
     plan = handle_refusal(GROUP, refusal("account exists (in a block) via broadcast_transaction", "b-2"))
     assert plan.rejected == {}
     assert plan.again == ((GROUP[0], GROUP[2], GROUP[3]),)
@@ -109,11 +109,11 @@ def test_refusal_that_names_nobody_is_halved(case: str) -> None:
 @pytest.mark.parametrize(
     ("case", "code"), [("bad name 'Bad-Name1'", Code.INVALID_NAME), ("bad public key", Code.INVALID_KEY)]
 )
-def test_one_signup_that_the_chain_can_not_take_fails(case: str, code: Code) -> None:
+def test_impossible_single_signup_fails(case: str, code: Code) -> None:
     assert handle_refusal(GROUP[:1], refusal(case)).rejected[0][0] is code
 
 
-def test_unclear_refusal_is_tried_again_and_ends() -> None:
+def test_unclear_refusal_is_retried_a_bounded_number_of_times() -> None:
     assert handle_refusal(GROUP[:1], refusal("unknown op number")).counted
     last = (candidate(7, "a-1", attempts=MAX_TRIES - 1),)
     assert handle_refusal(last, refusal("unknown op number")).rejected[7][0] is Code.CHAIN_REFUSED
@@ -122,17 +122,17 @@ def test_unclear_refusal_is_tried_again_and_ends() -> None:
 @pytest.mark.parametrize(
     "case", ["insufficient balance for fee", "non-lifetime registrar", "wrong key", "irrelevant extra signature"]
 )
-def test_trouble_with_the_registrar_is_nobodys_fault(case: str) -> None:
+def test_registrar_problem_blames_no_signup(case: str) -> None:
     plan = handle_refusal(GROUP, refusal(case))
     assert plan.obstacle
     assert (plan.rejected, plan.again, plan.counted) == ({}, (), False)
 
 
 @pytest.mark.parametrize("case", ["expired", "expiration too far", "tapos wrong prefix"])
-def test_transaction_that_came_too_late_is_signed_anew(case: str) -> None:
+def test_expired_transaction_is_signed_again(case: str) -> None:
     plan = handle_refusal(GROUP, refusal(case))
     assert (plan.rejected, plan.again, plan.counted, plan.obstacle) == ({}, (), False, None)
 
 
-def test_transaction_that_the_node_has_is_no_refusal() -> None:
+def test_duplicate_transaction_is_not_a_refusal() -> None:
     assert handle_refusal(GROUP, refusal("duplicate while pending")).known

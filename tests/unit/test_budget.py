@@ -28,7 +28,7 @@ def test_assertion_is_paid_only_with_an_initial_balance() -> None:
     ("spent", "left", "signups"),
     [(0, 2_500_00000, 485), (2_500_00000 - 5_14941, 5_14941, 1), (2_500_00000 - 5_14940, 5_14940, 0), (10**9, 0, 0)],
 )
-def test_budget_that_is_left(spent: int, left: int, signups: int) -> None:
+def test_remaining_budget(spent: int, left: int, signups: int) -> None:
     assert budget_left(CHAIN_STATUS, spent) == left
     assert signups_in_budget(CHAIN_STATUS, Settings(), spent) == signups
 
@@ -37,7 +37,7 @@ def test_budget_does_not_change_what_the_balance_pays_for() -> None:
     assert signups_paid(replace(CHAIN_STATUS, budget=0), Settings()) == 1941
 
 
-def test_nothing_is_known_before_a_node_was_met() -> None:
+def test_costs_are_unknown_before_the_first_node() -> None:
     assert budget_left(ChainStatus(), 0) is None
     assert signups_in_budget(replace(CHAIN_STATUS, fee=None), Settings(), 0) is None
     assert signups_in_budget(replace(CHAIN_STATUS, budget=None), Settings(), 0) is None

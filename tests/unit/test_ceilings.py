@@ -12,16 +12,16 @@ ACCOUNT, TRANSFER, ASSERTION = 514_000, 2_000_000, 100_000
 LOWEST = {"account_create": ACCOUNT, "transfer": TRANSFER, "assert": ASSERTION}
 
 
-def test_configured_ceiling_is_that_of_every_operation() -> None:
+def test_configured_ceiling_applies_to_every_operation() -> None:
     assert ceilings_of(Settings(max_account_fee=Decimal("7.5")), LOWEST, 5) == Ceilings(750_000, 750_000, 750_000)
 
 
-def test_default_is_twice_the_lowest_fee_seen_of_an_account() -> None:
+def test_default_ceiling_is_twice_the_lowest_account_fee() -> None:
     cheap = {**LOWEST, "transfer": 1}
     assert ceilings_of(Settings(), cheap, 5) == Ceilings(2 * ACCOUNT, 2 * ACCOUNT, 2 * ACCOUNT)
 
 
-def test_default_lets_operations_cost_twice_what_they_always_did() -> None:
+def test_default_ceiling_of_dear_operations_is_twice_their_lowest_fee() -> None:
     """On a chain with the fees that Graphene is compiled with, no initial balance could be paid otherwise."""
     assert ceilings_of(Settings(), LOWEST, 5).transfer == 2 * TRANSFER
 
@@ -39,7 +39,7 @@ def test_nothing_may_be_paid_before_a_fee_was_seen() -> None:
         (DailyBudget(amount=Decimal(0)), 0),
     ],
 )
-def test_daily_limit(budget: DailyBudget, limit: int) -> None:
+def test_daily_limit_is_at_least_some_signups(budget: DailyBudget, limit: int) -> None:
     assert daily_limit(budget, balance=10**11, signup_cost=ACCOUNT, precision=5) == limit
 
 

@@ -2,24 +2,24 @@
 
 import pytest
 
-from handlers.pages.charts import DAY, MINUTE, chart, round_up
+from handlers.pages.charts import DAY_MS, MINUTE_MS, chart, round_up
 from handlers.pages.overview import share_within
 from jobs.model.operators import Span
 
-NOW = 20_000 * DAY + 5 * MINUTE + 1
+NOW = 20_000 * DAY_MS + 5 * MINUTE_MS + 1
 
 
-def test_columns_end_with_the_span_of_now_and_have_no_gap() -> None:
-    shown = chart([], until=NOW, size=MINUTE, count=3)
-    start = NOW // MINUTE * MINUTE
-    assert [column.start for column in shown.columns] == [start - 2 * MINUTE, start - MINUTE, start]
+def test_columns_are_contiguous_and_end_now() -> None:
+    shown = chart([], until=NOW, size=MINUTE_MS, count=3)
+    start = NOW // MINUTE_MS * MINUTE_MS
+    assert [column.start for column in shown.columns] == [start - 2 * MINUTE_MS, start - MINUTE_MS, start]
     assert [column.x for column in shown.columns] == [0, 10, 20]
     assert (shown.width, shown.scale, shown.accepted, shown.busy) == (30, 1, 0, [])
 
 
 def test_heights_are_fractions_of_the_scale() -> None:
-    start = NOW // DAY * DAY
-    shown = chart([Span(start - DAY, 40, 10, 0), Span(start, 0, 50, 3)], until=NOW, size=DAY, count=30)
+    start = NOW // DAY_MS * DAY_MS
+    shown = chart([Span(start - DAY_MS, 40, 10, 0), Span(start, 0, 50, 3)], until=NOW, size=DAY_MS, count=30)
     before, last = shown.columns[-2:]
     assert shown.scale == 50
     assert (before.accepted_height, before.registered_height) == (80, 20)
@@ -28,8 +28,8 @@ def test_heights_are_fractions_of_the_scale() -> None:
     assert shown.busy == [last, before]
 
 
-def test_what_is_older_than_the_chart_is_left_out() -> None:
-    assert chart([Span(0, 9, 9, 0)], until=NOW, size=MINUTE, count=60).accepted == 0
+def test_older_spans_are_left_out() -> None:
+    assert chart([Span(0, 9, 9, 0)], until=NOW, size=MINUTE_MS, count=60).accepted == 0
 
 
 @pytest.mark.parametrize(("number", "scale"), [(0, 1), (1, 1), (3, 5), (6, 10), (11, 20), (500, 500), (501, 1000)])

@@ -57,7 +57,7 @@ def test_old_clients_set_the_reply_wait(tmp_path: Path, text: str, seconds: floa
     assert load_text(tmp_path, text).reply_wait == seconds
 
 
-def test_every_key_of_the_predecessor_is_known() -> None:
+def test_every_predecessor_key_is_known() -> None:
     predecessors = (
         "secret_key nobroadcast mail_host mail_user mail_pass mail_from admins minIPAge restrict_ip witness_url "
         "registrar default_referrer referrer_percent wif balance_mailthreshold core_asset enable_initial_balance "
@@ -67,7 +67,7 @@ def test_every_key_of_the_predecessor_is_known() -> None:
     assert set(predecessors.split()) <= keys().keys()
 
 
-def test_empty_file_is_the_embedded_dev_chain(tmp_path: Path) -> None:
+def test_empty_file_uses_the_embedded_dev_chain(tmp_path: Path) -> None:
     settings = load_text(tmp_path, "")
     assert settings.uses_devchain
     assert (settings.registrar, settings.default_referrer) == ("faucet", "faucet")

@@ -55,12 +55,12 @@ def test_acceptance_before_the_first_refusal_proves_nothing(evidence: Evidence, 
     assert refuse(evidence, counts, "unknown op number").rejected[1][0] is Code.CHAIN_REFUSED
 
 
-def test_own_node_is_believed_where_it_names_the_operation(evidence: Evidence, counts: Counts) -> None:
+def test_own_nodes_attribution_is_believed(evidence: Evidence, counts: Counts) -> None:
     assert refuse(evidence, counts, "bad name 'Bad-Name1'", own=True).rejected[1][0] is Code.INVALID_NAME
     assert refuse(evidence, counts, "bad name 'Bad-Name1'", own=True, named=False) == RefusalPlan()
 
 
-def test_evidence_of_one_connection_says_nothing_of_another(evidence: Evidence, counts: Counts) -> None:
+def test_evidence_is_per_connection(evidence: Evidence, counts: Counts) -> None:
     refuse(evidence, counts, "unknown op number")
     counts.epoch, counts.accepted, counts.refused_in_a_row = 2, 5, 0
     assert refuse(evidence, counts, "unknown op number") == RefusalPlan(counted=True)

@@ -37,19 +37,19 @@ def test_valid_names_are_accepted(name: str) -> None:
         ("a-.b", "end with a letter or a digit"),
     ],
 )
-def test_each_broken_rule_has_its_sentence(name: str, sentence: str) -> None:
+def test_each_violated_rule_has_a_message(name: str, sentence: str) -> None:
     problem = name_problem(name)
     assert problem is not None
     assert sentence in problem
 
 
-def test_ending_is_refused_where_the_chain_reserves_it() -> None:
+def test_reserved_ending_is_refused() -> None:
     assert name_problem("my-dividend-distribution") is None
     assert "keeps for itself" in (name_problem("my-dividend-distribution", "-dividend-distribution") or "")
     assert name_problem("my-dividend-distribution.x", "-dividend-distribution") is None
 
 
-def test_real_node_agrees() -> None:
+def test_name_rules_match_a_real_node() -> None:
     """The names of the recorded cases are refused just where the node said so."""
     for case, reply in data("node-errors.json").items():
         found = re.fullmatch(r"bad name '(.*)'", case)
@@ -58,7 +58,7 @@ def test_real_node_agrees() -> None:
             assert (name_problem(found.group(1)) is not None) is refused, case
 
 
-def test_real_node_of_bitshares_agrees() -> None:
+def test_name_rules_match_a_real_bitshares_node() -> None:
     for case, reply in data("node-errors-bitshares.json").items():
         found = re.fullmatch(r"(?:bad name:|name accepted by BitShares\?) '(.*)'", case)
         if found and found.group(1) != "xxxxxxxxxxxx":  # recorded shortened: it was too long

@@ -60,7 +60,7 @@ def test_long_passwords_differ_in_their_last_character() -> None:
     assert not verify_password(f"{password}y", hash_password(f"{password}z", hasher=QUICK))
 
 
-def test_same_password_has_another_hash_each_time() -> None:
+def test_hash_is_salted() -> None:
     assert hash_password("secret", hasher=QUICK) != GOOD
 
 
@@ -99,7 +99,7 @@ def test_both_encodings_of_a_letter_match(hashed: str) -> None:
         OF_THE_RFC.replace("$U29k", "$aaU29k"),
     ],
 )
-def test_malformed_hash_is_a_mistake_in_the_configuration(tmp_path: Path, hashed: str) -> None:
+def test_malformed_hash_is_a_configuration_error(tmp_path: Path, hashed: str) -> None:
     (tmp_path / "config.yaml").write_text(yaml.safe_dump({"port": 5000, "admin_password_hash": hashed}))
     with pytest.raises(ConfigError) as caught:
         load(tmp_path / "config.yaml", {})
@@ -134,7 +134,7 @@ async def hash_of(typed: str, *arguments: str) -> tuple[int, str, str]:
     return process.returncode or 0, output.decode(), errors.decode()
 
 
-async def test_command_prints_a_line_that_the_configuration_takes(tmp_path: Path) -> None:
+async def test_command_prints_a_configuration_line(tmp_path: Path) -> None:
     config = tmp_path / "config.yaml"
     code, output, errors = await hash_of("correct horse battery\nnot this\n", "--config", str(config))
     assert (code, errors) == (0, "")
@@ -149,7 +149,7 @@ async def test_command_warns_of_a_short_password() -> None:
     assert (code, output.count("\n"), "longer" in errors) == (0, 1, True)
 
 
-async def test_command_wants_a_password() -> None:
+async def test_command_refuses_an_empty_password() -> None:
     code, output, _ = await hash_of("\n")
     assert (code, output) == (2, "")
 

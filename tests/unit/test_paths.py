@@ -27,7 +27,7 @@ from handlers.http.paths import is_signup, plain_target, split_absolute
         ("*", "*"),
     ],
 )
-def test_slashes_are_forgiven_on_the_api_and_its_aliases_only(target: str, plain: str) -> None:
+def test_extra_slashes_are_accepted_on_api_paths_only(target: str, plain: str) -> None:
     """A proxy may guard the other addresses by their name."""
     assert plain_target(target) == plain
 

@@ -7,18 +7,18 @@ from jobs.errors import Code, FaucetError
 
 
 @pytest.mark.parametrize("value", ["1", "true", "True", "TRUE", "yes", "Yes", "on", "ON", "", " true "])
-def test_yes_in_all_its_spellings(value: str) -> None:
+def test_truthy_values(value: str) -> None:
     assert is_wished("dry_run", [value])
 
 
 @pytest.mark.parametrize("values", [["0"], ["false"], ["no"], ["off"], ["2"], ["maybe"], ["1", "0"], ["null"]])
-def test_wish_that_is_not_understood(values: list[str]) -> None:
+def test_invalid_preference(values: list[str]) -> None:
     with pytest.raises(FaucetError) as caught:
         is_wished("dry_run", values)
     assert (caught.value.code, caught.value.field) == (Code.BAD_REQUEST, "dry_run")
 
 
-def test_no_wish() -> None:
+def test_no_preference() -> None:
     assert not is_wished("dry_run", [])
 
 

@@ -29,7 +29,7 @@ def test_referrer_in_the_path_goes_first() -> None:
     assert parse_signup(body(referrer="bob-1"), RULES, "carol-1").referrer == "carol-1"
 
 
-def test_unknown_fields_of_newer_wallets_are_passed_over() -> None:
+def test_unknown_fields_are_ignored() -> None:
     assert parse_signup(body(shoe_size=44), RULES).name == "alice-1"
 
 
@@ -37,14 +37,14 @@ def test_premium_names_where_they_are_allowed() -> None:
     assert parse_signup(body(name="alice"), SignupRules("TEST", allow_premium=True)).name == "alice"
 
 
-def test_further_fields_may_be_required() -> None:
+def test_required_fields() -> None:
     rules = SignupRules("TEST", allow_premium=False, required_fields=("email",))
     with pytest.raises(FaucetError, match="Please provide 'email'") as caught:
         parse_signup(body(), rules)
     assert caught.value.code is Code.MISSING_FIELD
 
 
-def test_before_a_chain_was_met_the_keys_must_agree() -> None:
+def test_key_prefixes_must_agree_before_the_first_node() -> None:
     rules = SignupRules(prefix=None, allow_premium=False)
     assert parse_signup(body(), rules).keys == tuple(KEYS.values())
     foreign = "BTS" + KEYS["memo_key"].removeprefix("TEST")
@@ -53,7 +53,7 @@ def test_before_a_chain_was_met_the_keys_must_agree() -> None:
     assert (caught.value.code, caught.value.field) == (Code.INVALID_KEY, "memo_key")
 
 
-def test_names_that_are_only_tried_out() -> None:
+def test_test_names() -> None:
     assert is_test_name("test-faucet-1")
     assert not is_test_name("my-test-faucet")
 
@@ -86,7 +86,7 @@ def test_any_account_is_a_signup_or_refused_with_a_known_code(account: dict[str,
 
 
 @pytest.mark.parametrize("field", ["name", *KEYS, "email", "referrer", "refcode", "real_name"])
-def test_private_key_names_its_field_wherever_it_stands(field: str) -> None:
+def test_private_key_refusal_names_the_field(field: str) -> None:
     error = exposure("/faucet", body(**{field: f"see {REGISTRAR_WIF}"}))
     assert error is not None
     assert (error.code, error.field) == (Code.PRIVATE_KEY_SENT, field)
@@ -112,7 +112,7 @@ def test_private_key_anywhere_in_a_request(head: str, sent: bytes) -> None:
     assert (error.code, error.field) == (Code.PRIVATE_KEY_SENT, None)
 
 
-def test_id_of_the_chain_is_no_secret() -> None:
+def test_chain_id_is_not_a_private_key() -> None:
     chain_id = "0123456789abcdef" * 4
     assert exposure(chain_id, body(refcode=chain_id), (chain_id,)) is None
     assert exposure("/faucet", body(refcode=chain_id)) is not None
@@ -123,22 +123,22 @@ def test_no_referrer_in_words(word: str) -> None:
     assert parse_signup(body(referrer=word), RULES).referrer is None
 
 
-def test_referrer_spelled_as_an_id() -> None:
+def test_referrer_given_as_an_id() -> None:
     assert parse_signup(body(referrer="1.2.0"), RULES).referrer == "1.2.0"
 
 
 @pytest.mark.parametrize("text", ["1.2", "1.2.", "1.3.0", "1.2.007", "1.2.-1", "1.2.1234567890123456", "Bob", "b\n"])
-def test_referrer_that_is_no_spelling_of_an_account(text: str) -> None:
+def test_malformed_referrer(text: str) -> None:
     with pytest.raises(FaucetError) as caught:
         parse_signup(body(referrer=text), RULES)
     assert (caught.value.code, caught.value.field) == (Code.UNKNOWN_REFERRER, "referrer")
 
 
-def test_byte_order_mark_is_read_over() -> None:
+def test_byte_order_mark_is_ignored() -> None:
     assert parse_signup(b"\xef\xbb\xbf" + body(), RULES).name == "alice-1"
 
 
-def test_brackets_in_a_text_are_text() -> None:
+def test_brackets_inside_strings_do_not_nest() -> None:
     assert parse_signup(body(real_name="{{{{[[[[{{{{"), RULES).real_name == "{{{{[[[[{{{{"
 
 
@@ -156,7 +156,7 @@ def test_nesting(levels: int, fits: bool) -> None:
 
 @pytest.mark.parametrize("field", ["name", "owner_key", "email", "real_name"])
 @pytest.mark.parametrize("half", [rb"\ud83d", rb"\ude00 x", b"\xf0\x9f\x98", b"\xed\xa0\xbd"])
-def test_half_a_character_names_its_field(field: str, half: bytes) -> None:
+def test_lone_surrogate_names_its_field(field: str, half: bytes) -> None:
     with pytest.raises(FaucetError) as caught:
         parse_signup(body(**{field: "HERE"}).replace(b"HERE", b"a" + half), RULES)
     assert (caught.value.code, caught.value.field) == (Code.BAD_REQUEST, field)

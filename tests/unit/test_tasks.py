@@ -47,7 +47,7 @@ def counted(metrics: Metrics, name: str) -> float:
     return value
 
 
-async def test_task_that_fails_is_started_again_and_told(caplog: pytest.LogCaptureFixture) -> None:
+async def test_failed_task_is_restarted_and_reported(caplog: pytest.LogCaptureFixture) -> None:
     clock, metrics, flaky = Clock(), Metrics(), Flaky(2)
     tasks = Tasks(metrics, clock=clock, sleep=clock.sleep)
     await tasks.start("names", flaky.run)
@@ -59,7 +59,7 @@ async def test_task_that_fails_is_started_again_and_told(caplog: pytest.LogCaptu
     assert all(" level=critical " in line and ' event="task failed" task=names trace=' in line for line in lines)
 
 
-async def test_delays_grow_to_a_bound_and_begin_anew_after_a_task_ran_well() -> None:
+async def test_restart_delay_is_bounded_and_resets() -> None:
     clock = Clock()
 
     def last() -> None:
@@ -71,7 +71,7 @@ async def test_delays_grow_to_a_bound_and_begin_anew_after_a_task_ran_well() -> 
     assert clock.slept == [1, 2, 4, 8, 16, 32, MAX_DELAY, MAX_DELAY, 1, 2]
 
 
-async def test_cancelled_task_is_not_started_again() -> None:
+async def test_cancelled_task_is_not_restarted() -> None:
     started = asyncio.Event()
 
     async def wait() -> None:
@@ -88,7 +88,7 @@ async def test_cancelled_task_is_not_started_again() -> None:
 
 
 @pytest.mark.parametrize("error", [MemoryError, RecursionError, KeyError, ValueError])
-async def test_whatever_ends_a_task_is_outlived(error: type[Exception]) -> None:
+async def test_any_exception_of_a_task_is_survived(error: type[Exception]) -> None:
     clock, runs = Clock(), 0
 
     async def fail_once() -> None:
@@ -102,7 +102,7 @@ async def test_whatever_ends_a_task_is_outlived(error: type[Exception]) -> None:
     assert runs == 2
 
 
-async def test_task_that_never_failed_is_counted_from_nought() -> None:
+async def test_failure_count_starts_at_zero() -> None:
     """Prometheus sees no increase in a counter that comes up with 1."""
 
     metrics = Metrics()

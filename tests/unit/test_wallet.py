@@ -12,6 +12,6 @@ def test_derived_key_equals_the_wallets(name: str, password: str, role: str) -> 
     assert derive_key(name, role, password).wif() == str(PasswordKey(name, password, role).get_private())
 
 
-def test_name_role_and_password_each_make_another_key() -> None:
+def test_derived_key_depends_on_name_role_and_password() -> None:
     derived = [("a-1", "owner", "x"), ("b-1", "owner", "x"), ("a-1", "active", "x"), ("a-1", "owner", "y")]
     assert len({derive_key(*parts).public for parts in derived}) == 4

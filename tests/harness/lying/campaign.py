@@ -12,7 +12,7 @@ from typing import Any
 from chain.errors import LinkError, Refused, UnfitNode
 from devchain import DevChain, DevChainSettings
 from jobs.errors import FaucetError
-from jobs.ledger.spending import DAY
+from jobs.ledger.spending import DAY_MS
 from jobs.model.job import Job, State
 from jobs.settings.values import DailyBudget
 from tests.chaos.records import ChainRecord, read_chain
@@ -156,7 +156,7 @@ class Campaign:
         """The truth until nothing moves any more, for some days; each begins when the last one's is in its blocks."""
         for _ in range(DAYS):
             await self._close_books()
-            self._clock.now += DAY / 1000
+            self._clock.now += DAY_MS / 1000
             await self._operate()
             for _ in range(MAX_QUIET_ROUNDS):
                 await self._round(1, QUIET_SECONDS)
