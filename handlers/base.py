@@ -101,7 +101,7 @@ class Handler(RequestHandler):
             self.set_header(name, value)
 
     def data_received(self, chunk: bytes) -> None:
-        """Take the body, which the entrance has read."""
+        """Take the body, which was read whole."""
         self.body += chunk
 
     def client_address(self) -> str | None:

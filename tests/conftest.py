@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Generator, Iterable, Iterator
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from devchain import Flavour
 from tests.harness.flavours import BOTH, PARAMETRIZED, flavoured
@@ -16,6 +18,10 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Debug mode warns of every slow step, and a step is slow where the machine is busy.
 logging.getLogger("asyncio").setLevel(logging.ERROR)
+
+# For the same reason no example is too slow.
+hypothesis_settings.register_profile("faucet", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("faucet")
 
 _REASON = re.compile(r"(?:Skipped: )?(.+) is not installed")
 

@@ -60,7 +60,7 @@ def internal_error(incident: str) -> FaucetError:
 
 
 def refusal_status(error: FaucetError, *, old_clients: bool) -> int:
-    """The status with which a signup is refused: to old clients a refusal is an answer, and only trouble is none."""
+    """The status of a refused signup: old clients expect 200 for a refusal, and an error status only for a failure."""
     status = STATUS[error.code]
     return 200 if old_clients and 400 <= status < 500 else status
 

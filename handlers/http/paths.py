@@ -1,4 +1,4 @@
-"""What a request's target means, whoever reads it: the entrance, and the application behind it."""
+"""Request targets: their canonical spelling, and which of them are signups."""
 
 import re
 from urllib.parse import unquote_to_bytes

@@ -73,7 +73,7 @@ class Tracker:
         self.caught_up = False
 
     async def follow(self) -> Head:
-        """Follow every block up to the head, leave forks, settle what is irreversible; the head.
+        """Follow every block up to the head, leave forks, finalize what is irreversible; the head.
 
         Raises LinkError, Refused or FaucetError where node or ledger are away, UnfitNode for a head that can't be: the
         next call goes on. What only a second node could confirm waits, and `unconfirmed` says why.

@@ -60,9 +60,9 @@ class Sender:
         Returns those that the node refused. A lost connection is no refusal: the outcome is unknown then,
         and `resend` repeats the same bytes.
         """
-        drafts = await asyncio.to_thread(_draft_all, kind, groups, context, ref_block)
-        recorded = await self._queue.record_signed(drafts, context.allowance.budget)
-        carried = {draft.signature: group for draft, group in zip(drafts, groups, strict=True)}
+        signed = await asyncio.to_thread(_sign_all, kind, groups, context, ref_block)
+        recorded = await self._queue.record_signed(signed, context.allowance.budget)
+        carried = {transaction.signature: group for transaction, group in zip(signed, groups, strict=True)}
         refusals = await asyncio.gather(*(self._broadcast(transaction, context.head) for transaction in recorded))
         return [
             (transaction, carried[transaction.signature], refusal)
@@ -114,13 +114,13 @@ class Sender:
         self._metrics.transactions_total.labels(kind=transaction.kind, outcome=outcome).inc()
 
 
-def _draft_all(
+def _sign_all(
     kind: Kind, groups: Sequence[Group], context: DrainContext, ref_block: RefBlock
 ) -> list[SignedTransaction]:
-    return [_draft(kind, group, context, ref_block) for group in groups]
+    return [_sign(kind, group, context, ref_block) for group in groups]
 
 
-def _draft(kind: Kind, group: Group, context: DrainContext, ref_block: RefBlock) -> SignedTransaction:
+def _sign(kind: Kind, group: Group, context: DrainContext, ref_block: RefBlock) -> SignedTransaction:
     profile = context.profile
     assertions = [
         assert_account_name(payer=context.registrar_id, account_id=each.account_id, name=each.name, fee=each.fee)

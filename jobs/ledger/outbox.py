@@ -1,4 +1,4 @@
-"""Trouble that operators must know of, and the mails that tell them, kept until the mail server has them."""
+"""Open alerts, and the mails about them, kept until the mail server has accepted them."""
 
 from collections.abc import Iterable, Sequence
 
@@ -27,7 +27,7 @@ class Outbox(Part):
     """Alerts and mails."""
 
     async def alerts(self) -> list[Alert]:
-        """Trouble that has not ended, the oldest first."""
+        """The open alerts, the oldest first."""
         return await self._store.rows(ALERTS)
 
     async def save_alerts(
@@ -63,5 +63,5 @@ class Outbox(Part):
         await self._store.run(lambda tx: tx.execute(DEFER_MAIL, (problem, tx.now + int(seconds * 1000), mail.number)))
 
     async def purge_mails(self, before: int) -> None:
-        """Delete mails written before `before`, milliseconds, sent or not: old trouble is no news."""
+        """Delete mails written before `before`, milliseconds, sent or not: old alerts are no news."""
         await self._store.execute(PURGE_MAILS, (before,))

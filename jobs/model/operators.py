@@ -28,7 +28,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """Trouble that has not ended."""
+    """An open alert."""
 
     name: str  #: of the condition, such as balance
     text: str  #: what it is, in a sentence

@@ -102,12 +102,12 @@ class Month:
         signature = self._random.randbytes(65).hex()
         block = block_at(self._clock.now)
         expiration = int(self._clock.now) + 60
-        draft = SignedTransaction(
+        signed = SignedTransaction(
             Kind.REGISTRATION, self._random.randbytes(20).hex(), signature, body_of(jobs, block, expiration, signature),
             block - LAG, expiration, tuple(job.number for job in jobs), (FEE,) * len(jobs), cost=FEE * len(jobs),
         )  # fmt: skip
         if jobs:
-            await self._ledger.drain.record_signed([draft])
+            await self._ledger.drain.record_signed([signed])
         return signature
 
     async def _settle(self) -> None:

@@ -204,8 +204,8 @@ async def hold(ledger: Ledger, job: Job) -> Transaction:
 
 async def _sign(ledger: Ledger, job: Job, kind: Kind) -> Transaction:
     signature = f"{kind} of {job.number}"
-    draft = SignedTransaction(kind, f"{job.number:040x}", signature, "{}", 1_000, NOW + 60, (job.number,), (1,))
-    (transaction,) = await ledger.drain.record_signed([draft])
+    signed = SignedTransaction(kind, f"{job.number:040x}", signature, "{}", 1_000, NOW + 60, (job.number,), (1,))
+    (transaction,) = await ledger.drain.record_signed([signed])
     return transaction
 
 
