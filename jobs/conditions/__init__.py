@@ -16,7 +16,7 @@ CONDITIONS = REGISTERING | OPERATING
 def conditions(
     status: ChainStatus, settings: Settings, now: float, ledger: LedgerStatus | None = None
 ) -> list[Condition]:
-    """Every condition that applies and can be judged at `now`, seconds since 1970.
+    """Every condition that applies and can be evaluated at `now`, seconds since 1970.
 
     Without `ledger` those that only it knows hold.
     """

@@ -77,9 +77,9 @@ async def test_pause_and_resume_work_beside_a_server(tmp_path: Path) -> None:
         assert (await command("resume", *where))[1].splitlines() == ["intake goes on", "drain goes on"]
         await service.job(job_id, until="done")
         code, output, _ = await command("audit", "--config", str(service.config))
-        deeds = [line.split("\u2502")[2:5] for line in output.splitlines() if "ann" in line]
+        actions = [line.split("\u2502")[2:5] for line in output.splitlines() if "ann" in line]
         assert code == 0
-        assert [[word.strip() for word in deed] for deed in reversed(deeds)] == [
+        assert [[word.strip() for word in action] for action in reversed(actions)] == [
             ["ann", "pause", "intake"],
             ["ann", "pause", "drain"],
             ["ann", "resume", "intake"],

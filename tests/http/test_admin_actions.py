@@ -66,27 +66,27 @@ async def test_what_was_done_is_told_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("deed", "state", "code"), [("cancel", State.CANCELLED, "cancelled"), ("fail", State.FAILED, "rejected")]
+    ("action", "state", "code"), [("cancel", State.CANCELLED, "cancelled"), ("fail", State.FAILED, "rejected")]
 )
-async def test_job_is_ended_and_retried(tmp_path: Path, deed: str, state: State, code: str) -> None:
+async def test_job_is_ended_and_retried(tmp_path: Path, action: str, state: State, code: str) -> None:
     async with operated(tmp_path) as (served, operator):
         job = await served.accept("alice-1")
-        page = await operator.do(f"/admin/jobs/{job.id}/{deed}", reason="No spam.")
+        page = await operator.do(f"/admin/jobs/{job.id}/{action}", reason="No spam.")
         assert f"The job is {state}." in page
         ended = await served.job("alice-1")
         assert (ended.state, ended.code, ended.reason) == (state, code, "No spam.")
         assert "The job is queued again." in await operator.do(f"/admin/jobs/{job.id}/retry")
         assert (await served.job("alice-1")).state is State.QUEUED
         kept = [(entry.who, entry.what, entry.why) for entry in await served.ledger.operators.audit(target=job.id)]
-        assert kept == [("ann", "retry", ""), ("ann", deed, "No spam.")]
+        assert kept == [("ann", "retry", ""), ("ann", action, "No spam.")]
 
 
-@pytest.mark.parametrize("deed", ["cancel", "fail", "retry"])
-async def test_what_can_not_be_done_says_why(tmp_path: Path, deed: str) -> None:
+@pytest.mark.parametrize("action", ["cancel", "fail", "retry"])
+async def test_what_can_not_be_done_says_why(tmp_path: Path, action: str) -> None:
     async with operated(tmp_path) as (served, operator):
         job = await served.accept("alice-1")
         await broadcast(served.ledger, job)
-        page = await operator.do(f"/admin/jobs/{job.id}/{deed}", reason="x")
+        page = await operator.do(f"/admin/jobs/{job.id}/{action}", reason="x")
         assert "is broadcast, so it can&#39;t be" in page
         assert (await served.job("alice-1")).state is State.BROADCAST
 

@@ -146,7 +146,7 @@ async def test_only_what_can_be_done_is_offered(tmp_path: Path, state: str, offe
     async with operated(tmp_path) as (served, operator):
         job = (await with_all_states(served))[state]
         source = (await operator.see(f"/admin/jobs/{job.id}")).body
-        actions = [deed for deed in ("Retry", "Cancel", "Fail") if f">{deed}</button>" in source]
+        actions = [action for action in ("Retry", "Cancel", "Fail") if f">{action}</button>" in source]
         assert actions == offered
         assert ("data-events" in source) is (state not in ("done", "failed", "cancelled"))
 
@@ -174,9 +174,9 @@ async def test_timeline_is_in_order_of_time(tmp_path: Path) -> None:
     time = 0.0
     async with operated(tmp_path, clock=lambda: time) as (served, _):
         job = await served.accept("alice-1")
-        for deed in (served.ledger.operators.cancel, served.ledger.operators.retry):
+        for action in (served.ledger.operators.cancel, served.ledger.operators.retry):
             time += 1
-            await deed([job.id], by="ann", reason="x")
+            await action([job.id], by="ann", reason="x")
         time += 1
         await broadcast(served.ledger, job)
         audit = await served.ledger.operators.audit(target=job.id)

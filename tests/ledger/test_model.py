@@ -1,6 +1,6 @@
 """The real ledger against a model, through random interleavings of everything that can happen to it.
 
-A run is random signups, drains, broadcasts, blocks, forks, finality, expiry, crashes and deeds of operators, in any
+A run is random signups, drains, broadcasts, blocks, forks, finality, expiry, crashes and actions of operators, in any
 order; what must hold is looked at after every step, in the file, from a connection of its own. In the end all goes
 well for a while, and every job must come to its end. MODEL_EXAMPLES=5000 looks at as many random runs; without it
 the same few are looked at every time.
@@ -139,9 +139,9 @@ class LedgerMachine(RuleBasedStateMachine):
             self.model.jobs[job.number] = ModelJob(job.number, job.id, name, keys, pays)
 
     def end_by_hand(self, pick: int, state: State) -> None:
-        deed = self.ledger.operators.cancel if state is State.CANCELLED else self.ledger.operators.fail
+        action = self.ledger.operators.cancel if state is State.CANCELLED else self.ledger.operators.fail
         for job in one_of(list(self.model.jobs.values()), pick):
-            if self._steer(deed([job.id], by="operator", reason="by hand"), {State.QUEUED}, job):
+            if self._steer(action([job.id], by="operator", reason="by hand"), {State.QUEUED}, job):
                 job.ended = state
 
     def retry(self, pick: int) -> None:
@@ -149,13 +149,13 @@ class LedgerMachine(RuleBasedStateMachine):
             if self._steer(self.ledger.operators.retry([job.id], by="operator"), {State.FAILED, State.CANCELLED}, job):
                 job.ended = None
 
-    def _steer(self, deed: Coroutine[Any, Any, list[str]], states: set[State], job: ModelJob) -> bool:
-        """Whether the deed was to be done, and was."""
+    def _steer(self, action: Coroutine[Any, Any, list[str]], states: set[State], job: ModelJob) -> bool:
+        """Whether the action was to be done, and was."""
         replaced = self.model.live_job(job.name) not in (None, job)
         if self.model.state(job) in states and not replaced:
-            assert self.run(deed) == [job.id]
+            assert self.run(action) == [job.id]
             return True
-        assert self._code_of(deed) in (Code.BAD_REQUEST, Code.ACCOUNT_EXISTS)
+        assert self._code_of(action) in (Code.BAD_REQUEST, Code.ACCOUNT_EXISTS)
         return False
 
     # What the drainer does.

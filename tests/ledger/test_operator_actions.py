@@ -76,9 +76,9 @@ async def test_what_has_left_is_not_ended_by_hand(tmp_path: Path, sent: str) -> 
     async with opened(tmp_path) as ledger:
         job = await accepted(ledger, "alice-1")
         await (broadcast(ledger, job) if sent == "broadcast" else register(ledger, job))
-        for deed in (ledger.operators.cancel, ledger.operators.fail):
+        for action in (ledger.operators.cancel, ledger.operators.fail):
             with pytest.raises(FaucetError) as caught:
-                await deed([job.id], by="ann", reason="x")
+                await action([job.id], by="ann", reason="x")
             assert caught.value.code is Code.BAD_REQUEST
         assert await ledger.operators.audit() == []
 
