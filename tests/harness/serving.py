@@ -86,7 +86,7 @@ class Serving:
         return await self.ledger.signups.accept(Signup(name, **keys_of(name)), Limits(None, 0, 1000, initial_balance))
 
     async def see(self, chain_status: ChainStatus | None = None, **changes: Any) -> None:
-        """Let the chain be as `chain_status`, or as FACTS with `changes`."""
+        """Let the chain be as `chain_status`, or as CHAIN_STATUS with `changes`."""
         await self.ledger.chain_status.save(chain_status or replace(CHAIN_STATUS, **changes))
         await self.context.snapshot.refresh()
 

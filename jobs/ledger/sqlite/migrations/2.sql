@@ -49,7 +49,7 @@ CREATE TABLE audit (
 );
 CREATE INDEX audit_by_target ON audit (target, number);
 
--- Trouble that operators were told of and that has not ended.
+-- Open alerts that operators were notified of.
 CREATE TABLE alerts (
     name    TEXT PRIMARY KEY,  -- of the condition, such as balance
     text    TEXT    NOT NULL,  -- what it is, in a sentence
