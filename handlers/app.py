@@ -1,4 +1,4 @@
-"""Which address is served by what."""
+"""The routes of the application."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ from handlers.signup_router import SignupRouter
 
 __all__ = ["AppContext", "make_app"]
 
-NO_CORS = {"cors": False}  #: for machines of the operator, not for pages of anybody's
+NO_CORS = {"cors": False}  #: for the operator's machines, not for pages of other sites
 
 ROUTES: tuple[tuple[str, type[RequestHandler]] | tuple[str, type[RequestHandler], dict[str, Any]], ...] = (
     (r"/api/v1/accounts", SignupOptions),
@@ -40,8 +40,8 @@ ROUTES: tuple[tuple[str, type[RequestHandler]] | tuple[str, type[RequestHandler]
 )
 
 
-class NotRead(Matcher):
-    """Matches what is not asked for to be read: no page is meant."""
+class NotReading(Matcher):
+    """Matches every method but GET and HEAD: the client is no reader of pages."""
 
     def match(self, request: HTTPServerRequest) -> dict[str, Any] | None:
         """As in the base class."""
@@ -49,10 +49,10 @@ class NotRead(Matcher):
 
 
 def make_app(context: AppContext) -> SignupRouter:
-    """What answers every request with `context`."""
+    """The router of all requests."""
     static = (r"/static/(.*)", StaticFiles, {"path": str(STATIC)})
     application = Application(
-        [*ROUTES, static, Rule(NotRead(), ApiNotFound)],
+        [*ROUTES, static, Rule(NotReading(), ApiNotFound)],
         context=context,
         default_handler_class=PageNotFound,
         log_function=lambda _: None,  # each handler writes its own line

@@ -1,4 +1,4 @@
-"""What every handler shares: request ids, bodies, errors, CORS, headers, metrics, the access log."""
+"""The base of all request handlers: request ids, bodies, errors, CORS, headers, metrics, the access log."""
 
 import logging
 import time
@@ -29,13 +29,13 @@ from jobs.settings.passwords import session_key
 log = logging.getLogger("faucet.http")
 
 ANSWER_WAIT = 3.0  #: seconds that a dry run waits for the chain's owner
-KEEP_ALIVE = 15.0  #: seconds without a change after which a stream says that it is still there
+KEEP_ALIVE = 15.0  #: seconds without a change after which a stream sends a comment
 READING = ("GET", "HEAD")
 
 
 @dataclass(slots=True)
 class AppContext:
-    """What the handlers work with."""
+    """The dependencies of the handlers."""
 
     settings: Settings
     ledger: Ledger
@@ -58,13 +58,13 @@ class AppContext:
 
 
 def address_of(context: AppContext, peer: str, headers: HTTPHeaders) -> str | None:
-    """What the limits of one client count: its address; None of one on this machine."""
+    """The address that the limits of one client count; None for a client on this machine."""
     forwarded = headers.get_list("X-Forwarded-For")
     return client_key(peer, forwarded, headers.get("X-Real-IP"), context.settings.trusted_proxies)
 
 
 def log_request(context: AppContext, request_id: str, *, method: str, route: str, status: int, seconds: float) -> None:
-    """Count a request that was answered, and write its line."""
+    """Count an answered request, and log it."""
     context.metrics.requests(route, method, status).observe(seconds)
     ms = f"{seconds * 1000:.1f}"
     fields = {"request": request_id, "method": method, "route": route, "status": status, "ms": ms}
@@ -83,7 +83,7 @@ class Handler(RequestHandler):
         # Before the base class, which asks for the default headers.
         self.context: AppContext = application.settings["context"]
         self.request_id = request_id_of(request.headers, self.context.random_id)
-        self.body = bytearray()  #: of the request; one byte more than is taken says that it was too large
+        self.body = bytearray()  #: of the request; one byte over the limit marks it as too large
         super().__init__(application, request, **options)
         self.context.in_flight.enter(self)
 
@@ -105,28 +105,25 @@ class Handler(RequestHandler):
         self.body += chunk
 
     def client_address(self) -> str | None:
-        """What the limits of one client count: its address; None of one on this machine."""
+        """The address that the limits of one client count; None for a client on this machine."""
         return address_of(self.context, self.request.remote_ip or "", self.request.headers)
 
     def compute_etag(self) -> str | None:
-        """None: what is shown is live, a hash of each reply would buy nothing."""
+        """None: every reply is live, so hashing it gains nothing."""
         return None
 
     def log_exception(self, typ: Any, value: BaseException | None, tb: Any) -> None:
-        """Refusals are no faults: only what nobody foresaw is logged with its traceback."""
+        """Log unexpected exceptions only: a refusal is not a fault."""
         if not isinstance(value, FaucetError | HTTPError):
             fields = {"incident": self.incident, "request": self.request_id}
             log.error("request failed", exc_info=(typ, value, tb), extra={"fields": fields})  # type: ignore[arg-type]  # Tornado's types are looser
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
-        """Answer with the error: whatever it was, it has a code and a safe sentence."""
+        """Reply with the error, which has a code and a safe sentence whatever it was."""
         self.answer_with(self._error(status_code, kwargs.get("exc_info", (None, None, None))[1]))
 
     def answer_with(self, error: FaucetError, *, status: int | None = None) -> None:
-        """Answer with `error`, with its own status or another.
-
-        It is cheaper than to raise it, which lets Tornado begin the reply anew.
-        """
+        """Reply with `error`, with its own status or another. Cheaper than raising it."""
         self.set_status(status or STATUS[error.code])
         self._set_headers(error_headers(error))
         if error.code is Code.METHOD_NOT_ALLOWED:
@@ -138,7 +135,7 @@ class Handler(RequestHandler):
             self.reply_error(error)
 
     def show_error(self, error: FaucetError) -> None:
-        """Write the error in the way of this address and finish."""
+        """Finish with the error as HTML or JSON."""
         raise NotImplementedError
 
     def reply_error(self, error: FaucetError) -> None:
@@ -147,22 +144,22 @@ class Handler(RequestHandler):
         self.finish(encode_json(error_reply(error)))
 
     def options(self, *_path: str) -> None:
-        """Say what the address takes."""
+        """List the methods that the address takes."""
         self.set_header("Allow", ", ".join(self.methods))
         self.clear_header("Content-Type")
         self.set_status(204)
 
     def _allow_reading(self) -> None:
-        """Let the pages of `cors_origins` read this reply: whoever posts expects JSON, and is no reader of pages."""
+        """Let the pages of `cors_origins` read this reply: a client that posts is a program, wherever it posts to."""
         self._set_headers(cors_headers(self.context.settings, self.request.headers.get("Origin")))
 
     def on_connection_close(self) -> None:
-        """The client has gone: nobody is waiting for this reply any more."""
+        """The client has disconnected."""
         super().on_connection_close()
         self.context.in_flight.leave(self)
 
     def on_finish(self) -> None:
-        """Count the request and write its line."""
+        """Count and log the request."""
         self.context.in_flight.leave(self)
         method = str(self.request.method) if self.request.method in self.SUPPORTED_METHODS else "other"
         status, seconds = self.get_status(), self.request.request_time()
@@ -176,7 +173,7 @@ class Handler(RequestHandler):
 
 
 class ApiHandler(Handler):
-    """The base of all that speaks JSON: CORS, preflights, errors as JSON."""
+    """The base of JSON handlers: CORS, preflights, errors as JSON."""
 
     methods: ClassVar[tuple[str, ...]] = (*READING, "OPTIONS")
 
@@ -195,13 +192,13 @@ class ApiHandler(Handler):
             self._allow_reading()
 
     def options(self, *path: str) -> None:
-        """Answer a browser that asks before it posts."""
+        """Answer a preflight."""
         super().options(*path)
         if self._cors:
             self.allow_preflight(self.methods)
 
     def allow_preflight(self, methods: tuple[str, ...]) -> None:
-        """Say that a page may send `methods`, with the headers that it names."""
+        """Allow a page to send `methods`, with the headers that its preflight names."""
         requested_headers = self.request.headers.get("Access-Control-Request-Headers")
         self._set_headers(preflight_headers(methods, requested_headers))
 
@@ -214,9 +211,9 @@ class ApiHandler(Handler):
         self.reply_error(error)
 
     def requested_wait(self) -> float | None:
-        """Seconds for which the client wants the reply held; None if it does not say.
+        """Seconds to hold the reply at the client's request; None without one.
 
-        Raises FaucetError bad_request for a `wait` in the query that is no number.
+        Raises FaucetError bad_request for a `wait` in the query that is not a number.
         """
         prefer = self.request.headers.get("Prefer", "")
         wait, headers = requested_wait(self.request.query_arguments, prefer, self.context.settings.reply_wait_max)
@@ -228,7 +225,7 @@ ANY_METHOD = (*READING, "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
 class ApiNotFound(ApiHandler):
-    """An address that there is not, of the API or asked for what no page gives."""
+    """An unknown address of the API, or of a request that no page answers."""
 
     methods = ("OPTIONS",)
 
@@ -239,7 +236,7 @@ class ApiNotFound(ApiHandler):
     head = post = put = patch = delete = get
 
     def options(self, *_path: str) -> None:
-        """Let a browser send its request after a preflight, for its page to read that there is nothing."""
+        """Allow the request after a preflight, so that the page can read the 404."""
         if "Access-Control-Request-Method" not in self.request.headers:
             self.get()
         self.clear_header("Content-Type")

@@ -69,7 +69,7 @@ class Request(HTTPServerRequest):
         self.reply(status, error_reply(error), {**headers, **error_headers(error)})
 
     def reply(self, status: int, body: Reply, headers: Mapping[str, str]) -> None:
-        """Send the reply, unless the client has gone; count the request and write its line."""
+        """Send the reply, unless the client has disconnected; count and log the request."""
         if not self.is_abandoned:
             self._send(status, encode_json(body), headers)
         self.leave()

@@ -62,7 +62,7 @@ class RequestReader(HTTPMessageDelegate):
             self._route(self._request)
 
     def on_connection_close(self) -> None:
-        """The client has gone."""
+        """The client has disconnected."""
         self._stop_timer()
         if self._request is not None:
             self._request.abandon()
@@ -91,7 +91,7 @@ class RequestReader(HTTPMessageDelegate):
 
     def _route(self, request: Request) -> None:
         """Give the whole request to the delegate that the router finds."""
-        # Once a request is read, Tornado tells only this callback of a client that goes.
+        # Once a request is read, Tornado reports a disconnect to this callback only.
         self._connection.set_close_callback(self.on_connection_close)
         self._delegate = delegate = self._router.find_handler(request)
         assert delegate is not None  # noqa: S101  # the last rule matches every request; for the types

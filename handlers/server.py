@@ -1,4 +1,4 @@
-"""The server that the application is served by."""
+"""The HTTP server: its socket, its limits, and the reply to what is not HTTP."""
 
 import socket
 from http.client import responses
@@ -15,9 +15,9 @@ from handlers.http.stream import ClientStream
 from handlers.replies import encode_json
 from handlers.signup_router import SignupRouter
 
-BACKLOG = 4096  #: connections that may wait to be taken; Tornado's 128 loses a crowd
+BACKLOG = 4096  #: connections that the kernel queues; with Tornado's 128 a crowd loses some
 IDLE_TIMEOUT = 75.0  #: seconds that a connection may stay open without a request
-MAX_UNREAD = 1024 * 1024  #: bytes of a body that are read and thrown away to answer politely
+MAX_UNREAD = 1024 * 1024  #: bytes of an oversized body that are read and dropped so that the client gets its reply
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -29,13 +29,13 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 def url_of(listener: socket.socket) -> str:
-    """Where a client finds what listens there."""
+    """The URL of `listener`."""
     name, port = listener.getsockname()[:2]
     return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
 
 
 class Server(HTTPServer):
-    """Tornado's server, with connections of ours that lead to the router."""
+    """Tornado's server, with `ClientStream` connections."""
 
     def handle_stream(self, stream: IOStream, address: tuple[Any, ...]) -> None:
         """As in the base class."""
@@ -50,7 +50,7 @@ class Server(HTTPServer):
 
 
 def unreadable(context: AppContext) -> bytes:
-    """The reply to a request that is no HTTP, after which the connection closes."""
+    """The reply to a request that is not HTTP, after which the connection closes."""
     error = error_of_status(400)
     assert error is not None  # noqa: S101  # it is in the table; for the types
     status, body = STATUS[error.code], encode_json(error_reply(error))

@@ -1,4 +1,4 @@
-"""What became of a signup: once, held until it changes, or as a stream of changes."""
+"""A job over HTTP: as it is now, after a long poll, or as a stream of server-sent events."""
 
 import hashlib
 from collections.abc import Iterator
@@ -16,18 +16,18 @@ from jobs.model.job import ENDED, Job
 
 
 class JobApiHandler(ApiHandler):
-    """What handlers of one job share."""
+    """The base of handlers of one job."""
 
     _watch: Watch | None = None
 
     @contextmanager
     def watching(self, job_id: str) -> Iterator[Watch]:
-        """A watch on the job that also ends when the client goes."""
+        """A watch on the job that also ends when the client disconnects."""
         with self.context.ledger.changes.watch(job_id) as self._watch:
             yield self._watch
 
     def on_connection_close(self) -> None:
-        """Wait no longer."""
+        """Stop waiting."""
         super().on_connection_close()
         if self._watch is not None:
             self._watch.end()
@@ -39,7 +39,7 @@ class JobHandler(JobApiHandler):
     route = "job"
 
     async def get(self, job_id: str) -> None:
-        """The job now, or as soon as its state is another one than at the call."""
+        """The job as it is, or once its state has changed if the client asked to wait."""
         wait = self.requested_wait()
         job = await find_job(self.context.ledger, job_id)
         if wait and job.state not in ENDED:
@@ -52,15 +52,15 @@ class JobHandler(JobApiHandler):
 
 
 class JobEventsHandler(JobApiHandler):
-    """Server-sent events: the job at once, and at each change, until it has ended."""
+    """Server-sent events: the job now and after each change, until it has ended."""
 
     route = "job_events"
     methods = ("GET", "OPTIONS")
 
     async def get(self, job_id: str) -> None:
-        """Stream until the job has ended, the client has gone, or the program stops.
+        """Stream until the job has ended, the client has disconnected, or the program stops.
 
-        Who has the last event of an ended job already gets status 204, which ends an EventSource for good.
+        A client that already has the last event of an ended job gets status 204, which stops its EventSource.
         """
         with self.watching(job_id) as watch, suppress(StreamClosedError):
             job = await find_job(self.context.ledger, job_id)
@@ -83,14 +83,14 @@ class JobEventsHandler(JobApiHandler):
 
     def _begin(self) -> None:
         self.set_header("Content-Type", "text/event-stream; charset=UTF-8")
-        self.set_header("X-Accel-Buffering", "no")  # a proxy must not hold events back
-        # Only its end could end the stream to HTTP/1.0, so the connection is not kept, whatever was asked for.
+        self.set_header("X-Accel-Buffering", "no")  # no buffering by nginx
+        # HTTP/1.0 has no chunks: closing the connection is what ends the stream, so keep-alive is ignored.
         self.request.headers.pop("Connection", None)
 
     async def _send(self, job: Job, sent: str) -> str:
-        """Send the job, unless it is what was `sent` last: a watch may be woken for that. Its event's id.
+        """Send the job unless it was `sent` already: a watch may wake for a known move. Returns the event's id.
 
-        Raises StreamClosedError if the client has gone.
+        Raises StreamClosedError if the client has disconnected.
         """
         event_id = _id(job)
         if event_id != sent:
@@ -115,5 +115,5 @@ def _data(job: Job) -> bytes:
 
 
 def _id(job: Job) -> str:
-    """What tells an event from any other of its job: the same content is the same event."""
+    """The event's id: a digest of its data, so that equal data is the same event."""
     return hashlib.blake2b(_data(job), digest_size=8).hexdigest()

@@ -20,13 +20,13 @@ from jobs.errors import Code
 
 Schema = dict[str, Any]
 
-#: The codes of a signup's refusal; those of the job may come in a reply that was held.
+#: Codes that refuse a signup; those of a failed job occur in a reply that waited for it.
 _SIGNUP_CODES = tuple(code for code in Code if code is not Code.NOT_FOUND)
 _READ_CODES = (Code.BAD_REQUEST, Code.METHOD_NOT_ALLOWED, Code.INTERNAL, Code.LEDGER_UNAVAILABLE)
 _JOB_CODES = (*_READ_CODES, Code.NOT_FOUND)
 
 
-#: What the document describes, in the order in which it is shown.
+#: Described by the document, in this order.
 _TYPES = (SignupRequest, SignupReply, JobReply, AvailabilityReply, ChainReply, ErrorReply)
 _REFERENCES, _SCHEMAS = msgspec.json.schema_components(_TYPES, ref_template="#/components/schemas/{name}")
 _SCHEMA_OF = dict(zip(_TYPES, _REFERENCES, strict=True))
@@ -56,7 +56,7 @@ _WAIT = (
         "name": "wait",
         "in": "query",
         "schema": {"type": "number", "minimum": 0},
-        "description": "seconds to hold the reply for a change",
+        "description": "seconds to wait for a change before replying",
     },
     {"name": "Prefer", "in": "header", "schema": _TEXT, "description": "wait=N, the same (RFC 7240)"},
 )
@@ -65,7 +65,7 @@ _DRY_RUN = {
     "in": "query",
     "allowEmptyValue": True,
     "schema": {"enum": ["1", "true", "yes", "on", ""]},
-    "description": "make every check, keep nothing, show what would be sent",
+    "description": "run every check, store nothing, return the operation that would be sent",
 }
 
 
@@ -76,7 +76,7 @@ _SIGN_UP = {
     "requestBody": {"required": True, "content": {"application/json": {"schema": _SCHEMA_OF[SignupRequest]}}},
     "responses": {
         "200": _json(
-            "the job is on disk, or the dry run went well",
+            "the job is on disk, or the dry run passed every check",
             _SCHEMA_OF[SignupReply],
             headers={"Location": {"description": "of the job", "schema": _TEXT}},
         ),
@@ -108,10 +108,10 @@ DOCUMENT = {
         "/api/v1/accounts": {"post": _SIGN_UP},
         "/api/v1/accounts/{name}": _read("Whether a name is free", _SCHEMA_OF[AvailabilityReply], _in_path("name")),
         "/api/v1/jobs/{id}": _read(
-            "What became of a signup", _SCHEMA_OF[JobReply], _in_path("id"), *_WAIT, codes=_JOB_CODES
+            "The job of a signup", _SCHEMA_OF[JobReply], _in_path("id"), *_WAIT, codes=_JOB_CODES
         ),
         "/api/v1/jobs/{id}/events": _get(
-            "Its changes, as server-sent events",
+            "Its changes as server-sent events",
             {"200": _EVENTS, "204": _OVER, **_errors(_JOB_CODES)},
             _in_path("id"),
         ),
@@ -123,7 +123,7 @@ DOCUMENT = {
 
 
 class OpenApiHandler(ApiHandler):
-    """The description itself."""
+    """The OpenAPI document."""
 
     route = "openapi"
 

@@ -27,8 +27,8 @@ from jobs.signup import has_referrer_by_id, is_test_name, parse_signup, spelled_
 if TYPE_CHECKING:
     from jobs.ledger.changes import Watch
 
-#: Seconds after which a held job is read even if it was not seen to move: a new one is hardly in a block sooner, and a
-#: read costs nearly as much as the signup.
+#: Seconds after which a job is read even if no move woke its waiter: it is hardly in a block sooner, and a read costs
+#: nearly as much as the signup.
 FIRST_LOOK = 1.0
 
 log = logging.getLogger("faucet.http")
@@ -58,7 +58,7 @@ class SignupEndpoint(HTTPMessageDelegate):
         self._attempt(self._start)
 
     def on_connection_close(self) -> None:
-        """The client has gone: the job stays, but nobody is waiting for it any more."""
+        """The client has disconnected: the job stays, the wait for it ends."""
         if self._watch is not None:
             self._watch.end()
 

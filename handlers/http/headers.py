@@ -1,4 +1,4 @@
-"""The headers that replies carry, and those of a request that every reply depends on."""
+"""Headers of replies, and the request id and CORS headers that they derive from the request."""
 
 import random
 import re
@@ -11,41 +11,41 @@ from jobs.settings import Settings
 ALLOWED = "Content-Type, Prefer, X-Request-ID"  #: request headers for a preflight that names none
 EXPOSED = "Location, Retry-After, X-Request-ID, Preference-Applied"
 _SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105  # RFC 9110's word for a word
+_TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105  # a token of RFC 9110, 5.6.2
 _FIELD_NAMES = re.compile(rf"{_TOKEN}(?:[ \t]*,[ \t]*{_TOKEN})*")
 
 
 def random_request_id() -> str:
-    """48 random bits in hex, enough to find a request in the log; no secret, so the system need not be asked."""
+    """48 random bits in hex: enough to find a request in the log. Not a secret, so no system randomness."""
     return f"{random.getrandbits(48):012x}"
 
 
 def request_id_of(headers: HTTPHeaders, random_id: Callable[[], str]) -> str:
-    """What the request is called: as the client says, if that is sane."""
+    """The client's request id if it is sane, else a new one."""
     given = headers.get("X-Request-ID", "")
     return given if _SANE_ID.fullmatch(given) else random_id()
 
 
 def base_headers(request_id: str) -> dict[str, str]:
-    """What every reply carries."""
+    """Headers of every reply."""
     return {"X-Request-ID": request_id, "Server": "faucet", "X-Content-Type-Options": "nosniff"}
 
 
-#: What replies in JSON carry besides.
+#: Further headers of JSON replies.
 JSON = {"Content-Type": "application/json; charset=UTF-8", "Cache-Control": "no-store"}
 
 
 def cors_headers(settings: Settings, origin: str | None) -> dict[str, str]:
-    """What lets the pages of `cors_origins` read a reply."""
+    """Headers that let the pages of `cors_origins` read a reply."""
     return {**_allow(settings.cors_origins, origin), "Access-Control-Expose-Headers": EXPOSED}
 
 
 def preflight_headers(methods: Sequence[str], requested: str | None) -> dict[str, str]:
-    """What a preflight for the header names in `requested` is told: each client sends its own."""
-    named = requested is not None and _FIELD_NAMES.fullmatch(requested.strip()) is not None
+    """The reply to a preflight: allows the header names in `requested`, since each client sends its own."""
+    is_valid = requested is not None and _FIELD_NAMES.fullmatch(requested.strip()) is not None
     return {
         "Access-Control-Allow-Methods": ", ".join(methods),
-        "Access-Control-Allow-Headers": requested.strip() if requested is not None and named else ALLOWED,
+        "Access-Control-Allow-Headers": requested.strip() if requested is not None and is_valid else ALLOWED,
         "Access-Control-Max-Age": "86400",
     }
 

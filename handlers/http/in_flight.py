@@ -1,10 +1,10 @@
-"""Which requests are being answered: the program stops when there are none."""
+"""Requests in flight: a stopping program waits until there are none."""
 
 import asyncio
 
 
 class InFlight:
-    """Requests that have come and are not answered."""
+    """Requests that were received and are not answered yet."""
 
     def __init__(self) -> None:
         self._requests: set[object] = set()
@@ -12,18 +12,18 @@ class InFlight:
         self._none.set()
 
     def enter(self, request: object) -> None:
-        """One more."""
+        """Add a request."""
         self._requests.add(request)
         self._none.clear()
 
     def leave(self, request: object) -> None:
-        """One less: it was answered, or its client has gone. A second call does nothing."""
+        """Remove a request that was answered or whose client has disconnected. A second call does nothing."""
         self._requests.discard(request)
         if not self._requests:
             self._none.set()
 
     async def wait_none(self, seconds: float) -> bool:
-        """Whether all were answered within `seconds`."""
+        """Whether none was left within `seconds`."""
         try:
             async with asyncio.timeout(seconds):
                 await self._none.wait()

@@ -5,10 +5,10 @@ from urllib.parse import unquote_to_bytes
 
 from jobs.errors import Code, FaucetError
 
-#: Where wallets that know no referrer post.
+#: Addresses of signups without a referrer.
 PLAIN = ("/api/v1/accounts", "/faucet")
 
-#: The API and its aliases. Only there are slashes forgiven: a proxy in front may guard the other paths by their name.
+#: The API and its aliases. Only there are extra slashes ignored: a proxy may restrict other paths by their names.
 _API = re.compile(r"/(?:api(?:/.*)?|faucet|[^/]+/api/v1/accounts)")
 _SIGNUP = re.compile(r"/(?:api/v1/accounts|faucet|([^/]+)/api/v1/accounts)")
 NO_REFERRER = "faucet"  #: stands in the referrer's place in the path of wallets that know none
@@ -17,7 +17,7 @@ _ABSOLUTE = re.compile(r"https?://([^/?]*)(.*)", re.IGNORECASE)
 
 
 def split_absolute(target: str) -> tuple[str | None, str]:
-    """The host that `target` names, None where it names none, and the rest, from the path on (RFC 9112, 3.2.2)."""
+    """The host of a target in absolute form, None in origin form, and the target from the path on (RFC 9112, 3.2.2)."""
     absolute = _ABSOLUTE.fullmatch(target)
     if absolute is None:
         return None, target
@@ -26,7 +26,7 @@ def split_absolute(target: str) -> tuple[str | None, str]:
 
 
 def plain_target(target: str) -> str:
-    """`target`, from the path on, spelled plainly: repeated slashes are one, one at the end is none."""
+    """The canonical spelling of `target`: repeated slashes collapse, a trailing one is dropped."""
     path, mark, query = target.partition("?")
     spelled = _SLASHES.sub("/", path)
     if len(spelled) > 1:
@@ -35,17 +35,17 @@ def plain_target(target: str) -> str:
 
 
 def is_signup(path: str) -> bool:
-    """Whether signups are posted to the plain `path`."""
+    """Whether the canonical `path` is an address of signups."""
     return path in PLAIN or _SIGNUP.fullmatch(path) is not None
 
 
 def referrer_in(path: str) -> str | None:
-    """The referrer that the plain `path` of a signup names, if any. Raises FaucetError bad_request."""
+    """The referrer that the canonical `path` of a signup names, if any. Raises FaucetError bad_request."""
     match = None if path in PLAIN else _SIGNUP.fullmatch(path)
     if match is None or match[1] is None:
         return None
     try:
         referrer = unquote_to_bytes(match[1]).decode()
     except UnicodeDecodeError:
-        raise FaucetError(Code.BAD_REQUEST, "The address is not Unicode.") from None
+        raise FaucetError(Code.BAD_REQUEST, "The address is not UTF-8.") from None
     return None if referrer == NO_REFERRER else referrer

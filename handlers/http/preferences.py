@@ -1,4 +1,4 @@
-"""What clients wish for, read strictly where a misreading would cost somebody something."""
+"""Options of a request: dry runs, parsed strictly because a misreading costs money, and waits."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,15 +16,15 @@ _PREFERENCE = re.compile(
 
 
 def is_dry_run(query: Arguments) -> bool:
-    """Whether the client wants a dry run, which `is_wished` reads. Raises FaucetError bad_request."""
+    """Whether the query asks for a dry run. Raises FaucetError bad_request for a value that does not mean yes."""
     if not query:
         return False
     spelled = [name for name in query if name.lower().replace("-", "_") == "dry_run"]
-    return is_wished("dry_run", [_text(value) for name in spelled for value in query[name]])
+    return is_flag_set("dry_run", [_text(value) for name in spelled for value in query[name]])
 
 
 def requested_wait(query: Arguments, prefer: str, maximum: float) -> tuple[float | None, dict[str, str]]:
-    """Seconds for which the client wants the reply held, None if it does not say, and the headers that tell it so.
+    """Seconds to hold the reply at the client's request, None without one, and the headers that confirm it.
 
     `wait` in the query goes before one in the header Prefer. Raises FaucetError bad_request for one in the query that
     is no number.
@@ -42,22 +42,22 @@ def _text(value: bytes) -> str:
     return value.decode(errors="replace")
 
 
-def is_wished(name: str, values: Iterable[str]) -> bool:
-    """Whether the yes-or-no wish `name` is among the query's arguments, with each of its `values`.
+def is_flag_set(name: str, values: Iterable[str]) -> bool:
+    """Whether the flag `name` was given, with these `values`.
 
-    Raises FaucetError bad_request for a value that is no yes: nobody writes the wish to say no.
+    Raises FaucetError bad_request for a value other than yes: "no" by a typo must not become a real signup.
     """
-    wished = False
+    is_given = False
     for value in values:
         if value.strip().lower() not in YES:
             sentence = f"'{name}' must be 1, true, yes or on; leave it out if you do not want it."
             raise FaucetError(Code.BAD_REQUEST, sentence, field=name)
-        wished = True
-    return wished
+        is_given = True
+    return is_given
 
 
 def seconds(text: str) -> float:
-    """The `wait` of a query. Raises FaucetError bad_request for what is no time."""
+    """The seconds of `wait` in a query. Raises FaucetError bad_request unless finite and not negative."""
     try:
         wait = float(text)
     except ValueError:
@@ -70,7 +70,7 @@ def seconds(text: str) -> float:
 def preferred_wait(header: str) -> float | None:
     """The seconds of the first `wait` in a header Prefer (RFC 7240, 4.3).
 
-    None without one, or for one that is no number: what is not understood is ignored.
+    None without one, or if it is not a number: RFC 7240 has servers ignore preferences that they do not understand.
     """
     for name, quoted, word in _PREFERENCE.findall(header):
         if name.lower() == "wait":

@@ -1,7 +1,7 @@
 """A client's connection: what Tornado's lacks for old clients.
 
 A client may shut its sending side once it has sent its request, and still read its reply (RFC 9112, 9.6): Tornado
-takes that for its going. One that has really gone is seen as soon as something is written to it. And a request that is
+takes that for a disconnect. A real one shows at the next write. And a request that is
 no HTTP is answered in the words of the API, where Tornado has none.
 """
 

@@ -114,8 +114,8 @@ def signup_of(name: str, **fields: Any) -> bytes:
     return msgspec.json.encode({"account": {"name": name, **keys_of(name), **fields}})
 
 
-async def held_job(served: Serving, name: str) -> Job:
-    """The job of `name`, once its reply is being held."""
+async def waiting_job(served: Serving, name: str) -> Job:
+    """The job of `name`, once a request waits for it."""
     while not await served.ledger.queries.jobs(name=name):
         await turn()
     job = await served.job(name)

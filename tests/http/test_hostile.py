@@ -54,7 +54,7 @@ def memory(service: Faucet) -> int:
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS"))
 
 
-async def test_everything_that_the_document_allows_and_more(tmp_path: Path) -> None:
+async def test_generated_requests_get_documented_replies(tmp_path: Path) -> None:
     """No fault of ours, no reply that the document does not describe, whatever is sent."""
 
     async with serving(tmp_path) as service:
@@ -70,7 +70,7 @@ async def test_everything_that_the_document_allows_and_more(tmp_path: Path) -> N
         assert "Traceback" not in (tmp_path / "log").read_text()
 
 
-async def test_idle_connections_keep_nobody_out(tmp_path: Path) -> None:
+async def test_idle_connections_do_not_block_signups(tmp_path: Path) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     try:
@@ -84,7 +84,7 @@ async def test_idle_connections_keep_nobody_out(tmp_path: Path) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-async def test_client_that_sends_a_byte_at_a_time_keeps_nobody_waiting(tmp_path: Path) -> None:
+async def test_slow_client_does_not_delay_others(tmp_path: Path) -> None:
     """Between any two of its bytes another is answered, and it is answered itself in the end."""
 
     async with serving(tmp_path) as service:
@@ -101,7 +101,7 @@ async def test_client_that_sends_a_byte_at_a_time_keeps_nobody_waiting(tmp_path:
 
 
 @pytest.mark.parametrize("chunked", [True, False])
-async def test_huge_body_is_not_kept(tmp_path: Path, chunked: bool) -> None:
+async def test_huge_body_is_not_buffered(tmp_path: Path, chunked: bool) -> None:
     """It is read and forgotten, so that its client comes to read why it is refused; others are answered meanwhile."""
     piece = b" " * 65536
     framing = "Transfer-Encoding: chunked" if chunked else f"Content-Length: {HUGE}"
@@ -120,7 +120,7 @@ async def test_huge_body_is_not_kept(tmp_path: Path, chunked: bool) -> None:
         await close([(reader, writer)])
 
 
-async def test_headers_without_end_are_not_kept(tmp_path: Path) -> None:
+async def test_endless_headers_are_not_buffered(tmp_path: Path) -> None:
     async with serving(tmp_path) as service:
         before = memory(service)
         reader, writer = await connect(service)
@@ -140,7 +140,7 @@ async def test_headers_without_end_are_not_kept(tmp_path: Path) -> None:
         await close([(reader, writer)])
 
 
-async def test_refused_requests_leave_nothing_behind(tmp_path: Path) -> None:
+async def test_refused_requests_do_not_leak_memory(tmp_path: Path) -> None:
     """The server is as large after thousands of wild requests as after the first ones."""
 
     async def wild(service: Faucet, count: int) -> None:

@@ -1,4 +1,4 @@
-"""A job as the API shows it: once, held until it changes, and as a stream."""
+"""Jobs over HTTP: as they are, after a long poll, and as a stream."""
 
 import asyncio
 import json
@@ -13,7 +13,7 @@ from jobs.model.job import State
 from tests.harness.serving import NOW, Serving, broadcast, complaints, pay, register, serving, settle
 
 
-async def test_new_job(tmp_path: Path) -> None:
+async def test_new_job_is_shown(tmp_path: Path) -> None:
     async with serving(tmp_path, clock=lambda: NOW + 0.678) as served:
         job = await served.accept("alice-1")
         reply = await served.fetch(f"/api/v1/jobs/{job.id}")
@@ -38,27 +38,27 @@ async def test_new_job(tmp_path: Path) -> None:
         }
 
 
-async def test_job_that_is_done(tmp_path: Path) -> None:
+async def test_done_job_is_shown(tmp_path: Path) -> None:
     async with serving(tmp_path) as served:
         job = await served.accept("alice-1", "12.50")
         await register(served.ledger, job)
         await pay(served.ledger, job)
         await settle(served.ledger)
-        shown = (await served.fetch(f"/api/v1/jobs/{job.id}")).body["job"]
-        assert (shown["state"], shown["account_id"], shown["irreversible"]) == ("done", f"1.2.{job.number}", True)
-        assert (shown["block_num"], shown["initial_balance"], shown["attempts"]) == (1_000 + job.number, 12.5, 1)
-        assert len(shown["transaction_id"]) == 40
+        fetched = (await served.fetch(f"/api/v1/jobs/{job.id}")).body["job"]
+        assert (fetched["state"], fetched["account_id"], fetched["irreversible"]) == ("done", f"1.2.{job.number}", True)
+        assert (fetched["block_num"], fetched["initial_balance"], fetched["attempts"]) == (1_000 + job.number, 12.5, 1)
+        assert len(fetched["transaction_id"]) == 40
 
 
-async def test_job_that_failed(tmp_path: Path) -> None:
+async def test_failed_job_is_shown(tmp_path: Path) -> None:
     async with serving(tmp_path) as served:
         job = await served.accept("alice-1")
         await served.ledger.drain.fail({job.number: (Code.ACCOUNT_EXISTS, "Account exists")})
-        shown = (await served.fetch(f"/api/v1/jobs/{job.id}")).body["job"]
-        assert (shown["state"], shown["code"], shown["reason"]) == ("failed", "account_exists", "Account exists")
+        fetched = (await served.fetch(f"/api/v1/jobs/{job.id}")).body["job"]
+        assert (fetched["state"], fetched["code"], fetched["reason"]) == ("failed", "account_exists", "Account exists")
 
 
-async def test_job_that_is_ended_is_not_waited_for(tmp_path: Path) -> None:
+async def test_ended_job_is_not_waited_for(tmp_path: Path) -> None:
     async with serving(tmp_path) as served:
         job = await served.accept("alice-1")
         await served.ledger.operators.cancel([job.id], by="operator", reason="Not today.")
@@ -66,14 +66,14 @@ async def test_job_that_is_ended_is_not_waited_for(tmp_path: Path) -> None:
         assert reply.body["job"]["state"] == "cancelled"
 
 
-async def test_wait_that_runs_out_shows_the_job_as_it_is(tmp_path: Path) -> None:
+async def test_wait_timeout_shows_the_job_as_it_is(tmp_path: Path) -> None:
     async with serving(tmp_path) as served:
         job = await served.accept("alice-1")
         reply = await served.fetch(f"/api/v1/jobs/{job.id}?wait=0.01")
         assert reply.body["job"]["state"] == "queued"
 
 
-async def test_wait_is_for_another_state_and_not_for_any_news(tmp_path: Path) -> None:
+async def test_wait_ends_only_when_the_state_changes(tmp_path: Path) -> None:
     async with serving(tmp_path) as served:
         job = await served.accept("alice-1")
         waiting = asyncio.create_task(served.fetch(f"/api/v1/jobs/{job.id}?wait=20"))
@@ -85,7 +85,7 @@ async def test_wait_is_for_another_state_and_not_for_any_news(tmp_path: Path) ->
         assert (await waiting).body["job"]["state"] == "broadcast"
 
 
-async def test_stream_tells_each_state_and_ends_with_the_last(tmp_path: Path) -> None:
+async def test_stream_sends_each_state_and_ends_with_the_last(tmp_path: Path) -> None:
     async with serving(tmp_path) as served:
         job = await served.accept("alice-1", "10")
         states = jobs_of(events(served, job.id))
@@ -99,7 +99,7 @@ async def test_stream_tells_each_state_and_ends_with_the_last(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("end", [State.FAILED, State.CANCELLED])
-async def test_stream_of_a_job_that_is_lost(tmp_path: Path, end: State) -> None:
+async def test_stream_ends_with_failed_or_cancelled_job(tmp_path: Path, end: State) -> None:
     async with serving(tmp_path) as served:
         job = await served.accept("alice-1")
         states = jobs_of(events(served, job.id))
@@ -111,7 +111,7 @@ async def test_stream_of_a_job_that_is_lost(tmp_path: Path, end: State) -> None:
         assert [job["state"] async for job in states] == [end]
 
 
-async def test_stream_says_that_it_is_still_there(tmp_path: Path) -> None:
+async def test_stream_sends_keep_alive_comments(tmp_path: Path) -> None:
     async with serving(tmp_path, keep_alive=0.01) as served:
         job = await served.accept("alice-1")
         stream = events(served, job.id)
@@ -119,7 +119,7 @@ async def test_stream_says_that_it_is_still_there(tmp_path: Path) -> None:
         assert [await anext(stream), await anext(stream)] == [": still here"] * 2
 
 
-async def test_stream_is_not_kept_back_or_stored_on_its_way(tmp_path: Path) -> None:
+async def test_stream_is_neither_buffered_nor_cached(tmp_path: Path) -> None:
     async with serving(tmp_path) as served:
         job = await served.accept("alice-1")
         await served.ledger.operators.cancel([job.id], by="operator", reason="No.")
@@ -128,7 +128,7 @@ async def test_stream_is_not_kept_back_or_stored_on_its_way(tmp_path: Path) -> N
         assert (reply.headers["Cache-Control"], reply.headers["X-Accel-Buffering"]) == ("no-store", "no")
 
 
-async def test_stream_ends_when_its_client_goes(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+async def test_stream_ends_when_its_client_disconnects(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
 
     async with serving(tmp_path, keep_alive=0.01) as served:
         job = await served.accept("alice-1")
@@ -150,7 +150,7 @@ async def test_stream_ends_when_the_program_stops(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", ["/api/v1/jobs/none", "/api/v1/jobs/none?wait=5", "/api/v1/jobs/none/events"])
-async def test_job_that_is_not_there(tmp_path: Path, path: str) -> None:
+async def test_unknown_job_is_not_found(tmp_path: Path, path: str) -> None:
     async with serving(tmp_path) as served:
         reply = await served.fetch(path)
         assert (reply.status, reply.body["error_code"]) == (404, "not_found")
@@ -167,18 +167,20 @@ async def test_job_that_is_not_there(tmp_path: Path, path: str) -> None:
         ("No%20name", False, "invalid_name", None),
     ],
 )
-async def test_availability(tmp_path: Path, name: str, available: bool, code: str | None, state: str | None) -> None:
+async def test_availability_of_a_name(
+    tmp_path: Path, name: str, available: bool, code: str | None, state: str | None
+) -> None:
     async with serving(tmp_path) as served:
         await served.ledger.names.save_page([("chain-1", "1.2.9")], "chain-1")
         await served.accept("alice-1")
         await served.ledger.operators.cancel([(await served.accept("lost-1")).id], by="operator", reason="No.")
-        shown = (await served.fetch(f"/api/v1/accounts/{name}")).body["account"]
+        fetched = (await served.fetch(f"/api/v1/accounts/{name}")).body["account"]
         plain = name.replace("%20", " ")
-        assert shown == {"name": plain, "available": available, "code": code, "state": state}
+        assert fetched == {"name": plain, "available": available, "code": code, "state": state}
 
 
 @pytest.mark.parametrize("version", ["HTTP/1.0", "HTTP/1.1"])
-async def test_stream_that_is_over_is_not_begun_again(tmp_path: Path, version: str) -> None:
+async def test_reconnect_to_ended_stream_is_204(tmp_path: Path, version: str) -> None:
     """An EventSource comes back when a stream has ended, unless it is answered 204."""
 
     async with serving(tmp_path) as served:
@@ -193,7 +195,7 @@ async def test_stream_that_is_over_is_not_begun_again(tmp_path: Path, version: s
         assert (status, "Content-Type" in headers) == (204, False)
 
 
-async def test_client_that_comes_back_is_not_sent_what_it_has(tmp_path: Path) -> None:
+async def test_reconnect_resumes_after_last_event(tmp_path: Path) -> None:
     async with serving(tmp_path) as served:
         job = await served.accept("alice-1")
         last = (await anext(events(served, job.id))).split("\n")[0].removeprefix("id: ")
@@ -204,7 +206,7 @@ async def test_client_that_comes_back_is_not_sent_what_it_has(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("connection", ["", "Connection: keep-alive\r\n"])
-async def test_stream_to_old_http_ends_by_closing(
+async def test_http_1_0_stream_ends_by_closing(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, connection: str
 ) -> None:
 

@@ -62,11 +62,11 @@ def misfits(reply: Reply, method: str, path: str) -> list[str]:
     return list(problems(reply.body, described["content"]["application/json"]["schema"]))
 
 
-async def test_replies_fit_their_description(tmp_path: Path) -> None:
+async def test_replies_match_their_schemas(tmp_path: Path) -> None:
     async with serving(tmp_path) as served:
         accepted = await served.sign_up("alice-1")
         job = accepted.body["job"]["url"]
-        asked = [
+        replies = [
             (accepted, "post", "/api/v1/accounts"),
             (await served.sign_up("bob-1", "/faucet?dry_run=1"), "post", "/api/v1/accounts"),
             (await served.sign_up("Bob"), "post", "/api/v1/accounts"),
@@ -81,20 +81,20 @@ async def test_replies_fit_their_description(tmp_path: Path) -> None:
             (await served.fetch("/api/v1/chain"), "get", "/api/v1/chain"),
             (await served.fetch("/api/v1/openapi.json"), "get", "/api/v1/openapi.json"),
         ]
-        assert [misfit for reply, method, path in asked for misfit in misfits(reply, method, path)] == []
+        assert [misfit for reply, method, path in replies for misfit in misfits(reply, method, path)] == []
 
 
-async def test_members_come_in_the_order_of_the_contract(tmp_path: Path) -> None:
+async def test_members_keep_the_order_of_the_contract(tmp_path: Path) -> None:
     async with serving(tmp_path) as served:
         accepted = (await served.sign_up("alice-1")).body
-        shown = (await served.fetch(accepted["job"]["url"])).body
+        fetched = (await served.fetch(accepted["job"]["url"])).body
         refused = (await served.sign_up("Alice")).body
         assert [list(accepted), list(accepted["account"]), list(accepted["job"])] == [
             ["account", "job"],
             ["name", "owner_key", "active_key", "memo_key", "referrer"],
             ["id", "state", "url"],
         ]
-        assert list(shown["job"]) == [
+        assert list(fetched["job"]) == [
             "id", "name", "referrer", "state", "account_id", "transaction_id", "block_num", "irreversible",
             "initial_balance", "attempts", "code", "reason", "created_at", "updated_at",
         ]  # fmt: skip
@@ -102,27 +102,27 @@ async def test_members_come_in_the_order_of_the_contract(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("path", PATHS)
-async def test_methods_described_are_those_taken(tmp_path: Path, path: str) -> None:
+async def test_documented_methods_are_those_allowed(tmp_path: Path, path: str) -> None:
     async with serving(tmp_path) as served:
         reply = await served.fetch(path.replace("{", "").replace("}", ""), method="OPTIONS")
-        taken = {method.lower() for method in reply.headers["Allow"].split(", ")} - {"options", "head"}
-        assert taken == PATHS[path].keys()
+        allowed = {method.lower() for method in reply.headers["Allow"].split(", ")} - {"options", "head"}
+        assert allowed == PATHS[path].keys()
 
 
-def test_parameters_of_a_path_are_described() -> None:
+def test_path_parameters_are_documented() -> None:
     for path, operations in PATHS.items():
         for operation in operations.values():
             named = {parameter["name"] for parameter in operation["parameters"] if parameter["in"] == "path"}
             assert named == {part.strip("{}") for part in path.split("/") if part.startswith("{")}
 
 
-def test_every_code_of_a_signup_is_described_with_its_status() -> None:
+def test_every_code_of_a_signup_is_documented_with_its_status() -> None:
     responses = PATHS["/api/v1/accounts"]["post"]["responses"]
     for code in set(Code) - {Code.NOT_FOUND}:
         assert code.value in responses[str(STATUS[code])]["description"].split(", ")
 
 
-def test_what_the_checker_of_this_test_finds() -> None:
+def test_schema_checker_finds_mismatches() -> None:
     """A checker that finds nothing would prove nothing."""
     found = list(problems({"error": {"base": "text", "more": 1}, "error_code": "strange"}, SCHEMAS["ErrorReply"]))
     assert found == [".error.base: 'text' is no ['array']", ".error.more: not described", ".error_code: 'strange'"]

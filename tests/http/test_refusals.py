@@ -60,7 +60,7 @@ REFUSED: list[tuple[dict[str, Any], int, str, str | None]] = [
 
 
 @pytest.mark.parametrize(("given", "status", "code", "field"), REFUSED)
-async def test_refusals_name_code_and_field(
+async def test_refusal_names_code_and_field(
     tmp_path: Path, given: dict[str, Any], status: int, code: str, field: str | None
 ) -> None:
     async with serving(tmp_path) as api:
@@ -82,31 +82,31 @@ async def test_refusals_name_code_and_field(
     [b"", b"{", b"[]", b"null", b'"text"', b"{}", b'{"account": []}', b"\xff\xfe", b'{"account": ' + b"[" * 5000,
      b'{"account": {"name": NaN}}', b'{"account": {"name": "\\ud800"}}', b'{"account": {"name": 1e999}}'],
 )  # fmt: skip
-async def test_what_is_no_signup_is_a_bad_request(tmp_path: Path, body: bytes) -> None:
+async def test_malformed_body_is_a_bad_request(tmp_path: Path, body: bytes) -> None:
     async with serving(tmp_path) as api:
         reply = await api.fetch(API, method="POST", body=body)
         assert (reply.status, reply.body["error_code"]) == (400, "bad_request")
 
 
-async def test_old_clients_find_their_sentences(tmp_path: Path) -> None:
+async def test_sentences_of_old_clients_are_kept(tmp_path: Path) -> None:
     async with serving(tmp_path) as api:
         await post(api, account(), headers={"X-Forwarded-For": "192.0.2.1"})
-        said = [
+        replies = [
             await post(api, account(owner_key=None)),
             await post(api, account(owner_key=keys_of("other")["owner_key"])),
             await post(api, account("premium")),
             await post(api, account("bob-1", referrer="bob")),
             await post(api, account("bob-1"), headers={"X-Forwarded-For": "192.0.2.1"}),
         ]
-        assert [reply.body["error"]["base"][0] for reply in said] == [
+        assert [reply.body["error"]["base"][0] for reply in replies] == [
             "Please provide 'owner_key'",
             "Account exists",
             "Only cheap names allowed!",
             "Unknown referrer: bob",
             "Only one account per IP",
         ]
-        assert [reply.status for reply in said] == [400, 409, 422, 422, 429]
-        assert 0 < int(said[4].headers["Retry-After"]) <= 300
+        assert [reply.status for reply in replies] == [400, 409, 422, 422, 429]
+        assert 0 < int(replies[4].headers["Retry-After"]) <= 300
 
 
 def requests_with(secret: str) -> list[tuple[str, dict[str, Any]]]:
@@ -145,7 +145,7 @@ async def test_private_key_leaves_no_trace(tmp_path: Path, caplog: pytest.LogCap
     assert not [path for path in tmp_path.iterdir() if secret.encode() in path.read_bytes()]
 
 
-async def test_id_of_the_chain_is_no_private_key(tmp_path: Path) -> None:
+async def test_chain_id_is_not_taken_for_a_private_key(tmp_path: Path) -> None:
     chain_id = "0123456789abcdef" * 4
 
     async with serving(tmp_path, chain_status=replace(CHAIN_STATUS, chain_id=chain_id)) as api:
@@ -167,7 +167,7 @@ async def test_old_clients_are_refused_with_200(
             assert "account" not in reply.body
 
 
-async def test_trouble_is_no_refusal_to_old_clients(tmp_path: Path) -> None:
+async def test_old_clients_get_other_errors_with_their_status(tmp_path: Path) -> None:
     async with serving(tmp_path, old_clients=True) as api:
         assert (await api.fetch(API)).status == 405
         assert (await api.fetch("/nothing", method="POST", body="{}")).status == 404
@@ -176,7 +176,7 @@ async def test_trouble_is_no_refusal_to_old_clients(tmp_path: Path) -> None:
         assert (await post(api, account())).status == 503
 
 
-async def test_old_clients_that_are_throttled_are_told_when_to_come_again(tmp_path: Path) -> None:
+async def test_throttled_old_clients_get_retry_after(tmp_path: Path) -> None:
     async with serving(tmp_path, old_clients=True) as api:
         replies = [await post(api, account(name), headers=CLIENT) for name in ("one-1", "two-1")]
         assert [reply.status for reply in replies] == [200, 200]
@@ -184,11 +184,11 @@ async def test_old_clients_that_are_throttled_are_told_when_to_come_again(tmp_pa
         assert int(replies[1].headers["Retry-After"]) > 0
 
 
-async def test_limit_between_two_signups_of_one_address(tmp_path: Path) -> None:
+async def test_address_limit_counts_ipv4_and_ipv6_prefix(tmp_path: Path) -> None:
     """IPv6 counts by /64; who comes straight from this machine is exempt; no stranger chooses its address."""
 
     async with serving(tmp_path) as api:
-        asked = [
+        cases = [
             ("one-1", {"X-Forwarded-For": "2001:db8::1"}, 200),
             ("one-2", {"X-Forwarded-For": "2001:db8::2"}, 429),
             ("one-3", {"X-Forwarded-For": "2001:db8:0:1::1"}, 200),
@@ -197,8 +197,8 @@ async def test_limit_between_two_signups_of_one_address(tmp_path: Path) -> None:
             ("one-6", {}, 200),
             ("one-7", {}, 200),
         ]
-        replies = [await post(api, account(name), headers=headers) for name, headers, _ in asked]
-        assert [reply.status for reply in replies] == [status for _, _, status in asked]
+        replies = [await post(api, account(name), headers=headers) for name, headers, _ in cases]
+        assert [reply.status for reply in replies] == [status for _, _, status in cases]
         again = await post(api, account("one-1"), headers={"X-Forwarded-For": "2001:db8::1"})
         assert again.body["job"] == replies[0].body["job"]
 
@@ -207,9 +207,7 @@ async def test_limit_between_two_signups_of_one_address(tmp_path: Path) -> None:
     ("setting", "prepare", "code"),
     [({"queue_limit": 1}, "fill", "overloaded"), ({}, "pause", "paused"), ({}, "close", "ledger_unavailable")],
 )
-async def test_unavailable_says_when_to_come_again(
-    tmp_path: Path, setting: dict[str, Any], prepare: str, code: str
-) -> None:
+async def test_unavailable_has_retry_after(tmp_path: Path, setting: dict[str, Any], prepare: str, code: str) -> None:
     async with serving(tmp_path, **setting) as api:
         if prepare == "fill":
             await post(api, account("first-1"))
@@ -226,7 +224,7 @@ async def test_unavailable_says_when_to_come_again(
     ("queue", "registration_rate", "seconds"),
     [(100_000, 100, 10), (100_000, 5_000, 1), (10, 1, 1), (100_000, 1, 60), (1, 0, 60)],
 )
-def test_full_queue_has_room_for_some_after(queue: int, registration_rate: float, seconds: int) -> None:
+def test_retry_after_of_a_full_queue(queue: int, registration_rate: float, seconds: int) -> None:
     assert retry_after(queue, registration_rate) == seconds
 
 
@@ -238,7 +236,7 @@ async def break_ledger(path: Path) -> None:
     assert await process.wait() == 0
 
 
-async def test_metrics_have_the_names_of_the_contract(tmp_path: Path) -> None:
+async def test_metrics_have_contract_names(tmp_path: Path) -> None:
     names = (
         'faucet_signups_total{outcome="accepted"}', 'faucet_signups_total{outcome="invalid_key"}',
         'faucet_jobs{state="queued"} 1.0', "faucet_registration_seconds_bucket", "faucet_batch_accounts_bucket",
@@ -254,13 +252,13 @@ async def test_metrics_have_the_names_of_the_contract(tmp_path: Path) -> None:
         assert [name for name in names if name not in text] == []
 
 
-def test_description_has_every_address_of_the_api() -> None:
+def test_document_has_every_address_of_the_api() -> None:
     served_paths = {pattern.replace(r"\.", ".") for pattern, *_ in ROUTES if pattern.startswith("/api/v1")}
     described = {re.sub(r"\{\w+\}", "([^/]+)", path) for path in DOCUMENT["paths"]}
     assert described | {"/api/v1/openapi.json"} == served_paths
 
 
-def test_codes_of_the_contract_have_a_status() -> None:
+def test_every_code_has_a_status() -> None:
     assert set(STATUS) == set(Code)
 
 
@@ -268,14 +266,14 @@ def test_codes_of_the_contract_have_a_status() -> None:
     ("premium_fee", "max_fee", "refused"),
     [(200_000_001, 200_000_000, True), (200_000_000, 200_000_000, False), (200_000_001, None, False), (None, 1, False)],
 )
-async def test_premium_name_that_may_never_cost_so_much_is_refused_at_once(
+async def test_premium_name_above_the_fee_ceiling_is_refused(
     tmp_path: Path, premium_fee: int | None, max_fee: int | None, *, refused: bool
 ) -> None:
     async with serving(tmp_path, disable_premium_names=False) as api:
         await api.see(premium_fee=premium_fee, max_fee=max_fee)
         reply = await post(api, account("alice"))
-        shown = (await api.fetch(f"{API}/alice2")).body["account"]["code"]
-        assert shown is None
+        code = (await api.fetch(f"{API}/alice2")).body["account"]["code"]
+        assert code is None
         if refused:
             assert (reply.status, reply.body["error_code"]) == (422, "premium_name")
             assert (await api.fetch(f"{API}/alice")).body["account"]["code"] == "premium_name"

@@ -12,13 +12,13 @@ import pytest
 
 from handlers.api.waiting import wait_for_job
 from jobs.model.job import IN_A_BLOCK, State
-from tests.harness.serving import NOW, Serving, held_job, read_reply, register, serving, signup_of
+from tests.harness.serving import NOW, Serving, read_reply, register, serving, signup_of, waiting_job
 
 #: What each faucet of these tests waits for the account to be in a block; longer than a test may take.
 LONG: dict[str, Any] = {"reply_wait": 600, "reply_wait_max": 600}
 
 
-async def test_signup_with_a_byte_order_mark_is_accepted(tmp_path: Path) -> None:
+async def test_byte_order_mark_is_accepted(tmp_path: Path) -> None:
     async with serving(tmp_path) as served:
         reply = await served.fetch("/faucet", method="POST", body=b"\xef\xbb\xbf" + signup_of("alice-1"))
         assert (reply.status, (await served.job("alice-1")).signup.name) == (200, "alice-1")
@@ -28,7 +28,7 @@ async def test_signup_with_a_byte_order_mark_is_accepted(tmp_path: Path) -> None
     ("origins", "allowed"), [(("*",), "*"), (("https://wallet.example",), "https://wallet.example"), ((), None)]
 )
 @pytest.mark.parametrize("name", ["alice-1", "Alice", "test-faucet-1"])
-async def test_every_reply_to_a_signup_has_the_headers_of_its_origin(
+async def test_cors_headers_are_on_every_reply_to_a_signup(
     tmp_path: Path, origins: tuple[str, ...], allowed: str | None, name: str
 ) -> None:
     async with serving(tmp_path, cors_origins=list(origins)) as served:
@@ -38,20 +38,20 @@ async def test_every_reply_to_a_signup_has_the_headers_of_its_origin(
         assert (reply.headers["X-Request-ID"], reply.headers["Cache-Control"]) == ("mine", "no-store")
 
 
-async def test_preference_is_named_in_the_reply_that_refuses_too(tmp_path: Path) -> None:
+async def test_refusal_confirms_preference_too(tmp_path: Path) -> None:
     async with serving(tmp_path) as served:
         reply = await served.sign_up("Alice", headers={"Prefer": "wait=9"})
         assert (reply.status, reply.headers["Preference-Applied"]) == (422, "wait=9")
 
 
-async def test_referrer_in_the_path_that_is_not_unicode_is_a_bad_request(tmp_path: Path) -> None:
+async def test_referrer_in_path_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
     async with serving(tmp_path) as served:
         reply = await served.sign_up("alice-1", "/%ff/api/v1/accounts")
         assert (reply.status, reply.body["error_code"]) == (400, "bad_request")
         assert await served.ledger.queries.jobs() == []
 
 
-async def test_request_without_host_is_a_bad_request(tmp_path: Path) -> None:
+async def test_request_without_host_is_refused(tmp_path: Path) -> None:
     """RFC 9112, 3.2, for every version but 1.0."""
     body = signup_of("alice-1")
     for version, expected in (("HTTP/1.1", 400), ("HTTP/1.0", 200)):
@@ -62,11 +62,11 @@ async def test_request_without_host_is_a_bad_request(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", ["/faucet", "/faucet?dry_run=1", "/bob/api/v1/accounts"])
-async def test_fault_is_answered_with_the_incident_that_the_log_has(
+async def test_fault_is_answered_and_logged_with_its_incident(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, path: str
 ) -> None:
     async with serving(tmp_path) as served:
-        await served.ledger.close()  # whatever is asked of it now is a fault that nobody foresaw
+        await served.ledger.close()  # every call now raises an unexpected error
         reply = await served.sign_up("alice-1", path)
         assert (reply.status, reply.body["error_code"]) == (500, "internal")
         assert await served.context.in_flight.wait_none(1)
@@ -74,12 +74,12 @@ async def test_fault_is_answered_with_the_incident_that_the_log_has(
     assert [record.exc_info is not None for record in caplog.records if incident in record.getMessage()] == [True]
 
 
-async def test_fault_while_a_reply_is_held_is_answered(tmp_path: Path) -> None:
+async def test_fault_during_wait_is_answered(tmp_path: Path) -> None:
     """The signup stays accepted, and is counted once."""
 
     async with serving(tmp_path, **LONG) as served:
         posting = asyncio.create_task(served.sign_up("alice-1"))
-        job = await held_job(served, "alice-1")
+        job = await waiting_job(served, "alice-1")
         with pytest.MonkeyPatch.context() as broken:
             broken.setattr(served.ledger.queries, "job", lambda _: 1 / 0)
             served.ledger.changes.publish([job.id])
@@ -88,7 +88,7 @@ async def test_fault_while_a_reply_is_held_is_answered(tmp_path: Path) -> None:
         assert counted == ['faucet_signups_total{outcome="accepted"} 1.0']
 
 
-async def test_move_before_the_watch_began_is_found(tmp_path: Path) -> None:
+async def test_move_before_the_watch_is_noticed(tmp_path: Path) -> None:
     async with serving(tmp_path) as served:
         job = await served.accept("alice-1")
         await register(served.ledger, job)
@@ -99,12 +99,12 @@ async def test_move_before_the_watch_began_is_found(tmp_path: Path) -> None:
         assert found.state is State.REGISTERED
 
 
-async def test_client_that_goes_while_its_reply_is_held_is_not_waited_for(tmp_path: Path) -> None:
+async def test_reset_connection_ends_the_wait(tmp_path: Path) -> None:
     async with serving(tmp_path, **LONG) as served:
         _, writer = await served.connect()
         body = signup_of("alice-1")
         writer.write(b"POST /faucet HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
-        job = await held_job(served, "alice-1")
+        job = await waiting_job(served, "alice-1")
         # Without lingering a close is a reset: a mere end could be a client that still reads.
         writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         writer.transport.abort()
@@ -112,7 +112,7 @@ async def test_client_that_goes_while_its_reply_is_held_is_not_waited_for(tmp_pa
         assert await served.context.in_flight.wait_none(20)
 
 
-async def test_body_that_does_not_come_ends_the_connection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_body_timeout_closes_the_connection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("handlers.request_reader.BODY_TIMEOUT", 0.01)
 
     async with serving(tmp_path) as served:
@@ -130,14 +130,14 @@ async def _answer_to_half(served: Serving, path: str) -> bytes:
     return answer
 
 
-async def test_client_that_goes_before_its_answer_has_a_job(tmp_path: Path) -> None:
+async def test_client_that_disconnects_before_the_commit_has_a_job(tmp_path: Path) -> None:
     async with serving(tmp_path) as served:
         _, writer = await asyncio.open_connection("127.0.0.1", served.port)
         with closing(sqlite3.connect(tmp_path / "faucet.db", isolation_level=None)) as shell:
             shell.execute("BEGIN IMMEDIATE")
             signup = signup_of("gone-1")
             writer.write(b"POST /faucet HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(signup) + signup)
-            # Whoever comes now is taken later than the first.
+            # A request that arrives now is handled after the first.
             assert (await served.fetch("/healthz")).status == 200
             writer.transport.abort()
             assert (await served.fetch("/healthz")).status == 200
@@ -147,7 +147,7 @@ async def test_client_that_goes_before_its_answer_has_a_job(tmp_path: Path) -> N
         assert await served.context.in_flight.wait_none(1)
 
 
-async def test_rest_of_a_connection_is_not_counted_as_work(tmp_path: Path) -> None:
+async def test_idle_time_of_a_connection_is_not_measured(tmp_path: Path) -> None:
     """What the metrics say that a signup took begins with its request."""
     times = [float(NOW)]
 

@@ -1,25 +1,25 @@
-"""Wishes of clients, and what is no wish."""
+"""Options of requests."""
 
 import pytest
 
-from handlers.http.preferences import is_wished, preferred_wait
+from handlers.http.preferences import is_flag_set, preferred_wait
 from jobs.errors import Code, FaucetError
 
 
 @pytest.mark.parametrize("value", ["1", "true", "True", "TRUE", "yes", "Yes", "on", "ON", "", " true "])
 def test_truthy_values(value: str) -> None:
-    assert is_wished("dry_run", [value])
+    assert is_flag_set("dry_run", [value])
 
 
 @pytest.mark.parametrize("values", [["0"], ["false"], ["no"], ["off"], ["2"], ["maybe"], ["1", "0"], ["null"]])
 def test_invalid_preference(values: list[str]) -> None:
     with pytest.raises(FaucetError) as caught:
-        is_wished("dry_run", values)
+        is_flag_set("dry_run", values)
     assert (caught.value.code, caught.value.field) == (Code.BAD_REQUEST, "dry_run")
 
 
 def test_no_preference() -> None:
-    assert not is_wished("dry_run", [])
+    assert not is_flag_set("dry_run", [])
 
 
 @pytest.mark.parametrize(
@@ -43,5 +43,5 @@ def test_no_preference() -> None:
         ("", None),
     ],
 )
-def test_preferred_wait(header: str, seconds: float | None) -> None:
+def test_preferred_wait_is_parsed(header: str, seconds: float | None) -> None:
     assert preferred_wait(header) == seconds
