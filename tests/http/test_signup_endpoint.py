@@ -12,6 +12,7 @@ import pytest
 
 from handlers.api.waiting import wait_for_job
 from jobs.model.job import IN_A_BLOCK, State
+from tests.harness.loglines import log_lines
 from tests.harness.serving import NOW, Serving, read_reply, register, serving, signup_of, waiting_job
 
 #: What each faucet of these tests waits for the account to be in a block; longer than a test may take.
@@ -71,7 +72,7 @@ async def test_fault_is_answered_and_logged_with_its_incident(
         assert (reply.status, reply.body["error_code"]) == (500, "internal")
         assert await served.context.in_flight.wait_none(1)
     incident = reply.body["error"]["base"][0].rstrip(".").split()[-1]
-    assert [record.exc_info is not None for record in caplog.records if incident in record.getMessage()] == [True]
+    assert ["Traceback" in line for line in log_lines(caplog.records) if f"incident={incident} " in line] == [True]
 
 
 async def test_fault_during_wait_is_answered(tmp_path: Path) -> None:
