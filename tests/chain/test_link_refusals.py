@@ -5,7 +5,7 @@ import pytest
 from chain.errors import Refused
 from chain.link import MAX_REFUSALS, Link
 from chain.node import Node
-from tests.chain.test_link import running, take_any
+from tests.harness.links import running, take_any
 from tests.harness.lying import lies
 from tests.harness.lying.relayed_chain import RelayedChain, relayed_chain
 
