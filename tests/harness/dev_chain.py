@@ -24,7 +24,8 @@ REGISTRAR_KEY = published_key("registrar")
 #: Prefix and symbol are those of the chain that tests/data was recorded on.
 SETTINGS = DevChainSettings(block_interval=0, faults=True, symbol="PPY", prefix="PPY")
 BITSHARES = DevChainSettings(block_interval=0, faults=True, flavour=Flavour.BITSHARES)
-SOMEBODY = format_public_key(published_key("somebody").public, SETTINGS.prefix)
+SOMEBODY_KEY = published_key("somebody")
+SOMEBODY = format_public_key(SOMEBODY_KEY.public, SETTINGS.prefix)
 
 
 def new_dev_chain(settings: DevChainSettings = SETTINGS, *, blocks: int = 1, **parameters: Any) -> DevChain:
@@ -42,7 +43,7 @@ def new_chain(*, blocks: int = 1, **parameters: Any) -> Chain:
 
 def registration(chain: Chain, name: str, *, fee: int | None = None, **changes: Any) -> Operation:
     """An account_create by the registrar, with the fee that it costs now."""
-    key = format_public_key(published_key("somebody").public, chain.settings.prefix)
+    key = format_public_key(SOMEBODY_KEY.public, chain.settings.prefix)
     fields: dict[str, Any] = {
         "registrar": REGISTRAR,
         "referrer": REGISTRAR,
@@ -85,6 +86,12 @@ def register(chain: Chain, *names: str) -> list[str]:
     """Push a transaction that registers `names`; the ids."""
     entry = chain.push(signed(chain, *(registration(chain, name) for name in names)))
     return [result[1] for result in entry.results]
+
+
+def account_names(chain: Chain) -> list[str]:
+    """The accounts made after genesis, by id."""
+    made = [account for account_id, account in chain.state.accounts.items() if int(account_id[4:]) > 9]
+    return [account["name"] for account in sorted(made, key=lambda account: int(account["id"][4:]))]
 
 
 def assert_serialised(chain: Chain, transaction: dict[str, Any]) -> None:
