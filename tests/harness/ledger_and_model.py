@@ -1,0 +1,89 @@
+"""The real ledger, its model and a model of the chain, side by side."""
+
+import asyncio
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any, TypeVar
+
+from hypothesis.stateful import RuleBasedStateMachine
+
+from jobs.errors import Code, FaucetError
+from jobs.ledger import Ledger
+from jobs.model.job import Job, Signup, Unfunded
+from tests.harness.ledgers import open_ledger
+from tests.harness.modelchain import GENESIS, ModelChain
+from tests.harness.modelledger import ModelLedger
+
+NOBODY = Unfunded((), None)
+
+T = TypeVar("T")
+
+
+class LedgerAndModel(RuleBasedStateMachine):
+    """Reads and runs the ledger; what both sides do is in the subclasses."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp())
+        self.runner = asyncio.Runner()
+        self.now = 1_700_000_000.0
+        self.ledger = self.run(self._open())
+        self.file = sqlite3.connect(self.folder / "faucet.db")
+        self.model = ModelLedger()
+        self.chain = ModelChain()
+        # In memory only: a crash loses it.
+        self.queued: list[Job] = []
+        self.unfunded = NOBODY
+        self.unsent: set[str] = set()  # signatures of what was signed and never sent
+
+    def teardown(self) -> None:
+        self.run(self.ledger.close())
+        self.file.close()
+        self.runner.close()
+        shutil.rmtree(self.folder)
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        return self.runner.run(work)
+
+    async def _open(self) -> Ledger:
+        return await open_ledger(self.folder, lambda: self.now)
+
+    def _rows(self, sql: str, *parameters: Any) -> list[Any]:
+        """What another process sees in the file."""
+        return self.file.execute(sql, parameters).fetchall()
+
+    def _code_of(self, attempt: Coroutine[Any, Any, Any]) -> Code:
+        """The code that `attempt` fails with, as it must."""
+        try:
+            self.run(attempt)
+        except FaucetError as error:
+            return error.code
+        raise AssertionError("it was done")
+
+    def _is_ours(self, signup: Signup) -> bool:
+        """Whether the chain has the account with the signup's keys."""
+        return signup.name in self.chain.accounts and self.chain.accounts[signup.name][1] == signup.keys
+
+    def _is_on_chain(self, number: int, block_id: str) -> bool:
+        return number <= self.chain.head and self.chain.block(number).id == block_id
+
+    def _reference(self) -> tuple[int, str] | None:
+        """What a registration refers to: an irreversible block that was followed."""
+        if self.chain.irreversible == 0:
+            return GENESIS
+        oldest = self.run(self.ledger.blocks.oldest())
+        return oldest if oldest is not None and oldest[0] <= self.chain.irreversible else None
+
+    def _first_block(self) -> int:
+        """Where following begins: a live transaction may be in any block since the one that it refers to."""
+        oldest = self.run(self.ledger.blocks.oldest_reference())
+        known = [self.chain.irreversible] if oldest is None else [self.chain.irreversible, oldest]
+        return max(1, min(known))
+
+    def _followed_for_good(self) -> int:
+        """The last irreversible block, or the last that was followed."""
+        last = self.run(self.ledger.blocks.last())
+        return min(self.chain.irreversible, last[0]) if last else 0
