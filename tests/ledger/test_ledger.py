@@ -1,8 +1,6 @@
-"""The ledger: acceptance and moves, whatever its engine."""
+"""The moves of accepted jobs, whatever the ledger's engine."""
 
-import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,156 +8,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from jobs.errors import Code, FaucetError
-from jobs.ledger import ConstraintError, IllegalMoveError, Ledger, signups
+from jobs.errors import Code
+from jobs.ledger import ConstraintError, IllegalMoveError, Ledger
 from jobs.ledger.job_rows import check_move
 from jobs.model.job import Job, Limits, State
 from jobs.model.transaction import Fate, Kind
-from tests.harness.ledgers import FREE, Clock, block, code_of, from_address, opened, raw, signed_transaction, signup
-
-
-async def test_answer_comes_after_its_commit(tmp_path: Path) -> None:
-    """Whoever is answered finds the job in the file, from a connection of its own."""
-
-    async with opened(tmp_path) as ledger:
-
-        async def accept(number: int) -> bool:
-            job = await ledger.signups.accept(signup(f"crowd-{number}"), FREE)
-            return raw(tmp_path, f"SELECT count(*) FROM jobs WHERE id = '{job.id}'") == [(1,)]
-
-        assert all(await asyncio.gather(*(accept(number) for number in range(300))))
-        times = raw(tmp_path, "SELECT count(*) FROM jobs")
-        assert times == [(300,)]
-
-
-async def test_signups_that_come_together_share_a_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with opened(tmp_path) as ledger:
-        commits = 0
-        run_step = ledger._store.run
-
-        async def count(step: Any) -> Any:
-            nonlocal commits
-            commits += 1
-            return await run_step(step)
-
-        monkeypatch.setattr(ledger._store, "run", count)
-        await asyncio.gather(*(ledger.signups.accept(signup(f"crowd-{number}"), FREE) for number in range(400)))
-        assert commits <= 3
-
-
-async def test_one_group_sees_its_own_names_and_addresses(tmp_path: Path) -> None:
-    async with opened(tmp_path) as ledger:
-        same = [ledger.signups.accept(signup("same-1"), from_address("192.0.2.1")) for _ in range(3)]
-        other = ledger.signups.accept(signup("same-1", "other"), FREE)
-        second = ledger.signups.accept(signup("next-1"), from_address("192.0.2.1"))
-        results = await asyncio.gather(*same, other, second, return_exceptions=True)
-        assert len({job.id for job in results[:3] if isinstance(job, Job)}) == 1
-        codes = [error.code for error in results[3:] if isinstance(error, FaucetError)]
-        assert codes == [Code.ACCOUNT_EXISTS, Code.THROTTLED]
-
-
-async def test_caller_who_goes_away_disturbs_nobody(tmp_path: Path) -> None:
-    async with opened(tmp_path) as ledger:
-        gone = asyncio.create_task(ledger.signups.accept(signup("gone-1"), FREE))
-        staying = asyncio.create_task(ledger.signups.accept(signup("stay-1"), FREE))
-        await asyncio.sleep(0)
-        gone.cancel()
-        assert (await staying).state is State.QUEUED
-        assert len(await ledger.queries.jobs()) == 2
-
-
-async def test_two_processes_never_accept_one_name_twice(tmp_path: Path) -> None:
-    async with opened(tmp_path) as one, opened(tmp_path) as two:
-        attempts = [
-            code_of(ledger.signups.accept(signup(f"name-{number}", password), FREE))
-            for number in range(40)
-            for ledger, password in ((one, "a"), (two, "b"))
-        ]
-        codes = await asyncio.gather(*attempts)
-        assert codes.count(None) == 40
-        assert codes.count(Code.ACCOUNT_EXISTS) == 40
-
-
-async def test_interval_of_an_address_and_its_quota(tmp_path: Path) -> None:
-    """The quota comes back when the signup fails, not when it is cancelled, and addresses are forgotten."""
-
-    clock = Clock()
-    async with opened(tmp_path, clock) as ledger:
-        job = await ledger.signups.accept(signup("one-1"), from_address("192.0.2.1"))
-        clock.now += 299.5
-        with pytest.raises(FaucetError) as caught:
-            await ledger.signups.accept(signup("one-2"), from_address("192.0.2.1"))
-        assert (caught.value.code, caught.value.retry_after) == (Code.THROTTLED, 1)
-        await ledger.drain.fail({job.number: (Code.CHAIN_REFUSED, "no")})
-        second = await ledger.signups.accept(signup("one-2"), from_address("192.0.2.1"))
-        await ledger.operators.cancel([second.id], by="operator", reason="by hand")
-        assert await code_of(ledger.signups.accept(signup("one-3"), from_address("192.0.2.1"))) is Code.THROTTLED
-        await ledger.signups.purge_addresses(int((clock.now + 1) * 1000))
-        assert raw(tmp_path, "SELECT count(*) FROM addresses") == [(0,)]
-
-
-@pytest.mark.parametrize(("seconds", "free"), [(3600, True), (301, True), (300, False), (1, False)])
-async def test_clock_that_is_set_back_holds_no_address_for_as_long(tmp_path: Path, seconds: float, free: bool) -> None:
-    clock = Clock()
-    async with opened(tmp_path, clock) as ledger:
-        await ledger.signups.accept(signup("one-1"), from_address("192.0.2.1"))
-        clock.now -= seconds
-        code = await code_of(ledger.signups.accept(signup("one-2"), from_address("192.0.2.1")))
-        assert code is (None if free else Code.THROTTLED)
-        assert await code_of(ledger.signups.accept(signup("one-3"), from_address("192.0.2.1"))) is Code.THROTTLED
-
-
-async def test_repeat_is_the_same_job_whatever_stands_in_the_way(tmp_path: Path) -> None:
-    async with opened(tmp_path) as ledger:
-        job = await ledger.signups.accept(signup("same-1"), from_address("192.0.2.1"))
-        await ledger.operators.pause("intake", by="operator", reason="maintenance")
-        tight = Limits(address="192.0.2.1", interval=300, queue=1)
-        assert (await ledger.signups.accept(signup("same-1"), tight)).id == job.id
-        assert await code_of(ledger.signups.accept(signup("new-1"), FREE)) is Code.PAUSED
-        await ledger.drain.fail({job.number: (Code.CHAIN_REFUSED, "no")})
-        await ledger.operators.resume("intake", by="operator")
-        assert (await ledger.signups.accept(signup("same-1"), FREE)).id != job.id
-
-
-async def test_crowd_that_the_ledger_can_not_keep_up_with_is_refused_at_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Those who wait are accepted all the same, and whoever comes again later too."""
-    monkeypatch.setattr(signups, "MAX_WAITING", 3)
-
-    async with opened(tmp_path) as ledger:
-        names = [f"crowd-{number}" for number in range(5)]
-        answers = await asyncio.gather(
-            *(ledger.signups.accept(signup(name), FREE) for name in names), return_exceptions=True
-        )
-        refused = [answer for answer in answers if isinstance(answer, FaucetError)]
-        assert [(error.code, error.retry_after) for error in refused] == [(Code.OVERLOADED, 1)] * 2
-        for name in names:
-            await ledger.signups.accept(signup(name), FREE)
-        assert (await ledger.queries.counts())[State.QUEUED] == 5
-
-
-async def test_full_queue_says_when_there_is_room(tmp_path: Path) -> None:
-    async with opened(tmp_path) as ledger:
-        full = Limits(address=None, interval=0, queue=1, retry_after=7)
-        await ledger.signups.accept(signup("one-1"), full)
-        with pytest.raises(FaucetError) as caught:
-            await ledger.signups.accept(signup("one-2"), full)
-        assert (caught.value.code, caught.value.retry_after) == (Code.OVERLOADED, 7)
-
-
-async def test_unknown_referrer_needs_a_complete_cache(tmp_path: Path) -> None:
-    async with opened(tmp_path) as ledger:
-        assert await code_of(ledger.signups.accept(signup("one-1", referrer="bob"), FREE)) is None
-        await ledger.chain_status.save(await _complete(ledger))
-        assert await code_of(ledger.signups.accept(signup("two-1", referrer="bob"), FREE)) is Code.UNKNOWN_REFERRER
-        await ledger.names.save_page([("bob", "1.2.9")], cursor="bob")
-        assert await code_of(ledger.signups.accept(signup("two-1", referrer="bob"), FREE)) is None
-        assert await code_of(ledger.signups.accept(signup("bob", "x"), FREE)) is Code.ACCOUNT_EXISTS
-
-
-async def _complete(ledger: Ledger) -> Any:
-    return replace(await ledger.chain_status.load(), names_complete=True)
+from tests.harness.ledgers import FREE, Clock, block, code_of, opened, raw, signed_transaction, signup
 
 
 async def test_path_of_a_job_with_an_initial_balance(tmp_path: Path) -> None:
