@@ -38,8 +38,8 @@ chaos: $(VENV)/.dev ## kill and disturb everything for long, then compare the re
 screenshots: $(VENV)/.dev ## photograph every page into docs/screenshots (needs chromium and its driver)
 	$(BIN)/python -m tests.browser.screenshots
 
-bench: $(VENV)/.dev ## measure, and print a table of figures and targets
-	$(BIN)/python -m bench
+bench: $(VENV)/.dev ## measure, and print a table of figures and targets: make bench BENCH='accepting registering'
+	$(BIN)/python -m bench $(BENCH)
 
 lock: ## resolve the dependencies anew (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \

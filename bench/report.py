@@ -16,6 +16,9 @@ from bench.plot import bars
 
 LIBRARIES = ("tornado", "msgspec", "coincurve", "aiosqlite", "websockets", "peerplays")
 
+#: The heading of a section that is kept: `python -m bench.against` writes it.
+AGAINST = "## Against"
+
 INTRODUCTION = """# Benchmarks
 
 Written by `make bench`, which measures all of this in one run. Server, chain and load share the cores of the machine
@@ -54,17 +57,24 @@ def write_report(results: Mapping[str, Sequence[Figure]], folder: Path) -> None:
         old.unlink()
     for title, figures in _plots([figure for part in results.values() for figure in part]).items():
         (plots / f"{_slug(title)}.svg").write_text(bars(title, figures))
-    (folder / "benchmarks.md").write_text(markdown(results))
+    document = folder / "benchmarks.md"
+    kept = document.read_text().partition(AGAINST)[1:] if document.exists() else ()
+    document.write_text("\n".join([markdown(results), "".join(kept)]) if any(kept) else markdown(results))
+
+
+def replace_section(document: str, section: str) -> str:
+    """`document` with `section` at its end, in place of the one of before."""
+    return f"{document.partition(AGAINST)[0].rstrip()}\n\n{section}"
 
 
 def markdown(results: Mapping[str, Sequence[Figure]]) -> str:
     """The document."""
-    of_machine = _rows(("", ""), list(machine().items()))
+    of_machine = rows(("", ""), list(machine().items()))
     return "\n".join([INTRODUCTION, of_machine, *(_section(part, figures) for part, figures in results.items())])
 
 
 def _section(part: str, figures: Sequence[Figure]) -> str:
-    lines = _rows(("figure", "reached", "target", "ratio", "met", "note"), [_cells(figure) for figure in figures])
+    lines = rows(("figure", "reached", "target", "ratio", "met", "note"), [_cells(figure) for figure in figures])
     pictures = "".join(f"\n![{title}](benchmarks/{_slug(title)}.svg)\n" for title in _plots(figures))
     return f"## {part.capitalize()}\n\n{lines}{pictures}"
 
@@ -84,6 +94,7 @@ def _cells(figure: Figure) -> tuple[str, ...]:
     return figure.what, figure.reached, figure.target, ratio, figure.verdict, figure.note
 
 
-def _rows(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
+def rows(head: Sequence[str], cells: Sequence[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = [head, ["---"] * len(head), *cells]
     return "".join(f"| {' | '.join(cell.replace('|', '/') for cell in line)} |\n" for line in lines)

@@ -12,7 +12,7 @@ from bench.crowd import is_whole
 from bench.figure import Figure
 from bench.load import PATH, load, read_summary, write_keys
 from bench.processes import cpu_seconds, faucet, ledger_of, memory, pause_drain, peak_memory, resident_memory
-from bench.report import write_report
+from bench.report import AGAINST, replace_section, write_report
 from jobs.ledger import Ledger
 from jobs.model.job import State
 from tests.harness.program import dev_chain
@@ -135,8 +135,8 @@ def test_report_has_every_figure_and_its_plots(tmp_path: Path) -> None:
     assert "![Some, a second](benchmarks/some-a-second.svg)" in text
     (picture,) = (tmp_path / "benchmarks").iterdir()
     drawn = ET.fromstring(picture.read_text())  # noqa: S314  # it is ours
-    shown = [element.text for element in drawn.iter("{http://www.w3.org/2000/svg}text")]
-    assert shown == ["Some, a second", "a < b", "1,234 /s", "c", "7"]
+    labels = [element.text for element in drawn.iter("{http://www.w3.org/2000/svg}text")]
+    assert labels == ["Some, a second", "a < b", "1,234 /s", "c", "7"]
 
 
 def test_goodput_is_measured_against_the_best_of_smaller_loads() -> None:
@@ -147,3 +147,14 @@ def test_goodput_is_measured_against_the_best_of_smaller_loads() -> None:
         (1.25, True),
         (0.89, False),
     ]
+
+
+def test_comparison_with_an_earlier_commit_is_replaced_and_kept(tmp_path: Path) -> None:
+    document = tmp_path / "benchmarks.md"
+    write_report({"some": [Figure("a", 1)]}, tmp_path)
+    for section in (f"{AGAINST} one\n", f"{AGAINST} two\n"):
+        document.write_text(replace_section(document.read_text(), section))
+    write_report({"some": [Figure("a", 1)]}, tmp_path)
+    text = document.read_text()
+    assert text.startswith("# Benchmarks")
+    assert text.partition(AGAINST)[2] == " two\n"
