@@ -26,7 +26,8 @@ from bench.__main__ import measured
 print(json.dumps([(f.what, f.value, f.unit, f.ratio) for f in asyncio.run(measured(sys.argv[1], float(sys.argv[2])))]))
 """
 
-Round = Mapping[str, tuple[float, str, float | None]]  #: value, unit and ratio of each figure, by its name
+Measured = tuple[float, str, float | None]  #: value and unit of a figure, and its ratio to a baseline
+Round = Mapping[str, Measured]  #: by the figure's name
 
 
 @click.command()
@@ -58,21 +59,22 @@ def checkout(revision: str) -> Iterator[Path]:
             subprocess.run(["git", "worktree", "remove", "--force", tree], cwd=ROOT, check=True)
 
 
-def compared(part: str, before: Path, *, size: float, rounds: int) -> Iterator[tuple[str, str, str, str, str]]:
+def compared(part: str, before: Path, *, size: float, rounds: int) -> Iterator[tuple[str, ...]]:
     """Each figure that both have: its medians, and the medians of the quotients of neighbours."""
     pairs = [(measure(before, part, size), measure(ROOT, part, size)) for _ in range(rounds)]
     first, last = pairs[0]
     for what in [name for name in last if name in first]:
         olds, news = ([pair[side][what] for pair in pairs] for side in (0, 1))
-        values = [median(value for value, _, _ in side) for side in (olds, news)]
-        unit = news[0][1]
-        times = median(new[0] / old[0] for old, new in zip(olds, news, strict=True))
-        yield what, f"{number(values[0])} {unit}", f"{number(values[1])} {unit}", number(times), _ratio(olds, news)
+        values = (f"{number(median(value for value, _, _ in side))} {news[0][1]}" for side in (olds, news))
+        yield what, *values, quotient(olds, news, 0), quotient(olds, news, 2)
 
 
-def _ratio(olds: Sequence[tuple[float, str, float | None]], news: Sequence[tuple[float, str, float | None]]) -> str:
-    """How the figures' ratios to their baselines compare; empty without any."""
-    quotients = [new[2] / old[2] for old, new in zip(olds, news, strict=True) if new[2] is not None and old[2]]
+def quotient(olds: Sequence[Measured], news: Sequence[Measured], place: int) -> str:
+    """The median of what is at `place` now by what was there before; empty where nothing was."""
+    pairs = [(new[place], old[place]) for old, new in zip(olds, news, strict=True)]
+    quotients = [
+        new / old for new, old in pairs if isinstance(new, float | int) and isinstance(old, float | int) and old
+    ]
     return number(median(quotients)) if quotients else ""
 
 

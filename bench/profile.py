@@ -21,7 +21,7 @@ DOING = {
     "the signup's checks": ("parse_signup (jobs/signup.py)",),
     "metrics and the log's line": ("log_request (handlers/base.py)",),
     "the reply": ("_reply (handlers/api/signups.py)",),
-    "to the ledger and back": ("submit (jobs/ledger/intake.py)", "_write (jobs/ledger/intake.py)"),
+    "to the ledger and back": ("submit (jobs/ledger/signups.py)", "_write (jobs/ledger/signups.py)"),
     "reading, Tornado": ("_read_message (tornado/http1connection.py)", "_handle_events (tornado/iostream.py)"),
 }
 REST = "the rest of Tornado and asyncio"

@@ -4,8 +4,16 @@ from collections.abc import Mapping
 from functools import lru_cache
 from http.client import responses
 
+from tornado.escape import parse_qs_bytes
 from tornado.http1connection import HTTP1Connection
-from tornado.httputil import HTTPHeaders, HTTPServerRequest, RequestStartLine, ResponseStartLine, format_timestamp
+from tornado.httputil import (
+    HTTPHeaders,
+    HTTPInputError,
+    HTTPServerRequest,
+    RequestStartLine,
+    ResponseStartLine,
+    format_timestamp,
+)
 
 from handlers.base import AppContext, Handler, address_of, log_request
 from handlers.http.errors import STATUS, error_headers, error_reply, refusal_status
@@ -17,8 +25,11 @@ from jobs.errors import FaucetError
 SIGNUP_ROUTE = "signup"  #: under which the metrics count POST at the addresses of signups
 
 
-class Request(HTTPServerRequest):
-    """A request that is in flight until it is answered, left to the application, or abandoned by its client."""
+class Request:
+    """A request that is in flight until it is answered, left to the application, or abandoned by its client.
+
+    It is not Tornado's, which parses and copies what a signup has no use for, but can be made one.
+    """
 
     def __init__(
         self,
@@ -29,15 +40,38 @@ class Request(HTTPServerRequest):
         headers: HTTPHeaders,
     ) -> None:
         """Raises HTTPInputError for headers that HTTP forbids."""
-        super().__init__(connection=connection, server_connection=server, start_line=line, headers=headers)
+        _check_host(line, headers)
         self.context = context
         self.start_line = line
+        self.headers = headers
+        self.method = line.method
+        self.path, _, self._query = line.path.partition("?")
         self.is_signup = line.method == "POST" and is_signup(self.path)  #: the signup endpoint answers it
         self.is_abandoned = False  #: the client has closed the connection
-        self._http1 = connection
+        self._server = server
+        self._connection = connection
         self._id: str | None = None
         self._received_at = context.clock()
         context.in_flight.enter(self)
+
+    def to_tornado(self) -> HTTPServerRequest:
+        """The request as Tornado's application takes it. Raises HTTPInputError for one that HTTP forbids."""
+        return HTTPServerRequest(
+            connection=self._connection,
+            server_connection=self._server,
+            start_line=self.start_line,
+            headers=self.headers,
+        )
+
+    @property
+    def query_arguments(self) -> Mapping[str, list[bytes]]:
+        """The arguments of the query, by name."""
+        return parse_qs_bytes(self._query, keep_blank_values=True) if self._query else {}
+
+    @property
+    def remote_ip(self) -> str:
+        """The address of the peer: the client's, or that of a proxy."""
+        return str(self._connection.context.remote_ip)  # type: ignore[attr-defined]  # Tornado declares an object
 
     @property
     def request_id(self) -> str:
@@ -48,9 +82,9 @@ class Request(HTTPServerRequest):
         return self._id
 
     @property
-    def client_address(self) -> str | None:
-        """The address that the limits of one client count; None of a client on this machine."""
-        return address_of(self.context, self.remote_ip or "", self.headers)
+    def limited_address(self) -> str | None:
+        """The address that the limits of one client count; None of a client on this machine, and without limits."""
+        return address_of(self.context, self.remote_ip, self.headers) if self.context.settings.restrict_ip else None
 
     def abandon(self) -> None:
         """The client has closed the connection."""
@@ -92,8 +126,15 @@ class Request(HTTPServerRequest):
             "Date": _date(int(self.context.clock())),
         }
         line = ResponseStartLine("HTTP/1.1", status, responses[status])
-        self._http1.write_headers(line, HTTPHeaders(all_headers), None if self.method == "HEAD" else body)
-        self._http1.finish()
+        self._connection.write_headers(line, HTTPHeaders(all_headers), None if self.method == "HEAD" else body)
+        self._connection.finish()
+
+
+def _check_host(line: RequestStartLine, headers: HTTPHeaders) -> None:
+    """Raise HTTPInputError without a single Host, which only HTTP/1.0 may lack (RFC 9112, 3.2)."""
+    host = headers.get("Host")
+    if "," in host if host is not None else line.version != "HTTP/1.0":
+        raise HTTPInputError("There must be one header Host.")
 
 
 @lru_cache(maxsize=1)

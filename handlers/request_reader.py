@@ -93,7 +93,7 @@ class RequestReader(HTTPMessageDelegate):
         """Give the whole request to the delegate that the router finds."""
         # Once a request is read, Tornado reports a disconnect to this callback only.
         self._connection.set_close_callback(self.on_connection_close)
-        self._delegate = delegate = self._router.find_handler(request)
+        self._delegate = delegate = self._router.find_handler(request)  # type: ignore[arg-type]  # what its rules match
         assert delegate is not None  # noqa: S101  # the last rule matches every request; for the types
         delegate.headers_received(request.start_line, request.headers)
         if not request.is_signup:

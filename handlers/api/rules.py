@@ -20,12 +20,12 @@ def rules_of(context: AppContext) -> SignupRules:
     )
 
 
-def limits_of(context: AppContext, client_address: str | None) -> Limits:
-    """The limits that the ledger applies to a signup from `client_address`."""
+def limits_of(context: AppContext, address: str | None) -> Limits:
+    """The limits that the ledger applies to a signup from `address`; None is exempt from that of addresses."""
     settings = context.settings
     payment = settings.payment
     return Limits(
-        address=client_address if settings.restrict_ip else None,
+        address=address,
         interval=settings.minIPAge,
         queue=settings.queue_limit,
         initial_balance=None if payment is None else f"{payment:f}",

@@ -96,11 +96,14 @@ class SignupEndpoint(HTTPMessageDelegate):
 
     def _read_options(self) -> None:
         """Read how the client wants to be served. Raises FaucetError bad_request."""
-        request, settings = self._request, self._context.settings
-        prefer = request.headers.get("Prefer", "")
-        wait, self._headers = requested_wait(request.query_arguments, prefer, settings.reply_wait_max)
+        settings, query = self._context.settings, self._request.query_arguments
+        prefer = self._request.headers.get("Prefer", "")
+        self._wait = settings.reply_wait
+        if not query and not prefer:
+            return
+        wait, self._headers = requested_wait(query, prefer, settings.reply_wait_max)
         self._wait = settings.reply_wait if wait is None else wait
-        self._is_dry_run = is_dry_run(request.query_arguments)
+        self._is_dry_run = is_dry_run(query)
 
     def _is_tried_only(self, signup: Signup) -> bool:
         return self._is_dry_run or is_test_name(signup.name)
@@ -109,7 +112,7 @@ class SignupEndpoint(HTTPMessageDelegate):
         """The same as `_start`, with every referrer by the name that the chain knows. Raises FaucetError."""
         signup = await self._named_signup(referrer_in_path)
         if self._is_tried_only(signup):
-            body = await dry_run(self._context, signup, limits_of(self._context, self._request.client_address))
+            body = await dry_run(self._context, signup, limits_of(self._context, self._request.limited_address))
             self._count("dry_run")
             self._request.reply(200, body, self._headers)
         else:
@@ -130,7 +133,7 @@ class SignupEndpoint(HTTPMessageDelegate):
 
     def _submit(self, signup: Signup) -> None:
         """Submit the signup to the ledger, which answers once it is on disk. Raises FaucetError."""
-        limits = limits_of(self._context, self._request.client_address)
+        limits = limits_of(self._context, self._request.limited_address)
         future = self._context.ledger.signups.submit(signup, limits)
         future.add_done_callback(lambda future: self._attempt(lambda: self._accept(future.result())))
 

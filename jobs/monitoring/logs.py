@@ -42,7 +42,7 @@ class TextLine(logging.Formatter):
         """The line, without its end; no value can add a second line or another key."""
         head = f"time={_time(record)} level={record.levelname.lower()} logger={record.name}"
         fields = [f"{key}={_value(text)}" for key, text in _fields(self, record).items()]
-        return " ".join((head, f"event={_quoted(record.getMessage())}", *fields))
+        return " ".join((head, _event(record.getMessage()), *fields))
 
 
 class JsonLine(logging.Formatter):
@@ -69,6 +69,12 @@ def _time(record: logging.LogRecord) -> str:
 def _utc(second: int) -> str:
     """Date and time, to the second; cached because a busy second has thousands of lines."""
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+
+
+@lru_cache(maxsize=256)
+def _event(text: str) -> str:
+    """The event's words; cached because they are constant."""
+    return f"event={_quoted(text)}"
 
 
 def _value(text: str) -> str:
