@@ -15,7 +15,7 @@ from tornado.web import Application, RequestHandler
 
 from commands.client.bulk import MAX_TRIES, Bulk
 from commands.client.results import Outcome, Results
-from commands.client.rows import BulkError, Row, read_rows
+from commands.client.rows import Row
 from commands.client.wallet import SignupFailedError
 from commands.terminal import signup_progress
 from jobs.model.job import State
@@ -23,12 +23,7 @@ from tests.harness.chain_totals import read_totals
 from tests.harness.documents import free_port
 from tests.harness.program import PREFIX, REGISTRAR_WIF, Program, command, dev_chain, faucet, keys_of
 from tests.harness.serving import register, serving, turn
-
-
-def table(folder: Path, text: str) -> Path:
-    file = folder / "people.csv"
-    file.write_text(text)
-    return file
+from tests.harness.support import csv_file
 
 
 def outcomes(file: Path) -> dict[str, list[str]]:
@@ -58,7 +53,7 @@ async def test_every_row_has_its_outcome(tmp_path: Path) -> None:
     premium = {"disable_premium_names": False, "max_account_fee": 10_000}
     async with dev_chain() as chain, faucet(tmp_path, chain.url, **premium) as service:
         where = ("--config", str(service.config), "--url", service.url)
-        file = table(tmp_path, text)
+        file = csv_file(tmp_path, text)
         code, output, errors = await command("bulk", *where, str(file))
         assert code == 1
         assert outcomes(file) == {
@@ -79,7 +74,7 @@ async def test_interrupted_run_resumes(tmp_path: Path) -> None:
     names = [f"row-{number}" for number in range(60)]
 
     async with dev_chain() as chain, faucet(tmp_path, chain.url) as service:
-        file = table(tmp_path, "name;password\n" + "".join(f"{name};secret\n" for name in names))
+        file = csv_file(tmp_path, "name;password\n" + "".join(f"{name};secret\n" for name in names))
         where = ("--config", str(service.config), "--url", service.url, "--concurrency", "4", str(file))
         await chain.control("stall", True)
         first = await Program.start("bulk", *where, lines=0, log=tmp_path / "bulk.log")
@@ -99,7 +94,7 @@ async def test_interrupted_run_resumes(tmp_path: Path) -> None:
 
 async def test_run_survives_a_restart_of_the_faucet(tmp_path: Path) -> None:
     async with dev_chain() as chain, faucet(tmp_path, chain.url) as service:
-        file = table(tmp_path, "name,password\n" + "".join(f"row-{n},secret\n" for n in range(30)))
+        file = csv_file(tmp_path, "name,password\n" + "".join(f"row-{n},secret\n" for n in range(30)))
         port = service.url.rpartition(":")[2]
         where = ("--config", str(service.config), "--url", service.url)
         running = asyncio.create_task(command("bulk", *where, "--concurrency", "2", str(file)))
@@ -265,42 +260,8 @@ def test_empty_results_file_gets_its_header(tmp_path: Path) -> None:
     assert path.read_text().splitlines()[1:] == ["alice-1,registered,1.2.7,ab,2027-01-15T08:00:00Z"]
 
 
-@pytest.mark.parametrize(
-    ("text", "sentence"),
-    [
-        ("name,pasword\n", "'pasword' is no column"),
-        ("password\n", "no column 'name'"),
-        ("name,owner_key\n", "or 'password'"),
-        ("", "no column 'name'"),
-        ("name,password,name\n", "two columns 'name'"),
-        ('name,password\nalice-1,a\nbob-1,"b\n', "after line 2 is no CSV"),
-        (f"name,password\nalice-1,{'a' * 200_000}\n", "after line 1 is no CSV"),
-    ],
-)
-def test_malformed_file_is_refused_with_the_place(tmp_path: Path, text: str, sentence: str) -> None:
-    with pytest.raises(BulkError, match=sentence):
-        list(read_rows(table(tmp_path, text)))
-
-
-def test_file_in_another_encoding_is_refused(tmp_path: Path) -> None:
-    file = tmp_path / "people.csv"
-    file.write_bytes("name,password\nalice-1,caf\xe9\n".encode("latin-1"))
-    with pytest.raises(BulkError, match="not UTF-8"):
-        list(read_rows(file))
-
-
-def test_csv_dialects_of_spreadsheets_are_read(tmp_path: Path) -> None:
-    text = '\ufeffname; password\r\nalice-1 ;a\r\n\r\nbob-1;"b;\r\nb"\r\n carol-1; c \r\n'
-    rows = list(read_rows(table(tmp_path, text)))
-    assert [(row.line, row.name, row.problem) for row in rows] == [
-        (2, "alice-1", None), (5, "bob-1", None), (6, "carol-1", None),
-    ]  # fmt: skip
-    # A user logs in with the password as it is, blanks included.
-    assert [row.fields["password"] for row in rows] == ["a", "b;\r\nb", " c "]
-
-
 async def test_malformed_file_exits_with_2(tmp_path: Path) -> None:
     config = tmp_path / "config.yaml"
     config.write_text("")
-    code, _, errors = await command("bulk", "--config", str(config), str(table(tmp_path, "name,pasword\n")))
+    code, _, errors = await command("bulk", "--config", str(config), str(csv_file(tmp_path, "name,pasword\n")))
     assert (code, errors.count("\n")) == (2, 1)
