@@ -14,6 +14,7 @@ from jobs.ledger import Ledger
 from jobs.monitoring.alerts import Alerts
 from jobs.monitoring.mailer import DELAY, Mailer, MailError, address, compose, send
 from jobs.settings import Settings
+from tests.harness.documents import free_port
 from tests.harness.mailserver import PASSWORD, USER, Mailbox, mail_server
 from tests.harness.program import command, dev_chain, faucet
 
@@ -31,11 +32,6 @@ class Clock:
 
 def settings(port: int, **changes: Any) -> Settings:
     return Settings(**{"mail_host": f"127.0.0.1:{port}", **OPERATORS, **changes})
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from tornado.httpclient import AsyncHTTPClient, HTTPResponse
 
-from tests.end_to_end.test_mail import free_port
+from tests.harness.documents import free_port
 from tests.harness.program import ROOT
 
 DEPLOY = ROOT / "deploy"
