@@ -20,10 +20,10 @@ from jobs.ledger import Ledger
 from jobs.settings import Settings
 from jobs.settings.values import DailyBudget
 from tests.harness.chain_harness import ChainSide, chain_side
+from tests.harness.ledger_states import spend
 from tests.harness.lying import lies
 from tests.harness.lying.lie import Lie
 from tests.harness.lying.relay import Relay
-from tests.http.test_pages import spend
 
 PAYS: dict[str, Any] = {"enable_initial_balance": True, "initial_balance": Decimal(1)}
 STRANGERS: dict[str, Any] = {"own_nodes": ()}

@@ -12,10 +12,11 @@ from jobs.blocks.expirer import HELD
 from jobs.errors import Code
 from jobs.model.job import Limits, Signup, State
 from jobs.model.transaction import BlockEffects, Fate
+from tests.harness.ledger_states import drop_table
 from tests.harness.operators import operated
+from tests.harness.pages import Page
 from tests.harness.program import REGISTRAR_WIF, keys_of
 from tests.harness.serving import CLIENT, broadcast, hold, pay, register
-from tests.http.test_pages import Page, damage
 
 PAYS = {"enable_initial_balance": True, "initial_balance": Decimal(10)}
 
@@ -165,7 +166,7 @@ async def test_export_that_breaks_off_does_not_look_whole(tmp_path: Path, monkey
         writer.write(operator.form("/admin/export"))
         begun = await reader.readexactly(5_000)
         assert (b" 200 " in begun, b"x" * 1_000 in begun) == (True, True)
-        damage(tmp_path, "jobs")
+        drop_table(tmp_path, "jobs")
         rest = await reader.read()
         writer.close()
         assert len(rest) < 100 * 200_000

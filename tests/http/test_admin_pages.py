@@ -8,10 +8,11 @@ from handlers.admin.timeline import timeline
 from jobs.errors import Code
 from jobs.model.job import Job
 from jobs.model.operators import Alert
+from tests.harness.ledger_states import drop_table
 from tests.harness.operators import operated
+from tests.harness.pages import GOOD, Page
 from tests.harness.program import keys_of
 from tests.harness.serving import NOW, Serving, broadcast, pay, register, settle
-from tests.http.test_pages import GOOD, Page, damage
 
 
 async def with_all_states(served: Serving) -> dict[str, Job]:
@@ -203,5 +204,5 @@ async def test_audit_is_shown_page_by_page(tmp_path: Path) -> None:
 
 async def test_page_without_a_ledger_is_an_error_page(tmp_path: Path) -> None:
     async with operated(tmp_path) as (_, operator):
-        damage(tmp_path, "jobs")
+        drop_table(tmp_path, "jobs")
         assert (await operator.see("/admin/jobs")).status == 503

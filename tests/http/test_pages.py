@@ -1,58 +1,17 @@
 """The pages: what they show, in which state, and what they never show."""
 
-import asyncio
-import sqlite3
-from dataclasses import replace
 from decimal import Decimal
-from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from handlers.pages.progress import progress_of
-from handlers.render import core_amount, iso_time
 from jobs.errors import Code
-from jobs.ledger import Ledger
 from jobs.model.chain import ChainStatus
-from jobs.model.job import Job
-from jobs.model.operators import Alert, Difference
-from jobs.model.readable import duration, host
-from jobs.model.transaction import Kind, SignedTransaction
+from tests.harness.ledger_states import drop_table, raise_every_alarm
+from tests.harness.pages import BAD, GOOD, page
 from tests.harness.program import keys_of
-from tests.harness.serving import CHAIN_STATUS, CLIENT, NOW, Serving, broadcast, hold, pay, register, serving, settle
-
-GOOD = "New accounts are being registered"
-SPENT = "The daily budget of 2,500 TEST is spent: it goes on at midnight UTC, or when daily_budget is raised."
-BAD = "New accounts have to wait"
-
-
-class Page(HTMLParser):
-    """A page taken apart: its text, what it loads or links to, what is written in the wrong place."""
-
-    def __init__(self, source: str) -> None:
-        super().__init__()
-        self.text = ""
-        self.links: list[str] = []
-        self.inline: list[str] = []
-        self.feed(source)
-        self.text = " ".join(self.text.split())
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = dict(attrs)
-        self.links += [value for name, value in attrs if name in ("href", "src", "action") and value]
-        self.inline += [name for name in given if name == "style" or name.startswith("on")]
-        if tag == "style" or (tag == "script" and "src" not in given):
-            self.inline.append(tag)
-
-    def handle_data(self, data: str) -> None:
-        self.text += f" {data}"
-
-
-async def page(served: Serving, path: str) -> Page:
-    reply = await served.fetch(path)
-    assert (reply.status, reply.headers["Content-Type"]) == (200, "text/html; charset=UTF-8")
-    return Page(reply.body)
+from tests.harness.serving import CLIENT, NOW, Serving, broadcast, hold, pay, register, serving, settle
 
 
 async def test_pages_need_nothing_but_this_server(tmp_path: Path) -> None:
@@ -149,7 +108,7 @@ async def test_status_shows_jobs_money_and_chain(tmp_path: Path) -> None:
 async def test_status_says_that_the_books_disagree(tmp_path: Path) -> None:
     async with serving(tmp_path) as served:
         assert "disagree" not in (await page(served, "/status")).text
-        await last_error(served.ledger)
+        await raise_every_alarm(served.ledger)
         assert "Ledger and chain disagree in 1 place;" in (await page(served, "/status")).text
 
 
@@ -226,7 +185,7 @@ async def job_page(served: Serving, job_id: str) -> str:
 
 async def test_page_without_a_ledger_is_an_error_page(tmp_path: Path) -> None:
     async with serving(tmp_path) as served:
-        damage(tmp_path)
+        drop_table(tmp_path)
         reply = await served.fetch("/status")
         assert (reply.status, "please try again" in reply.body) == (503, True)
 
@@ -255,203 +214,3 @@ async def test_static_files_may_be_kept_as_long_as_they_are_the_same(tmp_path: P
             again = await served.fetch(link, headers={"If-None-Match": kept.headers["Etag"]})
             assert (again.status, again.body) == (304, "")
             assert (await served.fetch(link.split("?")[0])).headers["Cache-Control"] == "no-store"
-
-
-async def test_ready(tmp_path: Path) -> None:
-    async with serving(tmp_path) as served:
-        reply = await served.fetch("/readyz")
-        assert (reply.status, reply.body["ready"]) == (200, True)
-        assert {name: check["text"] for name, check in reply.body["checks"].items()} == {
-            "ledger": "writable",
-            "chain": "connected to node.example:8090",
-            "head": "block 1007 is 2 seconds old",
-            "registrar": "faucet is a lifetime member",
-            "key": "TEST5bPp signs for faucet",
-            "balance": "10,000 TEST pays for 1941 more signups at 5.14941 TEST",
-            "budget": "2,500 TEST are left of today's budget of 2,500 TEST, for 485 more signups",
-            "drain": "open",
-            "intake": "open",
-            "queue": "nobody is waiting",
-        }
-
-
-@pytest.mark.parametrize(
-    ("change", "name", "text"),
-    [
-        ({"connected": False, "last_error": "node.example: on the chain 00…"}, "chain", "on the chain 00"),
-        ({"head_time": NOW - 61}, "head", "61 seconds old"),
-        ({"registrar_id": None}, "registrar", "no account faucet"),
-        ({"registrar_member": False}, "registrar", "not a lifetime member"),
-        ({"key_matches": False}, "key", "does not match the active authority"),
-        ({"balance": 9 * 5_14941}, "balance", "pays for 9 more"),
-        ({"budget": None}, "budget", "not known yet"),
-        ({"budget": 5_14940}, "budget", "daily_budget is 5.1494 TEST, and one signup takes 5.14941 TEST"),
-        ({"waiting": "No irreversible block was followed yet."}, "drain", "No irreversible block was followed yet."),
-    ],
-)
-async def test_not_ready(tmp_path: Path, change: dict[str, Any], name: str, text: str) -> None:
-    async with serving(tmp_path, chain_status=replace(CHAIN_STATUS, **change), ready_signups=10) as served:
-        reply = await served.fetch("/readyz")
-        failing = {name: check["text"] for name, check in reply.body["checks"].items() if not check["ok"]}
-        assert (reply.status, list(failing)) == (503, [name])
-        assert text in failing[name]
-
-
-async def test_not_ready_while_a_signup_waits_too_long(tmp_path: Path) -> None:
-    time = float(NOW)
-    async with serving(tmp_path, clock=lambda: time, max_head_age=10_000) as served:
-        await served.accept("alice-1")
-        time += 300
-        assert (await served.fetch("/readyz")).status == 200
-        time += 1
-        reply = await served.fetch("/readyz")
-        assert reply.body["checks"]["queue"] == {"ok": False, "text": "The oldest signup has waited for 5 min."}
-
-
-async def test_signup_that_was_put_off_is_no_sign_of_a_queue(tmp_path: Path) -> None:
-    time = float(NOW)
-    async with serving(tmp_path, clock=lambda: time, max_head_age=10_000) as served:
-        first, second = await served.accept("premium"), await served.accept("alice-1")
-        await served.ledger.drain.defer({first.number: "Its name costs too much."}, 60)
-        time += 301
-        assert (await served.fetch("/readyz")).body["checks"]["queue"]["ok"] is False
-        await served.ledger.drain.defer({second.number: "Two nodes disagree."}, 60)
-        assert (await served.fetch("/readyz")).body["checks"]["queue"] == {"ok": True, "text": "nobody is waiting"}
-        assert "Waiting 2 all deferred" in (await page(served, "/status")).text
-
-
-async def test_readiness_shows_what_is_left_of_the_budget(tmp_path: Path) -> None:
-    async with serving(tmp_path) as served:
-        await spend(served.ledger, await served.accept("alice-1"), 2_494_85059)
-        assert (await served.fetch("/readyz")).body["checks"]["budget"] == {
-            "ok": True, "text": "5.14941 TEST are left of today's budget of 2,500 TEST, for 1 more signup",
-        }  # fmt: skip
-        await spend(served.ledger, await served.accept("bob-1"), 1)
-        check = (await served.fetch("/readyz")).body["checks"]["budget"]
-        assert check == {"ok": False, "text": SPENT}
-
-
-async def spend(ledger: Ledger, job: Job, cost: int) -> None:
-    """Sign a registration of `job` that takes `cost`, satoshi, of the day's budget."""
-    number = job.number
-    draft = SignedTransaction(
-        Kind.REGISTRATION, f"{number:040x}", f"of {number}", "{}", 1, NOW + 60, (number,), (cost,), cost
-    )
-    await ledger.drain.record_signed([draft])
-
-
-async def test_ledger_that_is_not_writable_is_noticed_within_a_second(tmp_path: Path) -> None:
-    """The check writes, so it is made once a second at the most, however many ask."""
-
-    time = float(NOW)
-    async with serving(tmp_path, clock=lambda: time) as served:
-        assert (await served.fetch("/readyz")).status == 200
-        damage(tmp_path, "facts")
-        replies = await asyncio.gather(*(served.fetch("/readyz") for _ in range(5)))
-        assert [reply.status for reply in replies] == [200] * 5
-        time += 1
-        reply = await served.fetch("/readyz")
-        assert (reply.status, reply.body["checks"]["ledger"]["ok"]) == (503, False)
-        assert (await served.fetch("/healthz")).status == 200
-
-
-async def test_metrics_of_the_chain(tmp_path: Path) -> None:
-    async with serving(tmp_path) as served:
-        await served.accept("alice-1")
-        await last_error(served.ledger)
-        await served.see()
-        text = (await served.fetch("/metrics")).body
-        for line in (
-            "faucet_registrar_balance 10000.0",
-            "faucet_account_fee 5.14941",
-            "faucet_chain_connected 1.0",
-            "faucet_chain_head_block 1007.0",
-            "faucet_chain_head_age_seconds 2.0",
-            'faucet_jobs{state="queued"} 1.0',
-            'faucet_jobs{state="done"} 0.0',
-            "faucet_chain_failovers 0.0",
-            'faucet_paused{part="drain"} 1.0',
-            'faucet_paused{part="intake"} 0.0',
-            "faucet_oldest_job_seconds 0.0",
-            "faucet_signups_paid 1941.0",
-            "faucet_runway_days 1941.0",
-            "faucet_daily_budget 2500.0",
-            "faucet_budget_left 2500.0",
-            "faucet_max_fee 10.29882",
-            "faucet_payments_held 0.0",
-            "faucet_payments_owed 0.0",
-            "faucet_node_stranger 0.0",
-            "faucet_unconfirmed 0.0",
-            "faucet_ready 0.0",
-            'faucet_alert{name="drain"} 1.0',
-            'faucet_alert{name="balance"} 0.0',
-            "faucet_mails_waiting 1.0",
-            "faucet_reconciled_block 7.0",
-            "faucet_differences 1.0",
-        ):
-            assert line in text.splitlines()
-        await served.see(ChainStatus())
-        assert "faucet_registrar_balance NaN" in (await served.fetch("/metrics")).body
-
-
-async def last_error(ledger: Ledger) -> None:
-    """Let everything be wrong that is not the chain's."""
-    await ledger.pauses.auto_pause("No money.")
-    alert = Alert("drain", "No money.", NOW, NOW, NOW)
-    await ledger.outbox.save_alerts([alert], ended=[], mails=[("subject", "body")])
-    number = await ledger.reconciliation.begin(1)
-    difference = Difference(5, "unknown_account", "bob-1", "The registrar registered bob-1.")
-    await ledger.reconciliation.save_compared(number, 1, 7, [difference], registrations=1, payments=0)
-
-
-def damage(folder: Path, table: str = "job_counts") -> None:
-    """Take what the ledger needs away beneath it."""
-    connection = sqlite3.connect(folder / "faucet.db")
-    connection.execute(f"DROP TABLE {table}")
-    connection.close()
-
-
-@pytest.mark.parametrize(
-    ("satoshi", "precision", "shown"),
-    [
-        (514_941, 5, "5.14941 TEST"),
-        (500_000, 5, "5 TEST"),
-        (99_999_999, 5, "999.99999 TEST"),
-        (123_456_789, 5, "1,234 TEST"),
-        (0, 5, "0 TEST"),
-        (7, 0, "7 TEST"),
-        (None, 5, "unknown"),
-        (5, None, "unknown"),
-    ],
-)
-def test_amounts(satoshi: int | None, precision: int | None, shown: str) -> None:
-    assert core_amount(satoshi, precision, CHAIN_STATUS.symbol) == shown
-
-
-@pytest.mark.parametrize(
-    ("seconds", "shown"),
-    [
-        (-1, "0 s"),
-        (0.4, "0 s"),
-        (119, "119 s"),
-        (120, "2 min"),
-        (7_199, "119 min"),
-        (7_200, "2 h"),
-        (200_000, "2 days"),
-    ],
-)
-def test_durations(seconds: float, shown: str) -> None:
-    assert duration(seconds) == shown
-
-
-def test_times_are_rfc_3339_with_milliseconds() -> None:
-    assert iso_time(1_767_323_045_678) == "2026-01-02T03:04:05.678Z"
-    assert iso_time(0) == "1970-01-01T00:00:00.000Z"
-
-
-@pytest.mark.parametrize(
-    ("url", "shown"),
-    [("ws://a.example:8090/x", "a.example:8090"), ("wss://me:secret@[::1]/", "[::1]"), (None, "")],
-)
-def test_of_a_node_only_the_host_is_shown(url: str | None, shown: str) -> None:
-    assert host(url) == shown

@@ -1,0 +1,53 @@
+"""Amounts, durations, times and nodes as people read them."""
+
+import pytest
+
+from handlers.render import core_amount, iso_time
+from jobs.model.readable import duration, host
+from tests.harness.serving import CHAIN_STATUS
+
+
+@pytest.mark.parametrize(
+    ("satoshi", "precision", "shown"),
+    [
+        (514_941, 5, "5.14941 TEST"),
+        (500_000, 5, "5 TEST"),
+        (99_999_999, 5, "999.99999 TEST"),
+        (123_456_789, 5, "1,234 TEST"),
+        (0, 5, "0 TEST"),
+        (7, 0, "7 TEST"),
+        (None, 5, "unknown"),
+        (5, None, "unknown"),
+    ],
+)
+def test_amounts(satoshi: int | None, precision: int | None, shown: str) -> None:
+    assert core_amount(satoshi, precision, CHAIN_STATUS.symbol) == shown
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [
+        (-1, "0 s"),
+        (0.4, "0 s"),
+        (119, "119 s"),
+        (120, "2 min"),
+        (7_199, "119 min"),
+        (7_200, "2 h"),
+        (200_000, "2 days"),
+    ],
+)
+def test_durations(seconds: float, shown: str) -> None:
+    assert duration(seconds) == shown
+
+
+def test_times_are_rfc_3339_with_milliseconds() -> None:
+    assert iso_time(1_767_323_045_678) == "2026-01-02T03:04:05.678Z"
+    assert iso_time(0) == "1970-01-01T00:00:00.000Z"
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [("ws://a.example:8090/x", "a.example:8090"), ("wss://me:secret@[::1]/", "[::1]"), (None, "")],
+)
+def test_of_a_node_only_the_host_is_shown(url: str | None, shown: str) -> None:
+    assert host(url) == shown
