@@ -24,7 +24,7 @@ from devchain.subscriptions import Subscriptions
 
 CONTROL = "devchain"  #: the name of the control API, which faults spare
 
-Reply = dict[str, Any]
+Message = dict[str, Any]
 
 
 class Client:
@@ -111,7 +111,7 @@ class Client:
         else:
             await self._answer_wrongly(reply, fault)
 
-    def _refusal(self, call: Call, error: NodeError) -> Reply:
+    def _refusal(self, call: Call, error: NodeError) -> Message:
         if self._settings.flavour is Flavour.BITSHARES:
             return {**_reply(call), "error": as_bitshares(error, self._settings.prefix)}
         data = {"call.method": call.name, "call.params": call.parameters}
@@ -121,7 +121,7 @@ class Client:
     async def _answer_when_done(self, call: Call, result: asyncio.Future[Any]) -> None:
         await self._send({**_reply(call), "result": await result})
 
-    async def _answer_wrongly(self, reply: Reply, fault: Fault) -> None:
+    async def _answer_wrongly(self, reply: Message, fault: Fault) -> None:
         """Reply as `fault` demands; a call that hangs gets no reply."""
         match fault.do:
             case FaultKind.DROP_AFTER:
@@ -151,7 +151,7 @@ class Client:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _send(self, message: Reply, after: float = 0.0) -> None:
+    async def _send(self, message: Message, after: float = 0.0) -> None:
         if after:
             await asyncio.sleep(after)
         await self._send_text(msgspec.json.encode(message).decode())
@@ -161,5 +161,5 @@ class Client:
             await self._connection.send(text)
 
 
-def _reply(call: Call) -> Reply:
+def _reply(call: Call) -> Message:
     return {"id": wire_number(call.id), "jsonrpc": "2.0"}

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from jobs.ledger import Ledger
 from tests.browser.beside import Beside, beside
-from tests.harness.program import DevChainProgram, Faucet, Reply, dev_chain, faucet
+from tests.harness.program import DevChainProgram, Faucet, HttpReply, dev_chain, faucet
 
 T = TypeVar("T")
 
@@ -31,7 +31,7 @@ class Site:
         """What `work` returns."""
         return self.beside.do(work)
 
-    def post(self, name: str) -> Reply:
+    def post(self, name: str) -> HttpReply:
         """The reply to a signup of `name`."""
         return self.do(self.service.sign_up(name))
 

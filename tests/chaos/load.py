@@ -10,7 +10,7 @@ import msgspec
 from tornado.httpclient import HTTPClientError
 
 from tests.chaos.schedule import Wish
-from tests.harness.program import Faucet, Reply, keys_of
+from tests.harness.program import Faucet, HttpReply, keys_of
 
 CLIENTS = 10  #: at the same time
 ENDED = ("done", "failed", "cancelled")
@@ -73,7 +73,7 @@ class Load:
             elif not client.wish.patient:
                 return
 
-    async def _post(self, client: ClientRecord) -> Reply | None:
+    async def _post(self, client: ClientRecord) -> HttpReply | None:
         """The reply; None where the connection was refused or lost."""
         body = msgspec.json.encode({"account": {"name": client.wish.name, **client.keys}})
         with contextlib.suppress(OSError, HTTPClientError):
@@ -104,7 +104,7 @@ class Load:
             await self._service.fetch(f"{path}?wait=5")
 
 
-def _record_reply(client: ClientRecord, reply: Reply) -> None:
+def _record_reply(client: ClientRecord, reply: HttpReply) -> None:
     if reply.status == 200:
         client.jobs.add(reply.body["job"]["id"])
     elif (reply.status, reply.body["error_code"]) == (409, "account_exists"):

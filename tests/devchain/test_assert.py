@@ -201,7 +201,7 @@ def test_faucet_and_dev_chain_pack_the_same_bytes() -> None:
     assert read_operation(operation, "PPY")[1] == pack_operation(operation, "PPY")
 
 
-def test_size_and_id_are_those_of_the_serialised_transaction() -> None:
+def test_size_and_id_of_an_assertion_are_those_of_its_bytes() -> None:
     chain = new_chain()
     transaction = signed(chain, assertion(chain), payment(chain, 5))
     assert_serialised(chain, transaction)

@@ -146,7 +146,7 @@ THE_SAME = {"referrer id that is none"}
 
 
 @pytest.mark.parametrize("name", sorted(ALL))
-async def test_error_has_the_shape_of_a_real_node(name: str) -> None:
+async def test_error_has_the_shape_of_a_real_bitshares_node(name: str) -> None:
     """Codes, names, messages and the whole stack agree."""
     real, error = RECORDED[name]["error"], (await refused.reply_to(ALL[name], BITSHARES))["error"]
     assert (error["code"], error["data"]["code"]) == (real["code"], real["data"]["code"])

@@ -10,7 +10,7 @@ from typing import Any
 
 from tests.harness.chain_totals import read_totals
 from tests.harness.operators import HASH, Operator
-from tests.harness.program import DevChainProgram, Faucet, Reply, dev_chain, on_chain
+from tests.harness.program import DevChainProgram, Faucet, HttpReply, dev_chain, on_chain
 from tests.harness.serving import turn
 
 WORKERS = 4
@@ -103,9 +103,9 @@ class Door:
     def __init__(self, service: Faucet) -> None:
         self._service = service
 
-    async def fetch(self, path: str, **options: Any) -> Reply:
+    async def fetch(self, path: str, **options: Any) -> HttpReply:
         reply = await self._service.fetch(path, follow_redirects=False, **options)
-        return Reply(reply.status, reply.headers, reply.body.decode())
+        return HttpReply(reply.status, reply.headers, reply.body.decode())
 
 
 async def test_login_is_valid_in_every_process(tmp_path: Path) -> None:

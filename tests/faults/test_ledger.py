@@ -9,7 +9,7 @@ import pytest
 
 from jobs.ledger.sqlite.file import migrations
 from tests.harness.fault_scenario import Scenario, fault_scenario
-from tests.harness.program import Reply, command, keys_of
+from tests.harness.program import HttpReply, command, keys_of
 from tests.harness.support import DATA
 
 IMPATIENT = ("tests/harness/impatient_faucet.py", "0.2")  # waits for a lock 25 times shorter
@@ -23,7 +23,7 @@ def ledger(folder: Path) -> Path:
 
 async def refused(scenario: Scenario, name: str) -> None:
     """Sign up, to be told to come again."""
-    reply: Reply = await scenario.service.sign_up(name)
+    reply: HttpReply = await scenario.service.sign_up(name)
     assert (reply.status, reply.headers["Retry-After"]) == (503, "5")
     assert reply.body["error_code"] == "ledger_unavailable"
 

@@ -13,7 +13,7 @@ from argon2 import PasswordHasher
 from tornado.httputil import HTTPHeaders
 
 from jobs.settings.passwords import hash_password
-from tests.harness.program import Reply
+from tests.harness.program import HttpReply
 from tests.harness.serving import Serving, serving
 
 PASSWORD = "correct horse battery staple"
@@ -25,7 +25,7 @@ _TOKEN = re.compile(r'name="_xsrf" value="([^"]+)"')
 class Site(Protocol):
     """Where a faucet serves."""
 
-    async def fetch(self, path: str, **options: Any) -> Reply:
+    async def fetch(self, path: str, **options: Any) -> HttpReply:
         """The reply at `path`, not redirected, text decoded."""
 
 
@@ -38,11 +38,11 @@ class Operator:
     cookies: dict[str, Morsel[str]] = field(default_factory=dict)
     token: str = ""
 
-    async def see(self, path: str, **options: Any) -> Reply:
+    async def see(self, path: str, **options: Any) -> HttpReply:
         """The page at `path`."""
         return await self._ask(path, **options)
 
-    async def send(self, path: str, **values: str) -> Reply:
+    async def send(self, path: str, **values: str) -> HttpReply:
         """The reply to a form."""
         return await self._ask(path, method="POST", body=urlencode({"_xsrf": self.token, **values}))
 
@@ -52,7 +52,7 @@ class Operator:
         head = f"POST {path} HTTP/1.1", "Host: faucet", f"Cookie: {self._cookie}", f"Content-Length: {len(body)}"
         return "\r\n".join((*head, "", body)).encode()
 
-    async def log_in(self, name: str = "ann", password: str = PASSWORD, **values: str) -> Reply:
+    async def log_in(self, name: str = "ann", password: str = PASSWORD, **values: str) -> HttpReply:
         """The reply to a login."""
         await self.see("/admin")
         return await self.send("/admin", name=name, password=password, **values)
@@ -69,7 +69,7 @@ class Operator:
     def _cookie(self) -> str:
         return "; ".join(f"{name}={morsel.value}" for name, morsel in self.cookies.items())
 
-    async def _ask(self, path: str, **options: Any) -> Reply:
+    async def _ask(self, path: str, **options: Any) -> HttpReply:
         reply = await self.served.fetch(path, headers={**self.headers, "Cookie": self._cookie}, **options)
         assert isinstance(reply.headers, HTTPHeaders)
         for line in reply.headers.get_list("Set-Cookie"):

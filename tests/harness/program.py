@@ -130,7 +130,7 @@ async def dev_chain(*options: str, script: tuple[str, ...] = FAUCET) -> AsyncIte
 
 
 @dataclass
-class Reply:
+class HttpReply:
     """An HTTP reply."""
 
     status: int
@@ -169,16 +169,16 @@ class Faucet:
         """Wait until it ends; its exit code."""
         return 0 if self._program is None else await self._program.ended()
 
-    async def fetch(self, path: str, **options: Any) -> Reply:
+    async def fetch(self, path: str, **options: Any) -> HttpReply:
         """The reply at `path`, JSON decoded where it is JSON."""
         response: HTTPResponse = await AsyncHTTPClient().fetch(
             self.url + path, raise_error=False, request_timeout=60, **options
         )
         is_json = response.headers.get("Content-Type", "").startswith("application/json")
         body = msgspec.json.decode(response.body) if is_json and response.body else response.body
-        return Reply(response.code, response.headers, body)
+        return HttpReply(response.code, response.headers, body)
 
-    async def sign_up(self, name: str, path: str = "/api/v1/accounts", **options: Any) -> Reply:
+    async def sign_up(self, name: str, path: str = "/api/v1/accounts", **options: Any) -> HttpReply:
         """Post a signup of `name` with keys made for it."""
         body = msgspec.json.encode({"account": {"name": name, **keys_of(name)}})
         return await self.fetch(path, method="POST", body=body, **options)

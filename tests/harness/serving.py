@@ -22,7 +22,7 @@ from jobs.model.job import Job, Limits, Signup
 from jobs.model.transaction import BlockEffects, Kind, SignedTransaction, Transaction
 from jobs.monitoring.metrics import Metrics
 from jobs.settings import Settings
-from tests.harness.program import Reply, keys_of
+from tests.harness.program import HttpReply, keys_of
 
 NOW = 1_800_000_000  #: seconds, the time that all tests of the HTTP side take place
 CLIENT = {"X-Forwarded-For": "192.0.2.1"}  #: headers of a client that the address limit counts
@@ -63,17 +63,17 @@ class Serving:
         """Its ledger."""
         return self.context.ledger
 
-    async def fetch(self, path: str, **options: Any) -> Reply:
+    async def fetch(self, path: str, **options: Any) -> HttpReply:
         """The reply at `path`, JSON decoded where it is JSON, text else."""
         url = f"http://127.0.0.1:{self.port}{path}"
         response = await AsyncHTTPClient().fetch(url, raise_error=False, follow_redirects=False, **options)
         is_json = response.headers.get("Content-Type", "").startswith("application/json")
         body = msgspec.json.decode(response.body) if is_json and response.body else response.body.decode()
-        return Reply(response.code, response.headers, body)
+        return HttpReply(response.code, response.headers, body)
 
     async def sign_up(
         self, name: str, path: str = "/api/v1/accounts", *, referrer: str | None = None, **options: Any
-    ) -> Reply:
+    ) -> HttpReply:
         """Post a signup of `name` with keys made for it."""
         return await self.fetch(path, method="POST", body=signup_of(name, referrer=referrer), **options)
 

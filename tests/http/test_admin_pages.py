@@ -32,7 +32,7 @@ async def with_all_states(served: Serving) -> dict[str, Job]:
     return jobs
 
 
-async def test_pages_need_nothing_but_this_server(tmp_path: Path) -> None:
+async def test_admin_pages_need_nothing_but_this_server(tmp_path: Path) -> None:
     async with operated(tmp_path) as (served, operator):
         jobs = await with_all_states(served)
         for path in ("/admin", "/admin/jobs", "/admin/audit", *(f"/admin/jobs/{job.id}" for job in jobs.values())):
@@ -202,7 +202,7 @@ async def test_audit_is_shown_page_by_page(tmp_path: Path) -> None:
         assert "/admin/audit" in second.links
 
 
-async def test_page_without_a_ledger_is_an_error_page(tmp_path: Path) -> None:
+async def test_admin_page_without_a_ledger_is_an_error_page(tmp_path: Path) -> None:
     async with operated(tmp_path) as (_, operator):
         drop_table(tmp_path, "jobs")
         assert (await operator.see("/admin/jobs")).status == 503

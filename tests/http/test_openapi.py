@@ -9,7 +9,7 @@ import pytest
 from handlers.api.openapi import DOCUMENT
 from handlers.http.errors import STATUS
 from jobs.errors import Code
-from tests.harness.program import Reply
+from tests.harness.program import HttpReply
 from tests.harness.serving import serving
 
 SCHEMAS: dict[str, Any] = DOCUMENT["components"]["schemas"]  # type: ignore[index]  # a document of many shapes
@@ -54,7 +54,7 @@ def problems_of_members(value: dict[str, Any], schema: dict[str, Any], at: str) 
             yield f"{at}.{name}: not described"
 
 
-def misfits(reply: Reply, method: str, path: str) -> list[str]:
+def misfits(reply: HttpReply, method: str, path: str) -> list[str]:
     """What in `reply` the description of `path` does not say."""
     described = PATHS[path][method]["responses"].get(str(reply.status))
     if described is None:

@@ -17,14 +17,14 @@ from handlers.http.errors import STATUS
 from jobs.budget import retry_after
 from jobs.errors import Code
 from tests.harness.loglines import log_lines
-from tests.harness.program import Reply, keys_of
+from tests.harness.program import HttpReply, keys_of
 from tests.harness.serving import CHAIN_STATUS, CLIENT, Serving, serving
 
 API = "/api/v1/accounts"
 WIF = derive_key("alice-1", "owner", "secret").wif()
 
 
-async def post(api: Serving, account: Any, **options: Any) -> Reply:
+async def post(api: Serving, account: Any, **options: Any) -> HttpReply:
     """Post a signup."""
     return await api.fetch(API, method="POST", body=msgspec.json.encode({"account": account}), **options)
 

@@ -50,7 +50,7 @@ async def released_or_done(world: World) -> bool:
 
 
 @pytest.mark.parametrize("lie", FALSE_IDS, ids=repr)
-async def test_second_node_contradicts_a_false_id(tmp_path: Path, lie: Lie) -> None:
+async def test_second_node_contradicts_a_false_id_under_a_name(tmp_path: Path, lie: Lie) -> None:
     """Nothing is final, so nothing is paid, until both show the same ids."""
 
     async with lied_to(tmp_path, lie, honest=True) as world:
@@ -61,7 +61,7 @@ async def test_second_node_contradicts_a_false_id(tmp_path: Path, lie: Lie) -> N
         await world.recovered()
 
 
-async def test_hidden_payment_is_not_paid_again_on_one_strangers_word(tmp_path: Path) -> None:
+async def test_payment_hidden_once_included_is_not_paid_again(tmp_path: Path) -> None:
     async with lied_to(tmp_path) as world:
         await world.sign_up("alice-1", "alice-2")
         await world.reach(State.FUNDING, State.FUNDED)

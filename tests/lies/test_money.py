@@ -51,7 +51,7 @@ async def fees_paid(world: World) -> dict[int, int]:
 
 
 @pytest.mark.parametrize(("lie", "sentence"), DEAR, ids=repr)
-async def test_fee_above_the_ceiling_is_not_paid(tmp_path: Path, lie: Lie, sentence: str) -> None:
+async def test_false_fee_above_the_ceiling_is_not_paid(tmp_path: Path, lie: Lie, sentence: str) -> None:
     async with lied_to(tmp_path) as world:
         world.relay.lie(lie)
         await world.sign_up("alice-1", "bob-1")

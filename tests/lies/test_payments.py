@@ -48,7 +48,7 @@ async def test_false_id_in_block_and_list_is_refused_by_the_chain(tmp_path: Path
 
 
 @pytest.mark.parametrize("lie", FALSE_IDS, ids=repr)
-async def test_second_node_contradicts_a_false_id(tmp_path: Path, lie: Lie) -> None:
+async def test_second_node_contradicts_a_false_id_in_a_block(tmp_path: Path, lie: Lie) -> None:
     async with lied_to(tmp_path, lie, honest=True) as world:
         await world.sign_up("alice-1", "alice-2", "alice-3")
         await world.reported("has another block")
@@ -57,7 +57,7 @@ async def test_second_node_contradicts_a_false_id(tmp_path: Path, lie: Lie) -> N
         await world.recovered()
 
 
-async def test_hidden_payment_is_not_paid_again_on_one_strangers_word(tmp_path: Path) -> None:
+async def test_payment_hidden_from_the_start_is_held_until_shown(tmp_path: Path) -> None:
     """It is held, visibly, for as long as it takes; a block that shows it after all ends that."""
 
     async with lied_to(tmp_path) as world:
