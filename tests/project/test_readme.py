@@ -1,4 +1,4 @@
-"""What the README says is true: every command in it runs, every file in it exists."""
+"""The README is true: its commands run, the files that it names exist."""
 
 import asyncio
 import json
@@ -21,7 +21,7 @@ def serves(command: str) -> bool:
     return "faucet.py serve" in command or "faucet.py devchain" in command
 
 
-async def test_every_command_runs(tmp_path: Path) -> None:
+async def test_commands_in_the_readme_run(tmp_path: Path) -> None:
     async with serving(tmp_path) as (port, _):
         for command in commands_of(README):
             if serves(command):
@@ -32,7 +32,7 @@ async def test_every_command_runs(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("command", [command for command in commands_of(README) if serves(command)])
-async def test_every_server_starts(tmp_path: Path, command: str) -> None:
+async def test_servers_in_the_readme_start(tmp_path: Path, command: str) -> None:
     make_clone(tmp_path, free_port())
     arguments = command.split("faucet.py ")[1].split()
     if arguments[0] == "serve":
@@ -43,16 +43,16 @@ async def test_every_server_starts(tmp_path: Path, command: str) -> None:
 
 
 async def test_signup_reply_matches_the_readme(tmp_path: Path) -> None:
-    shown = json.loads(re.findall(r"```json\n(.*?)```", README, re.DOTALL)[0])
+    example = json.loads(re.findall(r"```json\n(.*?)```", README, re.DOTALL)[0])
 
     async with serving(tmp_path) as (port, _):
         curl = next(command for command in commands_of(README) if command.startswith("curl"))
         code, output = await shell(curl.replace("5000", str(port), 1), tmp_path)
         reply = json.loads(output)
         assert code == 0
-        assert {key: set(value) for key, value in reply.items()} == {k: set(v) for k, v in shown.items()}
-        assert reply["account"]["name"] == shown["account"]["name"]
-        assert reply["job"]["state"] == shown["job"]["state"]
+        assert {key: set(value) for key, value in reply.items()} == {k: set(v) for k, v in example.items()}
+        assert reply["account"]["name"] == example["account"]["name"]
+        assert reply["job"]["state"] == example["job"]["state"]
 
 
 async def test_ordinary_client_reads_and_pays_the_readmes_account(tmp_path: Path) -> None:
@@ -67,10 +67,10 @@ async def test_ordinary_client_reads_and_pays_the_readmes_account(tmp_path: Path
             sys.executable, "-m", "tests.harness.peerplays_pays", url, chain_id, REGISTRAR_WIF, account["name"],
             stdout=asyncio.subprocess.PIPE, cwd=ROOT, env={**os.environ, "HOME": str(tmp_path)},
         )  # fmt: skip
-        saw = json.loads((await client.communicate())[0].splitlines()[-1])
-        assert saw.pop("balances") == ["1.50000 TEST"]
-        assert saw == {field: account[field] for field in saw}
-        assert len(saw) == 3
+        client_view = json.loads((await client.communicate())[0].splitlines()[-1])
+        assert client_view.pop("balances") == ["1.50000 TEST"]
+        assert client_view == {field: account[field] for field in client_view}
+        assert len(client_view) == 3
 
 
 def test_configuration_table_matches_the_program() -> None:
@@ -82,7 +82,7 @@ def test_shipped_configuration_is_valid() -> None:
     assert load(ROOT / "config.yaml", {}).uses_devchain
 
 
-def test_every_named_file_exists() -> None:
+def test_files_named_in_the_readme_exist() -> None:
     links = re.findall(r"\]\((?!http)([^)]+)\)", README)
     named = links + re.findall(r"`((?:commands|handlers|jobs|chain|devchain|deploy|tests)/[\w/.]*)`", README)
     assert named

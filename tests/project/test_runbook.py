@@ -1,4 +1,4 @@
-"""What the runbook says is true: its commands run, its queries answer, what it says is shown is shown."""
+"""The runbook is true: its commands run, its queries answer, what it names exists."""
 
 import re
 import sqlite3
@@ -29,15 +29,15 @@ DOCUMENTS = RUNBOOK + (ROOT / "README.md").read_text()
 QUERIES = re.findall(r"```sql\n(.*?)```", RUNBOOK, re.DOTALL)
 PROSE = " ".join(re.sub(r"```.*?```", "", RUNBOOK, flags=re.DOTALL).split())  # without the blocks
 RULES = (ROOT / "deploy/prometheus/alerts.yml").read_text()
-#: All that the program can say, on one line.
-SAID = " ".join(
+#: The texts of the program, on one line.
+SENTENCES = " ".join(
     " ".join(file.read_text().split())
     for folder in ("chain", "handlers", "jobs", "templates")
     for file in (ROOT / folder).rglob("*")
     if file.suffix in {".py", ".html"}
 )
 
-#: Noon of tomorrow: of "now" and "today" in the queries, whenever they run, and no midnight comes in between.
+#: Noon of tomorrow, which the queries take for now: no midnight comes in between, whenever they run.
 NOON = (time.time() // 86_400 + 1) * 86_400 + 43_200
 DATE = time.strftime("%Y-%m-%d", time.gmtime(NOON))
 
@@ -74,19 +74,19 @@ async def fill(folder: Path) -> None:
     await ledger.close()
 
 
-def test_there_are_ten_queries() -> None:
+def test_runbook_has_ten_queries() -> None:
     assert len(QUERIES) == len(ANSWERS) == 10
 
 
 @pytest.mark.parametrize(("query", "answer"), list(zip(QUERIES, ANSWERS, strict=True)))
-async def test_query_answers(tmp_path: Path, query: str, answer: tuple[Any, ...]) -> None:
+async def test_query_in_the_runbook_answers(tmp_path: Path, query: str, answer: tuple[Any, ...]) -> None:
     await fill(tmp_path)
     with closing(sqlite3.connect(f"file:{tmp_path / 'faucet.db'}?mode=ro", uri=True)) as connection:
         row = connection.execute(query).fetchone()
     assert row[: len(answer)] == answer
 
 
-async def test_every_command_runs(tmp_path: Path) -> None:
+async def test_commands_in_the_runbook_run(tmp_path: Path) -> None:
     async with serving(tmp_path):
         for command in commands_of(RUNBOOK):
             code, output = await shell(command, tmp_path)
@@ -94,34 +94,34 @@ async def test_every_command_runs(tmp_path: Path) -> None:
 
 
 def mentions() -> Iterator[tuple[str, list[str]]]:
-    """Every command that a document names, with its options."""
+    """Each command that a document names, with its options."""
     for name, rest in re.findall(r"faucet\.py ([a-z][a-z-]*)([^`\n|]*)", DOCUMENTS):
         yield name, re.findall(r"--[a-z-]+", rest.partition("#")[0])
 
 
 @pytest.mark.parametrize(("name", "options"), list(mentions()))
-def test_every_command_that_is_named_is_one(name: str, options: list[str]) -> None:
+def test_documents_name_real_commands_and_options(name: str, options: list[str]) -> None:
     command = faucet.main.commands[name]
     known = {option for parameter in command.params if isinstance(parameter, click.Option) for option in parameter.opts}
     assert set(options) <= known
 
 
 @pytest.mark.parametrize("name", [name for name, command in faucet.main.commands.items() if not command.hidden])
-def test_every_command_is_told_of(name: str) -> None:
+def test_every_command_is_documented(name: str) -> None:
     assert name in dict(mentions())
 
 
 @pytest.mark.parametrize("name", ALERTS)
-def test_every_alert_has_its_symptom(name: str) -> None:
+def test_every_alert_has_its_symptom_in_the_runbook(name: str) -> None:
     assert f'<a id="{name}"></a>\n### ' in RUNBOOK
 
 
 @pytest.mark.parametrize("name", re.findall(r"alert: (\w+)", RULES))
-def test_every_alert_of_prometheus_is_told_of(name: str) -> None:
+def test_every_prometheus_alert_is_in_the_runbook(name: str) -> None:
     assert f"`{name}`" in RUNBOOK
 
 
-def test_every_link_leads_somewhere() -> None:
+def test_links_in_the_runbook_have_targets() -> None:
     headings = {re.sub(r"[^\w -]", "", title).replace(" ", "-").lower() for title in re.findall(r"#+ (.*)", RUNBOOK)}
     anchors = headings | set(re.findall(r'<a id="(\w+)">', RUNBOOK))
     linked = re.findall(r"\]\(#([^)]+)\)", RUNBOOK) + re.findall(r"operations\.md#(\w+)", RULES)
@@ -129,26 +129,26 @@ def test_every_link_leads_somewhere() -> None:
     assert not set(linked) - anchors
 
 
-async def test_everything_that_readiness_checks_is_told_of(tmp_path: Path) -> None:
+async def test_every_readiness_check_is_in_the_runbook(tmp_path: Path) -> None:
     async with serving_http(tmp_path) as served:
         checks = (await served.fetch("/readyz")).body["checks"]
         rows = re.findall(r"^\| (`.*?) \| \[", RUNBOOK, re.MULTILINE)
         assert set(re.findall(r"`(\w+)`", " ".join(rows))) == checks.keys()
 
 
-async def test_every_metric_that_is_named_is_exported(tmp_path: Path) -> None:
+async def test_documented_metrics_are_exported(tmp_path: Path) -> None:
     async with serving_http(tmp_path) as served:
         exported = re.findall(r"^# TYPE (\w+)", (await served.fetch("/metrics")).body, re.MULTILINE)
         assert set(re.findall(r"`(faucet_\w+)", RUNBOOK)) - set(exported) == set()
 
 
 @pytest.mark.parametrize("sentence", re.findall(r'"([^"]+)"', re.sub("`.*?`", "", PROSE)))
-def test_every_sentence_that_is_quoted_is_said(sentence: str) -> None:
-    of_others = "file is not a database", "Address already in use"  # SQLite's and the system's
-    assert sentence in of_others or all(part.strip() in SAID for part in sentence.split("…"))
+def test_quoted_sentences_are_in_the_program(sentence: str) -> None:
+    foreign = "file is not a database", "Address already in use"  # SQLite's and the system's
+    assert sentence in foreign or all(part.strip() in SENTENCES for part in sentence.split("…"))
 
 
-def test_every_key_that_is_named_is_one() -> None:
+def test_documented_keys_exist() -> None:
     named = set(re.findall(r"`([a-z]+_[a-z_]+)(?:: \w+)?`", RUNBOOK))
     columns = {"owner_key", "active_key", "memo_key", "real_name"}  # of a table to sign up
     others = {name for name in named if name.startswith("faucet_")} | columns | {*Code} | {*Disagreement}
@@ -156,7 +156,7 @@ def test_every_key_that_is_named_is_one() -> None:
     assert named - others <= keys().keys()
 
 
-def test_every_named_file_exists() -> None:
+def test_files_named_in_the_runbook_exist() -> None:
     named = re.findall(r"`((?:deploy|docs)/[\w/.-]*)`", RUNBOOK)
     assert named
     assert not [name for name in named if not (ROOT / name).exists()]
