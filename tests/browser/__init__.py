@@ -1,1 +1,1 @@
-"""The pages as people meet them: in a real browser, from a real faucet on a dev chain."""
+"""The pages in a real browser, from a real faucet on a dev chain."""

@@ -1,4 +1,4 @@
-"""What is asynchronous, beside a browser that is not."""
+"""Runs asynchronous work beside the synchronous browser."""
 
 import asyncio
 import threading
@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-GUARD = 60.0  #: seconds that bound what never ends
+GUARD = 60.0  #: seconds after which work that hangs fails
 
 
 class Beside:
@@ -18,12 +18,12 @@ class Beside:
         self._loop = loop
 
     def do(self, work: Coroutine[Any, Any, T]) -> T:
-        """What `work` returns."""
+        """Run `work`; returns its result."""
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(GUARD)
 
     @contextmanager
     def opened(self, context: AbstractAsyncContextManager[T]) -> Iterator[T]:
-        """What `context` gives, until the block ends."""
+        """Enter `context` until the block ends; yields its value."""
         given = self.do(_enter(context))
         try:
             yield given
@@ -33,7 +33,7 @@ class Beside:
 
 @contextmanager
 def beside() -> Iterator[Beside]:
-    """The loop, that ends with the block."""
+    """The loop, stopped at the end of the block."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()

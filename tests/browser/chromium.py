@@ -1,4 +1,4 @@
-"""A headless Chromium: what it shows, what it complains of, whom it asks."""
+"""A headless Chromium: what it shows, its console messages, its requests."""
 
 import base64
 import json
@@ -21,19 +21,19 @@ from selenium.webdriver.support.wait import WebDriverWait
 T = TypeVar("T")
 
 AXE = Path(__file__).parents[1] / "axe" / "node_modules" / "axe-core" / "axe.min.js"
-GUARD = 20.0  #: seconds that bound a wait for what never comes
+GUARD = 20.0  #: seconds after which a wait fails
 
 SWITCHES = (
     "--headless",
-    "--no-sandbox",  # it can't have one as root or in most containers, and visits nothing but our pages
-    "--disable-dev-shm-usage",  # containers have too little of it
+    "--no-sandbox",  # there is none as root or in most containers, and it visits only our pages
+    "--disable-dev-shm-usage",  # too small in containers
     "--no-first-run",
     "--disable-background-networking",
     "--disable-component-update",
     "--hide-scrollbars",
     "--force-color-profile=srgb",
     "--lang=en",
-    # Whatever a page or the browser itself asks elsewhere fails, and is seen.
+    # Requests to any other host fail, and are recorded.
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 )
 
@@ -71,7 +71,7 @@ class Browser:
 
     @property
     def address(self) -> str:
-        """Where it is."""
+        """The tab's address."""
         return self._driver.current_url
 
     def open(self, address: str) -> None:
@@ -80,22 +80,22 @@ class Browser:
         self._driver.get(address)
 
     def text(self, selector: str = "main") -> str:
-        """What can be read in the first element that `selector` finds. Raises NoSuchElementException."""
+        """The visible text of the first element that `selector` finds. Raises NoSuchElementException."""
         return self._driver.find_element(By.CSS_SELECTOR, selector).text
 
     def texts(self, selector: str) -> list[str]:
-        """What can be read in each element that `selector` finds."""
+        """The visible text of each element that `selector` finds."""
         source = "return Array.from(document.querySelectorAll(arguments[0]), (element) => element.innerText.trim())"
         texts: list[str] = self.script(source, selector)
         return texts
 
     def wait(self, condition: Callable[[], T]) -> T:
-        """What `condition` returns as soon as that is true, even if the page changes under it."""
+        """Wait for a true result of `condition`, even if the page changes meanwhile; returns it."""
         changing = (NoSuchElementException, StaleElementReferenceException)
         return WebDriverWait(self._driver, GUARD, 0.05, changing).until(lambda _: condition())
 
     def wait_text(self, text: str, selector: str = "main") -> None:
-        """Return as soon as `text` can be read there."""
+        """Return as soon as `text` is visible there."""
         self.wait(lambda: text in self.text(selector))
 
     def fill(self, field: str, text: str, form: str = "main") -> None:
@@ -105,7 +105,7 @@ class Browser:
         element.send_keys(text)
 
     def click(self, selector: str) -> None:
-        """Click on the first element that `selector` finds, which leads nowhere."""
+        """Click on the first element that `selector` finds, which loads no page."""
         self._driver.find_element(By.CSS_SELECTOR, selector).click()
 
     def press(self, label: str) -> None:
@@ -117,11 +117,11 @@ class Browser:
         self._leave(self._driver.find_element(By.LINK_TEXT, label))
 
     def script(self, source: str, *arguments: Any) -> Any:
-        """What the function body `source` returns, or the promise that it returns comes to."""
+        """The result of the function body `source`; a promise is awaited."""
         return self._driver.execute_script(source, *arguments)
 
     def look(self, look: Observation) -> None:
-        """See the page, and those after it, as that device does."""
+        """Emulate that device for this page and those after it."""
         scheme = {"name": "prefers-color-scheme", "value": look.scheme}
         self._command("Emulation.setEmulatedMedia", features=[scheme])
         self._command(
@@ -131,7 +131,7 @@ class Browser:
 
     @contextmanager
     def without_scripts(self) -> Iterator[None]:
-        """Let no script of a page run."""
+        """Disable scripts."""
         self._command("Emulation.setScriptExecutionDisabled", value=True)
         try:
             yield
@@ -139,18 +139,18 @@ class Browser:
             self._command("Emulation.setScriptExecutionDisabled", value=False)
 
     def start_anew(self) -> None:
-        """Be somebody who was never here, at a desk by day."""
+        """Reset to a new visitor with the default look."""
         self.open("about:blank")
         self.forget_cookies()
         self.look(LOOKS[-1])
         self._said, self._asked = [], []
 
     def forget_cookies(self) -> None:
-        """Lose every session."""
+        """Delete the cookies."""
         self._command("Network.clearBrowserCookies")
 
     def picture(self, scale: float) -> bytes:
-        """The whole page as PNG, also what is below the fold, with so many pixels for each of CSS."""
+        """The whole page as PNG, below the fold too, with so many pixels for each of CSS."""
         width, height = self.script(
             "const page = document.documentElement; return [page.clientWidth, page.scrollHeight]"
         )
@@ -159,18 +159,18 @@ class Browser:
         return base64.b64decode(taken["data"])
 
     def violations(self) -> list[str]:
-        """What axe-core finds wrong with the page for people with disabilities, as it is seen now."""
+        """The accessibility violations that axe-core finds in the page as it is now."""
         if not self.script("return 'axe' in window"):
             self.script(AXE.read_text())
         found = self.script("return axe.run().then((result) => result.violations)")
         return [f"{rule['id']}: {node['html']}: {node['failureSummary']}" for rule in found for node in rule["nodes"]]
 
     def scrolls_sideways(self) -> bool:
-        """Whether the page is wider than what it is seen on."""
+        """Whether the page is wider than the viewport."""
         return bool(self.script("return document.documentElement.scrollWidth > document.documentElement.clientWidth"))
 
     def problems(self, origin: str) -> list[str]:
-        """What the console said, and requests to any place but `origin`, since this was asked last."""
+        """Console messages, and requests to any origin but `origin`, since the last call."""
         self._listen()
         elsewhere = [address for address in self._asked if not address.startswith(f"{origin}/")]
         problems = [*self._said, *elsewhere]
@@ -189,8 +189,8 @@ class Browser:
         return answer
 
     def _listen(self) -> None:
-        """Take down what the page of this moment said and asked."""
-        # The status of an error page itself is noted like a fault, and is none.
+        """Collect the current page's console messages and requests."""
+        # The console reports the status of an error page, which is no fault.
         own_status = f"{self.address} - Failed to load resource"
         said = [entry["message"] for entry in self._log("browser")]
         self._said += [message for message in said if not message.startswith(own_status)]
@@ -204,7 +204,7 @@ class Browser:
 
 
 def _asked_by(event: dict[str, Any]) -> str | None:
-    """The address of a request, or of a websocket, that the event tells of."""
+    """The address of the request or websocket in the event."""
     match event:
         case {"method": "Network.requestWillBeSent", "params": {"request": {"url": str(address)}}}:
             return address
@@ -215,7 +215,7 @@ def _asked_by(event: dict[str, Any]) -> str | None:
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """A browser without a past, that ends with the block and leaves nothing behind."""
+    """A browser with a fresh profile, which ends with the block and leaves nothing behind."""
     with tempfile.TemporaryDirectory(prefix="chromium-", ignore_cleanup_errors=True) as folder:
         options = webdriver.ChromeOptions()
         options.binary_location = _path("chromium")

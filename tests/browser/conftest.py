@@ -25,7 +25,7 @@ def site(running: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 @pytest.fixture
 def browser(running: Browser, site: Site) -> Iterator[Browser]:
-    """The browser of a newcomer. Whatever the test does, no page may complain, or ask another host."""
+    """The browser of a new visitor. After each test, asserts that no page logged an error or contacted another host."""
     running.start_anew()
     yield running
     assert running.problems(site.url) == []

@@ -1,10 +1,10 @@
-"""What holds for every page."""
+"""Checks for every page."""
 
 from tests.browser.chromium import LOOKS, Browser
 
 
 def assert_sound(browser: Browser) -> None:
-    """The page is fit for everybody, and not too wide, on every device by day and by night."""
+    """Assert that the page is accessible and fits the viewport, on every device, light and dark."""
     for look in LOOKS:
         browser.look(look)
         violations = browser.violations()

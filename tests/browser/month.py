@@ -1,4 +1,4 @@
-"""A month of a faucet that is doing well, made up for pictures: the same each time, but for the ids of its jobs."""
+"""A month of a healthy faucet, made up for screenshots: the same each time, but for job ids."""
 
 import asyncio
 import json
@@ -32,7 +32,7 @@ NO_LIMITS = Limits(None, 0, 10**9)
 
 @dataclass
 class Clock:
-    """Seconds since 1970, as the story goes on."""
+    """Seconds since 1970, advanced by the script."""
 
     now: float = NOW - 30 * DAY
 
@@ -41,7 +41,7 @@ class Clock:
 
 
 class Month:
-    """Lets people sign up, and blocks take them in."""
+    """Accepts signups, and includes them in blocks."""
 
     def __init__(self, ledger: Ledger, clock: Clock, *, seed: int = 7) -> None:
         self._ledger = ledger
@@ -50,7 +50,7 @@ class Month:
         self._count = 0
 
     async def live(self) -> None:
-        """Let the month pass, until NOW."""
+        """Run the month, until NOW."""
         for time in range(NOW - 30 * DAY, NOW - HOUR, 4 * HOUR):
             await self._signups(time, self._expected(time))
         await self._operate(NOW - 2 * HOUR)
@@ -65,7 +65,7 @@ class Month:
         self._clock.now = NOW
 
     def _expected(self, time: int) -> float:
-        """Signups in four hours: more by day than by night, fewer at the end of a week, more each week."""
+        """Signups in four hours: more by day than by night, fewer on weekends, more each week."""
         days = (time - NOW) / DAY
         by_day = 1 + 0.5 * math.sin(2 * math.pi * days)
         by_week = 1 + 0.3 * math.sin(2 * math.pi * days / 7)
@@ -132,7 +132,7 @@ def block_at(time: float) -> int:
 
 
 def body_of(jobs: Sequence[Job], block: int, expiration: int, signature: str) -> str:
-    """A registration as it is sent, as far as a picture shows it."""
+    """A signed registration, as far as a screenshot shows it."""
     operations = [
         [5, {"fee": {"amount": FEE, "asset_id": "1.3.0"}, "registrar": "1.2.7", "name": job.signup.name,
              "owner": job.signup.owner_key, "active": job.signup.active_key}]

@@ -1,4 +1,4 @@
-"""Somebody who may steer the faucet."""
+"""An operator in the browser."""
 
 from tests.browser.chromium import Browser
 from tests.harness.operators import PASSWORD
@@ -7,7 +7,7 @@ NAME = "maria"
 
 
 def log_in(browser: Browser, url: str) -> None:
-    """Come to the dashboard of the faucet at `url`."""
+    """Log in at the faucet at `url`, and open the dashboard."""
     browser.open(f"{url}/admin")
     browser.fill("name", NAME)
     browser.fill("password", PASSWORD)

@@ -1,4 +1,4 @@
-"""Photographs every page, as each device shows it by day and by night, of a faucet that is doing well.
+"""Takes screenshots of every page of a healthy faucet, on each device, light and dark.
 
 They go to docs/screenshots, where git keeps the two that the README shows.
 """
@@ -18,7 +18,7 @@ from tests.harness.program import ROOT
 from tests.harness.serving import serving
 
 FOLDER = ROOT / "docs" / "screenshots"
-SCALES = {"phone": 1.0, "desktop": 0.75}  #: small files, in which everything can still be read
+SCALES = {"phone": 1.0, "desktop": 0.75}  #: small files that are still legible
 PAGES = {"about": "/", "status": "/status", "error": "/nothing/here", "login": "/admin"}
 OPERATORS_PAGES = {"admin": "/admin", "admin-jobs": "/admin/jobs", "admin-audit": "/admin/audit"}
 

@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Site:
-    """The real programs, and what a test does to them beside the browser."""
+    """The real programs, and a test's access to them beside the browser."""
 
     beside: Beside
     chain: DevChainProgram
@@ -28,7 +28,7 @@ class Site:
         return self.service.url
 
     def do(self, work: Coroutine[Any, Any, T]) -> T:
-        """What `work` returns."""
+        """Run `work`; returns its result."""
         return self.beside.do(work)
 
     def post(self, name: str) -> HttpReply:
@@ -44,15 +44,15 @@ class Site:
         return self.do(self.service.job(job_id, until=until))
 
     def control(self, method: str, *arguments: Any) -> None:
-        """Steer the chain."""
+        """Call the dev chain's control API."""
         self.do(self.chain.control(method, *arguments))
 
     def wait_ready(self, *, ready: bool) -> None:
-        """Return when the faucet says that it can register, or that it can't."""
+        """Return when /readyz says that the faucet can register, or that it cannot."""
         self.do(_wait_status(self.service, 200 if ready else 503))
 
     def let_blocks_pass(self, count: int) -> None:
-        """Return when the faucet has followed `count` more blocks, and so has come to drain after each."""
+        """Return when the faucet has followed `count` more blocks, and so has had a chance to drain after each."""
         self.do(_follow(self.ledger, count))
 
 
@@ -80,7 +80,7 @@ async def _wait_status(service: Faucet, status: int) -> None:
 
 
 async def _follow(ledger: Ledger, count: int) -> None:
-    """Wait until the last block is `count` further."""
+    """Wait until `count` more blocks are followed."""
     start = await ledger.blocks.last()
     while (now := await ledger.blocks.last()) is None or start is None or now[0] < start[0] + count:
         """Asking is the waiting."""

@@ -1,4 +1,4 @@
-"""What an operator does, in the browser."""
+"""Operators' actions, in the browser."""
 
 import pytest
 
@@ -81,7 +81,7 @@ def test_paused_drain_leaves_signups_queued_until_it_is_resumed(browser: Browser
 
 
 def test_typed_reason_survives_a_refresh(browser: Browser, site: Site) -> None:
-    """Also when what is around it changes."""
+    """Also when the page around it changes."""
     log_in(browser, site.url)
     browser.fill("reason", "A reason that takes long to type", "#drain")
     site.do(site.ledger.operators.pause("intake", by="shell", reason="Paused elsewhere."))

@@ -1,4 +1,4 @@
-"""The browser notices what pages must not do."""
+"""The browser detects what pages must not do."""
 
 from tests.browser.chromium import LOOKS, Browser
 

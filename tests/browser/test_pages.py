@@ -1,4 +1,4 @@
-"""Every page of a faucet that stands still, with a signup in each state that stays."""
+"""Every page of a paused faucet, with a signup in each stable state."""
 
 from collections.abc import Iterator, Mapping
 
@@ -19,7 +19,7 @@ OF_OPERATORS = {
     "audit": "/admin/audit",
     "no job": "/admin/jobs/0",
 }
-#: What a page is made of, without the times that pass between two looks at it.
+#: The structure of a page, without the times, which change between two reads.
 PARTS = "h1, h2, h3, th, dt, label, .tag, button:not([data-copy])"
 
 Jobs = Mapping[str, str]

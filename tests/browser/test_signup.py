@@ -1,4 +1,4 @@
-"""A signup as the person sees it who waits for the account."""
+"""A signup as shown to the person who waits for the account."""
 
 from tests.browser.chromium import Browser
 from tests.browser.looks import assert_sound
@@ -6,7 +6,7 @@ from tests.browser.site import Site
 
 
 def test_job_page_follows_a_signup_live(browser: Browser, site: Site) -> None:
-    """It is never loaded anew: what a script left in it is still there at the end."""
+    """It is never reloaded: a script's mark in it is still there at the end."""
     site.control("stall", True)
     job_id = site.sign_up("alice-1")
     browser.open(f"{site.url}/jobs/{job_id}")

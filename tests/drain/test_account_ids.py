@@ -1,4 +1,4 @@
-"""Chains whose blocks do not say the ids of new accounts: they are looked up, and paid only when they can't change."""
+"""Chains without operation results: new accounts' ids are looked up, and paid only once they cannot change."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -18,18 +18,18 @@ from tests.harness.flavours import flavoured
 from tests.harness.program import keys_of
 
 BALANCE = "2.5"
-WRONG = "1.2.7"  #: the registrar, who is none of the accounts
+WRONG = "1.2.7"  #: the registrar, which is none of the accounts
 
 
 @pytest.fixture(autouse=True)
 def without_results() -> Iterator[None]:
-    """Every chain here is of the kind that keeps none."""
+    """Every chain here keeps no operation results."""
     with flavoured(Flavour.BITSHARES):
         yield
 
 
 async def registered(side: ChainSide, *names: str) -> None:
-    """Bring the accounts of new signups, to be paid, into a block."""
+    """Accept signups with an initial balance, and include their registrations in a block."""
     await side.block(LAG + 2)
     await side.accept(*names, balance=BALANCE)
     await side.drainer.drain()
@@ -82,7 +82,7 @@ async def test_account_with_a_new_id_is_paid_under_it(tmp_path: Path) -> None:
 
 
 async def test_id_from_a_fork_is_corrected_before_payment(tmp_path: Path) -> None:
-    """The node had changed its fork when it was asked, and changed it back: nothing shows it but a later look."""
+    """The node switched forks for the lookup and then back: only a later lookup reveals it."""
 
     async with chain_side(tmp_path) as side:
         look_up = side.node.account_ids
@@ -103,7 +103,7 @@ async def test_id_from_a_fork_is_corrected_before_payment(tmp_path: Path) -> Non
 
 
 async def test_node_hides_an_account_of_its_own_block(tmp_path: Path) -> None:
-    """Blocks can't be followed then, which is said; when it shows the account all goes on."""
+    """Following blocks stops and says why; it continues once the node shows the account."""
 
     async with chain_side(tmp_path) as side:
         look_up = side.node.account_ids
@@ -124,7 +124,7 @@ async def test_node_hides_an_account_of_its_own_block(tmp_path: Path) -> None:
 
 
 async def test_node_hides_an_irreversible_account(tmp_path: Path) -> None:
-    """Nothing is taken for final, which is said."""
+    """Nothing becomes final, and the reason is reported."""
 
     async with chain_side(tmp_path) as side:
         await registered(side, "alice-1")
@@ -152,7 +152,7 @@ async def test_names_registered_by_others_are_taken(tmp_path: Path) -> None:
 
 
 async def test_referrer_id_from_another_fork_is_unknown(tmp_path: Path) -> None:
-    """A cached id of others is not looked up again, so whoever is named by it must still have it."""
+    """A third party's cached id is not looked up again, so it must be checked to be still that account's."""
 
     async with chain_side(tmp_path) as side:
         await side.block(LAG + 2)
@@ -183,7 +183,7 @@ def transaction(*names: str, results: tuple[str | None, ...] | None = None) -> B
 
 
 async def test_present_results_are_kept() -> None:
-    """And nobody is asked for them."""
+    """And the node is not asked for them."""
 
     async def never(_names: Sequence[str]) -> dict[str, str]:
         raise AssertionError("asked")

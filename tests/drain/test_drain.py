@@ -36,7 +36,7 @@ async def test_drain_makes_a_fixed_number_of_calls_and_one_per_transaction(tmp_p
 
 
 async def test_long_queue_drains_without_waiting_for_a_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Drains follow each other as long as jobs move, and then no more."""
+    """Drains follow each other while jobs move, then stop."""
     monkeypatch.setattr("jobs.drain.drainer.BATCH", 2)
 
     async with chain_side(tmp_path) as side:
@@ -63,7 +63,7 @@ async def test_registration_refers_to_an_irreversible_block(tmp_path: Path) -> N
 
 
 async def test_batch_stops_before_the_fee_step(tmp_path: Path) -> None:
-    """Ten accounts go at the present fee; the eleventh waits until the chain says what it costs now."""
+    """Ten accounts go at the current fee; the eleventh waits until the chain reports the next one."""
 
     parameters = ChainParameters(accounts_per_fee_scale=10, account_fee_scale_bitshifts=4)
     async with chain_side(tmp_path, parameters=parameters, settings=ANY_FEE) as side:
@@ -78,7 +78,7 @@ async def test_batch_stops_before_the_fee_step(tmp_path: Path) -> None:
 
 
 async def test_fee_step_caused_by_others_is_paid(tmp_path: Path) -> None:
-    """The node refuses what straddles the step; those before it go at once, the others with the next drain."""
+    """The node refuses what straddles the step; jobs before it go at once, the others with the next drain."""
 
     parameters = ChainParameters(accounts_per_fee_scale=5, account_fee_scale_bitshifts=1)
     async with chain_side(tmp_path, parameters=parameters) as side:
@@ -164,7 +164,7 @@ async def test_every_transaction_reaches_a_legal_fate(tmp_path: Path) -> None:
 
 
 async def test_fork_during_a_drain_pays_nobody_else(tmp_path: Path) -> None:
-    """The accounts change their ids after the drain has read them: what it signs then is for the old fork only."""
+    """The accounts' ids change after the drain has read them: what it then signs is valid on the old fork only."""
 
     async with chain_side(tmp_path) as side:
         await side.block()

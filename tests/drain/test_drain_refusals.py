@@ -46,7 +46,7 @@ async def test_name_taken_between_lookup_and_broadcast(tmp_path: Path) -> None:
 
 
 async def test_account_with_our_keys_on_the_chain_counts_as_registered(tmp_path: Path) -> None:
-    """Same name and keys: it is ours, from an earlier try; final when it is still there irreversibly."""
+    """Same name and keys: it is ours, from an earlier attempt; final once an irreversible block has it."""
 
     async with chain_side(tmp_path) as side:
         await side.block()
@@ -118,7 +118,7 @@ async def test_missing_configured_account_pauses_the_drain(tmp_path: Path) -> No
 
 
 async def test_keys_with_a_foreign_prefix_fail_alone(tmp_path: Path) -> None:
-    """They could be accepted before the faucet had met its chain."""
+    """They may have been accepted before the faucet first reached its chain."""
 
     async with chain_side(tmp_path) as side:
         await side.block()
@@ -132,7 +132,7 @@ async def test_keys_with_a_foreign_prefix_fail_alone(tmp_path: Path) -> None:
 
 
 async def test_unexpected_drain_error_is_reported_and_survived(tmp_path: Path) -> None:
-    """An error that nobody foresaw pauses the drain visibly; when it is over, the drain goes on by itself."""
+    """An unforeseen error pauses the drain and is reported; the drain resumes by itself once the error is gone."""
 
     async with chain_side(tmp_path) as side:
         await side.block()

@@ -15,7 +15,7 @@ STRANGER = keys_of("stranger")["owner_key"]
 
 
 async def test_names_cache_fill_resumes(tmp_path: Path) -> None:
-    """What a stop interrupted goes on after the last page, and is never read again."""
+    """An interrupted read resumes after its last page, and pages are never read twice."""
 
     async with chain_side(tmp_path) as side:
         side.chain.control.set_balance("referrer", 10**12)

@@ -68,7 +68,7 @@ def rows(folder: Path, query: str) -> list[tuple[Any, ...]]:
 
 
 def shape(job: Job) -> tuple[Any, ...]:
-    """All of a job but its own id and times."""
+    """All columns of a job but its own id and times."""
     return (
         job.signup, job.state, job.account_id, job.transaction_id, job.block_num, job.irreversible,
         job.initial_balance, job.attempts,
@@ -117,7 +117,7 @@ async def test_lost_ledger_is_rebuilt_from_the_chain(tmp_path: Path) -> None:
 
 
 async def test_old_backup_recovers_later_accounts(tmp_path: Path) -> None:
-    """A job that waited in the backup is the one that is registered; one that came later is made anew."""
+    """A job queued in the backup becomes the registered one; a later job is created anew."""
 
     async with chain_side(tmp_path) as side:
         await side.block(LAG + 2)

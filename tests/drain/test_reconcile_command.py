@@ -40,7 +40,7 @@ async def test_rebuilt_ledger_pays_nothing_again(tmp_path: Path) -> None:
 
 
 async def test_server_reconciles_periodically(tmp_path: Path) -> None:
-    """What it finds is in the ledger, for everybody to see."""
+    """Differences found are stored in the ledger."""
 
     async with dev_chain() as chain, faucet(tmp_path, chain.url, reconcile_interval=1) as service:
         await signed_up(service, "alice-1")

@@ -1,4 +1,4 @@
-"""After a node made blocks up: what it said is forgotten, and the faucet goes on from the node in use."""
+"""After a node made up blocks: they are dropped, and the faucet follows the node in use."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ MADE_UP = 200  #: the height that the stranger claims
 
 
 async def follow_made_up_blocks(side: ChainSide, relay: Relay) -> None:
-    """Follow a stranger far beyond the true head, and what it calls final."""
+    """Follow an untrusted node far beyond the true head, and its irreversible blocks."""
     relay.lie(lies.HigherBlocks(up_to=MADE_UP), lies.Irreversible(LAG))
     await side.tracker.follow()
     assert side.tracker.final == MADE_UP - LAG
@@ -22,7 +22,7 @@ async def follow_made_up_blocks(side: ChainSide, relay: Relay) -> None:
 
 
 async def test_signups_resume_after_refollow(tmp_path: Path) -> None:
-    """In the program that runs, without a restart."""
+    """In the running program, without a restart."""
 
     chain = DevChain(DevChainSettings(block_interval=0, faults=True, irreversible_lag=LAG))
     await chain.start()
@@ -39,7 +39,7 @@ async def test_signups_resume_after_refollow(tmp_path: Path) -> None:
         await side.block()
         await side.finish()
         assert side.tracker.final < MADE_UP - LAG
-        # A fork is left as ever: what the made-up blocks called final does not stand in its way.
+        # A fork is abandoned as usual: the finality that the made-up blocks claimed does not prevent it.
         await side.accept("bob-1")
         await side.drainer.drain()
         await side.block()
@@ -51,7 +51,7 @@ async def test_signups_resume_after_refollow(tmp_path: Path) -> None:
 
 
 async def test_refollow_during_a_read_restarts_it(tmp_path: Path) -> None:
-    """The faucet begins where it should, not where it was in the middle of."""
+    """The faucet starts from the right block, not from where it was interrupted."""
 
     async with chain_side(tmp_path) as side:
         await side.block(3)

@@ -27,7 +27,7 @@ def back_up(folder: Path, name: str) -> Path:
 
 
 async def give(side: ChainSide, name: str, amount: int) -> None:
-    """Send `amount` satoshi to `name` with the registrar's key, but not through the faucet."""
+    """Send `amount` satoshi to `name` with the registrar's key, outside the faucet."""
     account = (await side.job(name)).account_id
     head = await side.node.head()
     bare = transfer(sender=REGISTRAR, receiver=account or "", amount=amount)
@@ -83,7 +83,7 @@ async def test_ledger_restored_from_any_backup_pays_nobody_twice(tmp_path: Path)
 
 
 async def test_payment_orphaned_by_a_fork_is_repeated(tmp_path: Path) -> None:
-    """What was taken over from a block is a transaction like any other."""
+    """A payment imported from a block is a transaction like any other."""
 
     async with chain_side(tmp_path) as side:
         await register(side, "alice-1")

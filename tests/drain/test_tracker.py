@@ -1,4 +1,4 @@
-"""Following blocks: forks, expiry, what is given up and what never is."""
+"""Following blocks: forks, expiry, and which transactions are signed again."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ async def balances(side: ChainSide, *names: str) -> list[int]:
 
 
 async def test_transaction_is_on_disk_before_broadcast(tmp_path: Path) -> None:
-    """At the moment of the broadcast another connection to the file sees it, with its jobs and expiration."""
+    """At the moment of the broadcast another connection to the file reads it, with its jobs and expiration."""
 
     async with chain_side(tmp_path) as side:
         await side.block()
@@ -98,7 +98,7 @@ async def lost(side: ChainSide) -> list[object]:
     """Sign and record what is queued, without it ever reaching the node."""
 
     async def lose(_: str) -> None:
-        """The bytes go nowhere, and nobody says so."""
+        """The bytes are lost silently."""
 
     send = side.node.broadcast
     side.node.broadcast = lose  # type: ignore[method-assign, assignment]  # a broadcast that is swallowed
@@ -108,7 +108,7 @@ async def lost(side: ChainSide) -> list[object]:
 
 
 async def test_missed_inclusion_is_found_before_expiry(tmp_path: Path) -> None:
-    """The blocks since its reference are read once more, whatever was followed before."""
+    """The blocks since its reference block are read again, whatever was followed before."""
 
     async with chain_side(tmp_path) as side:
         await side.block()
@@ -154,7 +154,7 @@ async def test_orphaned_registration_returns_with_another_id(tmp_path: Path) -> 
 
 
 async def test_permanently_orphaned_registration_is_signed_again(tmp_path: Path) -> None:
-    """Its block is gone and its transaction with it: the same bytes are sent again, and taken."""
+    """Its block is orphaned along with the transaction: the same bytes are sent again, and accepted."""
 
     async with chain_side(tmp_path) as side:
         await side.block()
@@ -209,7 +209,7 @@ async def test_names_in_orphaned_blocks_become_free(tmp_path: Path) -> None:
 
 
 async def test_shallow_fork_below_irreversible_is_followed(tmp_path: Path) -> None:
-    """A node that was killed hard may come back without its last blocks."""
+    """A node killed by SIGKILL may restart without its last blocks."""
 
     async with chain_side(tmp_path) as side:
         await side.block(20)
@@ -218,7 +218,7 @@ async def test_shallow_fork_below_irreversible_is_followed(tmp_path: Path) -> No
         await side.block()
         side.chain.control.orphan(15, keep=True)
         await side.block(3)
-        await side.block(90)  # its reference is gone for good, so it expires
+        await side.block(90)  # its reference block is gone for good, so it expires
         await side.drainer.drain()
         await side.block()
         await side.block(LAG)
@@ -227,7 +227,7 @@ async def test_shallow_fork_below_irreversible_is_followed(tmp_path: Path) -> No
 
 
 async def test_deep_fork_below_irreversible_is_refused(tmp_path: Path) -> None:
-    """It was wiped and started anew, and has outgrown the old one: only an operator can say what that means."""
+    """It was wiped and restarted, and is longer than the old one: only an operator can decide."""
 
     async with chain_side(tmp_path) as side:
         await side.accept("alice-1")
@@ -256,7 +256,7 @@ async def follow_payment(side: ChainSide) -> None:
 
 
 async def test_impossible_payment_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a node made up can't be packed; that says something of the node, and ends nothing."""
+    """A made-up operation cannot be packed; the node is blamed, and following goes on."""
 
     def fail(*_: object, **__: object) -> None:
         raise ValueError("no key")

@@ -169,7 +169,7 @@ Scripted = tuple[int, Mapping[str, str], bytes]  #: status, headers and body of 
 
 @asynccontextmanager
 async def proxy(replies: Sequence[Scripted]) -> AsyncIterator[str]:
-    """The address of a server that gives `replies` one after the other."""
+    """The address of a server that sends `replies` one after the other."""
     left = iter(replies)
 
     class Handler(RequestHandler):

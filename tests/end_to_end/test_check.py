@@ -1,4 +1,4 @@
-"""What `check` finds of each node: in the test's own process, with a node that lies, and with a ledger."""
+"""The findings of `check` about each node, in the test's own process: with a lying node, and with a ledger."""
 
 import time
 from collections.abc import AsyncIterator, Callable
@@ -32,7 +32,7 @@ STRANGERS: dict[str, Any] = {"own_nodes": ()}
 async def check_lines(
     folder: Path, side: ChainSide, *urls: str, clock: Callable[[], float] = time.time, **settings: Any
 ) -> list[Condition]:
-    """All that `check` says of the nodes at `urls`, by default of the dev chain, with the ledger in `folder`."""
+    """All findings of `check` about the nodes at `urls`, by default the dev chain's, with the ledger in `folder`."""
     options = {"ledger": folder / "faucet.db", "max_head_age": 10**6, "node_timeout": 2.0, **settings}
     urls = urls or (side.chain.url,)
     config = Settings(witness_url=urls, **options)
@@ -53,7 +53,7 @@ def failing(lines: list[Condition]) -> set[str]:
 async def with_relay(
     folder: Path, *injected: Lie, parameters: ChainParameters | None = None
 ) -> AsyncIterator[tuple[ChainSide, Relay]]:
-    """A dev chain that a ledger in `folder` has followed, and a liar before it."""
+    """A dev chain that a ledger in `folder` has followed, behind a lying relay."""
     async with chain_side(folder, parameters=parameters) as side, Relay(side.chain.url) as relay:
         await side.block()
         await side.accept("alice-1")
@@ -152,7 +152,7 @@ async def test_fee_above_the_ceiling_fails(tmp_path: Path, options: dict[str, An
 
 
 async def test_ceiling_comes_from_the_ledger(tmp_path: Path) -> None:
-    """Without one there is nothing yet that a fee could be compared with."""
+    """Without a ledger there is nothing to compare a fee with."""
 
     async with with_relay(tmp_path, lies.Fees(3)) as (side, relay):
         lines = await check_lines(tmp_path, side, relay.url, **STRANGERS)

@@ -12,14 +12,14 @@ OTHER_WIF = "5KQwrPbwdL6PhXujxW37FSSQZ1JiwsST4cqQzDeyXtP79zkvFD3"
 
 
 async def check(service: Faucet) -> tuple[int, list[str]]:
-    """The exit code of `check`, and the lines that fail; it prints no key."""
+    """The exit code of `check`, and its failing lines. Asserts that it prints no key."""
     code, output, _ = await command("check", "--config", str(service.config))
     assert REGISTRAR_WIF not in output
     return code, [line.removeprefix("FAIL ") for line in output.splitlines() if line.startswith("FAIL ")]
 
 
 def reconfigure(service: Faucet, chain_url: str | list[str], **settings: Any) -> None:
-    """Let the next command read another configuration."""
+    """Change the configuration for the next command."""
     service.config.write_text(json.dumps(on_chain(chain_url, **settings)))
 
 

@@ -17,7 +17,7 @@ from tests.harness.serving import hold
 
 @contextlib.asynccontextmanager
 async def ledger_of(folder: Path) -> AsyncIterator[Ledger]:
-    """The ledger of the faucet in `folder`, which has it open too."""
+    """The ledger of the faucet in `folder`, opened beside it."""
     ledger = await Ledger.open(folder / "faucet.db")
     try:
         yield ledger

@@ -1,4 +1,4 @@
-"""A wallet's signup becomes an account: the real program, a dev chain in a process of its own."""
+"""A wallet's signup becomes an account: the real program, and a dev chain in its own process."""
 
 import asyncio
 import json
@@ -90,7 +90,7 @@ async def test_initial_balance_is_paid_once(tmp_path: Path) -> None:
 
 
 async def test_start_without_a_node(tmp_path: Path) -> None:
-    """Signups are accepted without a node, and registered when it is there."""
+    """Signups are accepted without a node, and registered once there is one."""
 
     first = await start_dev_chain("--block-interval", "0.1")
     port = int(first.url.rsplit(":", 1)[1])
@@ -107,7 +107,7 @@ async def test_start_without_a_node(tmp_path: Path) -> None:
 
 
 async def test_failover_to_the_next_node(tmp_path: Path) -> None:
-    """The first of several nodes is on another chain, the second goes away: the third serves."""
+    """The first node is on another chain, the second goes down: the third is used."""
 
     journal = tmp_path / "chain.journal"
     async with dev_chain(*QUICK, "--chain-id", "ab" * 32) as foreign, dev_chain(*QUICK) as only:
@@ -133,7 +133,7 @@ async def test_failover_to_the_next_node(tmp_path: Path) -> None:
 
 
 async def test_name_registered_elsewhere_fails_the_job(tmp_path: Path) -> None:
-    """It fails alone, its neighbours do not, and its address may sign up again."""
+    """It alone fails, and its address may sign up again."""
 
     async with dev_chain() as chain, faucet(tmp_path, chain.url) as service:
         await wait_ready(service)
@@ -193,7 +193,7 @@ async def test_event_stream_sends_every_state(tmp_path: Path) -> None:
 
 
 async def test_predecessor_configuration(tmp_path: Path) -> None:
-    """The predecessor's file runs unchanged but for the address of the node."""
+    """The predecessor's file works unchanged but for the node's address."""
 
     old = (DATA / "predecessor-config.yml").read_text()
     wif = next(line.split('"')[1] for line in old.splitlines() if line.startswith("wif"))
@@ -212,7 +212,7 @@ async def test_predecessor_configuration(tmp_path: Path) -> None:
 
 
 async def test_stop_answers_what_was_accepted(tmp_path: Path) -> None:
-    """SIGTERM amid a crowd: every signup answered 200 is in the ledger, and the program ends by itself."""
+    """SIGTERM under load: every signup answered 200 is in the ledger, and the program exits by itself."""
 
     async with dev_chain() as chain:
         service = Faucet(tmp_path, on_chain(chain.url))
@@ -231,7 +231,7 @@ async def test_stop_answers_what_was_accepted(tmp_path: Path) -> None:
 
 
 async def test_stop_does_not_wait_for_a_node_that_hangs(tmp_path: Path) -> None:
-    """Who waits for an account is answered as if the time had run out, and the job goes on at the next start."""
+    """A waiting client is answered as if its wait had timed out, and the job continues after the next start."""
 
     async with dev_chain() as chain:
         service = Faucet(tmp_path, {**on_chain(chain.url), "node_timeout": 50})
@@ -268,7 +268,7 @@ async def test_embedded_dev_chain_survives_a_restart(tmp_path: Path) -> None:
         finally:
             await service.stop()
 
-    with flavoured(Flavour.PEERPLAYS):  # as the embedded one is
+    with flavoured(Flavour.PEERPLAYS):  # like the embedded one
         await scenario()
 
 
@@ -282,7 +282,7 @@ async def _try_sign_up(service: Faucet, name: str) -> Any:
 
 
 async def test_registrar_key_never_leaks(tmp_path: Path) -> None:
-    """Not in a reply, a page, a metric, the log, a file beside the configuration, or the command line."""
+    """Not in replies, pages, metrics, the log, files beside the configuration, or the command line."""
 
     async with dev_chain() as chain, faucet(tmp_path, chain.url, log_level="debug", **FUNDED) as service:
         reply = await service.sign_up("alice-1")

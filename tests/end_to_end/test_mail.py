@@ -1,4 +1,4 @@
-"""Mails reach a real mail server, once it is there, and nobody else sees the password."""
+"""Mails reach a real mail server once it is up, and only it gets the password."""
 
 import asyncio
 import shutil
@@ -22,7 +22,7 @@ OPERATORS = {"admins": ("ann@x.org", "bob@x.org"), "mail_from": "faucet@x.org"}
 
 
 class Clock:
-    """Time that passes when told to."""
+    """A clock that a test advances."""
 
     now = 1_800_000_000.0
 

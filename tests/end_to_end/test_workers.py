@@ -35,7 +35,7 @@ def children(pid: int) -> dict[int, str]:
             parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
             if parent == pid:
                 found[int(folder.name)] = (folder / "cmdline").read_text()
-        except (FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
+        except (FileNotFoundError, ProcessLookupError):  # it has exited by now
             continue
     return found
 
@@ -90,7 +90,7 @@ async def test_concurrent_signups_from_one_address_get_one_account(tmp_path: Pat
 
 
 async def test_waiting_reply_learns_of_blocks_from_another_process(tmp_path: Path) -> None:
-    """The process that holds the reply is not the one that follows the blocks."""
+    """The process that holds the request is not the one that follows blocks."""
 
     async with dev_chain() as chain, workers(tmp_path, chain) as service:
         replies = await asyncio.gather(*(service.sign_up(f"held-{n}", "/faucet?wait=30") for n in range(12)))
@@ -98,7 +98,7 @@ async def test_waiting_reply_learns_of_blocks_from_another_process(tmp_path: Pat
 
 
 class Door:
-    """The service as an operator's browser asks it."""
+    """A client of the service that behaves like an operator's browser."""
 
     def __init__(self, service: Faucet) -> None:
         self._service = service

@@ -1,4 +1,4 @@
-"""A node that loses calls, answers them too late or not at all, or with something else than it should."""
+"""A node that loses calls, or answers them late, wrongly or not at all."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ FAULTS = [
 
 @pytest.mark.parametrize("fault", FAULTS)
 async def test_faulty_calls_lose_nothing(tmp_path: Path, fault: str) -> None:
-    """Broadcasts first, then whatever is called next, what a new connection begins with too."""
+    """Broadcasts first, then any calls, a new connection's first ones included."""
 
     async with fault_scenario(tmp_path, node_timeout=LOCK_TIMEOUT) as scenario:
         wrong = {"do": fault, "seconds": CLOCK_SLACK}

@@ -28,7 +28,7 @@ WHOLE: list[Scenario] = [
     money.test_registrar_out_of_funds_and_refilled,
     money.test_changed_registrar_key_pauses_the_drain,
 ]
-#: Between which steps the faucet is killed: those that learn of ids and what follows from that.
+#: The steps at which the faucet is killed: those that learn ids, and those that use them.
 STEPS = [
     "after:drain.record_signed:1",
     "after:node.broadcast:1",

@@ -1,4 +1,4 @@
-"""Blocks that are orphaned or do not come, and transactions that expire before anybody has them."""
+"""Orphaned and missing blocks, and transactions that expire before a block includes them."""
 
 import os
 import signal
@@ -22,7 +22,7 @@ EXPIRED = 20  #: blocks after which what is signed now has irreversibly expired:
 
 
 async def account_ids(scenario: Scenario) -> list[str]:
-    """The ids of the accounts as the faucet shows them now."""
+    """The accounts' ids as the faucet now shows them."""
     return [
         (await scenario.service.fetch(f"/api/v1/jobs/{job}")).body["job"]["account_id"]
         for job in scenario.jobs.values()
@@ -30,13 +30,13 @@ async def account_ids(scenario: Scenario) -> list[str]:
 
 
 async def pending(scenario: Scenario, name: str) -> None:
-    """Return when the node has the account, be it in no block yet."""
+    """Return when the node has the account, even if only pending."""
     while (await scenario.chain.node.accounts([name]))[0] is None:
         """Asking is the waiting."""
 
 
 def expired(folder: Path) -> list[str]:
-    """The kinds of the transactions that were given up as expired, in order of signing."""
+    """The kinds of the expired transactions, in order of signing."""
     with closing(sqlite3.connect(folder / "faucet.db")) as ledger:
         return [kind for (kind,) in ledger.execute("SELECT kind FROM transactions WHERE fate = 'expired'")]
 
@@ -66,7 +66,7 @@ async def test_orphaned_blocks(tmp_path: Path, blocks: int, paid: bool) -> None:
 
 
 async def test_chain_stalls_for_an_hour(tmp_path: Path) -> None:
-    """What the node still has comes into the first block; what it has not has expired then, and is signed anew."""
+    """The first block includes what the node still has; the rest has expired by then, and is signed again."""
 
     async with fault_scenario(tmp_path, node=(CLOCKED, "0"), script=(CLOCKED, "0")) as scenario:
         await scenario.chain.control("fault", FORGET)
@@ -82,7 +82,7 @@ async def test_chain_stalls_for_an_hour(tmp_path: Path) -> None:
 
 
 async def test_unbroadcast_transaction_expires_and_is_signed_again(tmp_path: Path) -> None:
-    """The node says that it took the registration, and later the transfer, and forgets them: they are signed anew."""
+    """The node acknowledges the registration, later the transfer, and drops both: they are signed again."""
 
     async with fault_scenario(tmp_path) as scenario:
         await scenario.chain.control("fault", FORGET)

@@ -15,7 +15,7 @@ HOUR_AHEAD, HOUR_BACK = signal.SIGUSR1, signal.SIGUSR2
 
 
 async def test_clock_jumps_an_hour_ahead(tmp_path: Path) -> None:
-    """Every node looks an hour behind, so none is used until the clock is right; signups are accepted meanwhile."""
+    """Every node seems an hour behind, so none is used until the clock is right; signups are still accepted."""
 
     async with fault_scenario(tmp_path, script=RIGHT) as scenario:
         await scenario.broadcast("before-1")
@@ -27,7 +27,7 @@ async def test_clock_jumps_an_hour_ahead(tmp_path: Path) -> None:
 
 
 async def test_clock_jumps_an_hour_back(tmp_path: Path) -> None:
-    """Expirations count from the chain's blocks, so all goes on, and stays so when the clock is right again."""
+    """Expirations count from block times, so all goes on, also when the clock is right again."""
 
     async with fault_scenario(tmp_path, script=RIGHT) as scenario:
         await scenario.broadcast("before-1")

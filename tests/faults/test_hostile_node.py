@@ -1,4 +1,4 @@
-"""The real program behind a node that sends as much as it can, of whatever takes the most memory."""
+"""The real program behind a node that sends as much as it can of what takes the most memory."""
 
 import asyncio
 import contextlib
@@ -39,7 +39,7 @@ Lie = Callable[[str], bytes | None]
 
 
 def filled(start: bytes, piece: bytes, end: bytes) -> bytes:
-    """A large reply of as many of `piece`, which ends in a comma, as are taken, and of spaces."""
+    """A reply of the largest accepted size: as many of `piece`, which ends in a comma, as fit, and spaces."""
     values = sum(map(piece.count, (b",", b"[", b"{")))
     pieces = (piece * min(LARGE // len(piece), (MAX_VALUES - 10) // values))[:-1]
     return start + pieces + b" " * (LARGE - len(pieces)) + end
@@ -71,7 +71,7 @@ LADEN = PAYMENT[:-1] + b',"memo":[%s1]}'  #: with a memo that has something in i
 
 
 def large_blocks() -> list[bytes]:
-    """The transactions of blocks that are what they should be, only large."""
+    """The transactions of valid but large blocks."""
     return [
         block_of(*[(ACCOUNT_CREATE, registration())] * 12),
         block_of(*[(ACCOUNT_CREATE, registration())] * 13_000),
@@ -83,7 +83,7 @@ def large_blocks() -> list[bytes]:
 
 
 def large_replies() -> list[bytes]:
-    """Results and errors that are what nothing should be."""
+    """Malformed results and errors."""
     pieces = (b'"a",', b'["a-1","1.2.7"],', b"null,", b'{"a":1},', NESTED + b",")
     return [
         b'"result":"%s"' % (b"x" * LARGE),
@@ -100,7 +100,7 @@ def lying_about_blocks() -> Lie:
 
 
 def lying_about_all_else() -> Lie:
-    """Every third reply to each method, so that the node is taken into use again and again."""
+    """Every third reply to each method, so that the node is used again and again."""
     lies, calls = cycle(large_replies()), Counter[str]()
 
     def lie(method: str) -> bytes | None:
@@ -112,7 +112,7 @@ def lying_about_all_else() -> Lie:
 
 
 class HostileNode:
-    """A dev chain that nothing gets into, whose replies are lies now and then."""
+    """A dev chain that drops every transaction and sends a hostile reply now and then."""
 
     def __init__(self, lie: Lie) -> None:
         self._lie = lie
@@ -129,7 +129,7 @@ class HostileNode:
             yield f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
     async def sent(self, frames: int) -> None:
-        """Wait until so many large frames were sent."""
+        """Wait until so many large frames have been sent."""
         async with self._progress:
             await self._progress.wait_for(lambda: self.large >= frames)
 
@@ -161,7 +161,7 @@ class HostileNode:
         return Database(self._chain, Subscriptions(), self)
 
     def notify(self, callback: int, value: Any) -> None:
-        """Tell nobody: the flood does."""
+        """Announce nothing: the flood does."""
 
     async def _flood(self, socket: ServerConnection, callback: int) -> None:
         with contextlib.suppress(ConnectionClosed):
@@ -178,7 +178,7 @@ class HostileNode:
 
 
 def peak(service: Faucet) -> int:
-    """Bytes that the faucet had in memory at the most."""
+    """The faucet's peak memory, bytes."""
     lines = Path(f"/proc/{service.pid}/status").read_text().splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
 

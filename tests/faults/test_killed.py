@@ -1,4 +1,4 @@
-"""A faucet that is killed between any two steps of a job's path loses no signup and pays none twice."""
+"""A faucet killed between any two steps of a job loses no signup and pays none twice."""
 
 import asyncio
 import signal
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.usefixtures("every_flavour")
 NAMES = [f"kill-{number}" for number in range(4)]
 PAYMENT = 1_250_000  #: satoshi
 
-#: When, which method of the node or a part of the ledger, which call of it. Registrations come first, then transfers.
+#: Before or after which call of which method of the node or the ledger. Registrations come first, then transfers.
 STEPS = [
     "before:signups._commit:1",
     "after:signups._commit:1",

@@ -1,4 +1,4 @@
-"""A ledger that is locked, can't be written, is damaged or old, and a disk that is full."""
+"""A ledger that is locked, unwritable, damaged or old, and a full disk."""
 
 import resource
 import sqlite3
@@ -22,14 +22,14 @@ def ledger(folder: Path) -> Path:
 
 
 async def refused(scenario: Scenario, name: str) -> None:
-    """Sign up, to be told to come again."""
+    """Sign up, expecting 503 with Retry-After."""
     reply: HttpReply = await scenario.service.sign_up(name)
     assert (reply.status, reply.headers["Retry-After"]) == (503, "5")
     assert reply.body["error_code"] == "ledger_unavailable"
 
 
 async def test_ledger_locked_by_a_shell_for_thirty_seconds(tmp_path: Path) -> None:
-    """Six times as long as the faucet waits for it; what was on its way to the chain goes on after that."""
+    """Six times as long as the lock timeout; jobs in progress continue afterwards."""
 
     async with fault_scenario(tmp_path, script=IMPATIENT) as scenario:
         await scenario.broadcast("before-1")
@@ -44,9 +44,9 @@ async def test_ledger_locked_by_a_shell_for_thirty_seconds(tmp_path: Path) -> No
 
 
 class Disk:
-    """A disk that takes no more of what a process writes: no file of it may grow.
+    """A full disk for one process: none of its files may grow.
 
-    RLIMIT_FSIZE stands for it: the system refuses the write just as on a full disk, only by another number.
+    RLIMIT_FSIZE simulates it: the write fails as on a full disk, only with another errno.
     """
 
     def __init__(self, pid: int, folder: Path) -> None:
@@ -54,11 +54,11 @@ class Disk:
         self._log = folder / "faucet.db-wal"
 
     def fill(self) -> None:
-        """Let nothing grow from now on."""
+        """Fill the disk."""
         resource.prlimit(self._pid, resource.RLIMIT_FSIZE, (self._log.stat().st_size, UNLIMITED))
 
     def clear(self) -> None:
-        """Let everything grow again."""
+        """Free the disk."""
         resource.prlimit(self._pid, resource.RLIMIT_FSIZE, (UNLIMITED, UNLIMITED))
 
 
@@ -75,7 +75,7 @@ async def test_disk_full_while_accepting(tmp_path: Path) -> None:
 
 
 async def test_disk_full_while_draining(tmp_path: Path) -> None:
-    """Nothing leaves that could not be written; what had left before comes into blocks unseen, and is found there."""
+    """Nothing unwritten is broadcast; earlier broadcasts are included unnoticed, and are found in their blocks."""
 
     async with fault_scenario(tmp_path) as scenario:
 
@@ -111,7 +111,7 @@ async def test_read_only_ledger(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("damage", [b"\xaa" * 12_288, b""])
 async def test_damaged_ledger(tmp_path: Path, damage: bytes) -> None:
-    """Refused and left as it is, until the operator puts a backup in its place."""
+    """It is refused and left unchanged, until the operator restores a backup."""
 
     async with fault_scenario(tmp_path) as scenario:
         await scenario.sign_up("before-1")
@@ -131,7 +131,7 @@ async def test_damaged_ledger(tmp_path: Path, damage: bytes) -> None:
 
 
 async def test_ledger_of_an_older_version(tmp_path: Path) -> None:
-    """It is migrated, and what waits in it is registered and paid."""
+    """It is migrated, and its queued jobs are registered and paid."""
     with closing(sqlite3.connect(ledger(tmp_path))) as old:
         old.executescript((DATA / "ledger-1.sql").read_text())
         old.execute(

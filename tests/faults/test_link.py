@@ -1,4 +1,4 @@
-"""Nodes that are away, silent, on another chain, behind or ahead; and one that goes in the middle of a batch."""
+"""Nodes that are down, silent, on another chain, behind or ahead; and one that dies in the middle of a batch."""
 
 import asyncio
 import signal
@@ -17,7 +17,7 @@ OLD = 3600  #: seconds, more than max_head_age
 
 
 def kept(folder: Path) -> tuple[str, ...]:
-    """Options of a quick chain that is still there when its node comes back."""
+    """Options of a quick chain that survives its node's restart."""
     return (*QUICK, "--data", str(folder / "chain.journal"))
 
 
@@ -27,14 +27,14 @@ def two_nodes(url: str) -> list[str]:
 
 
 async def disconnect(scenario: Scenario) -> None:
-    """Drop every connection to the node, this one too."""
+    """Drop every connection to the node, including this one."""
     with pytest.raises(LinkError):
         await scenario.chain.control("disconnect")
     await scenario.chain.link.wait_connected()
 
 
 async def test_node_away_for_five_minutes(tmp_path: Path) -> None:
-    """What was on its way when it died has expired meanwhile, and is signed anew."""
+    """Transactions in flight when it died have expired by then, and are signed again."""
 
     async with fault_scenario(tmp_path, *kept(tmp_path)) as scenario:
         await scenario.broadcast("before-1", "before-2")
@@ -46,7 +46,7 @@ async def test_node_away_for_five_minutes(tmp_path: Path) -> None:
 
 
 async def test_node_accepts_and_never_answers(tmp_path: Path) -> None:
-    """It is left for the next."""
+    """The faucet switches to the next node."""
 
     async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
@@ -63,7 +63,7 @@ async def test_node_accepts_and_never_answers(tmp_path: Path) -> None:
 
 
 async def test_failover_amid_a_batch(tmp_path: Path) -> None:
-    """A node goes when it has taken some transactions of a drain: another gets the rest, and all come once."""
+    """A node dies after accepting part of a drain: another gets the rest, and every account is registered once."""
 
     names = [f"many-{number}" for number in range(60)]
     async with fault_scenario(tmp_path, *QUICK, *SMALL, urls=two_nodes) as scenario:

@@ -1,4 +1,4 @@
-"""A registrar who can't pay, may not sign any more, or must pay more than before."""
+"""A registrar that cannot pay, may no longer sign, or must pay more than before."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.usefixtures("every_flavour")
 
 
 async def test_registrar_out_of_funds_and_refilled(tmp_path: Path) -> None:
-    """The money is gone amid the initial balances, then even an account can't be paid for."""
+    """The balance runs out during the initial balances, then even a registration cannot be paid."""
 
     async with fault_scenario(tmp_path) as scenario:
         await scenario.set_balance(5_000_000)  # three accounts and one transfer, which costs more
@@ -28,7 +28,7 @@ async def test_registrar_out_of_funds_and_refilled(tmp_path: Path) -> None:
 
 
 async def test_changed_registrar_key_pauses_the_drain(tmp_path: Path) -> None:
-    """What was signed with the old key expires; everything waits until the faucet has the new one."""
+    """Transactions signed with the old key expire; jobs wait until the faucet has the new one."""
 
     key = published_key("new registrar")
     async with fault_scenario(tmp_path) as scenario:

@@ -1,4 +1,4 @@
-"""The faucet's chain side in the test's own process, moved step by step: a block, a round of the tracker, a drain."""
+"""The faucet's chain side in the test's own process, run step by step: a block, a tracker round, a drain."""
 
 import asyncio
 import contextlib
@@ -36,7 +36,7 @@ LAG = 8  #: blocks that the last irreversible one trails the head by
 
 
 class CountingNode(Node):
-    """A node that remembers what was called."""
+    """A node that counts its calls."""
 
     def __init__(self, call: Call) -> None:
         self.calls: Counter[str] = Counter()
@@ -50,7 +50,7 @@ class CountingNode(Node):
 
 @dataclass
 class ChainSide:
-    """Everything but HTTP."""
+    """The faucet without HTTP."""
 
     chain: DevChain
     ledger: Ledger
@@ -73,7 +73,7 @@ class ChainSide:
         await self.tracker.follow()
 
     async def payable(self) -> None:
-        """Return when the accounts that are in a block may be paid: at once, or when their block is irreversible."""
+        """Return when included accounts may be paid: at once, or once their block is irreversible."""
         if not has_results():
             await self.block(LAG)
 
@@ -84,7 +84,7 @@ class ChainSide:
             await self.block()
 
     async def states(self) -> list[State]:
-        """Where the jobs stand, in order of acceptance."""
+        """The jobs' states, in order of acceptance."""
         return [job.state for job in reversed(await self.ledger.queries.jobs())]
 
     async def job(self, name: str) -> Job:

@@ -13,14 +13,14 @@ HOUR = 3600
 
 
 class Clock:
-    """The machine's clock, set wrong."""
+    """The machine's clock with an offset."""
 
     def __init__(self, ahead: float) -> None:
         self._right = time.time
         self._ahead = ahead
 
     def __call__(self) -> float:
-        """Seconds since 1970, they say."""
+        """Seconds since 1970 by the wrong clock."""
         return self._right() + self._ahead
 
     def set_ahead(self, seconds: float) -> None:
@@ -33,5 +33,5 @@ if __name__ == "__main__":
     time.time = clock
     signal.signal(signal.SIGUSR1, lambda *_: clock.set_ahead(HOUR))
     signal.signal(signal.SIGUSR2, lambda *_: clock.set_ahead(-HOUR))
-    # Everything is imported now, and takes this clock for the right one.
+    # Every module is imported now and uses this clock.
     runpy.run_path(str(Path(__file__).parents[2] / "faucet.py"), run_name="__main__")

@@ -1,4 +1,4 @@
-"""A dev chain without a clock of its own, what is sent to it, and a client that speaks frame by frame."""
+"""A dev chain that produces blocks on demand, transactions for it, and a client that sends frame by frame."""
 
 import contextlib
 from collections.abc import AsyncIterator, Sequence
@@ -120,7 +120,7 @@ def text_of(error: dict[str, Any]) -> str:
 
 
 def snapshot(chain: Chain) -> Any:
-    """Everything that the chain holds, as values that can be compared."""
+    """The chain's whole state, as comparable values."""
     state = chain.state
     tables = (state.accounts, state.ids, state.balances, state.numbers)
     blocks = [(block.id, block.time, [entry.as_json for entry in block.transactions]) for block in chain.blocks]
@@ -134,7 +134,7 @@ class Client:
     def __init__(self, socket: ClientConnection) -> None:
         self.socket = socket
         self._ids = count(1)
-        self.notices: list[Any] = []  #: what came between the replies
+        self.notices: list[Any] = []  #: received between the replies
 
     async def ask(self, api: int | str, method: str, *arguments: Any) -> dict[str, Any]:
         """The reply to a call."""

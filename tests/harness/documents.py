@@ -1,4 +1,4 @@
-"""What a document of the project shows is tried in a clone of it."""
+"""Runs the commands that documents show, in a clone of the project."""
 
 import asyncio
 import os
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.harness.program import ROOT, Program
 
-#: Stand in for programs that a bare machine lacks, as far as the README uses them.
+#: Stubs for programs that a bare machine lacks, as far as the README uses them.
 STAND_INS = {
     "sqlite3": """
 import sqlite3, sys
@@ -40,7 +40,7 @@ def free_port() -> int:
 
 
 def make_clone(folder: Path, port: int) -> None:
-    """The project as a newcomer has it, but for the ports."""
+    """A clone of the project as a newcomer has it, but for the ports."""
     for entry in ROOT.iterdir():
         if entry.name not in ("config.yaml", ".venv", ".git", "faucet.db", "devchain.journal"):
             (folder / entry.name).symlink_to(entry)
@@ -57,7 +57,7 @@ def make_clone(folder: Path, port: int) -> None:
 
 @asynccontextmanager
 async def serving(folder: Path) -> AsyncIterator[tuple[int, list[str]]]:
-    """What `make run` serves, in `folder`: its port, and what it said."""
+    """Serve as `make run` does, in `folder`; yields the port and the lines printed."""
     port = free_port()
     make_clone(folder, port)
     program = await Program.start("serve", "--config", str(folder / "config.yaml"), lines=3)

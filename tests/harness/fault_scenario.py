@@ -1,4 +1,4 @@
-"""The outcome that every fault must have: one account a signup with its keys, paid once, and nothing else spent."""
+"""The outcome after every fault: one account for each signup, with its keys, paid once, and nothing else spent."""
 
 import asyncio
 import contextlib
@@ -13,7 +13,7 @@ from tests.harness.program import FAUCET, DevChainProgram, Faucet, dev_chain, ke
 
 REGISTRAR = "1.2.7"
 PAYMENT = 150_000  #: satoshi, the initial balance
-#: A node that says that it took a transaction, and loses it.
+#: A node that acknowledges a transaction and loses it.
 FORGET = {"on": "broadcast_transaction", "do": "forget"}
 CLOCKED = "tests/harness/clocked_faucet.py"  #: faucet.py on a machine whose clock is wrong
 PAYING = {"enable_initial_balance": True, "initial_balance": 1.5}
@@ -21,21 +21,21 @@ PAYING = {"enable_initial_balance": True, "initial_balance": 1.5}
 
 @dataclass
 class Scenario:
-    """A faucet that pays initial balances, its chain, and those who sign up."""
+    """A faucet that pays initial balances, its chain, and its clients."""
 
     chain: DevChainProgram
     service: Faucet
-    balance: int  #: what the registrar was given so far, satoshi
+    balance: int  #: what the registrar has received so far, satoshi
     jobs: dict[str, str] = field(default_factory=dict)  #: ids of the jobs that were answered 200, by name
 
     async def sign_up(self, *names: str) -> None:
-        """Sign up together; each is answered 200 at once, whatever is wrong with the chain."""
+        """Sign up concurrently; each is answered 200 at once, whatever is wrong with the chain."""
         replies = await asyncio.gather(*(self.service.sign_up(name) for name in names))
         assert [reply.status for reply in replies] == [200] * len(names)
         self.jobs |= {name: reply.body["job"]["id"] for name, reply in zip(names, replies, strict=True)}
 
     async def broadcast(self, *names: str) -> None:
-        """Sign up, and return when all is on its way; from now on no block is made by the clock."""
+        """Stall the chain, sign up, and return when all transactions are broadcast."""
         await self.chain.control("stall", True)
         await self.sign_up(*names)
         await self.reach("broadcast")
@@ -46,7 +46,7 @@ class Scenario:
             await self.service.job(job_id, until=states)
 
     async def payable(self, lag: int) -> None:
-        """Return when the accounts in a block may be paid: where `lag` blocks later that one is irreversible."""
+        """Return when included accounts may be paid: without operation results, only `lag` blocks later."""
         if not has_results():
             await self.reach("registered")
             await self.chain.control("produce", lag)
@@ -59,7 +59,7 @@ class Scenario:
                 return
 
     async def set_balance(self, satoshi: int) -> None:
-        """Give the registrar another balance, while nothing of it is pending."""
+        """Change the registrar's balance while none of its transactions is pending."""
         self.balance += satoshi - await self.chain.node.balance(REGISTRAR)
         await self.chain.control("set_balance", "faucet", satoshi)
 

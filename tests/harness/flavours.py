@@ -1,4 +1,4 @@
-"""Which flavour the dev chains of a test have, and what the keys of its signups begin with.
+"""The flavour of a test's dev chains, and the key prefix of its signups.
 
 `both_flavours` (conftest.py) runs a test on each. `every_flavour` does so where FLAVOURS=all is in the environment, for
 a long run; else tests/faults/test_bitshares.py has the most telling of these tests on the other one, too.
@@ -13,21 +13,21 @@ from devchain import Flavour
 BOTH = tuple(Flavour)
 PARAMETRIZED = BOTH if os.environ.get("FLAVOURS") == "all" else BOTH[:1]
 
-_flavours = [Flavour.PEERPLAYS]  # the last one counts
+_flavours = [Flavour.PEERPLAYS]  # the last one is in force
 
 
 def flavour() -> Flavour:
-    """The flavour now."""
+    """The flavour in force."""
     return _flavours[-1]
 
 
 def prefix() -> str:
-    """What public keys begin with on such a chain."""
+    """The prefix of public keys on such a chain."""
     return flavour().traits.symbol
 
 
 def has_results() -> bool:
-    """Whether the chain's blocks say what their operations made."""
+    """Whether the chain's blocks have operation results."""
     return flavour().traits.has_results
 
 

@@ -1,4 +1,4 @@
-"""faucet.py that waits for a locked ledger for only so many seconds as the first argument says."""
+"""faucet.py with the ledger's lock timeout, seconds, as the first argument."""
 
 import sys
 

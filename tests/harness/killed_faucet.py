@@ -20,7 +20,7 @@ from jobs.ledger.store import Engine
 
 
 class Killer:
-    """Counts the calls of one method, and ends the process at the one it was made for."""
+    """Counts the calls of one method, and kills the process at the given one."""
 
     def __init__(self, step: str) -> None:
         self._when, method, number = step.split(":")
@@ -28,7 +28,7 @@ class Killer:
         self._left = int(number)
 
     def arm(self, owner: object) -> None:
-        """Let the method of `owner` be the last thing that the process does."""
+        """Make the process kill itself before or after the method of `owner`."""
         setattr(owner, self._method, self._killing(getattr(owner, self._method)))
 
     def _killing(self, method: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
@@ -49,7 +49,7 @@ class Killer:
 
 
 class KilledLedger(Ledger):
-    """A ledger of which a part's method kills the process."""
+    """A ledger with a method that kills the process."""
 
     def __init__(self, engine: Engine, **options: Any) -> None:
         super().__init__(engine, **options)
@@ -58,7 +58,7 @@ class KilledLedger(Ledger):
 
 
 class KilledNode(Node):
-    """A node of which a method kills the process."""
+    """A node with a method that kills the process."""
 
     def __init__(self, call: Any) -> None:
         super().__init__(call)
@@ -67,7 +67,7 @@ class KilledNode(Node):
 
 
 class KilledService(Service):
-    """The service with a ledger and a node that kill it."""
+    """The service with that ledger and that node."""
 
     def __init__(self, settings: Any) -> None:
         super().__init__(settings, ledger_class=KilledLedger, node_class=KilledNode)
@@ -75,5 +75,5 @@ class KilledService(Service):
 
 if __name__ == "__main__":
     KILLER = Killer(sys.argv.pop(1))
-    vars(serve)["Service"] = KilledService  # the command makes its service by this name
+    vars(serve)["Service"] = KilledService  # the command looks its service up by this name
     faucet.main()

@@ -52,11 +52,11 @@ class LedgerAndModel(RuleBasedStateMachine):
         return await open_ledger(self.folder, lambda: self.now)
 
     def _rows(self, sql: str, *parameters: Any) -> list[Any]:
-        """What another process sees in the file."""
+        """Rows as another process reads them from the file."""
         return self.file.execute(sql, parameters).fetchall()
 
     def _code_of(self, attempt: Coroutine[Any, Any, Any]) -> Code:
-        """The code that `attempt` fails with, as it must."""
+        """The code of the FaucetError that `attempt` must raise."""
         try:
             self.run(attempt)
         except FaucetError as error:
@@ -71,19 +71,19 @@ class LedgerAndModel(RuleBasedStateMachine):
         return number <= self.chain.head and self.chain.block(number).id == block_id
 
     def _reference(self) -> tuple[int, str] | None:
-        """What a registration refers to: an irreversible block that was followed."""
+        """The reference block of a registration: an irreversible block that was followed."""
         if self.chain.irreversible == 0:
             return GENESIS
         oldest = self.run(self.ledger.blocks.oldest())
         return oldest if oldest is not None and oldest[0] <= self.chain.irreversible else None
 
     def _first_block(self) -> int:
-        """Where following begins: a live transaction may be in any block since the one that it refers to."""
+        """The first block to follow: a live transaction may be in any block after its reference block."""
         oldest = self.run(self.ledger.blocks.oldest_reference())
         known = [self.chain.irreversible] if oldest is None else [self.chain.irreversible, oldest]
         return max(1, min(known))
 
     def _followed_for_good(self) -> int:
-        """The last irreversible block, or the last that was followed."""
+        """The last irreversible block among those followed."""
         last = self.run(self.ledger.blocks.last())
         return min(self.chain.irreversible, last[0]) if last else 0

@@ -67,7 +67,7 @@ class LedgerSteps(LedgerAndModel):
     # What the drainer does.
 
     def read_queue(self, count: int) -> None:
-        """Read the drain's work: much may happen before it is done, and it may be done twice."""
+        """Read the drain's queue: other steps may come before it is handled, and it may be handled twice."""
         self.now += RETRY_AFTER
         self.queued = self.run(self.ledger.drain.queued(count))
         self.unfunded = self.run(self.ledger.drain.unfunded(count))
@@ -76,7 +76,7 @@ class LedgerSteps(LedgerAndModel):
         assert [job.number for job in self.unfunded.jobs] == [job.number for job in unpaid[:count]]
 
     def register(self, size: int) -> None:
-        """Take what the chain already has, fail what it gave to others, sign the rest, `size` in a transaction."""
+        """Claim accounts that exist with our keys, fail taken names, sign the rest, `size` to a transaction."""
         jobs = self.queued
         known = self.chain.accounts
         ours = {job.number: known[job.signup.name][0] for job in jobs if self._is_ours(job.signup)}
@@ -106,12 +106,12 @@ class LedgerSteps(LedgerAndModel):
         self.unsent.update(ready)
 
     def send(self, pick: int, arrives: bool) -> None:
-        """Whatever the node answers, only whether the bytes arrived makes a difference."""
+        """Only whether the bytes arrive matters, not what the node answers."""
         for transaction in one_of(self.run(self.ledger.drain.live()), pick):
             self._broadcast(transaction, arrives=arrives)
 
     def refuse(self, pick: int, rejected: set[int], counted: bool, lies: bool) -> None:
-        """The first node that a registration is sent to refuses it; a node that lies has taken it all the same."""
+        """The first node that gets a registration refuses it; a node that lies has accepted it all the same."""
         for transaction in one_of(self.run(self.ledger.drain.live()), pick):
             if transaction.kind is Kind.REGISTRATION and transaction.signature in self.unsent:
                 self._broadcast(transaction, arrives=lies)
@@ -123,7 +123,7 @@ class LedgerSteps(LedgerAndModel):
                 self.model.end(blamed, State.FAILED)
 
     def _broadcast(self, transaction: Transaction, *, arrives: bool) -> None:
-        """Nothing leaves that is not on disk with all that must be known of it."""
+        """A transaction is broadcast only once it is on disk with its jobs, reference and expiration."""
         sendable = self.model.signed[transaction.signature]
         on_disk = self._rows(
             "SELECT body, reference, expiration, group_concat(job) FROM transactions JOIN operations ON txn = number "
@@ -137,13 +137,13 @@ class LedgerSteps(LedgerAndModel):
             self.chain.sent[transaction.signature] = sendable
 
     def sign(self, size: int) -> None:
-        """A drain up to where something leaves."""
+        """A drain up to the first broadcast."""
         self.read_queue(99)
         self.pay(size)
         self.register(size)
 
     def drain(self, size: int) -> None:
-        """A drain from end to end, in which nothing goes wrong."""
+        """A whole drain in which nothing goes wrong."""
         self.sign(size)
         for transaction in self.run(self.ledger.drain.live()):
             self._broadcast(transaction, arrives=True)
@@ -151,12 +151,12 @@ class LedgerSteps(LedgerAndModel):
     # What the chain does.
 
     def block(self, left_out: set[int], turned: bool, has_results: bool) -> None:
-        """A block of most that was sent; the order decides on the ids, which it says or not."""
+        """A block of what was sent but for `left_out`; the order decides the ids, which the block may leave out."""
         sent = [each for position, each in enumerate(self.chain.sent.values()) if position not in left_out]
         self.chain.produce(reversed(sent) if turned else sent, has_results=has_results)
 
     def stranger(self, name: str) -> None:
-        """A block in which somebody else takes a name."""
+        """A block in which a third party registers a name."""
         self.chain.produce(stranger=name)
 
     def empty_blocks(self, blocks: int) -> None:
@@ -208,7 +208,7 @@ class LedgerSteps(LedgerAndModel):
             self.model.finalize_claimed(self.model.jobs[number], account_id)
 
     def expire(self) -> None:
-        """Give up what expired, unless an irreversible block holds it."""
+        """Expire overdue transactions, unless an irreversible block includes them."""
         irreversible = self._followed_for_good()
         held = self.chain.held_by(irreversible)
         overdue = self.run(self.ledger.expiry.overdue(irreversible))
@@ -233,7 +233,7 @@ class LedgerSteps(LedgerAndModel):
     # What a crash does.
 
     def crash(self) -> None:
-        """All but the file is lost."""
+        """Everything but the file is lost."""
         self.run(self.ledger.close())
         self.queued, self.unfunded = [], NOBODY
         self.unsent.clear()

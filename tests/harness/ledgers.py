@@ -1,4 +1,4 @@
-"""Ledgers for tests: here, and only here, the tests of the ledger choose its engine."""
+"""Ledgers for tests: the only place where the ledger's tests choose an engine."""
 
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -18,7 +18,7 @@ FREE = Limits(address=None, interval=300, queue=1000)
 
 
 class Clock:
-    """Time that passes when told to."""
+    """A clock that a test advances."""
 
     def __init__(self) -> None:
         self.now = START
@@ -74,6 +74,6 @@ def block(number: int, *held: Transaction, accounts: tuple[tuple[str, str], ...]
 
 
 def raw(folder: Path, sql: str) -> list[Any]:
-    """What another process sees in the ledger."""
+    """Rows as another process reads them from the ledger."""
     with closing(sqlite3.connect(folder / "faucet.db")) as connection:
         return connection.execute(sql).fetchall()

@@ -31,7 +31,7 @@ from tests.harness.program import keys_of
 BLOCK_INTERVAL = 0.03
 LAG = 6  #: blocks that the last irreversible one trails the head by; more than the slack of the local clock
 BALANCE = 10_000_000 * 10**5  #: satoshi that the registrar begins with
-PLAIN = "1.2.9"  #: somebody else's account, which a liar may own
+PLAIN = "1.2.9"  #: a third party's account, which a liar may own
 
 
 class WatchedChain(DevChain):

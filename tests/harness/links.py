@@ -20,7 +20,7 @@ NEVER = math.inf
 
 
 class Clock:
-    """A clock that stands until it is set."""
+    """A clock that stands still until it is set."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -66,7 +66,7 @@ async def take_any(call: Call, _peer: object) -> None:
 
 
 async def take_fit(call: Call, _peer: object) -> None:
-    """Take the recorded chain, if its head is the recorded one or a later one."""
+    """Accept the recorded chain, if its head is not behind the recorded one."""
     node = Node(call)
     if await node.chain_id() != CHAIN_ID:
         raise UnfitNode("is on another chain")
@@ -83,7 +83,7 @@ def link_to(*nodes: ScriptedNode | str, **options: Any) -> Link:
 
 @asynccontextmanager
 async def running(link: Link) -> AsyncIterator[Link]:
-    """Run `link` meanwhile; had it ended by itself, what ended it is raised."""
+    """Run `link` until the block ends; raises its exception if it ended by itself."""
     task = asyncio.create_task(link.run())
     try:
         yield link
@@ -106,12 +106,12 @@ async def connected(*nodes: ScriptedNode | str, **options: Any) -> AsyncIterator
 
 
 async def result_of(link: Link, method: str, *arguments: Any) -> Any:
-    """The result of a call of the database, as plain values."""
+    """The result of a database call, as plain values."""
     return msgspec.json.decode(await link.call("database", method, list(arguments)))
 
 
 async def closed_port() -> str:
-    """The URL of a port where nobody listens any more."""
+    """The URL of a port where nobody listens."""
     async with ScriptedNode().serving() as node:
         return node.url
 

@@ -1,4 +1,4 @@
-"""The log as operators read it, from what a test captured."""
+"""The log as operators read it, from the captured records."""
 
 import re
 from collections.abc import Iterable
@@ -16,5 +16,5 @@ def log_lines(records: Iterable[LogRecord], logger: str = "") -> list[str]:
 
 
 def is_fault(line: str) -> bool:
-    """Whether a line that the program wrote, in or outside its log, tells of a fault of the program."""
+    """Whether a line of output, in or outside the log, reports a bug of the program."""
     return _FAULT.match(line) is not None

@@ -1,4 +1,4 @@
-"""A real mail server on a free port, which keeps what it takes."""
+"""A real mail server on a free port, which keeps the mails."""
 
 import asyncio
 import ssl
@@ -18,7 +18,7 @@ USER, PASSWORD = "faucet", "mail secret"
 
 @dataclass
 class Mailbox:
-    """What the server has taken; while `refusal` is set, it takes nothing."""
+    """The mails accepted so far; while `refusal` is set, every mail is refused with it."""
 
     refusal: str | None = None
     mails: list[Message] = field(default_factory=list)
@@ -34,14 +34,14 @@ class Mailbox:
         return [str(mail["Subject"]) for mail in self.mails]
 
     async def holds(self, count: int) -> None:
-        """Return when `count` mails have come."""
+        """Return when `count` mails have arrived."""
         while len(self.mails) < count:
             await turn()
 
 
 @dataclass
 class MailServer:
-    """The server's port, and what it took."""
+    """The server's port, and its mails."""
 
     port: int
     box: Mailbox

@@ -1,4 +1,4 @@
-"""A chain as simple as it can be: what may come into a block, and which account got which id there."""
+"""A minimal model of a chain: which transactions a block may include, and which ids their accounts get."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -15,11 +15,11 @@ STRANGERS_KEYS: Keys = ("stranger", "stranger", "stranger")
 
 @dataclass(frozen=True)
 class JobOperation:
-    """What a transaction does for one job."""
+    """A transaction's operation for one job."""
 
     job: int  #: its number
     name: str  #: of its account
-    keys: Keys  #: that the account is to have
+    keys: Keys  #: of the new account
     account_id: str | None  #: that is paid; None registers the account
 
 
@@ -34,13 +34,13 @@ class Sendable:
 
     @property
     def signature(self) -> str:
-        """The same for the same content, another for another, as on a chain."""
+        """Determined by the content, as on a chain."""
         parts = (f"{operation.job}>{operation.account_id}" for operation in self.operations)
         return f"{self.kind} {' '.join(parts)} ref {self.reference} until {self.expiration}"
 
     @property
     def draft(self) -> SignedTransaction:
-        """What the ledger writes ahead."""
+        """The transaction that the ledger writes ahead."""
         return SignedTransaction(
             kind=self.kind,
             id=f"id of {self.signature}",
@@ -55,7 +55,7 @@ class Sendable:
 
 @dataclass
 class Block:
-    """What a block holds."""
+    """A block's contents."""
 
     number: int
     id: str
@@ -66,7 +66,7 @@ class Block:
 
     @property
     def effects(self) -> BlockEffects:
-        """What the tracker would tell the ledger of it."""
+        """The block's effects, as the tracker records them in the ledger."""
         accounts = tuple((name, self.seen(account_id)) for name, (account_id, _) in self.accounts.items())
         provisional = frozenset() if self.has_results else frozenset(self.held)
         return BlockEffects(self.number, self.id, self.seen_results, accounts, provisional=provisional)
@@ -87,7 +87,7 @@ class ModelChain:
     def __init__(self) -> None:
         self.blocks: list[Block] = []
         self.irreversible = 0
-        self.sent: dict[str, Sendable] = {}  #: by signature; no node ever forgets here
+        self.sent: dict[str, Sendable] = {}  #: by signature; nodes never forget them here
         self._made = count(1)
 
     @property
@@ -102,7 +102,7 @@ class ModelChain:
 
     @property
     def payments(self) -> Iterator[JobOperation]:
-        """All of all blocks."""
+        """All payments in all blocks."""
         return (operation for block in self.blocks for operation in block.paid)
 
     def block(self, number: int) -> Block:
@@ -116,7 +116,7 @@ class ModelChain:
     def produce(
         self, wanted: Iterable[Sendable] = (), stranger: str | None = None, *, has_results: bool = True
     ) -> None:
-        """Make a block of those `wanted` that are valid; `stranger` is a name that somebody else takes first."""
+        """Make a block of those `wanted` that are valid; `stranger` is a name that a third party registers first."""
         block = Block(self.head + 1, f"block {next(self._made)}", has_results=has_results)
         self.blocks.append(block)
         if stranger is not None and stranger not in self.accounts:
@@ -126,7 +126,7 @@ class ModelChain:
                 block.held[transaction.signature] = tuple(self._apply(block, each) for each in transaction.operations)
 
     def fork(self, blocks: int) -> None:
-        """Forget the newest blocks, but none that is irreversible."""
+        """Drop the newest blocks, but none that is irreversible."""
         del self.blocks[max(self.irreversible, self.head - blocks) :]
 
     def finalise(self, blocks: int) -> None:

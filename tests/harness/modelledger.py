@@ -21,13 +21,13 @@ class ModelJob:
     registration: str | None = None  #: signature of the transaction in force
     funding: str | None = None
     found: tuple[str, int] | None = None  #: account id and block of an account found on the chain
-    final: bool = False  #: its account stays
+    final: bool = False  #: its account is irreversible
     account_id: str | None = None  #: in a block that was followed
     provisional: bool = False  #: looked up by name, so it may still change
 
 
 class ModelLedger:
-    """The same moves as the real one, without a file."""
+    """The real ledger's moves, in memory."""
 
     def __init__(self) -> None:
         self.jobs: dict[int, ModelJob] = {}  #: by number
@@ -39,7 +39,7 @@ class ModelLedger:
         self.names: dict[str, tuple[str, int]] = {}  #: account id and block by name
 
     def fate(self, signature: str) -> Fate:
-        """What is known of a transaction."""
+        """A transaction's fate."""
         if signature in self.final:
             return Fate.IRREVERSIBLE
         if signature in self.included:
@@ -49,7 +49,7 @@ class ModelLedger:
         return Fate.REFUSED if signature in self.refused else Fate.LIVE
 
     def state(self, job: ModelJob) -> State:
-        """Where a job stands."""
+        """A job's state."""
         if job.account_id is None:
             return job.ended or (State.BROADCAST if job.registration else State.QUEUED)
         final = job.final
@@ -84,7 +84,7 @@ class ModelLedger:
         return self.state(job) in (State.FAILED, State.CANCELLED)
 
     def live(self) -> list[Sendable]:
-        """What may yet come into a block, in order of signing."""
+        """The live transactions, in order of signing."""
         return [transaction for signature, transaction in self.signed.items() if self.fate(signature) is Fate.LIVE]
 
     def sign(self, transactions: Iterable[Sendable]) -> list[Sendable]:
@@ -98,7 +98,7 @@ class ModelLedger:
         return ready
 
     def give_up(self, transaction: Sendable, into: set[str]) -> None:
-        """It can't be in a block, or so a node says: its jobs wait to be signed anew."""
+        """Release the jobs of a refused or expired transaction, so that they are signed again."""
         if self.fate(transaction.signature) is not Fate.LIVE:
             return
         into.add(transaction.signature)
@@ -115,7 +115,7 @@ class ModelLedger:
                 job.ended = state
 
     def claim_existing(self, found: dict[int, str], block: int) -> None:
-        """Take accounts that the chain already has for those jobs that are queued."""
+        """Claim accounts that the chain already has, for queued jobs."""
         for job in self.standing(State.QUEUED):
             if job.number in found:
                 job.account_id, job.found = found[job.number], (found[job.number], block)
@@ -125,13 +125,13 @@ class ModelLedger:
         return [job for job in self.jobs.values() if job.found and not job.final and job.found[1] <= irreversible]
 
     def finalize_claimed(self, job: ModelJob, account_id: str | None) -> None:
-        """The account found stays, under this id, or it is gone."""
+        """The found account is final under this id, or gone."""
         job.account_id, job.final = account_id, account_id is not None
         if account_id is None:
             job.found = None
 
     def include(self, block: Block) -> None:
-        """Take over what `block` holds."""
+        """Include what `block` contains."""
         for name, (account_id, _) in block.accounts.items():
             self.names.setdefault(name, (block.seen(account_id), block.number))
         for signature in block.held.keys() & self.signed.keys() - self.final:
@@ -143,14 +143,14 @@ class ModelLedger:
                     self._link(self.signed[signature], job, result, provisional=not block.has_results)
 
     def orphan(self, number: int) -> None:
-        """Block `number` and later ones are gone."""
+        """Block `number` and later ones are orphaned."""
         self.names = {name: seen for name, seen in self.names.items() if seen[1] < number}
         for signature, block in list(self.included.items()):
             if signature not in self.final and block.number >= number:
                 self.release(signature)
 
     def release(self, signature: str) -> None:
-        """The transaction is in no block any more."""
+        """The transaction is no longer in a block."""
         self.included.pop(signature)
         self.refused.discard(signature)
         self.expired.discard(signature)
@@ -159,7 +159,7 @@ class ModelLedger:
                 job.account_id = None
 
     def finalize(self, signature: str, results: tuple[str | None, ...]) -> None:
-        """The transaction stays in its block."""
+        """The transaction's block is irreversible."""
         self.final.add(signature)
         for job, result in zip(self._jobs(self.signed[signature]), results, strict=True):
             if job.registration == signature:

@@ -40,7 +40,7 @@ def certificate(folder: Path) -> tuple[Path, Path]:
 
 
 def site(folder: Path, upstream: str, port: int) -> str:
-    """The site as it is deployed, but for names, ports and places."""
+    """The site as deployed, but for names, ports and paths."""
     text = (DEPLOY / "nginx/faucet.conf").read_text()
     made, key = certificate(folder)
     for old, new in (

@@ -1,4 +1,4 @@
-"""An operator's browser, as far as the HTTP side sees it."""
+"""A client that behaves like an operator's browser."""
 
 import re
 from collections.abc import AsyncIterator

@@ -10,7 +10,7 @@ BAD = "New accounts have to wait"
 
 
 class Page(HTMLParser):
-    """A page taken apart: its text, what it loads or links to, what is written in the wrong place."""
+    """A parsed page: its text, its links and resources, its inline styles and scripts."""
 
     def __init__(self, source: str) -> None:
         super().__init__()

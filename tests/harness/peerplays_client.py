@@ -1,4 +1,4 @@
-"""What a user of the peerplays package does: reads, transfers, registers; prints what it saw as JSON.
+"""A user of the peerplays package: reads, transfers, registers; prints the results as JSON.
 
 Arguments: the node's URL, its chain id, the registrar's private key. The package keeps a key store in the home
 directory, blocks, and knows only the chains that it lists: so this is a program of its own.
@@ -26,7 +26,7 @@ def main(url: str, chain_id: str, wif: str) -> None:
 
 
 def reading(chain: Any) -> dict[str, Any]:
-    """What the package reads of accounts, balances and blocks."""
+    """Accounts, balances and blocks as the package reads them."""
     registrar = Account("faucet", full=True, blockchain_instance=chain)
     plain = Account("1.2.9", blockchain_instance=chain)
     return {
@@ -40,7 +40,7 @@ def reading(chain: Any) -> dict[str, Any]:
 
 
 def writing(chain: Any) -> dict[str, Any]:
-    """A transfer, an account with keys as wallets derive them, and what is read of both at once."""
+    """Make a transfer and register an account with a wallet's keys; returns what is then read of both."""
     chain.transfer("plain-account1", 12.5, "TEST", account="faucet")
     chain.create_account("peter-1", registrar="faucet", password="secret", storekeys=False)
     peter = Account("peter-1", blockchain_instance=chain)

@@ -1,4 +1,4 @@
-"""What a user of the peerplays package does with a new account: reads its keys, and pays it.
+"""A user of the peerplays package reads a new account's keys, and pays it.
 
 Arguments: the node's URL, its chain id, the registrar's private key, the account's name. Prints JSON.
 """

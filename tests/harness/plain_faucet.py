@@ -1,4 +1,4 @@
-"""faucet.py as a user to whom the modes of files apply: root without the privilege to pass over them."""
+"""faucet.py as a user to whom file modes apply: root drops the capability to ignore them."""
 
 import ctypes
 import os
@@ -8,7 +8,7 @@ from pathlib import Path
 PR_CAPBSET_DROP, CAP_DAC_OVERRIDE = 24, 1  #: linux/prctl.h, linux/capability.h
 
 if __name__ == "__main__":
-    # Anybody but root may not, and need not.
+    # Other users may not drop it, and need not.
     ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, 0, 0, 0)
     faucet = str(Path(__file__).parents[2] / "faucet.py")
     os.execv(sys.executable, [sys.executable, "-W", "error", faucet, *sys.argv[1:]])  # noqa: S606  # no shell is meant

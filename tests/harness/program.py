@@ -1,4 +1,4 @@
-"""The real program in processes of its own, and what a test says to it."""
+"""The real program in processes of its own, and a test's requests to it."""
 
 import asyncio
 import contextlib
@@ -87,7 +87,7 @@ class DevChainProgram:
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     async def control(self, method: str, *arguments: Any) -> Any:
-        """Steer the chain."""
+        """Call the dev chain's control API."""
         return msgspec.json.decode(await self.link.call("devchain", method, list(arguments)))
 
     async def come_back(self, *options: str, script: tuple[str, ...] = FAUCET) -> None:
@@ -190,7 +190,7 @@ class Faucet:
             job: dict[str, Any] = (await self.fetch(f"/api/v1/jobs/{job_id}")).body["job"]
             if job["state"] in states:
                 return job
-            # It may have moved between the two requests: then nothing comes until it moves again.
+            # The job may have moved between the two requests: then no event comes until it moves again.
             await self.fetch(f"/api/v1/jobs/{job_id}?wait=0.5")
 
 
@@ -205,7 +205,7 @@ async def command(*arguments: str) -> tuple[int, str, str]:
 
 
 async def wait_ready(service: Faucet, *, ready: bool = True) -> None:
-    """Return when the faucet says that it can register, or that it can't."""
+    """Return when /readyz says that the faucet can register, or that it cannot."""
     while (await service.fetch("/readyz")).body["ready"] is not ready:
         """Asking is the waiting: the page has no event."""
 

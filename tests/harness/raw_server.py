@@ -1,4 +1,4 @@
-"""A server that speaks websocket byte by byte, or something else, on a real socket."""
+"""A server that writes raw bytes on a real socket, websocket frames or anything else."""
 
 import asyncio
 import base64
@@ -9,13 +9,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 HANDSHAKE_GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, 1.3
 PING = b"\x89\x7d" + b"x" * 125
 
-#: What a raw server does with a connection, given the request for a websocket. It reads nothing more.
+#: Handles a connection, given the handshake's request. It reads nothing more.
 Conversation = Callable[[bytes, asyncio.StreamWriter], Awaitable[None]]
 
 
 @contextlib.asynccontextmanager
 async def raw_server(converse: Conversation) -> AsyncIterator[str]:
-    """A server that speaks as it likes; its URL."""
+    """A server whose connections `converse` handles; yields its URL."""
     conversations: set[asyncio.Task[None]] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -48,7 +48,7 @@ def writes(answer: bytes) -> Conversation:
 
 
 def accepts(request: bytes) -> bytes:
-    """The answer that opens the websocket which `request` asks for."""
+    """The response that completes the handshake of `request`."""
     fields = dict(line.split(b": ", 1) for line in request.split(b"\r\n") if b": " in line)
     digest = hashlib.sha1(fields[b"Sec-WebSocket-Key"] + HANDSHAKE_GUID.encode()).digest()  # noqa: S324  # RFC 6455
     lines = (b"HTTP/1.1 101 Switching Protocols", b"Upgrade: websocket", b"Connection: Upgrade")

@@ -16,7 +16,7 @@ REGISTRAR_KEY = "PPY5roySZzFKTfsamp7VHbBaBYqRLXmWiES9MHWZ9tLmjVzNCUcfA"
 
 
 class Recording:
-    """Answers a call as the node was recorded to, through the protocol as it is on the wire."""
+    """Answers every call with a recorded reply, encoded and decoded as on the wire."""
 
     def __init__(self, **answer: Any) -> None:
         self.answer = answer
@@ -36,7 +36,7 @@ def recorded(name: str) -> Recording:
 
 
 def recorded_parameters() -> Recording:
-    """The recorded chain parameters, with the fees that the recording leaves out."""
+    """The recorded chain parameters, with the fees that the recording lacks."""
     recording = recorded("get_global_properties")
     fees = recording.answer["result"]["parameters"]["current_fees"]
     fees["parameters"] = [

@@ -1,4 +1,4 @@
-"""Transactions and calls that a node refuses, made for a dev chain."""
+"""Transactions and calls that a node refuses, built for a dev chain."""
 
 from collections.abc import Callable
 from typing import Any
@@ -33,7 +33,7 @@ def named(name: str) -> Case:
 
 
 def name_taken(dev_chain: DevChain) -> Query:
-    """Nothing but the name is that of the account which there is."""
+    """It has only its name in common with the existing account."""
     key = dev_chain.chain.settings.genesis["registrar_key"]
     return broadcast(dev_chain, new(dev_chain, TAKEN, memo_key=key))
 
@@ -67,7 +67,7 @@ def resent_when_expired(dev_chain: DevChain) -> Query:
 
 
 def without(dev_chain: DevChain, *fields: str, **changes: Any) -> Query:
-    """A transaction that lacks members, or has others."""
+    """A transaction with missing or changed members."""
     body = signed(dev_chain.chain, new(dev_chain))
     return (*BROADCAST, {**{key: value for key, value in body.items() if key not in fields}, **changes})
 
@@ -134,7 +134,7 @@ def query(*call: Any) -> Case:
 
 
 def prepared(settings: DevChainSettings) -> DevChain:
-    """A chain with a name taken, and a registrar who never had anything."""
+    """A chain with a taken name and a registrar that never had a balance."""
     dev_chain = new_dev_chain(settings)
     dev_chain.chain.push(signed(dev_chain.chain, new(dev_chain, TAKEN)))
     dev_chain.control.register(POOR, format_public_key(POOR_KEY.public, settings.prefix))

@@ -17,7 +17,7 @@ SAMPLES = data("node-samples.json")
 ERRORS = data("node-errors.json")
 
 
-#: What a scripted node does about a call: given its socket and the call's id.
+#: Handles a call, given its socket and the call's id.
 Behaviour = Callable[[ServerConnection, int], Awaitable[None]]
 
 
@@ -41,16 +41,16 @@ def sends_frame(frame: str | bytes) -> Behaviour:
 
 
 async def stays_silent(_socket: ServerConnection, _number: int) -> None:
-    """Take the call and never answer it."""
+    """Never answer the call."""
 
 
 async def drops(socket: ServerConnection, _: int) -> None:
-    """Vanish as a node does that is killed: without a closing handshake."""
+    """Drop the connection as a killed node does: without a closing handshake."""
     socket.transport.abort()
 
 
 class ScriptedNode:
-    """A node that does about each method what its script says; it knows the recorded replies."""
+    """A node with a behaviour for each method; by default it answers with the recorded replies."""
 
     def __init__(self, **script: Behaviour) -> None:
         self.script: dict[str, Behaviour] = {

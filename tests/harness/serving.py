@@ -1,4 +1,4 @@
-"""The HTTP side on a free port, with a real ledger and whatever the test says of the chain."""
+"""The HTTP side on a free port, with a real ledger and the chain status that a test sets."""
 
 import asyncio
 import contextlib
@@ -24,7 +24,7 @@ from jobs.monitoring.metrics import Metrics
 from jobs.settings import Settings
 from tests.harness.program import HttpReply, keys_of
 
-NOW = 1_800_000_000  #: seconds, the time that all tests of the HTTP side take place
+NOW = 1_800_000_000  #: seconds, the time of all tests of the HTTP side
 CLIENT = {"X-Forwarded-For": "192.0.2.1"}  #: headers of a client that the address limit counts
 CHAIN_STATUS = ChainStatus(
     chain_id="00" * 32,
@@ -86,7 +86,7 @@ class Serving:
         return await self.ledger.signups.accept(Signup(name, **keys_of(name)), Limits(None, 0, 1000, initial_balance))
 
     async def see(self, chain_status: ChainStatus | None = None, **changes: Any) -> None:
-        """Let the chain be as `chain_status`, or as CHAIN_STATUS with `changes`."""
+        """Publish `chain_status`, or CHAIN_STATUS with `changes`."""
         await self.ledger.chain_status.save(chain_status or replace(CHAIN_STATUS, **changes))
         await self.context.snapshot.refresh()
 
@@ -96,11 +96,11 @@ class Serving:
             await turn()
 
     async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """A bare connection."""
+        """A raw TCP connection."""
         return await asyncio.open_connection("127.0.0.1", self.port)
 
     async def send(self, request: bytes) -> tuple[int, dict[str, str], bytes]:
-        """What comes back for the bytes of `request`, read to the end of its body: status, headers, body."""
+        """The reply to the bytes of `request`, read to the end of its body: status, headers, body."""
         reader, writer = await self.connect()
         try:
             writer.write(request)
@@ -110,7 +110,7 @@ class Serving:
 
 
 def signup_of(name: str, **fields: Any) -> bytes:
-    """What a wallet posts to sign `name` up, with keys made for it."""
+    """The body that a wallet posts to sign `name` up, with keys made for it."""
     return msgspec.json.encode({"account": {"name": name, **keys_of(name), **fields}})
 
 
@@ -124,13 +124,13 @@ async def waiting_job(served: Serving, name: str) -> Job:
 
 
 def complaints(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """What was logged as a warning or worse, but for asyncio's remarks on a slow machine."""
+    """The records of warnings and errors, but for asyncio's warnings of slow callbacks."""
     records = [record for record in caplog.records if record.levelno >= logging.WARNING]
     return [record.getMessage() for record in records if not record.getMessage().startswith("Executing ")]
 
 
 async def turn() -> None:
-    """Let everything else that is ready run once."""
+    """Let every other ready callback run once."""
     await asyncio.sleep(0)
 
 
@@ -152,10 +152,10 @@ async def serving(
     chain_status: ChainStatus = CHAIN_STATUS,
     **settings: Any,
 ) -> AsyncIterator[Serving]:
-    """The application that knows `chain_status` of the chain, until the block ends."""
+    """The application with `chain_status` published, until the block ends."""
     ledger = await Ledger.open(folder / "faucet.db", clock=clock)
     snapshot = Snapshot(ledger)
-    # Nobody is there to answer.
+    # The client has gone.
     options: dict[str, Any] = {"clock": clock, "keep_alive": keep_alive, "answer_wait": answer_wait}
     context = AppContext(Settings(**settings), ledger, snapshot, Metrics(), **options)
     listener = bind("127.0.0.1", 0)

@@ -1,4 +1,4 @@
-"""What several test modules need."""
+"""Data and files for several test modules."""
 
 import json
 from pathlib import Path

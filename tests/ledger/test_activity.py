@@ -1,4 +1,4 @@
-"""How many signups there were when."""
+"""The activity charts' counts of signups."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ FREE = Limits(address=None, interval=0, queue=1000)
 
 
 class Clock:
-    """Time that passes when told to."""
+    """A clock that a test advances."""
 
     now = START
 
@@ -31,7 +31,7 @@ async def accepted(ledger: Ledger, name: str) -> Job:
 
 
 async def registered(ledger: Ledger) -> int:
-    """How many accounts came into a block, by the minutes."""
+    """The numbers of accounts included, by minute."""
     return sum(span.registered for span in await ledger.activity.per_minute(0))
 
 

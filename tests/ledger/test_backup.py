@@ -1,4 +1,4 @@
-"""A backup made while the faucet works is whole, and can be served from."""
+"""A backup made while the faucet runs is complete, and can be served."""
 
 import asyncio
 import sqlite3

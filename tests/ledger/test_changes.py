@@ -1,4 +1,4 @@
-"""Whoever waits for a job in one process hears of its moves in another."""
+"""A client that waits for a job in one process is notified of moves made in another."""
 
 import asyncio
 import time

@@ -42,7 +42,7 @@ async def test_path_of_a_job_with_an_initial_balance(tmp_path: Path) -> None:
 
 
 async def test_refused_transaction_that_a_block_holds_all_the_same(tmp_path: Path) -> None:
-    """What the chain says wins, even over a job that has failed meanwhile."""
+    """The chain wins, even over a job that has failed in the meantime."""
 
     async with opened(tmp_path) as ledger:
         job = await ledger.signups.accept(signup("odd-1"), FREE)
@@ -144,7 +144,7 @@ async def test_whatever_happens_the_books_agree(
 
 
 class Walk:
-    """Random steps of a ledger, each one that could happen."""
+    """Random legal steps of a ledger."""
 
     def __init__(self, ledger: Ledger, random: Any) -> None:
         self.ledger = ledger
@@ -195,7 +195,7 @@ class Walk:
 
 
 def check_books(folder: Path) -> None:
-    """What must hold at any time, in plain SQL."""
+    """Assert the invariants, in plain SQL."""
     counted = dict(raw(folder, "SELECT state, count(*) FROM jobs GROUP BY state"))
     kept = {state: jobs for state, jobs in raw(folder, "SELECT state, jobs FROM job_counts") if jobs}
     assert counted == kept

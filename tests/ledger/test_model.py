@@ -32,7 +32,7 @@ def move(name: str, *arguments: st.SearchStrategy[Any]) -> st.SearchStrategy[tup
     return st.tuples(st.just(name), *arguments)
 
 
-#: How often each comes, beside the others: without these weights few jobs would get far.
+#: Weighted: with equal weights few jobs would get far.
 MOVES = st.sampled_from(
     [
         choice
@@ -118,7 +118,7 @@ class LedgerMachine(LedgerSteps):
 
     @invariant()
     def nobody_is_paid_twice_or_by_mistake(self) -> None:
-        """On the chain, whatever the ledger believes: each payment is its job's, to its own account, and the only."""
+        """On the chain, whatever the ledger says: each payment is its job's, to the job's account, and the only one."""
         accounts = self.chain.accounts
         paid = list(self.chain.payments)
         assert all(accounts[operation.name] == (operation.account_id, operation.keys) for operation in paid)

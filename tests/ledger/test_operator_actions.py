@@ -1,4 +1,4 @@
-"""What operators do: to jobs, to the faucet, and what the audit keeps of it."""
+"""Operators' actions on jobs and on the faucet, and their audit entries."""
 
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -71,7 +71,7 @@ async def test_job_failed_by_hand_tells_why_and_can_be_retried(tmp_path: Path) -
 
 @pytest.mark.parametrize("sent", ["broadcast", "registered"])
 async def test_what_has_left_is_not_ended_by_hand(tmp_path: Path, sent: str) -> None:
-    """It may be in a block already; a second signup of its name would pay twice."""
+    """It may be in a block already; a second signup of its name would be paid twice."""
 
     async with opened(tmp_path) as ledger:
         job = await accepted(ledger, "alice-1")
@@ -95,7 +95,7 @@ async def test_deed_that_one_job_refuses_is_done_to_none(tmp_path: Path) -> None
 
 
 async def test_faucets_own_pause_and_the_operators(tmp_path: Path) -> None:
-    """The faucet ends only its own; an operator takes over, and ends any."""
+    """The faucet ends only its own pause; an operator can replace and end any."""
 
     async with opened(tmp_path) as ledger:
         await ledger.pauses.auto_pause("no money")

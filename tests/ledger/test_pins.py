@@ -1,4 +1,4 @@
-"""What the ledger keeps of a chain at first contact, and whose names it believes."""
+"""What the ledger pins of a chain at first contact, and whose names it believes."""
 
 from pathlib import Path
 

@@ -17,7 +17,7 @@ from jobs.ledger.sql import Query, columns_of
 from jobs.ledger.sqlite.file import SCHEMA
 from jobs.ledger.sqlite.rows import statement_of
 
-#: What ANALYZE writes of a ledger with ten million jobs.
+#: The statistics that ANALYZE writes for a ledger with ten million jobs.
 COUNTED = (
     ("transactions", "transactions_irreversible", "200000 1"),
     ("transactions", "transactions_by_id", "200000 1"),
@@ -55,7 +55,7 @@ Statement = str | Query[Any]
 
 
 def statements_in(name: str, value: object) -> Iterator[tuple[str, Statement]]:
-    """The statements that a constant holds, each with its name."""
+    """The statements in a constant, each with its name."""
     if isinstance(value, Query) or (isinstance(value, str) and value.lstrip().startswith(VERBS)):
         yield name, value
     elif isinstance(value, Mapping):
@@ -64,7 +64,7 @@ def statements_in(name: str, value: object) -> Iterator[tuple[str, Statement]]:
 
 
 def constants() -> dict[str, Statement]:
-    """All statements that the ledger's modules name in capitals."""
+    """All statements in constants of the ledger's modules."""
     found: dict[str, Statement] = {}
     for info in pkgutil.iter_modules(jobs.ledger.__path__):
         module = importlib.import_module(f"jobs.ledger.{info.name}")
@@ -90,7 +90,7 @@ QUERIES = {name: query for name, query in STATEMENTS.items() if isinstance(query
 @pytest.mark.parametrize("name", sorted(STATEMENTS.keys() - EXEMPT.keys()))
 @pytest.mark.parametrize("analysed", [False, True])
 def test_no_query_reads_a_whole_table(name: str, *, analysed: bool) -> None:
-    """Ten million jobs must cost what ten do, also where somebody had SQLite count them."""
+    """Ten million jobs must cost what ten do, also after ANALYZE."""
     statement = STATEMENTS[name]
     sql = statement_of(statement) if isinstance(statement, Query) else statement
     with closing(sqlite3.connect(":memory:")) as connection:

@@ -1,4 +1,4 @@
-"""What operators find, page by page, and what was signed for one job."""
+"""Operators' searches, page by page, and the transactions of one job."""
 
 import itertools
 import sqlite3
@@ -78,7 +78,7 @@ async def test_by_name_or_its_beginning_sorted_the_exact_one_first(tmp_path: Pat
 
 
 async def test_names_page_by_page_forth_and_back(tmp_path: Path) -> None:
-    """One name may have many jobs: the order goes on by their age."""
+    """One name may have many jobs: they are then ordered by age."""
 
     async with opened(tmp_path) as ledger:
         for name in ("al-2", "al-1", "al-1", "al-1", "al-3"):
@@ -96,7 +96,7 @@ async def test_names_page_by_page_forth_and_back(tmp_path: Path) -> None:
 
 
 async def test_names_in_a_state_cost_a_bounded_look_each_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A page may come back empty and still lead on to what was not looked at."""
+    """A page may be empty and still link to rows not yet examined."""
     monkeypatch.setattr(search, "MAX_SCANNED", 3)
 
     async with opened(tmp_path) as ledger:

@@ -1,4 +1,4 @@
-"""A signup is known by its account's keys, as a block showed them, wherever it was registered."""
+"""A repeated signup is recognised by its account's keys, as a block showed them, wherever it was registered."""
 
 import asyncio
 from dataclasses import replace

@@ -14,7 +14,7 @@ from tests.harness.ledgers import FREE, Clock, code_of, from_address, opened, ra
 
 
 async def test_answer_comes_after_its_commit(tmp_path: Path) -> None:
-    """Whoever is answered finds the job in the file, from a connection of its own."""
+    """Once answered, the job is in the file for another connection to read."""
 
     async with opened(tmp_path) as ledger:
 
@@ -76,7 +76,7 @@ async def test_two_processes_never_accept_one_name_twice(tmp_path: Path) -> None
 
 
 async def test_interval_of_an_address_and_its_quota(tmp_path: Path) -> None:
-    """The quota comes back when the signup fails, not when it is cancelled, and addresses are forgotten."""
+    """The quota is returned when a signup fails, not when it is cancelled, and addresses are deleted in time."""
 
     clock = Clock()
     async with opened(tmp_path, clock) as ledger:
@@ -119,7 +119,7 @@ async def test_repeat_is_the_same_job_whatever_stands_in_the_way(tmp_path: Path)
 async def test_crowd_that_the_ledger_can_not_keep_up_with_is_refused_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Those who wait are accepted all the same, and whoever comes again later too."""
+    """Those already queued are still accepted, and so are later retries."""
     monkeypatch.setattr(signups, "MAX_WAITING", 3)
 
     async with opened(tmp_path) as ledger:

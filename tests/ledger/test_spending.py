@@ -1,4 +1,4 @@
-"""The day's books in the ledger: nothing is written ahead that passes the budget, whatever comes between."""
+"""The day's spending in the ledger: nothing is written ahead beyond the budget, whatever happens in between."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -70,7 +70,7 @@ async def test_what_an_own_node_refused_is_free_again(tmp_path: Path) -> None:
 
 
 async def test_what_a_stranger_refused_counts_until_no_block_can_hold_it(tmp_path: Path) -> None:
-    """He may have kept it, and bring it into a block."""
+    """The node may have kept it, and include it in a block."""
 
     async with opened(tmp_path) as ledger:
         jobs = await accept(ledger, "one-1")
@@ -86,7 +86,7 @@ async def test_what_a_stranger_refused_counts_until_no_block_can_hold_it(tmp_pat
 
 
 async def test_what_only_a_stranger_says_has_expired_goes_on_counting(tmp_path: Path) -> None:
-    """Until its jobs' next registration, which excludes it: as far as that costs as much."""
+    """Until its jobs' next registration, which excludes it, as far as that one costs as much."""
 
     async with opened(tmp_path) as ledger:
         jobs = await accept(ledger, "one-1")
@@ -100,7 +100,7 @@ async def test_what_only_a_stranger_says_has_expired_goes_on_counting(tmp_path: 
 
 
 async def test_payment_does_not_take_the_place_of_a_registration(tmp_path: Path) -> None:
-    """The account is there: whatever a stranger said of it, its registration was in a block."""
+    """The account exists, so its registration was in a block, whatever an untrusted node said."""
 
     async with opened(tmp_path) as ledger:
         (job,) = [await ledger.signups.accept(signup("one-1"), structs.replace(FREE, initial_balance="1"))]
@@ -114,7 +114,7 @@ async def test_payment_does_not_take_the_place_of_a_registration(tmp_path: Path)
 
 
 async def test_next_transaction_of_a_job_takes_the_place_of_the_refused_one(tmp_path: Path) -> None:
-    """A name is registered once; what the failed neighbour may cost still counts, however often the other is signed."""
+    """A name is registered once; the failed neighbour's cost still counts, however often the other is signed."""
 
     async with opened(tmp_path) as ledger:
         good, bad = await accept(ledger, "good-1", "bad-1")

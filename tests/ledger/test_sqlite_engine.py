@@ -1,4 +1,4 @@
-"""The writer of the SQLite engine: how it waits for other processes, and what a commit is."""
+"""The SQLite engine's writer: waiting for other processes' locks, and durable commits."""
 
 import asyncio
 import sqlite3

@@ -1,4 +1,4 @@
-"""The SQLite file of a ledger: opened, refused, migrated, and what operators see in it."""
+"""The ledger's SQLite file: opening, refusing, migrating, and what operators can read in it."""
 
 import asyncio
 import sqlite3
@@ -40,7 +40,7 @@ async def test_file_that_is_no_ledger_is_refused_and_left(tmp_path: Path, conten
 
 
 async def damaged_ledger(folder: Path) -> Path:
-    """A ledger with three pages that are nonsense."""
+    """A ledger with three corrupt pages."""
     async with opened(folder) as ledger:
         await asyncio.gather(*(ledger.signups.accept(signup(f"job-{number}"), FREE) for number in range(200)))
     path = folder / "faucet.db"
@@ -59,7 +59,7 @@ async def test_damaged_ledger_is_refused_and_left(tmp_path: Path) -> None:
 
 
 async def test_look_at_a_large_ledger_ends_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What it would have found later holds up no start."""
+    """Damage that a full check would find does not delay the start."""
     monkeypatch.setattr(file, "CHECK_TIMEOUT", 0)
     monkeypatch.setattr(file, "CHECK_INTERVAL", 1)
     path = await damaged_ledger(tmp_path)
@@ -78,7 +78,7 @@ def test_older_ledger_is_migrated_step_by_step() -> None:
 
 
 def shape(connection: sqlite3.Connection) -> dict[str, tuple[Any, ...]]:
-    """What a ledger is made of: the columns of each table, and the text of everything else."""
+    """A ledger's schema: the columns of each table, and the SQL of everything else."""
     found = connection.execute("SELECT type, name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%'").fetchall()
     return {
         name: tuple(connection.execute(f"PRAGMA table_xinfo({name})").fetchall()) if kind == "table" else (sql,)

@@ -1,4 +1,4 @@
-"""Accounts that somebody else registered under a name that was signed up for: they are not the one that was."""
+"""Accounts that a third party registered under a signed-up name: they do not count as the signup's."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -26,7 +26,7 @@ Edit = Callable[[dict[str, Any]], None]
 
 
 def register(chain: DevChain, name: str, edit: Edit) -> None:
-    """Let somebody register `name` with the keys that were signed up with, but for what `edit` changes."""
+    """Register `name` as a third party, with the signup's keys but for what `edit` changes."""
     keys: dict[str, Any] = dict(keys_of(name))
     operation = account_create(registrar=REFERRER, referrer=REFERRER, referrer_percent=0, name=name, **keys)
     edit(operation[1])
@@ -94,7 +94,7 @@ STOLEN: dict[str, Edit] = {
 
 @pytest.mark.parametrize("edit", STOLEN.values(), ids=STOLEN)
 async def test_account_with_a_foreign_authority_is_not_ours(tmp_path: Path, edit: Edit) -> None:
-    """It is neither called done nor paid."""
+    """The job is neither done nor paid."""
 
     async with lied_to(tmp_path, own_nodes=Settings().own_nodes) as world:
         await world.ledger.operators.pause("drain", by="ann", reason="time for somebody else")
@@ -119,7 +119,7 @@ LIES = [
 
 @pytest.mark.parametrize("lie", LIES, ids=repr)
 async def test_second_node_shows_that_the_account_is_ours(tmp_path: Path, lie: lies.Lie) -> None:
-    """The registration was taken, and its reply was lost: what the account looks like decides."""
+    """The registration was accepted and its reply lost: the account's keys decide."""
 
     async with lied_to(tmp_path, honest=True) as world:
         world.relay.lie(lie, lies.DeniedBroadcasts("account exists (still pending)"))

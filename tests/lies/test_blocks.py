@@ -1,4 +1,4 @@
-"""Nodes that make blocks up, hide what is in them, or say that time has passed."""
+"""Nodes that invent blocks, hide their contents, or pretend that time has passed."""
 
 import time
 from pathlib import Path
@@ -19,7 +19,7 @@ DAY = 86_400
 LIARS_KEY = format_public_key(published_key("liar").public, "TEST")
 ANEW = "if the chain was started anew, use a new ledger; if an earlier node made blocks up, run: faucet.py refollow"
 
-#: What makes everything seem to expire.
+#: These make every transaction seem expired.
 RUSHES = [
     (lies.HeadTime(900), lies.Irreversible()),
     (lies.HigherBlocks(ahead=30, seconds=30), lies.Irreversible(-50)),
@@ -29,7 +29,7 @@ RUSHES = [
 @pytest.mark.parametrize("rush", RUSHES, ids=repr)
 @pytest.mark.parametrize("honest", [True, False], ids=["two nodes", "one node"])
 async def test_time_that_has_not_passed_expires_nothing(tmp_path: Path, rush: tuple[Lie, ...], honest: bool) -> None:
-    """By the local clock nothing has expired yet, whatever the head says: what was lost is not signed again."""
+    """By the local clock nothing has expired, whatever the head says: lost transactions are not signed again."""
 
     async with lied_to(tmp_path, honest=honest, transaction_expiration=60) as world:
         world.relay.lie(lies.LostBroadcasts())
@@ -65,7 +65,7 @@ async def test_own_node_ahead_of_the_clock_is_used(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("honest", [True, False], ids=["two nodes", "one node"])
 async def test_false_irreversible_head_finalizes_nothing(tmp_path: Path, honest: bool) -> None:
-    """A lone stranger is believed, which costs nothing: a fork takes the payment with its account."""
+    """A single untrusted node is believed, which costs nothing: a fork removes the payment along with its account."""
 
     async with lied_to(tmp_path, lies.Irreversible(), honest=honest) as world:
         await world.sign_up("alice-1")
@@ -123,7 +123,7 @@ async def done(world: World, name: str) -> bool:
 
 @pytest.mark.parametrize("honest", [True, False], ids=["fail-over", "healed"])
 async def test_made_up_higher_blocks_are_noticed_and_followed_anew(tmp_path: Path, honest: bool) -> None:
-    """The true chain's head is far below the last block followed, which was final by the liar's word."""
+    """The true head is far below the last block followed, which the liar called final."""
 
     liar = (lies.HigherBlocks(up_to=400, seconds=0), lies.Irreversible())
     async with lied_to(tmp_path) as world:
@@ -152,7 +152,7 @@ async def followed(world: World, number: int) -> bool:
 
 
 async def test_made_up_blocks_that_a_second_node_lacks_are_never_final(tmp_path: Path) -> None:
-    """So the faucet leaves them by itself when the honest node takes over, as it leaves a fork."""
+    """So the faucet abandons them, like any fork, when the honest node takes over."""
 
     async with lied_to(tmp_path, honest=True) as world:
         world.relay.lie(lies.HigherBlocks(up_to=120, seconds=1), lies.Irreversible())

@@ -1,4 +1,4 @@
-"""The day's budget: what leaves the registrar on the true chain is no more, whatever happens to the faucet."""
+"""The day's budget bounds what leaves the registrar on the true chain, whatever happens to the faucet."""
 
 import asyncio
 import contextlib
@@ -31,7 +31,7 @@ DAY = 86_400
 
 
 class Midnight:
-    """A clock that a test sets ahead of the chain's."""
+    """A clock that a test can set ahead of the chain's."""
 
     def __init__(self) -> None:
         self.ahead = 0
@@ -42,7 +42,7 @@ class Midnight:
 
 
 async def test_budget_that_is_spent_pauses_until_it_is_raised(tmp_path: Path) -> None:
-    """Signups are accepted meanwhile, and a restart forgets nothing."""
+    """Signups are still accepted, and the amount spent survives a restart."""
 
     async with lied_to(tmp_path, **SMALL) as world:
         await world.sign_up(*NAMES)
@@ -92,7 +92,7 @@ FORWARDED = ["denied", "account exists (still pending)", "fee too low (0)"]
 
 @pytest.mark.parametrize("error", FORWARDED)
 async def test_refused_and_sent_on_all_the_same(tmp_path: Path, error: str) -> None:
-    """The node says no, and the transaction is in a block: it counts, and nobody is registered or paid twice."""
+    """A block includes the refused transaction all the same: it counts, and nobody is registered or paid twice."""
 
     async with lied_to(tmp_path, lies.DeniedBroadcasts(error), **SMALL) as world:
         await world.sign_up(*NAMES)
@@ -131,13 +131,13 @@ async def test_greater_balance_is_contradicted_by_the_second_node_at_first_conta
 
 
 async def has_budget(world: World) -> bool:
-    """Whether the day's budget is known."""
+    """Whether the day's budget is known yet."""
     return (await world.ledger.chain_status.load()).budget is not None
 
 
 @pytest.mark.parametrize("step", ["after:drain.record_signed:1", "after:node.broadcast:1"])
 async def test_killed_faucet_keeps_to_its_budget(tmp_path: Path, step: str) -> None:
-    """The program itself, behind a stranger, is killed amid its first drain, and once more when its budget is spent."""
+    """The real program, behind an untrusted node, is killed in its first drain, and again once the budget is spent."""
 
     slow = ("--block-interval", "1", "--irreversible-lag", "2", "--faults")
     async with dev_chain(*slow) as chain, Relay(chain.url) as relay:

@@ -1,4 +1,4 @@
-"""Nodes that lie about what the chain is, and about who the accounts of the configuration are."""
+"""Nodes that lie about the chain's identity, and about the ids of configured accounts."""
 
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from tests.harness.lying.lie import Lie
 from tests.harness.lying.relayed_chain import node_at
 from tests.harness.program import keys_of
 
-#: Another chain, and what is said of the node that is on it.
+#: Lies that make it another chain, and the sentence about the node.
 OTHER_CHAINS = [
     (lies.Precision(10), "says that the precision of the core asset is 10; on this chain it is 5"),
     (lies.Symbol("CORE"), "says that the symbol of the core asset is CORE; on this chain it is TEST"),
@@ -34,14 +34,14 @@ HELPERS_LIE = lies.AccountId("helper-1", PLAIN)
 
 
 def with_helper(chain: DevChain) -> None:
-    """Somebody registers helper-1, who may refer."""
+    """A third party registers helper-1, which may refer."""
     chain.control.register("helper-1", keys_of("helper-1")["owner_key"])
     chain.control.produce()
     chain.control.set_member("helper-1", member=True)
 
 
 async def named_in(world: World) -> set[str]:
-    """The accounts by id that the registrations on the true chain name."""
+    """The ids of all accounts that registrations on the true chain name."""
     async with node_at(world.chain.url) as node:
         return {account_id for body in await _registrations(node) for account_id in _named_by(body)}
 
@@ -60,11 +60,11 @@ def _named_by(body: dict[str, Any]) -> set[str]:
 
 @pytest.mark.parametrize(("lie", "sentence"), OTHER_CHAINS, ids=lambda value: repr(value)[:20])
 async def test_node_that_becomes_another_chain_is_left(tmp_path: Path, lie: Lie, sentence: str) -> None:
-    """A node with ten decimals would make one signup worth 100,000."""
+    """With ten decimals, one signup would cost as much as 100,000."""
 
     async with lied_to(tmp_path) as world:
         world.relay.lie(lie)
-        await world.sign_up("before-1")  # signed by what is pinned, whatever the node says
+        await world.sign_up("before-1")  # signed with the pinned values, whatever the node says
         await world.recovered()
         world.relay.disconnect()
         await world.reported(sentence, check="chain")
@@ -75,7 +75,7 @@ async def test_node_that_becomes_another_chain_is_left(tmp_path: Path, lie: Lie,
 
 @pytest.mark.parametrize("lie", [lies.Precision(0), lies.ChainId("ab" * 32)], ids=repr)
 async def test_nodes_that_disagree_about_the_chain_at_first_contact_are_not_used(tmp_path: Path, lie: Lie) -> None:
-    """Nothing is pinned yet, so it can't be told which of them lies."""
+    """Nothing is pinned yet, so the faucet cannot know which node lies."""
 
     async with lied_to(tmp_path, lie, honest=True, fit=False) as world:
         await world.sign_up("alice-1")
@@ -88,7 +88,7 @@ async def test_nodes_that_disagree_about_the_chain_at_first_contact_are_not_used
 
 @pytest.mark.parametrize("settings", NAMED, ids=lambda value: next(iter(value)))
 async def test_id_of_a_configured_account_that_changes(tmp_path: Path, settings: dict[str, Any]) -> None:
-    """Whoever could say who `additional_owner_accounts` are would own every new account."""
+    """A node that chose the ids of `additional_owner_accounts` would own every new account."""
 
     async with lied_to(tmp_path, prepare=with_helper, **settings) as world:
         world.relay.lie(HELPERS_LIE)
@@ -116,7 +116,7 @@ async def test_id_of_a_configured_account_that_is_wrong_at_first_contact(
 async def test_lone_strangers_lie_at_first_contact_is_refused_by_the_chain(
     tmp_path: Path, settings: dict[str, Any]
 ) -> None:
-    """There is nobody to ask: the registration asserts whom it names, so that the chain itself refuses it."""
+    """There is no other node to ask: the registration asserts the accounts that it names, so the chain refuses it."""
 
     async with lied_to(tmp_path, HELPERS_LIE, prepare=with_helper, **settings) as world:
         await world.sign_up("alice-1")
@@ -150,7 +150,7 @@ async def test_id_of_the_registrar_that_is_wrong_at_first_contact(tmp_path: Path
 
 @pytest.mark.parametrize("honest", [True, False], ids=["two nodes", "one node"])
 async def test_id_of_the_referrer_that_a_user_chose(tmp_path: Path, honest: bool) -> None:
-    """Nothing is pinned of him: the registration asserts his id."""
+    """A user's referrer is not pinned: the registration asserts the id."""
 
     async with lied_to(tmp_path, honest=honest, prepare=with_helper) as world:
         world.relay.lie(lies.AccountId("helper-1", "1.2.8"))

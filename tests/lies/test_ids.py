@@ -1,4 +1,4 @@
-"""Nodes that lie about the ids of new accounts where blocks do not say them."""
+"""Nodes that lie about new accounts' ids on chains without operation results."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +18,7 @@ FALSE_IDS = [lies.AccountId("alice-*", PLAIN), lies.SwappedIds("alice-1", "alice
 
 @pytest.fixture(autouse=True)
 def without_results() -> Iterator[None]:
-    """Every chain here is of the kind that keeps none."""
+    """Every chain here keeps no operation results."""
     with flavoured(Flavour.BITSHARES):
         yield
 
@@ -43,7 +43,7 @@ async def held(world: World) -> list[str]:
 
 
 async def released_or_done(world: World) -> bool:
-    """Release what is held; whether all is done."""
+    """Release held payments; returns whether all jobs are done."""
     if jobs := await held(world):
         await world.ledger.operators.release_payments(jobs, by="ann", reason="it is in no block")
     return {job.state for job in (await world.jobs()).values()} == {State.DONE}
@@ -51,7 +51,7 @@ async def released_or_done(world: World) -> bool:
 
 @pytest.mark.parametrize("lie", FALSE_IDS, ids=repr)
 async def test_second_node_contradicts_a_false_id_under_a_name(tmp_path: Path, lie: Lie) -> None:
-    """Nothing is final, so nothing is paid, until both show the same ids."""
+    """Nothing is final, and so nothing is paid, until both nodes report the same ids."""
 
     async with lied_to(tmp_path, lie, honest=True) as world:
         await world.sign_up("alice-1", "alice-2", "alice-3")

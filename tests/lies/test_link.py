@@ -1,4 +1,4 @@
-"""The program itself behind a stranger that lies by the form of what it sends: it stays small, readable, and alive."""
+"""The real program behind an untrusted node that sends malformed replies: it survives, small in memory and messages."""
 
 import contextlib
 from collections.abc import AsyncIterator
@@ -13,14 +13,14 @@ from tests.harness.lying.relay import Relay
 from tests.harness.program import QUICK, Faucet, dev_chain, on_chain, wait_ready
 from tests.http.test_hostile import memory
 
-MAX_MEMORY = 300_000_000  #: bytes that the program may have
+MAX_MEMORY = 300_000_000  #: bytes of memory that the program may use
 MAX_LINE = 500  #: characters of a line of the log, or of a sentence
 REGISTRAR = "1.2.7"
 
 
 @contextlib.asynccontextmanager
 async def lied_to(folder: Path, *, honest: bool = False) -> AsyncIterator[tuple[Scenario, Relay]]:
-    """A scenario whose node is a stranger that may lie; it must recover from what the block does."""
+    """A scenario with an untrusted node that may lie; it must recover once the block ends."""
     async with dev_chain(*QUICK) as chain, Relay(chain.url) as relay:
         urls = [relay.url, *([chain.url] if honest else [])]
         service = Faucet(folder, on_chain(urls, own_nodes=[], **PAYING))
@@ -38,11 +38,11 @@ async def lied_to(folder: Path, *, honest: bool = False) -> AsyncIterator[tuple[
 
 
 async def until_lied(relay: Relay, lie: Lie, times: int) -> None:
-    """Return when the lie was heard so often."""
+    """Return when the lie has been told so often."""
     await relay.lied_with(type(lie), relay.lied[type(lie).__name__] + times)
 
 
-#: Texts, frames and values that are too much.
+#: Oversized texts, frames and values.
 LARGE = [
     lies.HugeFrame(megabytes=30),
     lies.HugeFrame(megabytes=11, numbers=True),
@@ -64,7 +64,7 @@ async def test_large_replies_are_not_kept(tmp_path: Path, lie: Lie) -> None:
 
 
 async def _read_pages(service: Faucet) -> None:
-    """All that people read stays readable."""
+    """Logs and pages stay readable."""
     checks = (await service.fetch("/readyz")).body["checks"]
     assert max(len(check["text"]) for check in checks.values()) < MAX_LINE
     assert len((await service.fetch("/status")).body) < 100_000

@@ -1,4 +1,4 @@
-"""Nodes that lie about what things cost and what there is to pay them, and chains on which they cost too much."""
+"""Nodes that lie about fees and balances, and chains whose fees are too high."""
 
 from pathlib import Path
 
@@ -15,13 +15,13 @@ from tests.harness.lying import lies
 from tests.harness.lying.lie import Lie
 from tests.harness.lying.relayed_chain import node_at
 
-FEE, TRANSFER_FEE, ASSERT_FEE = 515_000, 2_000_000, 100_000  #: satoshi, the first with room for any name of these tests
-SIGNUP = FEE + TRANSFER_FEE + ASSERT_FEE + PAYMENT  #: what one costs at the most
+FEE, TRANSFER_FEE, ASSERT_FEE = 515_000, 2_000_000, 100_000  #: satoshi, at first, for any name of these tests
+SIGNUP = FEE + TRANSFER_FEE + ASSERT_FEE + PAYMENT  #: the ceiling of one fee
 LOOPBACK = Settings().own_nodes
 
 CREATE, TRANSFER, ASSERTION = ((kind,) for kind in (lies.ACCOUNT_CREATE, lies.TRANSFER, lies.ASSERTION))
 
-#: Lies about fees, and what is said of them.
+#: Lies about fees, and the sentence that reports each.
 DEAR = [
     (lies.Fees(times=3, kinds=CREATE, places=(lies.REQUIRED,)), "An account costs"),
     (lies.Fees(times=1000, kinds=CREATE, places=(lies.SCHEDULE,)), "An account costs"),
@@ -85,7 +85,7 @@ async def test_ceiling_is_learnt_from_both_nodes_at_first_contact(tmp_path: Path
 
 
 async def test_lower_fees_lower_the_ceiling_only_by_a_second_nodes_word(tmp_path: Path) -> None:
-    """Else a stranger could have everything stand still for good."""
+    """Otherwise an untrusted node could stop the faucet for good."""
 
     async with lied_to(tmp_path) as world:
         world.relay.lie(lies.Fees(fixed=1))
@@ -116,7 +116,7 @@ async def test_fees_that_step_up_are_paid_to_the_ceiling_only(tmp_path: Path, ow
 async def test_premium_name_at_the_head_blocks_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fee: int, own: bool
 ) -> None:
-    """Even if there are more of them than a drain takes at once."""
+    """Even if there are more of them than one drain takes."""
     monkeypatch.setattr("jobs.drain.drainer.BATCH", 3)
     premium = [f"premium{'a' * number}" for number in range(1, 6)]
 
@@ -150,7 +150,7 @@ async def test_false_empty_balance_recovers(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("lie", [lies.Balance(times=1000), lies.Balance(fixed=10**15)], ids=repr)
 async def test_false_higher_balance_pays_for_no_more(tmp_path: Path, lie: Lie) -> None:
-    """The chain refuses what is not there; such payments are held until an operator has looked for them."""
+    """The chain refuses payments beyond the balance; they are held until an operator decides."""
 
     async with lied_to(tmp_path) as world:
         world.chain.control.set_balance("faucet", 3 * SIGNUP)

@@ -1,4 +1,4 @@
-"""Nodes that lie about which names there are, and whose."""
+"""Nodes that lie about which names exist, and to whom they belong."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ LIARS_KEY = format_public_key(published_key("liar").public, "TEST")
 
 @pytest.fixture(autouse=True)
 def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Look at names more often."""
+    """Settings that check names more often."""
     monkeypatch.setattr("jobs.blocks.names.CHECK_INTERVAL", 0.05)
     monkeypatch.setattr("jobs.blocks.names.RETRY_DELAY", 0.05)
 
@@ -44,7 +44,7 @@ async def is_waiting(world: World, name: str, words: str) -> bool:
 
 
 async def test_lone_stranger_that_calls_a_name_taken_costs_that_signup_only(tmp_path: Path) -> None:
-    """Whoever signs up again is served when the node tells the truth."""
+    """A repeated signup succeeds once the node tells the truth."""
 
     async with lied_to(tmp_path) as world:
         world.relay.lie(lies.TakenNames("alice-*"))

@@ -1,4 +1,4 @@
-"""Nodes that lie to be paid, or to have somebody paid twice."""
+"""Nodes that lie to redirect a payment, or to cause a second one."""
 
 from pathlib import Path
 
@@ -34,7 +34,7 @@ async def test_false_id_of_a_new_account_is_not_paid(tmp_path: Path, lie: Lie) -
 
 
 async def test_false_id_in_block_and_list_is_refused_by_the_chain(tmp_path: Path) -> None:
-    """What was signed is held until an operator has looked; then the right one is paid."""
+    """The signed payment is held until an operator decides; then the right account is paid."""
 
     async with lied_to(tmp_path, lies.ResultIds("alice-*", PLAIN), lies.AccountId("alice-*", PLAIN)) as world:
         await world.sign_up("alice-1", "alice-2")
@@ -58,7 +58,7 @@ async def test_second_node_contradicts_a_false_id_in_a_block(tmp_path: Path, lie
 
 
 async def test_payment_hidden_from_the_start_is_held_until_shown(tmp_path: Path) -> None:
-    """It is held, visibly, for as long as it takes; a block that shows it after all ends that."""
+    """It is held, and reported, until a block shows it after all."""
 
     async with lied_to(tmp_path) as world:
         await world.sign_up("alice-1", "alice-2")
@@ -87,7 +87,7 @@ async def test_operator_releases_a_payment_that_no_block_holds(tmp_path: Path) -
 
 
 async def test_hidden_payment_is_shown_by_the_second_node(tmp_path: Path) -> None:
-    """Two nodes that disagree are one that lies: nothing is given up before they agree."""
+    """When two nodes disagree, one lies: nothing expires before they agree."""
 
     async with lied_to(tmp_path, honest=True) as world:
         await world.sign_up("alice-1", "alice-2")
@@ -111,7 +111,7 @@ async def test_lost_payment_is_repeated_when_two_nodes_lack_it(tmp_path: Path) -
 
 
 async def test_delayed_payment_is_not_made_twice(tmp_path: Path) -> None:
-    """It keeps the first for itself until it has the second, or so it hopes: there is no second."""
+    """The node keeps the first payment back to broadcast it with the second, but there is no second."""
 
     async with lied_to(tmp_path) as world:
         world.relay.lie(lies.LostBroadcasts(lies.TRANSFER))
@@ -126,7 +126,7 @@ async def test_delayed_payment_is_not_made_twice(tmp_path: Path) -> None:
 
 
 async def test_false_inclusion_is_no_payment(tmp_path: Path) -> None:
-    """Accounts and payments that only the node's own blocks hold end nothing where another node can be asked."""
+    """Accounts and payments that only this node's blocks include finish no job where a second node can be asked."""
 
     async with lied_to(tmp_path, lies.FalseInclusion(), honest=True) as world:
         await world.sign_up("alice-1")
@@ -139,7 +139,7 @@ async def test_false_inclusion_is_no_payment(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("honest", [True, False], ids=["two nodes", "one node"])
 async def test_payments_wait_where_assertions_are_denied(tmp_path: Path, honest: bool) -> None:
-    """Then a second node must confirm whose id it is."""
+    """Without assertions, a second node must confirm the account's id."""
 
     lie = lies.ChainParameter("max_predicate_opcode", 0)
     async with lied_to(tmp_path, lie, lies.ResultIds("*", PLAIN), honest=honest) as world:

@@ -1,6 +1,6 @@
-"""Whatever a node says, the honest chain holds only what the registrar owed: fees under the ceiling, and balances due.
+"""Whatever a node says, the registrar pays on the honest chain only what it owes: fees under the ceiling, balances due.
 
-LIES_EXAMPLES in the environment is how many campaigns of each kind are tried, by chance; without it, always the same.
+LIES_EXAMPLES sets how many random campaigns of each kind run; without it the same few run every time.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ BY_CHANCE = settings(
     suppress_health_check=list(HealthCheck),
 )
 
-#: Twice what each operation costs on the honest chain at first, satoshi; no campaign changes that.
+#: Twice what each operation costs on the honest chain at first, satoshi; no campaign changes it.
 MAX_REGISTRATION, MAX_TRANSFER, MAX_ASSERTION = 2 * 516_000, 2 * 2_000_000, 2 * 516_000
 REFERRER = "1.2.8"
 GUARD = 120  #: seconds that bound a campaign that would hang
@@ -61,7 +61,7 @@ def test_no_lie_costs_more_than_is_owed(second: bool, contact: bool, steps: Sequ
 
 
 def _check_money(outcome: Outcome) -> None:
-    """The balance fell by what is in the blocks, and on each day the ledger knew of all that, within the budget."""
+    """The balance fell by what is in the blocks; on each day the ledger had recorded that much, within the budget."""
     for record in outcome.days:
         assert BALANCE - record.balance == record.spent
     spent = [0, *(record.spent for record in outcome.days)]
@@ -80,7 +80,7 @@ def _check_registrations(record: ChainRecord, wallets: Collection[str]) -> None:
 
 
 def _check_payments(record: ChainRecord, wallets: Collection[str]) -> None:
-    """Each payment is the balance due to an account under a signup's name, and the only one to it."""
+    """Each payment is the balance due to a signup's account, and the only one to it."""
     names = {each.account_id: each.name for each in record.registrations}
     for each in record.payments:
         assert names[each.account_id] in wallets

@@ -1,4 +1,4 @@
-"""Nodes that refuse what they are sent, or what they are asked: no signup fails for it."""
+"""Nodes that refuse broadcasts or calls: no signup fails because of it."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from tests.harness.liar import lied_to
 from tests.harness.lying import lies
 from tests.harness.lying.lie import Lie
 
-#: One error of each cause, and those that are nobody's.
+#: One error of each cause, and errors that blame no operation.
 ERRORS = [
     "account exists (still pending)",
     "bad name 'Bad-Name1'",
@@ -31,7 +31,7 @@ NAMES = [f"many-{number}" for number in range(5)]
 
 @pytest.mark.parametrize("error", ERRORS)
 async def test_node_that_refuses_each_broadcast_alike_fails_no_signup(tmp_path: Path, error: str) -> None:
-    """There is no other: everything waits, with a sentence, until it takes what it is sent."""
+    """There is no other node: jobs wait, and the reason is reported, until it accepts broadcasts."""
 
     async with lied_to(tmp_path) as world:
         world.relay.lie(lies.RefusedCalls(error, api="network_broadcast"))
@@ -114,7 +114,7 @@ async def test_false_loss_of_membership_and_authority_is_reported(tmp_path: Path
 
 
 async def test_own_pause_of_an_operator_named_faucet_stays(tmp_path: Path) -> None:
-    """The faucet's own pause is told by its kind, not by a name."""
+    """The faucet's own pause is recognised by its kind, not by a name."""
 
     async with lied_to(tmp_path) as world:
         await world.ledger.operators.pause("drain", by="faucet", reason="maintenance")
@@ -130,7 +130,7 @@ async def test_own_pause_of_an_operator_named_faucet_stays(tmp_path: Path) -> No
 
 
 async def test_initial_balances_that_were_switched_off_are_not_paid(tmp_path: Path) -> None:
-    """They are counted until an operator waives them, or switches them on again."""
+    """They are counted until an operator waives them or switches initial balances on again."""
 
     async with lied_to(tmp_path) as world:
         world.relay.lie(lies.LostBroadcasts(lies.TRANSFER), lies.Fees(times=1000, kinds=(lies.TRANSFER,)))

@@ -1,4 +1,4 @@
-"""The lying node itself: each lie is heard as long as it is on, and the truth afterwards."""
+"""The lying node itself: each lie is told while it is on, and the truth afterwards."""
 
 import asyncio
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from tests.harness.lying.relayed_chain import PAID_IN, client_of, node_at, relay
 
 
 async def test_lies_are_stacked() -> None:
-    """Irreversible is what the head beneath it says, which is made up."""
+    """The irreversible block follows from the head beneath, which is made up."""
 
     async with relayed_chain() as this:
         this.relay.lie(lies.HigherBlocks(ahead=20))

@@ -1,4 +1,4 @@
-"""The blocks of the lying node: they are linked, and hold what the lie says."""
+"""The lying node's blocks: they are linked, and contain what the lie says."""
 
 import pytest
 

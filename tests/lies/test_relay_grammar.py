@@ -1,4 +1,4 @@
-"""Lies by chance: the relay can tell whatever they are."""
+"""Random lies: the relay serves all of them."""
 
 import contextlib
 import random
@@ -54,7 +54,7 @@ async def _survives(lies: list[Lie]) -> None:
 
 
 async def _exchange(client: Client, times: int = 20) -> None:
-    """Make calls that nobody lies about, one after another: by then all calls before are answered."""
+    """Make calls that no lie is about, one after another: once they return, all earlier calls are answered."""
     for number in range(10**6, 10**6 + times):
         await client.send({"id": number, "method": "call", "params": ["devchain", "stall", [False]]})
         while decode(await client.socket.recv()).get("id") != number:

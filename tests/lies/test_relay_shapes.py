@@ -1,4 +1,4 @@
-"""What the lying node sends that no node would: each form arrives as it is meant."""
+"""Malformed replies of the lying node arrive unchanged."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What the lying node says of the chain, of accounts and of amounts: heard as long as the lie is on."""
+"""The lying node's lies about the chain, accounts and amounts are told while they are on."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ from tests.harness.lying.relayed_chain import ALICE, BOB, PAID_IN, PAYMENT, rela
 
 
 def at(value: Any, *path: str | int) -> Any:
-    """What `path` leads to."""
+    """The value at `path`."""
     for step in path:
         value = value[step]
     return value
@@ -31,7 +31,7 @@ HEAD = ("get_dynamic_global_properties",)
 PARAMETERS = ("get_global_properties",)
 
 
-#: A lie, a call, and what it then says where.
+#: A lie, a call, and the value then found at a path of its result.
 SAYS: list[tuple[Lie, tuple[Any, ...], tuple[str | int, ...], Any]] = [
     (lies.Precision(10), ("get_objects", ["1.3.0"]), (0, "precision"), 10),
     (lies.Precision(10), ("lookup_asset_symbols", ["PPY"]), (0, "precision"), 10),

@@ -27,7 +27,7 @@ STEPS: list[tuple[type, str, str]] = [
 
 
 def failing_once(original: Callable[..., Any]) -> Callable[..., Any]:
-    """`original`, which fails the first time by what nobody foresaw."""
+    """`original`, which raises an unforeseen exception the first time."""
     failures = [MemoryError("nobody thought of that")]
 
     def step(*arguments: Any, **options: Any) -> Any:
@@ -54,7 +54,7 @@ async def test_failed_task_is_restarted_counted_and_reported(
 
 
 async def is_told(world: World, task: str) -> bool:
-    """Whether an alert tells that the task failed."""
+    """Whether an alert says that the task failed."""
     alerts = {alert.name: alert.text for alert in await world.ledger.outbox.alerts()}
     return f"MemoryError in {task}: its log says more." in alerts.get("task", "")
 

@@ -1,4 +1,4 @@
-"""The structure as docs/decisions.md has it: imports run one way, SQL and node texts stand in one place."""
+"""The structure of docs/decisions.md: imports run one way, SQL and nodes' texts are in one place."""
 
 import ast
 from collections.abc import Iterator
@@ -21,12 +21,12 @@ BELOW = {
 SOURCES = sorted(
     [ROOT / "faucet.py", *(path for wing in BELOW if wing != "faucet" for path in (ROOT / wing).rglob("*.py"))]
 )
-#: What is run beside the faucet is held to the same lengths.
+#: The lengths hold for tests and benchmarks too.
 EVERYTHING = [*SOURCES, *(path for folder in ("tests", "bench") for path in sorted((ROOT / folder).rglob("*.py")))]
 JOBS = [path for path in SOURCES if ROOT / "jobs" in path.parents]
 MAX_ROOMS, MAX_FLOORS = 16, 6
 MAX_MODULE, MAX_FUNCTION = 300, 40  #: lines
-#: The way of a signup: each step is a function that a newcomer finds by its name.
+#: The path of a signup: each step is a function that a newcomer finds by its name.
 SIGNUP_PATH = {
     "handlers/signup_router.py": "get_target_delegate",
     "handlers/api/signups.py": "finish",
@@ -151,7 +151,7 @@ def test_first_line_says_what_the_file_is(path: Path) -> None:
 
 
 def test_only_commands_know_the_dev_chain() -> None:
-    """What passes on it passes on a real node: nothing but the wiring knows which one it is."""
+    """Only the wiring knows whether the node is the dev chain, so what works there works on a real node."""
     knowing = {path for path in SOURCES if any(name.startswith("devchain") for name in imports(path))}
     assert {wing_of(path) for path in knowing} == {"devchain", "commands"}
 

@@ -1,4 +1,4 @@
-"""The bench in small: what it counts is right. What it times is not looked at here."""
+"""The benchmarks with small loads: their counts are right. Times are not checked here."""
 
 import shutil
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ needs_wrk = pytest.mark.skipif(shutil.which("wrk") is None, reason="the load is 
 
 
 def met(figures: Sequence[Figure], *parts: str) -> dict[str, bool | None]:
-    """Whether the figures are met that have one of `parts` in what they say."""
+    """Whether the figures with one of `parts` in their names meet their targets."""
     return {figure.what: figure.met for figure in figures if any(part in figure.what for part in parts)}
 
 
@@ -38,7 +38,7 @@ async def test_accepting_counts_what_is_on_disk(tmp_path: Path) -> None:
 @needs_wrk
 async def test_profile_sees_what_a_busy_faucet_does(tmp_path: Path) -> None:
     figures = await profile.measure(SMALL, tmp_path)
-    # Where a process may not look at another, there is nothing to show.
+    # Where a process may not trace another, there is no profile.
     assert {round(sum(figure.value for figure in figures))} <= {0, 100}
 
 
@@ -140,7 +140,7 @@ def test_report_has_every_figure_and_its_plots(tmp_path: Path) -> None:
 
 
 def test_goodput_is_measured_against_the_best_of_smaller_loads() -> None:
-    """The smallest load overloads nothing, and what more of it reaches is no fault of the others."""
+    """The smallest load cannot overload, so it is only a base for the others."""
     loads = [read_summary(f"summary us=1000000 p50=1 p95=1 p99=1 200={rate} broken=0", cpu=0) for rate in (80, 100, 89)]
     assert [(figure.ratio, figure.met) for figure in overload._of_connections(loads)] == [
         (None, None),

@@ -1,4 +1,4 @@
-"""The parts of the bench that have a node, in small: what they count is right. What they time is not looked at here."""
+"""The benchmarks with a node, with small loads: their counts are right. Times are not checked here."""
 
 import shutil
 from pathlib import Path

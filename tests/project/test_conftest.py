@@ -1,4 +1,4 @@
-"""What pytest's last lines say."""
+"""The last lines of pytest's output."""
 
 import os
 import subprocess

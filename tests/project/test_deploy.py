@@ -1,4 +1,4 @@
-"""What deploy/ holds works with this program: tried where the programs are there that it is made for."""
+"""The files of deploy/ work with this program, as far as the programs that read them are installed."""
 
 import json
 import re
@@ -68,7 +68,7 @@ def test_systemd_units_are_sound_and_sandboxed() -> None:
 
 
 def test_container_files_exist() -> None:
-    """Where there is no Docker, at least nothing is missing."""
+    """Without Docker, at least no file is missing."""
     folder = DEPLOY / "docker"
     copied = re.findall(r"^COPY (?!--from)(.*) \S+$", (folder / "Dockerfile").read_text(), re.MULTILINE)
     for source in " ".join(copied).split():

@@ -59,7 +59,7 @@ SPELLINGS = [
 
 @pytest.mark.parametrize("path", SPELLINGS)
 async def test_all_path_spellings_pass_nginx(tmp_path: Path, path: str) -> None:
-    """To the same signup, and to the same words while the faucet is down."""
+    """Each spelling reaches the signup, and gets the same reply while the faucet is down."""
 
     async with served(tmp_path) as (service, port):
         assert (await ask(tmp_path, port, path, method="POST", body=signup_of("alice-1"))).code == 200
@@ -107,7 +107,7 @@ async def test_nginx_replies_while_the_faucet_is_down(tmp_path: Path) -> None:
 
 
 async def send(folder: Path, port: int, request: bytes) -> bytes:
-    """All that comes back for the bytes of `request`, in TLS."""
+    """The whole reply to the bytes of `request`, over TLS."""
     context = ssl.create_default_context(cafile=str(folder / "fullchain.pem"))
     reader, writer = await asyncio.open_connection("localhost", port, ssl=context)
     writer.write(request)

@@ -1,4 +1,4 @@
-"""What the documents claim of the code."""
+"""The documents' claims about the code."""
 
 import ast
 import re
@@ -26,7 +26,7 @@ def test_states_document_has_just_the_legal_moves() -> None:
 
 @pytest.mark.parametrize(("document", "least"), [("invariants.md", 12), ("reliability.md", 90)])
 def test_every_claim_has_its_tests(document: str, least: int) -> None:
-    """The last cell of each row names them, and they exist."""
+    """The last cell of each row names existing tests."""
     rows = re.findall(r"^\| (?!---).* \|$", (ROOT / "docs" / document).read_text(), re.MULTILINE)
     claims = [row.split(" | ")[-1] for row in rows if not row.endswith(("| test |", "| held by |"))]
     assert len(claims) >= least

@@ -74,7 +74,7 @@ async def test_ordinary_client_reads_and_pays_the_readmes_account(tmp_path: Path
 
 
 def test_configuration_table_matches_the_program() -> None:
-    """`python -m jobs.settings.table` prints it anew."""
+    """`python -m jobs.settings.table` prints it."""
     assert (ROOT / "docs/configuration.md").read_text().endswith(f"| --- |\n{table()}\n")
 
 

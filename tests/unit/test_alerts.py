@@ -112,7 +112,7 @@ def test_what_is_no_alert(change: dict[str, Any]) -> None:
 
 
 def at(seconds: float, **ledger: Any) -> Observation:
-    """An observation `seconds` after the first, with the node's blocks still fresh."""
+    """An observation `seconds` after the first, with a fresh head block."""
     now = NOW + seconds
     return Observation(now, chain_status(head_time=int(now)), replace(WELL.ledger, oldest=None, **ledger))
 

@@ -1,4 +1,4 @@
-"""What a signup costs, and how far balance and budget go."""
+"""The cost of a signup, and how many the balance and the budget pay for."""
 
 from dataclasses import replace
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""Bar charts: which columns they have, and how high."""
+"""Bar charts: their columns and heights."""
 
 import pytest
 

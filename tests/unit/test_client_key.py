@@ -43,6 +43,6 @@ def test_untrusted_peer_cannot_choose_its_address(forwarded: list[str], real_ip:
 
 @given(st.lists(st.text(max_size=40) | st.ip_addresses().map(str), max_size=4))
 def test_entries_left_of_the_proxys_are_ignored(written: list[str]) -> None:
-    """Our proxy appends the address that it saw; a client may have written everything before that."""
+    """Our proxy appends the peer's address; a client may have written everything before it."""
     header = ", ".join([*(entry.replace(",", "") for entry in written), "192.0.2.1"])
     assert client_key("127.0.0.1", [header], None, TRUSTED) == "192.0.2.1"

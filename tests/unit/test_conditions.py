@@ -1,4 +1,4 @@
-"""Each condition of registering: when it fails, and with which sentence."""
+"""Each condition of registering: when it fails, and its sentence."""
 
 from dataclasses import replace
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""What differs between chains is learnt from the node: on both flavours of the dev chain."""
+"""Differences between chains are learnt from the node, on both flavours of the dev chain."""
 
 from pathlib import Path
 
@@ -54,7 +54,7 @@ async def test_signup_of_a_reserved_name(both_flavours: Flavour, tmp_path: Path)
 
 
 async def test_reserved_name_queued_before_the_first_connection_fails(both_flavours: Flavour, tmp_path: Path) -> None:
-    """It fails by the rule, not by a refusal, and holds up nobody."""
+    """It fails by the rule, not by a refusal, and delays no other job."""
 
     async with chain_side(tmp_path) as side:
         await side.block()

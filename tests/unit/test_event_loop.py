@@ -80,7 +80,7 @@ def test_reused_descriptor_is_no_client(selector: PrioritySelector, ends: list[s
 
 
 def test_closed_client_can_be_unregistered(selector: PrioritySelector) -> None:
-    """As with the standard library's selectors, closing a file first leaves nothing behind."""
+    """As with the standard library's selectors, a file may be closed before it is unregistered."""
     near, far = socket.socketpair()
     with far:
         register_clients(selector, [near])
@@ -109,7 +109,7 @@ def test_iteration_serves_few_of_many_ready_clients(ends: list[socket.socket]) -
     async def work() -> list[int]:
         loop = asyncio.get_running_loop()
         for end in ends:
-            # Nothing is read, so that all stay ready.
+            # Nothing is read, so all stay ready.
             loop.add_reader(end.fileno(), served.append, end.fileno())
         counts = []
         for _ in range(5):

@@ -1,4 +1,4 @@
-"""When a refusal is the signup's, and when it is the node's."""
+"""Whether a signup or the node is to blame for a refusal."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ BAD = "bad-1"
 
 
 class Counts:
-    """What the sender counted on the connection in use."""
+    """The sender's counts on the connection in use."""
 
     def __init__(self) -> None:
         self.epoch = 1
@@ -32,7 +32,7 @@ def evidence(counts: Counts) -> Evidence:
 
 
 def refuse(evidence: Evidence, counts: Counts, case: str, *, own: bool = False, named: bool = True) -> RefusalPlan:
-    """The verdict after a node refused a signup that was tried often enough."""
+    """The decision after a node refused a signup that was tried often enough."""
     group = (candidate(1, BAD, attempts=MAX_TRIES),)
     refused: Any = refusal(case, BAD if named else None)
     counts.refused_in_a_row += 1
@@ -47,7 +47,7 @@ def test_strangers_refusal_alone_fails_nobody(evidence: Evidence, counts: Counts
 
 
 def test_acceptance_before_the_first_refusal_proves_nothing(evidence: Evidence, counts: Counts) -> None:
-    """A node that worked once may have begun to refuse everything."""
+    """A node that once worked may have begun to refuse everything."""
     counts.accepted = 100
     assert refuse(evidence, counts, "unknown op number") == RefusalPlan(counted=True)
     assert refuse(evidence, counts, "unknown op number") == RefusalPlan(counted=True)

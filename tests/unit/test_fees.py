@@ -1,4 +1,4 @@
-"""Fees, against what a real node asked and charged."""
+"""Fees, against what a real node required and charged."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from tests.harness.support import data
 
 SAMPLES: dict[str, Any] = data("node-samples.json")
 ERRORS: dict[str, Any] = data("node-errors.json")
-#: What the chain of the samples had in force.
+#: The fees in force on the samples' chain.
 ACCOUNT_CREATE_FEE = AccountCreateFee(basic_fee=500_000, premium_fee=200_000_000, price_per_kbyte=100_000, scale=10_000)
 TRANSFER = TransferFee(fee=2_000_000, price_per_kbyte=1_000_000, scale=10_000)
 
@@ -26,7 +26,7 @@ def rejected(case: str) -> Operation:
 
 
 def required(operation: Operation) -> int:
-    """The body alone is paid for, without the byte that tells the operation's number."""
+    """Only the body is charged by size, not the byte of the operation's number."""
     return ACCOUNT_CREATE_FEE.required(operation[1]["name"], operation_size(operation, "PPY") - 1)
 
 
@@ -42,7 +42,7 @@ def test_fee_equals_the_nodes_required_fee() -> None:
     ["account exists (in a block) via broadcast_transaction", "insufficient balance for fee", "non-lifetime registrar"],
 )
 def test_fee_was_accepted_by_a_real_node(case: str) -> None:
-    """These were paid just what was asked, and refused for something else."""
+    """These paid exactly the required fee, and were refused for another reason."""
     operation = rejected(case)
     assert required(operation) == operation[1]["fee"]["amount"] == 514_941
 

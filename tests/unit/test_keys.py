@@ -109,7 +109,7 @@ def test_any_bytes_are_recovered_or_refused(signature: bytes) -> None:
 
 
 def test_signature_accepted_by_a_real_node() -> None:
-    """Digest, chain id and recovery are the node's: its registrar's key comes out."""
+    """Digest, chain id and recovery equal the node's: they yield its registrar's key."""
     transaction = SAMPLES["get_transaction_hex"]["request"]["params"][2][0]
     chain_id = SAMPLES["get_chain_id"]["reply"]["result"]
     signature = bytes.fromhex(transaction["signatures"][0])

@@ -1,4 +1,4 @@
-"""The log: a line an event, whatever happens, and nothing in it that must stay secret."""
+"""The log: one line for each event, and no secrets in it."""
 
 import json
 import logging
@@ -39,7 +39,7 @@ def record(event: str, fields: dict[str, Any] | None = None, *, fault: bool = Fa
 
 
 def read(line: str) -> dict[str, str]:
-    """The keys and values of a line of text, as an operator's program splits them."""
+    """The keys and values of a log line, as an operator's program splits them."""
     pairs: list[tuple[str, str]] = re.findall(r'(?:^| )(\w+)=("(?:[^"\\]|\\.)*"|[^" =\\]+)(?= |$)', line)
     assert line == " ".join(f"{key}={value}" for key, value in pairs)
     return {key: json.loads(value) if value.startswith('"') else value for key, value in pairs}

@@ -50,7 +50,7 @@ def test_reserved_ending_is_refused() -> None:
 
 
 def test_name_rules_match_a_real_node() -> None:
-    """The names of the recorded cases are refused just where the node said so."""
+    """The recorded names are refused exactly where the node refused them."""
     for case, reply in data("node-errors.json").items():
         found = re.fullmatch(r"bad name '(.*)'", case)
         if found:

@@ -1,4 +1,4 @@
-"""The reply tells what will be, or was, on the chain: at a second faucet, after a lost ledger, in a dry run."""
+"""The reply's account equals the one on the chain: at a second faucet, after a lost ledger, in a dry run."""
 
 import asyncio
 import json
@@ -24,7 +24,7 @@ async def names_read(service: Faucet) -> None:
 
 
 async def seen(service: Faucet, name: str) -> None:
-    """Return when the faucet has seen that `name` is on the chain."""
+    """Return when the faucet reports `name` as taken."""
     while (await service.fetch(f"/api/v1/accounts/{name}")).body["account"]["available"]:
         """Asking is the waiting."""
 
@@ -41,7 +41,7 @@ async def sign_up(service: Faucet, name: str, path: str = "/faucet?wait=20", **f
 
 
 async def test_signup_at_a_second_faucet_is_the_same_success(tmp_path: Path) -> None:
-    """It is registered and paid by the first alone."""
+    """Only the first faucet registers and pays it."""
     folders = [tmp_path / name for name in ("first", "second")]
     for folder in folders:
         folder.mkdir()
@@ -111,7 +111,7 @@ async def test_dry_run_shows_the_operation_that_is_sent_then(
 
 
 def _without_extensions(made: dict[str, Any], tried: dict[str, Any]) -> dict[str, Any]:
-    """What the chain shows of an operation, but for members that a client need not send."""
+    """An operation as the chain shows it, but for members that a client need not send."""
     return {name: made[name] for name in tried}
 
 

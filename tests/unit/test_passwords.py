@@ -1,4 +1,4 @@
-"""The operators' password: its hashes, old and new, and what a mistake in one says."""
+"""The operators' password: its hashes, old and new, and the errors for malformed ones."""
 
 import asyncio
 import os
@@ -109,7 +109,7 @@ def test_malformed_hash_is_a_configuration_error(tmp_path: Path, hashed: str) ->
 
 @given(st.integers(0, len(GOOD) - 1), st.characters(codec="ascii"))
 def test_hash_that_passes_the_check_can_be_verified(place: int, character: str) -> None:
-    """No login meets an error that the start could have shown."""
+    """No login raises an error that the start could have reported."""
     hashed = GOOD[:place] + character + GOOD[place + 1 :]
     try:
         check_hash(hashed)

@@ -1,4 +1,4 @@
-"""What a request's target means."""
+"""Parsing the targets of requests."""
 
 import pytest
 

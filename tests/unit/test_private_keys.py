@@ -1,4 +1,4 @@
-"""Private keys are recognised in whatever clothes they come; what is public is not taken for one."""
+"""Private keys are recognised in every format; public values are not mistaken for them."""
 
 import base64
 import json

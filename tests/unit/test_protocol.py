@@ -31,7 +31,7 @@ def reply(number: object, **members: object) -> bytes:
 
 
 def plain(answer: asyncio.Future[msgspec.Raw]) -> Any:
-    """The result that has come, as plain values."""
+    """The call's result so far, as plain values."""
     return msgspec.json.decode(answer.result())
 
 

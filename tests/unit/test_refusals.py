@@ -1,4 +1,4 @@
-"""A node's error replies, as a real node wrote them."""
+"""Error replies, as a real node wrote them."""
 
 from typing import Any
 
@@ -107,7 +107,7 @@ BITSHARES_CAUSES = {
     "unknown method": Cause.UNKNOWN_METHOD,
     "lookup_accounts limit 1001": Cause.LIMIT_EXCEEDED,
 }
-#: What the faucet never sends or asks, or what says nothing of a signup: halving finds whom it concerns.
+#: Errors that the faucet never causes, or that blame no signup: bisection finds the rejected one.
 BITSHARES_OTHER = {
     "signature of zeros",
     "unknown operation number",

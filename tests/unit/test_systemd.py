@@ -1,4 +1,4 @@
-"""The notifications that systemd gets."""
+"""Notifications to systemd."""
 
 import asyncio
 import os

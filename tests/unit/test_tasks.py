@@ -1,4 +1,4 @@
-"""Background tasks: each failure is logged, counted, told, and outlived."""
+"""Background tasks: each failure is logged, counted, reported and survived."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -28,7 +28,7 @@ class Flaky:
 
 
 class Clock:
-    """Goes on by itself when somebody sleeps, and by hand."""
+    """A clock that advances by itself when somebody sleeps, and by hand."""
 
     def __init__(self) -> None:
         self.now = 1000.0

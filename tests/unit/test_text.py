@@ -1,4 +1,4 @@
-"""Texts of others, cut."""
+"""Texts from outside, cut to length."""
 
 import pytest
 from hypothesis import given

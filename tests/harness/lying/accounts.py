@@ -10,8 +10,8 @@ from tests.harness.lying.lie import Ask, Lie, ObjectLie, Request, database, obje
 BY_NAME = frozenset({"lookup_account_names", "get_account_by_name"})
 BY_ID = frozenset({"get_objects", "get_accounts"})
 ACCOUNT_MEMBER = "membership_expiration_date"
-NEVER, FOREVER = "1970-01-01T00:00:00", "2106-02-07T06:28:15"  #: ends of memberships: there is none, for life
-SOME_ACCOUNT = "1.2.0"  #: every chain has it: what a made-up account is modelled on
+NEVER, FOREVER = "1970-01-01T00:00:00", "2106-02-07T06:28:15"  #: ends of memberships: no member, a lifetime member
+SOME_ACCOUNT = "1.2.0"  #: an account of every chain, copied for made-up ones
 SOME_KEY = "6MRyAjQq8ud7hVNYcfnVPJqcVpscN5So8BhtHuGYqET5GDW5CV"  #: a public key, but for its prefix
 
 
@@ -32,7 +32,7 @@ class AccountLie(ObjectLie):
 
 @dataclass(frozen=True)
 class AccountId(Lie):
-    """The accounts of these names have this id; and whoever has it bears the name, if `names` is one."""
+    """The accounts of these names have this id; and the account with this id bears the name, if `names` is one."""
 
     names: str
     account_id: str
@@ -113,7 +113,7 @@ class Weights(AccountLie):
 
 @dataclass(frozen=True)
 class AddedAuthority(AccountLie):
-    """Somebody else too may sign for the accounts: `kind` is key_auths, account_auths or address_auths."""
+    """A third party may sign for the accounts too: `kind` is key_auths, account_auths or address_auths."""
 
     names: str
     holder: str  #: a key, an account's id or an address
@@ -139,7 +139,7 @@ class Membership(AccountLie):
 
 @dataclass(frozen=True)
 class TakenNames(Lie):
-    """Free names are somebody else's."""
+    """Free names are reported as taken."""
 
     names: str = "*"
     account_id: str = "1.2.999999"
@@ -163,7 +163,7 @@ class TakenNames(Lie):
 
 @dataclass(frozen=True)
 class FreeNames(Lie):
-    """Taken names are free."""
+    """Taken names are reported as free."""
 
     names: str = "*"
     methods: ClassVar[frozenset[str]] = BY_NAME | {"lookup_accounts"}

@@ -1,4 +1,4 @@
-"""Lies about what is in a block."""
+"""Lies about the contents of blocks."""
 
 import hashlib
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ class BlockLie(Lie):
         return {**result, "transactions": list(self.transactions(int(request.arguments[0]), result))}
 
     def transactions(self, number: int, block: dict[str, Any], /) -> Iterator[dict[str, Any]]:
-        """What block `number` holds instead."""
+        """The contents of block `number` instead."""
         raise NotImplementedError
 
 
@@ -65,7 +65,7 @@ class RotatedResults(BlockLie):
 
 @dataclass(frozen=True)
 class ShiftedResults(BlockLie):
-    """Every new account has an id that is so much higher."""
+    """Every new account's id is higher by this much."""
 
     by: int = 1
 
@@ -85,7 +85,7 @@ class ShiftedResults(BlockLie):
 
 @dataclass(frozen=True)
 class NoResults(BlockLie):
-    """Blocks do not say what their operations made: none of them made anything, or there are no results at all."""
+    """Blocks have no operation results: each is empty, or there are none at all."""
 
     kept: bool = True  #: whether there is a result that says nothing for each operation
 
@@ -114,7 +114,7 @@ class HiddenTransactions(BlockLie):
 
 @dataclass(frozen=True)
 class MadeUpTransfer(BlockLie):
-    """Somebody, such as the registrar, paid somebody in every so many blocks."""
+    """An account, such as the registrar, paid another, once every `every` blocks."""
 
     receiver: str
     amount: int  #: satoshi
@@ -131,7 +131,7 @@ class MadeUpTransfer(BlockLie):
 
 @dataclass(frozen=True)
 class MadeUpRegistration(BlockLie):
-    """Somebody, such as the registrar, registered an account in every so many blocks."""
+    """An account, such as the registrar, registered another, once every `every` blocks."""
 
     name: str
     account_id: str
@@ -160,7 +160,7 @@ class MadeUpRegistration(BlockLie):
 
 @dataclass(frozen=True, eq=False)
 class FalseInclusion(Lie):
-    """What is broadcast goes no further, and the next block that is read holds it, with new accounts' ids made up."""
+    """Broadcasts are dropped, and the next block read includes them, with made-up ids of new accounts."""
 
     first_id: int = 900_000  #: instance of the first account
     kept: list[dict[str, Any]] = field(default_factory=list, repr=False)
@@ -190,7 +190,7 @@ class FalseInclusion(Lie):
 
 
 def _may_follow(number: int, transaction: dict[str, Any]) -> bool:
-    """Whether the block comes after the one that the transaction refers to, of whose number it has 16 bits."""
+    """Whether the block comes after the transaction's reference block, of whose number it has 16 bits."""
     distance: int = (number - transaction.get("ref_block_num", number)) % 2**16
     return 0 < distance < 2**15
 

@@ -53,7 +53,7 @@ class LostBroadcasts(Lie):
 
 @dataclass(frozen=True)
 class DeniedBroadcasts(Lie):
-    """Transactions are passed on, and answered by this error of ERRORS all the same."""
+    """Transactions are forwarded, and answered with this error of ERRORS all the same."""
 
     error: str
     methods: ClassVar[frozenset[str]] = BROADCASTS
@@ -65,7 +65,7 @@ class DeniedBroadcasts(Lie):
 
 @dataclass(frozen=True)
 class RefusedCalls(Lie):
-    """Calls of this API and method, both patterns, go no further and are answered by this error of ERRORS."""
+    """Calls of this API and method, both patterns, are not forwarded and answered with this error of ERRORS."""
 
     error: str
     api: str = "*"
@@ -80,7 +80,7 @@ class RefusedCalls(Lie):
 
 @dataclass(frozen=True)
 class _NoReply(Lie):
-    """Calls of this method, a pattern, end in `outcome`; `forwarded` is whether the node gets them."""
+    """Calls of this method, a pattern, end in `outcome`; `forwarded` says whether the node gets them."""
 
     method: str = "*"
     forwarded: bool = False

@@ -1,4 +1,4 @@
-"""A campaign of lies against the faucet's chain side: clients sign up, blocks come, the relay lies, then it heals."""
+"""A campaign of lies against the faucet's chain side: signups, blocks, lies of the relay, then the truth."""
 
 import asyncio
 import contextlib
@@ -45,7 +45,7 @@ ENDED = {State.DONE, State.FAILED, State.CANCELLED}
 
 @dataclass
 class Clock:
-    """The time on this machine and on the chain."""
+    """The time of this machine and of the chain."""
 
     now: float = NOON
 
@@ -55,10 +55,10 @@ class Clock:
 
 @dataclass
 class Outcome:
-    """What came of a campaign."""
+    """The outcome of a campaign."""
 
-    days: list[ChainRecord]  #: what the honest chain held at the end of each day
-    committed: list[int]  #: what was signed away on each day by the ledger, satoshi
+    days: list[ChainRecord]  #: the honest chain's totals at the end of each day
+    committed: list[int]  #: what the ledger recorded as spent on each day, satoshi
     jobs: list[Job]
 
 
@@ -73,7 +73,7 @@ class Campaign:
     _committed: list[int] = field(default_factory=list)
 
     async def run(self, folder: Path) -> Outcome:
-        """Let it all happen."""
+        """Run the campaign; returns its outcome."""
         self._clock, self._names = Clock(), (f"wallet-{number}" for number in count(1))
         options = DevChainSettings(block_interval=0, faults=True, irreversible_lag=LAG, registrar_balance=BALANCE)
         self._chain = DevChain(options, clock=self._clock)
@@ -119,7 +119,7 @@ class Campaign:
             self._relay.heal() if step.lie is None else self._relay.lie(step.lie)
 
     async def _use_relay(self) -> None:
-        """Let the faucet try the relay again: the honest node has failed for a moment."""
+        """Make the faucet reconnect to the relay: the honest node fails for a moment."""
         if self._side.link.url == self._chain.url:
             self._side.link.leave("test")
         await self._connected()
@@ -135,7 +135,7 @@ class Campaign:
                 await self._side.accept(name, balance=f"{SETTINGS['initial_balance']:f}")
 
     async def _round(self, blocks: int, seconds: float = BLOCK_SECONDS) -> None:
-        """Blocks come; the faucet follows, then drains, as the owner of the chain lets it."""
+        """Produce blocks; the faucet follows them, then drains."""
         for _ in range(blocks):
             self._clock.now += seconds
             self._chain.control.produce()
@@ -153,7 +153,7 @@ class Campaign:
             await self._side.drainer.drain()
 
     async def _rest(self) -> None:
-        """The truth until nothing moves any more, for some days; each begins when the last one's is in its blocks."""
+        """Run some days of truth, each until every job has ended."""
         for _ in range(DAYS):
             await self._close_books()
             self._clock.now += DAY_MS / 1000
@@ -165,14 +165,14 @@ class Campaign:
         await self._close_books()
 
     async def _close_books(self) -> None:
-        """Let what is pending come into a block, and read all blocks."""
+        """Produce a block of the pending transactions, and read all blocks."""
         self._clock.now += BLOCK_SECONDS
         self._chain.control.produce()
         self._committed.append(await self._side.ledger.spending.spent_today())
         self._days.append(await read_chain(self._chain.url, REGISTRAR))
 
     async def _operate(self) -> None:
-        """What operators do: release the payments that the honest chain does not hold, and follow it anew."""
+        """As operators do, release the payments that the honest chain lacks, and follow it anew."""
         included = (await read_chain(self._chain.url, REGISTRAR)).blocks
         ledger = self._side.ledger
         held = {payment.number: payment for payment in await ledger.expiry.held() if payment.signature not in included}

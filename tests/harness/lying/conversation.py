@@ -18,7 +18,7 @@ MAX_ID = 2**32  #: a node sends larger ones back as strings
 
 
 class Record(Protocol):
-    """What a conversation needs of its relay."""
+    """The parts of its relay that a conversation uses."""
 
     lies: tuple[Lie, ...]
     failures: list[Exception]
@@ -36,7 +36,7 @@ class Conversation:
         self._upstream = upstream
         self._numbers = count(FIRST_NUMBER)
         self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
-        self._apis = {0: "database", 1: "login"}  # names of the numbers, as far as the client was given them
+        self._apis = {0: "database", 1: "login"}  # API names by the numbers that the client was given
         self._tasks: set[asyncio.Task[None]] = set()
         self._floods: set[Lie] = set()
 
@@ -105,7 +105,7 @@ class Conversation:
         return _frame(request.id, "result", result)
 
     def _stack(self) -> Ask:
-        """The node, seen through all lies."""
+        """A call of the node through all lies."""
         ask: Ask = self._forward
         for lie in sorted(self._relay.lies, key=lambda lie: lie.garbles):
             ask = partial(self._lie, lie, ask)
@@ -135,7 +135,7 @@ class Conversation:
         return result
 
     def _read(self, frame: str | bytes) -> Request | None:
-        """The call that `frame` is; None for what a node does not take for one."""
+        """The call in `frame`; None for what a node ignores."""
         message = decode(frame)
         number = message.get("id")
         if type(number) is not int:

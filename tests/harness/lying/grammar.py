@@ -1,4 +1,4 @@
-"""Lies by chance: for hypothesis, and by dice of a seed. What they say suits a dev chain as it comes."""
+"""Random lies, for hypothesis or from a seed, that suit a default dev chain."""
 
 import random
 from collections.abc import Callable, Iterator, Sequence
@@ -18,7 +18,7 @@ REGISTRAR = "1.2.7"
 SOMEBODY = ("1.2.8", "1.2.9")  #: accounts that a liar may own
 LIARS_KEY = format_public_key(published_key("liar").public, "TEST")
 
-#: What is worth a lie: the result of each call, and places in it.
+#: Targets of lies: the result of each call, and paths in it.
 PLACES: tuple[tuple[str, Path], ...] = (
     ("get_required_fees", ()),
     ("get_required_fees", (0, "amount")),
@@ -76,7 +76,7 @@ class Span:
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of lie, and what its members may be; the others are as they come."""
+    """A kind of lie, and strategies for its members; the others have their defaults."""
 
     make: Callable[..., Lie]
     members: dict[str, Choice | Span]
@@ -90,7 +90,7 @@ class Kind:
 
 @dataclass(frozen=True)
 class Step:
-    """What happens before a round of a campaign: a lie more, or the truth again."""
+    """A step before a round of a campaign: one more lie, or the truth again."""
 
     round: int
     lie: Lie | None
@@ -121,7 +121,7 @@ def nuisance_kinds() -> tuple[Kind, ...]:
 
 
 def lies(names: str = "*") -> st.SearchStrategy[Lie]:
-    """Every kind of lie that is meant to cost money, with members by chance."""
+    """Every kind of lie that is meant to cost money, with random members."""
     return st.one_of([kind.strategy() for kind in money_kinds(names)])
 
 
@@ -132,7 +132,7 @@ def campaigns(names: str = "*", *, rounds: int = 20, max_steps: int = 6) -> st.S
 
 
 def random_lie(rng: random.Random, names: str = "*", *, nuisances: float = 0.25) -> Lie:
-    """A lie by dice; this share of them is meant to annoy rather than to cost money."""
+    """A random lie; this share of them is meant to annoy rather than to cost money."""
     kinds = nuisance_kinds() if rng.random() < nuisances else money_kinds(names)
     return rng.choice(kinds).pick(rng)
 

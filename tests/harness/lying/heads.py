@@ -1,4 +1,4 @@
-"""Lies about the head: where it is, when it was made, what is irreversible, and blocks that nobody made."""
+"""Lies about the head: its number, its time, what is irreversible, and made-up blocks."""
 
 import hashlib
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ NO_HASH = "00" * 20
 
 
 def made_up_id(number: int, *parts: Any) -> str:
-    """The id of a block that nobody made: always the same for the same number and parts."""
+    """The id of a made-up block: always the same for the same number and parts."""
     return f"{number:08x}" + hashlib.sha256(repr((number, *parts)).encode()).hexdigest()[:32]
 
 
@@ -28,7 +28,7 @@ def shifted(time: str, seconds: int) -> str:
 
 
 async def true_head(ask: Ask) -> dict[str, Any]:
-    """The head as the node has it, or as the lies before make it."""
+    """The node's head, as changed by the lies before."""
     head: dict[str, Any] = await ask(database("get_dynamic_global_properties"))
     return head
 
@@ -67,7 +67,7 @@ class HigherBlocks(Lie):
     async def _block(self, request: Request, ask: Ask) -> Any:
         number, head = int(request.arguments[0]), await true_head(ask)
         distance = number - head[HEAD_MEMBER]
-        if distance <= 0:  # it has come meanwhile
+        if distance <= 0:  # the true chain has reached it by now
             return await ask(request)
         if number > self._target(head[HEAD_MEMBER]):
             return None

@@ -1,4 +1,4 @@
-"""Lies about what chain it is."""
+"""Lies about the chain's identity."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar

@@ -1,4 +1,4 @@
-"""What a lie is: a step between the relay's client and the node, which may change, invent or withhold a reply."""
+"""The lie: a step between the relay's client and the node, which may change, invent or withhold a reply."""
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ class Refusal(Exception):
 
 
 class Silence(Exception):
-    """There is no answer."""
+    """The call gets no answer."""
 
 
 class HangUp(Exception):
@@ -91,7 +91,7 @@ class Lie:
         return ()
 
     def handshake(self, _path: str, /) -> Response | None:
-        """What to answer who connects, instead of opening the websocket."""
+        """The response to a client's handshake, instead of opening the websocket."""
         return None
 
 

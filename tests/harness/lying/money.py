@@ -1,4 +1,4 @@
-"""Lies about what things cost, what there is to pay them, and what the chain allows."""
+"""Lies about fees, balances and the chain's parameters."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -7,7 +7,7 @@ from tests.harness.lying.lie import Lie, ObjectLie, Request, objects_with
 
 TRANSFER, ACCOUNT_CREATE, ASSERTION = 0, 5, 36  #: operation numbers
 EVERY_KIND = (TRANSFER, ACCOUNT_CREATE, ASSERTION)
-REQUIRED, SCHEDULE = "required", "schedule"  #: where fees are told: get_required_fees, the chain's fee schedule
+REQUIRED, SCHEDULE = "required", "schedule"  #: the sources of fees: get_required_fees, the chain's fee schedule
 
 
 def _altered(amount: int | str, times: float, fixed: int | None) -> int:
@@ -45,7 +45,7 @@ class Fees(Lie):
 
 @dataclass(frozen=True)
 class ChainParameter(ObjectLie):
-    """The committee has set this otherwise, such as max_predicate_opcode to 0."""
+    """A chain parameter has another value, such as 0 for max_predicate_opcode."""
 
     name: str
     value: Any
@@ -57,7 +57,7 @@ class ChainParameter(ObjectLie):
 
 @dataclass(frozen=True)
 class RegisteredAccounts(ObjectLie):
-    """So many accounts were registered in this maintenance interval."""
+    """This many accounts were registered in the current maintenance interval."""
 
     number: int
     member: ClassVar[str] = "accounts_registered_this_interval"

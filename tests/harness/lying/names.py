@@ -8,7 +8,7 @@ from tests.harness.lying.lie import Lie, Request
 
 LONG_NAME = 10_000  #: characters
 
-#: Pages that no chain has, by what is wrong with them.
+#: Malformed pages, by what is wrong with them.
 GARBAGE: dict[str, list[Any]] = {
     "capitals": [["ALICE", "1.2.11"], ["Bob-1", "1.2.12"]],
     "long": [["a" * LONG_NAME, "1.2.11"]],
@@ -58,7 +58,7 @@ class MadeUpNames(ListLie):
 
 @dataclass(frozen=True)
 class GarbageNames(ListLie):
-    """The page is one of GARBAGE, whatever was asked for."""
+    """The page is one of GARBAGE, whatever was requested."""
 
     kind: str
     garbles: ClassVar[bool] = True
@@ -86,7 +86,7 @@ class EndlessNames(ListLie):
 
 
 def _following(lower: str, times: int) -> list[list[str]]:
-    """Names that sort after those of most people, from `lower` on."""
+    """Names that sort after most real ones, from `lower` on."""
     known = _MADE_UP.fullmatch(lower)
     first = int(known[1]) if known else 0
     return [[f"zz-{number:012}", f"1.2.{_FIRST_INSTANCE + number}"] for number in range(first, first + times)]

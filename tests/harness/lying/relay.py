@@ -1,4 +1,4 @@
-"""A lying node: a relay in front of a true one that answers its clients by the lies that are switched on."""
+"""A lying node: a relay before a true one, which applies the lies that are switched on."""
 
 import asyncio
 from collections import Counter
@@ -17,7 +17,7 @@ from tests.harness.lying.lie import BROADCASTS, Lie, Request
 from tests.harness.lying.shapes import REDIRECTED
 
 MAX_FRAME = 32_000_000  #: bytes; a node drops connections that send more
-CLOSE_TIMEOUT = 1.0  #: seconds that a client has to say goodbye
+CLOSE_TIMEOUT = 1.0  #: seconds that a client has for the closing handshake
 OPTIONS: dict[str, Any] = {
     "max_size": MAX_FRAME,
     "compression": None,
@@ -34,13 +34,13 @@ class Relay:
 
     def __init__(self, upstream: str) -> None:
         self.upstream = upstream  #: the true node, for clients that connect from now on
-        self.lies: tuple[Lie, ...] = ()  #: those that are switched on
-        self.seen: Counter[str] = Counter()  #: calls that came, by method
+        self.lies: tuple[Lie, ...] = ()  #: switched on, the first applied first
+        self.seen: Counter[str] = Counter()  #: calls received, by method
         self.lied: Counter[str] = Counter()  #: calls that a lie answered, by the name of its class
         self.broadcasts: list[Any] = []  #: transactions that clients sent, forwarded or not
-        self.connections = 0  #: clients that came
-        self.redirects_followed = 0  #: clients that came by a redirect of this relay to itself
-        self.failures: list[Exception] = []  #: of lies, which are bugs of theirs
+        self.connections = 0  #: clients that connected
+        self.redirects_followed = 0  #: clients that followed a redirect of this relay to itself
+        self.failures: list[Exception] = []  #: raised by lies, which are bugs of theirs
         self._clients: set[ServerConnection] = set()
         self._news = asyncio.Event()  # replaced by a fresh one at every change
         self._server: Server | None = None
@@ -72,11 +72,11 @@ class Relay:
         self.lies += lies
 
     def heal(self) -> None:
-        """Answer the truth."""
+        """Switch off all lies."""
         self.lies = ()
 
     def disconnect(self) -> None:
-        """Drop all clients, without a word."""
+        """Drop all clients without a closing handshake."""
         for client in self._clients:
             client.transport.abort()
 
@@ -96,7 +96,7 @@ class Relay:
         await self._until(lambda: self.connections >= times)
 
     async def replay(self) -> list[str | None]:
-        """Send all that clients broadcast to the true node, once more or at last; the message of each refusal."""
+        """Broadcast all transactions of clients to the true node; returns the messages of refusals."""
         async with connect(self.upstream, proxy=None, **OPTIONS) as socket:
             return [await _broadcast(socket, transaction) for transaction in list(self.broadcasts)]
 

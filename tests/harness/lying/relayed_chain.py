@@ -1,4 +1,4 @@
-"""A dev chain with something on it behind a relay, for the tests of the relay itself."""
+"""A dev chain with two accounts and a payment behind a relay, for the tests of the relay itself."""
 
 import contextlib
 from collections.abc import AsyncIterator

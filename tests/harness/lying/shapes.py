@@ -1,4 +1,4 @@
-"""Lies in the form of what is sent: wrong types, missing members, sizes, floods, redirects."""
+"""Malformed replies: wrong types, missing members, sizes, floods, redirects."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -57,7 +57,7 @@ class WrongValue(Lie):
 
 @dataclass(frozen=True)
 class MissingMember(Lie):
-    """The reply to this call lacks what should be at `path`."""
+    """The reply to this call lacks the member at `path`."""
 
     method: str
     path: Path
@@ -74,7 +74,7 @@ class MissingMember(Lie):
 
 
 def _holder(value: Any, path: Path) -> Any:
-    """What the last step of `path` leads out of; None where the reply has no such place."""
+    """The container that the last step of `path` indexes; None where the reply has no such place."""
     for step in path[:-1]:
         if not _leads(value, step):
             return None
@@ -104,7 +104,7 @@ class LongText(Lie):
 
 @dataclass(frozen=True)
 class DeepNesting(Lie):
-    """The result is a list in a list in a list …"""
+    """The result is a deeply nested list."""
 
     depth: int = 100_000
     method: str = "*"
@@ -149,7 +149,7 @@ class Garbage(Lie):
         raise RawFrame(self.text)
 
 
-#: Frames that come unasked, by name; each time with the next number.
+#: Unsolicited frames, by name; each time with the next number.
 FLOODS: dict[str, str] = {
     "blocks": '{"method":"notice","params":[1,["%040x"]]}',
     "objects": '{"method":"notice","params":[2,[[{"id":"2.1.0","head_block_number":%d}]]]}',
@@ -171,7 +171,7 @@ class Flood(Lie):
 
 @dataclass(frozen=True)
 class Redirect(Lie):
-    """Who connects is sent elsewhere; None is another path of the relay, which counts those who follow."""
+    """Clients are redirected; None is another path of the relay, which counts those who follow."""
 
     url: str | None = None
     status: int = 302
@@ -182,7 +182,7 @@ class Redirect(Lie):
 
 @dataclass(frozen=True)
 class HandshakeRefused(Lie):
-    """Who connects is answered by this HTTP status, such as 403, 429 or 503."""
+    """Clients that connect are answered with this HTTP status, such as 403, 429 or 503."""
 
     status: int = 503
 
