@@ -24,9 +24,9 @@ class Beside:
     @contextmanager
     def opened(self, context: AbstractAsyncContextManager[T]) -> Iterator[T]:
         """Enter `context` until the block ends; yields its value."""
-        given = self.do(_enter(context))
+        value = self.do(_enter(context))
         try:
-            yield given
+            yield value
         finally:
             self.do(_leave(context))
 

@@ -66,8 +66,8 @@ class Browser:
 
     def __init__(self, driver: webdriver.Chrome) -> None:
         self._driver = driver
-        self._said: list[str] = []  #: by the console
-        self._asked: list[str] = []  #: addresses
+        self._messages: list[str] = []  #: by the console
+        self._requested: list[str] = []  #: addresses
 
     @property
     def address(self) -> str:
@@ -143,7 +143,7 @@ class Browser:
         self.open("about:blank")
         self.forget_cookies()
         self.look(LOOKS[-1])
-        self._said, self._asked = [], []
+        self._messages, self._requested = [], []
 
     def forget_cookies(self) -> None:
         """Delete the cookies."""
@@ -155,15 +155,17 @@ class Browser:
             "const page = document.documentElement; return [page.clientWidth, page.scrollHeight]"
         )
         clip = {"x": 0, "y": 0, "width": width, "height": height, "scale": scale}
-        taken = self._command("Page.captureScreenshot", format="png", captureBeyondViewport=True, clip=clip)
-        return base64.b64decode(taken["data"])
+        capture = self._command("Page.captureScreenshot", format="png", captureBeyondViewport=True, clip=clip)
+        return base64.b64decode(capture["data"])
 
     def violations(self) -> list[str]:
         """The accessibility violations that axe-core finds in the page as it is now."""
         if not self.script("return 'axe' in window"):
             self.script(AXE.read_text())
-        found = self.script("return axe.run().then((result) => result.violations)")
-        return [f"{rule['id']}: {node['html']}: {node['failureSummary']}" for rule in found for node in rule["nodes"]]
+        violations = self.script("return axe.run().then((result) => result.violations)")
+        return [
+            f"{rule['id']}: {node['html']}: {node['failureSummary']}" for rule in violations for node in rule["nodes"]
+        ]
 
     def scrolls_sideways(self) -> bool:
         """Whether the page is wider than the viewport."""
@@ -172,9 +174,9 @@ class Browser:
     def problems(self, origin: str) -> list[str]:
         """Console messages, and requests to any origin but `origin`, since the last call."""
         self._listen()
-        elsewhere = [address for address in self._asked if not address.startswith(f"{origin}/")]
-        problems = [*self._said, *elsewhere]
-        self._said, self._asked = [], []
+        elsewhere = [address for address in self._requested if not address.startswith(f"{origin}/")]
+        problems = [*self._messages, *elsewhere]
+        self._messages, self._requested = [], []
         return problems
 
     def _leave(self, element: WebElement) -> None:
@@ -192,10 +194,10 @@ class Browser:
         """Collect the current page's console messages and requests."""
         # The console reports the status of an error page, which is no fault.
         own_status = f"{self.address} - Failed to load resource"
-        said = [entry["message"] for entry in self._log("browser")]
-        self._said += [message for message in said if not message.startswith(own_status)]
+        messages = [entry["message"] for entry in self._log("browser")]
+        self._messages += [message for message in messages if not message.startswith(own_status)]
         events = [json.loads(entry["message"])["message"] for entry in self._log("performance")]
-        self._asked += [address for event in events if (address := _asked_by(event)) is not None]
+        self._requested += [address for event in events if (address := _requested_by(event)) is not None]
 
     def _log(self, kind: str) -> list[dict[str, Any]]:
         """What came since the last call."""
@@ -203,7 +205,7 @@ class Browser:
         return entries
 
 
-def _asked_by(event: dict[str, Any]) -> str | None:
+def _requested_by(event: dict[str, Any]) -> str | None:
     """The address of the request or websocket in the event."""
     match event:
         case {"method": "Network.requestWillBeSent", "params": {"request": {"url": str(address)}}}:

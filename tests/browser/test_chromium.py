@@ -20,11 +20,11 @@ def test_page_errors_are_detected(running: Browser) -> None:
 
 def test_page_renders_for_each_device(running: Browser) -> None:
     running.open("data:text/html,<meta name=viewport content=width=device-width>")
-    seen = []
+    viewports = []
     for look in LOOKS:
         running.look(look)
-        seen.append(running.script("return [innerWidth, matchMedia('(prefers-color-scheme: dark)').matches]"))
-    assert seen == [[look.width, look.scheme == "dark"] for look in LOOKS]
+        viewports.append(running.script("return [innerWidth, matchMedia('(prefers-color-scheme: dark)').matches]"))
+    assert viewports == [[look.width, look.scheme == "dark"] for look in LOOKS]
 
 
 def test_scripts_can_be_disabled(running: Browser) -> None:

@@ -195,16 +195,16 @@ async def test_present_results_are_kept() -> None:
 
 async def test_missing_results_are_looked_up_in_one_call() -> None:
     async def look_up(names: Sequence[str]) -> dict[str, str]:
-        asked.append(list(names))
+        lookups.append(list(names))
         return {name: f"1.2.{number}" for number, name in enumerate(names)}
 
-    asked: list[list[str]] = []
+    lookups: list[list[str]] = []
     blocks = [
         Block(5, "", 0, (transaction("alice-1", "bob-1"), transaction())),
         Block(6, "", 0, (transaction("carol-1"),)),
     ]
     first, second = await with_ids(blocks, look_up)
-    assert asked == [["alice-1", "bob-1", "carol-1"]]
+    assert lookups == [["alice-1", "bob-1", "carol-1"]]
     effects = effects_of(first, "")
     assert effects.results == {"signature of alice-1+bob-1": ("1.2.0", "1.2.1"), "signature of ": ()}
     assert effects.accounts == (("alice-1", "1.2.0"), ("bob-1", "1.2.1"))

@@ -84,10 +84,10 @@ async def test_fee_step_caused_by_others_is_paid(tmp_path: Path) -> None:
     async with chain_side(tmp_path, parameters=parameters) as side:
         await side.block()
         await side.accept(*(f"race-{number}" for number in range(4)))
-        looked = side.node.required_fees
+        required_fees = side.node.required_fees
 
         async def look_then_lose(operations: Any) -> list[int]:
-            fees = await looked(operations)
+            fees = await required_fees(operations)
             for number in range(3):
                 side.chain.control.register(f"other-{number}", keys_of("other")["owner_key"])
             return fees
@@ -96,7 +96,7 @@ async def test_fee_step_caused_by_others_is_paid(tmp_path: Path) -> None:
         await side.drainer.drain()
         assert Counter(await side.states()) == {State.BROADCAST: 2, State.QUEUED: 2}
         assert [(await side.job(f"race-{number}")).attempts for number in range(4)] == [1, 1, 0, 0]
-        side.node.required_fees = looked  # type: ignore[method-assign]
+        side.node.required_fees = required_fees  # type: ignore[method-assign]
         await side.drainer.drain()
         await side.block()
         assert await side.states() == [State.REGISTERED] * 4
@@ -116,11 +116,11 @@ async def test_job_cancelled_during_signing_is_not_sent(tmp_path: Path) -> None:
     async with chain_side(tmp_path) as side:
         await side.block()
         (job,) = await side.accept("late-1")
-        looked = side.node.required_fees
+        required_fees = side.node.required_fees
 
         async def cancel_meanwhile(operations: Any) -> list[int]:
             await side.ledger.operators.cancel([job.id], by="operator", reason="by hand")
-            return await looked(operations)
+            return await required_fees(operations)
 
         side.node.required_fees = cancel_meanwhile  # type: ignore[method-assign]  # what happens between two calls
         await side.drainer.drain()
@@ -173,13 +173,13 @@ async def test_fork_during_a_drain_pays_nobody_else(tmp_path: Path) -> None:
         await side.accept("second-1", balance="3")
         await side.drainer.drain()
         await side.block()
-        looked = side.node.accounts
+        accounts = side.node.accounts
 
         async def look_after_a_fork(names: Any) -> Any:
-            side.node.accounts = looked  # type: ignore[method-assign]
+            side.node.accounts = accounts  # type: ignore[method-assign]
             side.chain.control.orphan(1, keep=True, reverse=True)
             await side.block()
-            return await looked(names)
+            return await accounts(names)
 
         side.node.accounts = look_after_a_fork  # type: ignore[method-assign]  # what happens between two calls
         await side.drainer.drain()

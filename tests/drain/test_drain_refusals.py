@@ -28,16 +28,16 @@ async def test_name_taken_between_lookup_and_broadcast(tmp_path: Path) -> None:
     async with chain_side(tmp_path) as side:
         await side.block()
         await side.accept("free-1", "taken-1", "free-2")
-        looked = side.node.required_fees
+        required_fees = side.node.required_fees
 
         async def look_then_lose(operations: Any) -> list[int]:
             side.chain.control.register("taken-1", keys_of("other")["owner_key"])
-            return await looked(operations)
+            return await required_fees(operations)
 
         side.node.required_fees = look_then_lose  # type: ignore[method-assign]  # what happens between two calls
         await side.drainer.drain()
         assert await side.states() == [State.BROADCAST, State.QUEUED, State.BROADCAST]
-        side.node.required_fees = looked  # type: ignore[method-assign]
+        side.node.required_fees = required_fees  # type: ignore[method-assign]
         await side.drainer.drain()
         await side.block()
         assert await side.states() == [State.REGISTERED, State.FAILED, State.REGISTERED]
@@ -137,7 +137,7 @@ async def test_unexpected_drain_error_is_reported_and_survived(tmp_path: Path) -
     async with chain_side(tmp_path) as side:
         await side.block()
         await side.accept("late-1")
-        looked = side.node.accounts
+        accounts = side.node.accounts
 
         async def fail(_: Any) -> Any:
             side.drainer.stop()
@@ -147,7 +147,7 @@ async def test_unexpected_drain_error_is_reported_and_survived(tmp_path: Path) -
         side.drainer.wake()
         await side.drainer.run()
         assert "its log" in (await side.ledger.pauses.active())["drain"].reason
-        side.node.accounts = looked  # type: ignore[method-assign]
+        side.node.accounts = accounts  # type: ignore[method-assign]
         await side.drainer.drain()
         assert await side.ledger.pauses.active() == {}
         assert await side.states() == [State.BROADCAST]

@@ -29,17 +29,17 @@ async def test_transaction_is_on_disk_before_broadcast(tmp_path: Path) -> None:
     async with chain_side(tmp_path) as side:
         await side.block()
         await side.accept("alice-1")
-        seen = []
+        rows_at_broadcast = []
         send = side.node.broadcast
 
         async def look_and_send(body: str) -> None:
             (transaction,) = await side.ledger.drain.live()
-            seen.append((transaction.body == body, len(transaction.jobs), transaction.expiration > 0))
+            rows_at_broadcast.append((transaction.body == body, len(transaction.jobs), transaction.expiration > 0))
             await send(body)
 
         side.node.broadcast = look_and_send  # type: ignore[method-assign]  # to look at that moment
         await side.drainer.drain()
-        assert seen == [(True, 1, True)]
+        assert rows_at_broadcast == [(True, 1, True)]
 
 
 async def test_irreversible_block_is_read_once(tmp_path: Path) -> None:

@@ -28,10 +28,10 @@ from tests.harness.support import csv_file
 
 def outcomes(file: Path) -> dict[str, list[str]]:
     with file.with_name(f"{file.name}.results.csv").open() as results:
-        found: dict[str, list[str]] = {}
+        by_name: dict[str, list[str]] = {}
         for row in csv.DictReader(results):
-            found.setdefault(row["name"], []).append(row["outcome"])
-        return found
+            by_name.setdefault(row["name"], []).append(row["outcome"])
+        return by_name
 
 
 async def test_every_row_has_its_outcome(tmp_path: Path) -> None:
@@ -63,11 +63,11 @@ async def test_every_row_has_its_outcome(tmp_path: Path) -> None:
         }  # fmt: skip
         assert {"2 registered", "1 invalid_name", "1 no_name"} <= {line.strip() for line in output.splitlines()}
         assert {"Bob invalid_name", "line 4 no_name"} <= set(errors.splitlines())
-        found = await chain.node.accounts(["alice-1"])
-        assert found[0] is not None
-        assert found[0].owner.keys == ((keys_of("alice-1")["owner_key"], 1),)
-        said = output + errors + file.with_name("people.csv.results.csv").read_text()
-        assert not [word for word in ("secret", REGISTRAR_WIF, *keys.values()) if word in said]
+        accounts = await chain.node.accounts(["alice-1"])
+        assert accounts[0] is not None
+        assert accounts[0].owner.keys == ((keys_of("alice-1")["owner_key"], 1),)
+        texts = output + errors + file.with_name("people.csv.results.csv").read_text()
+        assert not [word for word in ("secret", REGISTRAR_WIF, *keys.values()) if word in texts]
 
 
 async def test_interrupted_run_resumes(tmp_path: Path) -> None:
@@ -109,11 +109,11 @@ async def test_run_survives_a_restart_of_the_faucet(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("force", "shown", "hidden"),
+    ("force", "visible", "hidden"),
     [("1", "1/2", "alice-1"), ("", "alice-1 registered 1.2.7\nwaiting: Later.\nbob-1 no_name\n", "1/2")],
 )
 def test_terminal_shows_a_bar_and_a_file_gets_lines(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], force: str, shown: str, hidden: str
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], force: str, visible: str, hidden: str
 ) -> None:
     monkeypatch.setenv("FORCE_COLOR", force)  # makes rich treat any output as a terminal
     with signup_progress(2) as progress:
@@ -123,7 +123,7 @@ def test_terminal_shows_a_bar_and_a_file_gets_lines(
         if not force:
             progress.report(Outcome("bob-1", "no_name"))
     errors = capsys.readouterr().err
-    assert shown in errors
+    assert visible in errors
     assert hidden not in errors
     assert errors.count("Later.") == 1
 
@@ -222,8 +222,8 @@ async def test_only_replies_that_may_change_are_retried(
 
     async with proxy(replies) as url:
         client = Bulk(url, PREFIX, concurrency=1, sleep=sleep)
-        found = await client.run(iter([Row(2, {"name": "alice-1", "password": "secret"})]), lambda _: None)
-        assert (found, waited) == ({outcome: 1}, waits)
+        counts = await client.run(iter([Row(2, {"name": "alice-1", "password": "secret"})]), lambda _: None)
+        assert (counts, waited) == ({outcome: 1}, waits)
 
 
 async def test_unreachable_faucet_ends_the_run() -> None:

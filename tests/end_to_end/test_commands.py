@@ -211,9 +211,9 @@ async def test_bad_usage_exits_with_2(arguments: list[str]) -> None:
 
 
 async def test_port_in_use_is_reported_in_one_line_and_creates_no_file(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
         service = Faucet(tmp_path, {})
-        port = str(taken.getsockname()[1])
+        port = str(listener.getsockname()[1])
         code, output, errors = await command("serve", "--config", str(service.config), "--port", port)
         assert (code, output, errors.count("\n")) == (1, "", 1)
         assert "in use" in errors

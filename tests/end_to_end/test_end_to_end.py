@@ -140,10 +140,10 @@ async def test_name_registered_elsewhere_fails_the_job(tmp_path: Path) -> None:
         await chain.control("stall", True)
         await chain.control("register", "taken-1", keys_of("stranger")["owner_key"])
         headers = {"X-Forwarded-For": "192.0.2.7"}
-        taken = await service.sign_up("taken-1", headers=headers)
+        reply = await service.sign_up("taken-1", headers=headers)
         others = [await service.sign_up(f"free-{i}") for i in range(5)]
         await chain.control("stall", False)
-        job = await service.job(taken.body["job"]["id"], until="failed")
+        job = await service.job(reply.body["job"]["id"], until="failed")
         assert job["code"] == "account_exists"
         for other in others:
             await service.job(other.body["job"]["id"], until="done")
@@ -239,10 +239,10 @@ async def test_stop_does_not_wait_for_a_node_that_hangs(tmp_path: Path) -> None:
         await wait_ready(service)
         await chain.control("fault", {"on": "*", "do": "hang", "times": 10_000})
         job_id = (await service.sign_up("held-1")).body["job"]["id"]
-        held = asyncio.create_task(service.fetch(f"/api/v1/jobs/{job_id}?wait=30"))
+        waiting = asyncio.create_task(service.fetch(f"/api/v1/jobs/{job_id}?wait=30"))
         await service.fetch("/healthz")
         assert await service.stop() == 0
-        assert (await held).body["job"]["state"] in ("queued", "broadcast")
+        assert (await waiting).body["job"]["state"] in ("queued", "broadcast")
         await chain.control("clear_faults")
         await service.start()
         try:
@@ -289,8 +289,8 @@ async def test_registrar_key_never_leaks(tmp_path: Path) -> None:
         job_id = (await service.job(reply.body["job"]["id"], until="done"))["id"]
         refused = await service.sign_up("BAD")
         paths = ("/", "/status", f"/jobs/{job_id}", "/metrics", "/readyz", "/api/v1/chain", "/api/v1/openapi.json")
-        shown = [str(refused.body), *[str((await service.fetch(path)).body) for path in paths]]
-        shown += [path.read_bytes().decode(errors="replace") for path in tmp_path.iterdir() if path != service.config]
-        shown += [path.read_text() for path in Path("/proc").glob("[0-9]*/cmdline")]
+        texts = [str(refused.body), *[str((await service.fetch(path)).body) for path in paths]]
+        texts += [path.read_bytes().decode(errors="replace") for path in tmp_path.iterdir() if path != service.config]
+        texts += [path.read_text() for path in Path("/proc").glob("[0-9]*/cmdline")]
         assert "node in use" in (tmp_path / "log").read_text()
-        assert not [text for text in shown if REGISTRAR_WIF in text]
+        assert not [text for text in texts if REGISTRAR_WIF in text]

@@ -93,8 +93,8 @@ async def test_refused_mail_delays_no_other_and_keeps_its_id(tmp_path: Path) -> 
 @pytest.mark.parametrize("mode", ["auto", "starttls"])
 async def test_password_is_sent_over_tls(tls: ssl.SSLContext, mode: str) -> None:
     async with mail_server(tls=tls, auth=True) as server:
-        given = settings(server.port, mail_tls=mode, mail_user=USER, mail_pass=PASSWORD)
-        await send(given, compose(given, "secret", "x", 0))
+        config = settings(server.port, mail_tls=mode, mail_user=USER, mail_pass=PASSWORD)
+        await send(config, compose(config, "secret", "x", 0))
         assert server.box.subjects == ["secret"]
         wrong = settings(server.port, mail_tls=mode, mail_user=USER, mail_pass="wrong")
         with pytest.raises(MailError) as caught:
@@ -105,26 +105,26 @@ async def test_password_is_sent_over_tls(tls: ssl.SSLContext, mode: str) -> None
 @pytest.mark.parametrize(("mode", "words"), [("auto", "offers no TLS"), ("starttls", "STARTTLS")])
 async def test_password_is_not_sent_without_tls(mode: str, words: str) -> None:
     async with mail_server() as server:
-        given = settings(server.port, mail_tls=mode, mail_user=USER, mail_pass=PASSWORD)
+        config = settings(server.port, mail_tls=mode, mail_user=USER, mail_pass=PASSWORD)
         with pytest.raises(MailError, match=words):
-            await send(given, compose(given, "secret", "x", 0))
+            await send(config, compose(config, "secret", "x", 0))
 
 
 async def test_untrusted_certificate_is_refused(tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SSL_CERT_FILE")
 
     async with mail_server(tls=tls) as server:
-        given = settings(server.port)
+        config = settings(server.port)
         with pytest.raises(MailError, match="certificate"):
-            await send(given, compose(given, "x", "x", 0))
+            await send(config, compose(config, "x", "x", 0))
 
 
 @pytest.mark.parametrize(
-    ("given", "host", "port"),
+    ("text", "host", "port"),
     [("mail.x.org", "mail.x.org", 25), ("mail.x.org:587", "mail.x.org", 587), ("[::1]:2525", "::1", 2525)],
 )
-def test_mail_server_address_is_parsed(given: str, host: str, port: int) -> None:
-    assert address(given) == (host, port)
+def test_mail_server_address_is_parsed(text: str, host: str, port: int) -> None:
+    assert address(text) == (host, port)
 
 
 def test_malformed_mail_server_address_is_refused() -> None:
@@ -170,7 +170,7 @@ async def test_hanging_mail_server_delays_no_signup(tmp_path: Path) -> None:
         async with dev_chain() as chain:
             mail = {"mail_host": f"127.0.0.1:{silent.getsockname()[1]}", "admins": ["ann@x.org"]}
             async with faucet(tmp_path, chain.url, balance_mailthreshold=10**9, **mail) as service:
-                taken, _ = await asyncio.to_thread(silent.accept)
+                connection, _ = await asyncio.to_thread(silent.accept)
                 job = (await service.sign_up("alice-1")).body["job"]["id"]
                 await service.job(job, until="done")
-                taken.close()
+                connection.close()

@@ -29,15 +29,15 @@ async def workers(folder: Path, chain: DevChainProgram, **settings: Any) -> Asyn
 
 def children(pid: int) -> dict[int, str]:
     """The command lines of the processes that `pid` started."""
-    found = {}
+    command_lines = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
             if parent == pid:
-                found[int(folder.name)] = (folder / "cmdline").read_text()
+                command_lines[int(folder.name)] = (folder / "cmdline").read_text()
         except (FileNotFoundError, ProcessLookupError):  # it has exited by now
             continue
-    return found
+    return command_lines
 
 
 def of_http(pid: int) -> set[int]:
@@ -130,10 +130,10 @@ async def test_dead_process_is_restarted(tmp_path: Path) -> None:
 async def test_stop_answers_accepted_signups_and_ends_every_process(tmp_path: Path) -> None:
     async with dev_chain() as chain, workers(tmp_path, chain) as service:
         pids = children(service.pid).keys()
-        held = [asyncio.create_task(service.sign_up(f"late-{n}", "/faucet?wait=30")) for n in range(20)]
-        await held[0]
+        waiting = [asyncio.create_task(service.sign_up(f"late-{n}", "/faucet?wait=30")) for n in range(20)]
+        await waiting[0]
         assert await service.stop() == 0
-        answered = [task.result() for task in held if not task.exception()]
+        answered = [task.result() for task in waiting if not task.exception()]
         assert {reply.status for reply in answered} == {200}
         assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
 

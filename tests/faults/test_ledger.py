@@ -122,9 +122,9 @@ async def test_damaged_ledger(tmp_path: Path, damage: bytes) -> None:
         ledger(tmp_path).write_bytes(damaged)
         await scenario.service.start()
         assert await scenario.service.ended() == 1
-        said = (tmp_path / "log").read_text().splitlines()[-1]
-        assert said.startswith("faucet.db is damaged (")
-        assert said.endswith("): restore a backup; it was left as it is")
+        last_line = (tmp_path / "log").read_text().splitlines()[-1]
+        assert last_line.startswith("faucet.db is damaged (")
+        assert last_line.endswith("): restore a backup; it was left as it is")
         assert ledger(tmp_path).read_bytes() == damaged
         ledger(tmp_path).write_bytes(whole)
         await scenario.service.start()

@@ -54,8 +54,8 @@ class Scenario:
     async def reported(self, check: str, words: str) -> None:
         """Return when this check of /readyz fails with `words`."""
         while True:
-            found = (await self.service.fetch("/readyz")).body["checks"][check]
-            if not found["ok"] and words in found["text"]:
+            result = (await self.service.fetch("/readyz")).body["checks"][check]
+            if not result["ok"] and words in result["text"]:
                 return
 
     async def set_balance(self, satoshi: int) -> None:

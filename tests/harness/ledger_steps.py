@@ -80,11 +80,11 @@ class LedgerSteps(LedgerAndModel):
         jobs = self.queued
         known = self.chain.accounts
         ours = {job.number: known[job.signup.name][0] for job in jobs if self._is_ours(job.signup)}
-        taken = [job.number for job in jobs if job.signup.name in known and job.number not in ours]
+        taken_elsewhere = [job.number for job in jobs if job.signup.name in known and job.number not in ours]
         self.run(self.ledger.drain.claim_existing(ours, self.chain.head + 1))
         self.model.claim_existing(ours, self.chain.head + 1)
-        self.run(self.ledger.drain.fail(dict.fromkeys(taken, (Code.ACCOUNT_EXISTS, "Account exists"))))
-        self.model.end(taken, State.FAILED)
+        self.run(self.ledger.drain.fail(dict.fromkeys(taken_elsewhere, (Code.ACCOUNT_EXISTS, "Account exists"))))
+        self.model.end(taken_elsewhere, State.FAILED)
         reference = self._reference()
         if reference is not None:
             free = [JobOperation(job.number, job.signup.name, job.signup.keys, None) for job in jobs]
@@ -210,14 +210,14 @@ class LedgerSteps(LedgerAndModel):
     def expire(self) -> None:
         """Expire overdue transactions, unless an irreversible block includes them."""
         irreversible = self._followed_for_good()
-        held = self.chain.held_by(irreversible)
+        including_blocks = self.chain.held_by(irreversible)
         overdue = self.run(self.ledger.expiry.overdue(irreversible))
         # The block after one as old as the expiration may still hold it.
         expected = [transaction.signature for transaction in self.model.live() if transaction.expiration < irreversible]
         assert [transaction.signature for transaction in overdue] == expected
         for transaction in overdue:
-            if transaction.signature in held:
-                block = held[transaction.signature]
+            if transaction.signature in including_blocks:
+                block = including_blocks[transaction.signature]
                 self.run(self.ledger.blocks.include(block.effects))
                 self.model.include(block)
             else:

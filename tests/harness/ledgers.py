@@ -66,9 +66,9 @@ def signed_transaction(
     return SignedTransaction(kind, f"id-{tag}", f"sig-{tag}", "{}", reference, expiration, numbers, (5,) * len(numbers))
 
 
-def block(number: int, *held: Transaction, accounts: tuple[tuple[str, str], ...] = ()) -> BlockEffects:
+def block(number: int, *transactions: Transaction, accounts: tuple[tuple[str, str], ...] = ()) -> BlockEffects:
     results: dict[str, tuple[str | None, ...]] = {
-        entry.signature: tuple(f"1.2.{100 + job}" for job in entry.jobs) for entry in held
+        entry.signature: tuple(f"1.2.{100 + job}" for job in entry.jobs) for entry in transactions
     }
     return BlockEffects(number, f"{number:040}", results, accounts)
 

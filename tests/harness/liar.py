@@ -127,13 +127,13 @@ class World:
     async def sentences(self) -> list[str]:
         """The sentences that operators see: last error, pause, what is waited for, held payments."""
         chain_status, pause = await self.ledger.chain_status.load(), (await self.ledger.pauses.active()).get("drain")
-        held = [payment.held for payment in await self.ledger.expiry.held()]
+        held_reasons = [payment.held for payment in await self.ledger.expiry.held()]
         texts = [
             chain_status.last_error,
             pause.reason if pause else None,
             chain_status.waiting,
             chain_status.unconfirmed,
-            *held,
+            *held_reasons,
         ]
         return [text for text in texts if text is not None]
 
@@ -159,8 +159,8 @@ class World:
         """Release held payments, as an operator who found them in no block; returns whether all jobs are done."""
         numbers = {number for payment in await self.ledger.expiry.held() for number in payment.jobs}
         jobs = (await self.jobs()).values()
-        if held := [job.id for job in jobs if job.number in numbers]:
-            await self.ledger.operators.release_payments(held, by="ann", reason="it is in no block")
+        if held_jobs := [job.id for job in jobs if job.number in numbers]:
+            await self.ledger.operators.release_payments(held_jobs, by="ann", reason="it is in no block")
         return {job.state for job in jobs} == {State.DONE}
 
     async def checks(self) -> dict[str, str]:

@@ -74,8 +74,8 @@ class Operator:
         assert isinstance(reply.headers, HTTPHeaders)
         for line in reply.headers.get_list("Set-Cookie"):
             self._keep(SimpleCookie(line))
-        if isinstance(reply.body, str) and (found := _TOKEN.search(reply.body)):
-            self.token = found[1]
+        if isinstance(reply.body, str) and (token := _TOKEN.search(reply.body)):
+            self.token = token[1]
         return reply
 
     def _keep(self, cookies: SimpleCookie) -> None:

@@ -21,10 +21,10 @@ class Page(HTMLParser):
         self.text = " ".join(self.text.split())
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = dict(attrs)
+        by_name = dict(attrs)
         self.links += [value for name, value in attrs if name in ("href", "src", "action") and value]
-        self.inline += [name for name in given if name == "style" or name.startswith("on")]
-        if tag == "style" or (tag == "script" and "src" not in given):
+        self.inline += [name for name in by_name if name == "style" or name.startswith("on")]
+        if tag == "style" or (tag == "script" and "src" not in by_name):
             self.inline.append(tag)
 
     def handle_data(self, data: str) -> None:

@@ -17,13 +17,13 @@ def main(url: str, chain_id: str, wif: str, name: str) -> None:
     chain = PeerPlays(node=[url], keys=[wif], num_retries=1, blocking=True)
     chain.transfer(name, 1.5, "TEST", account="faucet")
     account = Account(name, blockchain_instance=chain)
-    saw = {
+    account_view = {
         "owner_key": account["owner"]["key_auths"][0][0],
         "active_key": account["active"]["key_auths"][0][0],
         "memo_key": account["options"]["memo_key"],
         "balances": [str(balance) for balance in account.balances],
     }
-    print(json.dumps(saw))  # noqa: T201  # the parent reads it
+    print(json.dumps(account_view))  # noqa: T201  # the parent reads it
 
 
 if __name__ == "__main__":

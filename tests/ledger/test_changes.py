@@ -40,6 +40,6 @@ async def test_moves_of_another_process_wake_those_who_watch(tmp_path: Path) -> 
 async def test_reply_that_is_held_ends_when_an_operator_cancels(tmp_path: Path) -> None:
     async with dev_chain() as chain, faucet(tmp_path, chain.url, nobroadcast=True) as service:
         job_id = (await service.sign_up("alice-1")).body["job"]["id"]
-        held = asyncio.create_task(service.fetch(f"/api/v1/jobs/{job_id}?wait=30"))
+        waiting = asyncio.create_task(service.fetch(f"/api/v1/jobs/{job_id}?wait=30"))
         await command("cancel", "--config", str(service.config), job_id)
-        assert (await held).body["job"]["state"] == "cancelled"
+        assert (await waiting).body["job"]["state"] == "cancelled"

@@ -20,10 +20,10 @@ async def test_path_of_a_job_with_an_initial_balance(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
         limits = Limits(address=None, interval=0, queue=9, initial_balance="2.5")
         job = await ledger.signups.accept(signup("rich-1"), limits)
-        seen = [job.state]
+        states = [job.state]
 
         async def look() -> None:
-            seen.append((await ledger.queries.jobs())[0].state)
+            states.append((await ledger.queries.jobs())[0].state)
 
         (registration,) = await ledger.drain.record_signed([signed_transaction(Kind.REGISTRATION, [job], "r")])
         await look()
@@ -38,7 +38,7 @@ async def test_path_of_a_job_with_an_initial_balance(tmp_path: Path) -> None:
         await ledger.blocks.finalize([(funding, [None])])
         await look()
         path = ["queued", "broadcast", "registered", "funding", "funded", "funded", "done"]
-        assert seen == [State(state) for state in path]
+        assert states == [State(state) for state in path]
 
 
 async def test_refused_transaction_that_a_block_holds_all_the_same(tmp_path: Path) -> None:
@@ -50,8 +50,8 @@ async def test_refused_transaction_that_a_block_holds_all_the_same(tmp_path: Pat
         await ledger.drain.refuse(transaction, rejected={job.number: (Code.CHAIN_REFUSED, "no")})
         assert (await ledger.queries.jobs())[0].state is State.FAILED
         await ledger.blocks.follow([block(1, transaction)], 0)
-        found = (await ledger.queries.jobs())[0]
-        assert (found.state, found.code, found.account_id) == (State.REGISTERED, None, "1.2.101")
+        job_now = (await ledger.queries.jobs())[0]
+        assert (job_now.state, job_now.code, job_now.account_id) == (State.REGISTERED, None, "1.2.101")
 
 
 async def test_ended_job_stays_ended_when_a_newer_one_has_its_name(tmp_path: Path) -> None:
@@ -165,9 +165,9 @@ class Walk:
 
     async def include(self) -> None:
         live = await self.ledger.drain.live()
-        held = [entry for entry in live if self.random.random() < 0.7]
+        included = [entry for entry in live if self.random.random() < 0.7]
         self.head += 1
-        await self.ledger.blocks.follow([block(self.head, *held)], self.irreversible)
+        await self.ledger.blocks.follow([block(self.head, *included)], self.irreversible)
 
     async def orphan(self) -> None:
         if self.head > self.irreversible:
@@ -197,8 +197,8 @@ class Walk:
 def check_books(folder: Path) -> None:
     """Assert the invariants, in plain SQL."""
     counted = dict(raw(folder, "SELECT state, count(*) FROM jobs GROUP BY state"))
-    kept = {state: jobs for state, jobs in raw(folder, "SELECT state, jobs FROM job_counts") if jobs}
-    assert counted == kept
+    stored = {state: jobs for state, jobs in raw(folder, "SELECT state, jobs FROM job_counts") if jobs}
+    assert counted == stored
     live = raw(folder, "SELECT count(*) - count(DISTINCT name) FROM jobs WHERE state NOT IN ('failed', 'cancelled')")
     assert live == [(0,)]
     paid = raw(

@@ -34,8 +34,8 @@ async def test_every_deed_is_in_the_audit_by_whom_and_why(tmp_path: Path) -> Non
         await ledger.operators.pause("intake", by="bob", reason="upgrade")
         await ledger.operators.resume("intake", by="bob", reason="done")
         await ledger.operators.record(who="ann", what="login")
-        kept = [(entry.who, entry.what, entry.target, entry.why) for entry in await ledger.operators.audit()]
-        assert kept == [
+        entries = [(entry.who, entry.what, entry.target, entry.why) for entry in await ledger.operators.audit()]
+        assert entries == [
             ("ann", "login", "", ""),
             ("bob", "resume", "intake", "done"),
             ("bob", "pause", "intake", "upgrade"),
@@ -88,9 +88,9 @@ async def test_deed_that_one_job_refuses_is_done_to_none(tmp_path: Path) -> None
         job = await accepted(ledger, "alice-1")
         with pytest.raises(FaucetError):
             await ledger.operators.cancel([job.id, "nothing"], by="ann", reason="x")
-        found = await ledger.queries.job(job.id)
-        assert found is not None
-        assert found.state is State.QUEUED
+        retried = await ledger.queries.job(job.id)
+        assert retried is not None
+        assert retried.state is State.QUEUED
         assert await ledger.operators.audit() == []
 
 

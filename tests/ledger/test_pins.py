@@ -71,10 +71,10 @@ async def test_names_of_an_own_node_count_for_good(tmp_path: Path) -> None:
 
 async def test_names_of_blocks_that_are_read_anew_count_when_they_are_shown_again(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
-        shown = (("true-1", "1.2.100"), ("made-up-1", "1.2.101"))
-        await ledger.blocks.follow([BlockEffects(7, "07", {}, shown)], 7)
+        accounts = (("true-1", "1.2.100"), ("made-up-1", "1.2.101"))
+        await ledger.blocks.follow([BlockEffects(7, "07", {}, accounts)], 7)
         assert await ledger.operators.refollow(by="ann") == 1
         assert await ledger.blocks.last() is None
-        assert [await is_refused(ledger, name) for name, _ in shown] == [False, False]
-        await ledger.blocks.follow([BlockEffects(7, "17", {}, shown[:1])], 7)
-        assert [await is_refused(ledger, name) for name, _ in shown] == [True, False]
+        assert [await is_refused(ledger, name) for name, _ in accounts] == [False, False]
+        await ledger.blocks.follow([BlockEffects(7, "17", {}, accounts[:1])], 7)
+        assert [await is_refused(ledger, name) for name, _ in accounts] == [True, False]

@@ -65,13 +65,13 @@ def statements_in(name: str, value: object) -> Iterator[tuple[str, Statement]]:
 
 def constants() -> dict[str, Statement]:
     """All statements in constants of the ledger's modules."""
-    found: dict[str, Statement] = {}
+    statements: dict[str, Statement] = {}
     for info in pkgutil.iter_modules(jobs.ledger.__path__):
         module = importlib.import_module(f"jobs.ledger.{info.name}")
         for name, value in vars(module).items():
             if name.isupper() and not name.startswith("_"):
-                found.update(statements_in(f"{info.name}.{name}", value))
-    return found
+                statements.update(statements_in(f"{info.name}.{name}", value))
+    return statements
 
 
 STATEMENTS = constants() | {

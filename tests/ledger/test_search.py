@@ -70,9 +70,9 @@ async def test_by_name_or_its_beginning_sorted_the_exact_one_first(tmp_path: Pat
     async with opened(tmp_path) as ledger:
         for name in ("b-1", "al-9", "al-10", "al", "al-1", "am-1", "ak-1"):
             await accepted(ledger, name)
-        found = await ledger.search.page("al")
-        assert (names(found), found.by_name) == (["al", "al-1", "al-10", "al-9"], True)
-        assert (found.before, found.after) == (None, None)
+        page = await ledger.search.page("al")
+        assert (names(page), page.by_name) == (["al", "al-1", "al-10", "al-9"], True)
+        assert (page.before, page.after) == (None, None)
         assert names(await ledger.search.page("  AL-1 ")) == ["al-1", "al-10"]
         assert names(await ledger.search.page("zz")) == []
 
@@ -103,10 +103,10 @@ async def test_names_in_a_state_cost_a_bounded_look_each_page(tmp_path: Path, mo
         jobs = [await accepted(ledger, f"al-{number}") for number in range(1, 9)]
         for job in (jobs[4], jobs[7]):
             await ledger.operators.cancel([job.id], by="ann", reason="x")
-        found = [await ledger.search.page("al", state=State.CANCELLED)]
-        while found[-1].after is not None:
-            found.append(await ledger.search.page("al", state=State.CANCELLED, after=found[-1].after))
-        assert [names(page) for page in found] == [[], ["al-5"], ["al-8"]]
+        pages = [await ledger.search.page("al", state=State.CANCELLED)]
+        while pages[-1].after is not None:
+            pages.append(await ledger.search.page("al", state=State.CANCELLED, after=pages[-1].after))
+        assert [names(page) for page in pages] == [[], ["al-5"], ["al-8"]]
         every = [jobs async for jobs in ledger.search.pages("al", state=State.CANCELLED, limit=50)]
         assert [job.signup.name for job in itertools.chain(*every)] == ["al-5", "al-8"]
 
@@ -155,8 +155,8 @@ async def test_everything_that_was_signed_for_a_job(tmp_path: Path) -> None:
         await pay(ledger, job)
         await settle(ledger)
         signed = await ledger.search.signed_for(job)
-        seen = [(one.transaction.kind, one.transaction.fate, one.transaction.jobs, one.fee) for one in signed]
-        assert seen == [
+        rows = [(one.transaction.kind, one.transaction.fate, one.transaction.jobs, one.fee) for one in signed]
+        assert rows == [
             (Kind.REGISTRATION, Fate.EXPIRED, (1, 2), 1002),
             (Kind.REGISTRATION, Fate.IRREVERSIBLE, (2,), 1),
             (Kind.FUNDING, Fate.IRREVERSIBLE, (2,), 1),

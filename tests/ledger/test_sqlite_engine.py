@@ -77,5 +77,5 @@ async def test_second_close_does_nothing(tmp_path: Path) -> None:
 
 async def test_commits_reach_the_disk(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
-        found = [(await ledger._store.execute(f"PRAGMA {name}"))[0][name] for name in ("journal_mode", "synchronous")]
-        assert found == ["wal", 2]
+        pragmas = [(await ledger._store.execute(f"PRAGMA {name}"))[0][name] for name in ("journal_mode", "synchronous")]
+        assert pragmas == ["wal", 2]

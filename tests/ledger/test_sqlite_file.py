@@ -79,10 +79,10 @@ def test_older_ledger_is_migrated_step_by_step() -> None:
 
 def shape(connection: sqlite3.Connection) -> dict[str, tuple[Any, ...]]:
     """A ledger's schema: the columns of each table, and the SQL of everything else."""
-    found = connection.execute("SELECT type, name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%'").fetchall()
+    objects = connection.execute("SELECT type, name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%'").fetchall()
     return {
         name: tuple(connection.execute(f"PRAGMA table_xinfo({name})").fetchall()) if kind == "table" else (sql,)
-        for kind, name, sql in found
+        for kind, name, sql in objects
     }
 
 

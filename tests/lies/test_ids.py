@@ -36,7 +36,7 @@ async def test_false_id_under_a_name_is_refused_by_the_chain(tmp_path: Path, lie
         await world.recovered()
 
 
-async def held(world: World) -> list[str]:
+async def held_jobs(world: World) -> list[str]:
     """The ids of the jobs whose payment is held."""
     numbers = {number for payment in await world.ledger.expiry.held() for number in payment.jobs}
     return [job.id for job in (await world.jobs()).values() if job.number in numbers]
@@ -44,7 +44,7 @@ async def held(world: World) -> list[str]:
 
 async def released_or_done(world: World) -> bool:
     """Release held payments; returns whether all jobs are done."""
-    if jobs := await held(world):
+    if jobs := await held_jobs(world):
         await world.ledger.operators.release_payments(jobs, by="ann", reason="it is in no block")
     return {job.state for job in (await world.jobs()).values()} == {State.DONE}
 

@@ -103,9 +103,9 @@ async def test_workers_count_for_what_the_server_takes(tmp_path: Path) -> None:
 
 def test_summary_of_the_load_is_read() -> None:
     text = "Running 1s test\nsummary us=2000000 p50=1500 p95=2500 p99=3500 200=30 503=8 silent=1 broken=2\n"
-    seen = read_summary(text, cpu=0.5)
-    assert (seen.answered, seen.rate, seen.others, seen.silent, seen.cpu) == (30, 15.0, 10, 1, 0.25)
-    assert (seen.p50, seen.p95, seen.p99) == (1.5, 2.5, 3.5)
+    summary = read_summary(text, cpu=0.5)
+    assert (summary.answered, summary.rate, summary.others, summary.silent, summary.cpu) == (30, 15.0, 10, 1, 0.25)
+    assert (summary.p50, summary.p95, summary.p99) == (1.5, 2.5, 3.5)
 
 
 @pytest.mark.parametrize(

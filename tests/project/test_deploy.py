@@ -22,8 +22,8 @@ def metrics_of(expressions: str) -> set[str]:
 def expressions() -> str:
     dashboard = json.loads((DEPLOY / "grafana/dashboard.json").read_text())
     rules = yaml.safe_load((DEPLOY / "prometheus/alerts.yml").read_text())
-    shown = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
-    return "\n".join([*shown, *(rule["expr"] for group in rules["groups"] for rule in group["rules"])])
+    expressions = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    return "\n".join([*expressions, *(rule["expr"] for group in rules["groups"] for rule in group["rules"])])
 
 
 async def test_every_metric_in_dashboard_and_rules_exists(tmp_path: Path) -> None:

@@ -65,8 +65,8 @@ async def test_all_path_spellings_pass_nginx(tmp_path: Path, path: str) -> None:
         assert (await ask(tmp_path, port, path, method="POST", body=signup_of("alice-1"))).code == 200
         await service.stop()
         assert_says_that_it_is_down(await ask(tmp_path, port, path, method="POST", body=signup_of("alice-1")))
-        asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "x-wallet"}
-        before = await ask(tmp_path, port, path, method="OPTIONS", headers=asked)
+        headers = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "x-wallet"}
+        before = await ask(tmp_path, port, path, method="OPTIONS", headers=headers)
         assert (before.code, before.headers["Access-Control-Allow-Origin"]) == (204, "*")
         assert before.headers["Access-Control-Allow-Headers"] == "x-wallet"
 

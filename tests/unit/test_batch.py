@@ -57,14 +57,14 @@ def refusal(case: str, rejected: str | None = None) -> Any:
 
 
 @given(st.lists(st.integers(100, 400), max_size=60), st.integers(600, 3000))
-def test_transactions_are_full_and_none_is_too_large(sizes: list[int], most: int) -> None:
+def test_transactions_are_full_and_none_is_too_large(sizes: list[int], max_weight: int) -> None:
     candidates = [candidate(number, f"n-{number}", size=size) for number, size in enumerate(sizes)]
-    groups = pack_transactions(candidates, most)
+    groups = pack_transactions(candidates, max_weight)
     assert [entry for group in groups for entry in group] == candidates
     weights = [ENVELOPE + sum(entry.size for entry in group) for group in groups]
-    assert all(weight <= most for weight in weights)
+    assert all(weight <= max_weight for weight in weights)
     for weight, following in zip(weights, groups[1:], strict=False):
-        assert weight + following[0].size > most
+        assert weight + following[0].size > max_weight
 
 
 def test_no_transaction_has_so_many_operations_that_a_node_errs() -> None:

@@ -44,7 +44,7 @@ def test_daily_limit_is_at_least_some_signups(budget: DailyBudget, limit: int) -
 
 
 @pytest.mark.parametrize(
-    ("given", "budget"),
+    ("value", "budget"),
     [
         ("25 %", DailyBudget(percent=Decimal(25))),
         ("2.5%", DailyBudget(percent=Decimal("2.5"))),
@@ -52,11 +52,11 @@ def test_daily_limit_is_at_least_some_signups(budget: DailyBudget, limit: int) -
         ("0.5", DailyBudget(amount=Decimal("0.5"))),
     ],
 )
-def test_budget_of_the_configuration(given: object, budget: DailyBudget) -> None:
-    assert daily_budget(given) == budget
+def test_budget_of_the_configuration(value: object, budget: DailyBudget) -> None:
+    assert daily_budget(value) == budget
 
 
-@pytest.mark.parametrize("given", ["101 %", "-1 %", "%", "many %", "NaN %", -5, True, "a lot", []])
-def test_budget_that_is_none(given: object) -> None:
+@pytest.mark.parametrize("value", ["101 %", "-1 %", "%", "many %", "NaN %", -5, True, "a lot", []])
+def test_budget_that_is_none(value: object) -> None:
     with pytest.raises(ValueProblemError, match="must be an amount"):
-        daily_budget(given)
+        daily_budget(value)

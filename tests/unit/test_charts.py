@@ -10,22 +10,22 @@ NOW = 20_000 * DAY_MS + 5 * MINUTE_MS + 1
 
 
 def test_columns_are_contiguous_and_end_now() -> None:
-    shown = chart([], until=NOW, size=MINUTE_MS, count=3)
+    bars = chart([], until=NOW, size=MINUTE_MS, count=3)
     start = NOW // MINUTE_MS * MINUTE_MS
-    assert [column.start for column in shown.columns] == [start - 2 * MINUTE_MS, start - MINUTE_MS, start]
-    assert [column.x for column in shown.columns] == [0, 10, 20]
-    assert (shown.width, shown.scale, shown.accepted, shown.busy) == (30, 1, 0, [])
+    assert [column.start for column in bars.columns] == [start - 2 * MINUTE_MS, start - MINUTE_MS, start]
+    assert [column.x for column in bars.columns] == [0, 10, 20]
+    assert (bars.width, bars.scale, bars.accepted, bars.busy) == (30, 1, 0, [])
 
 
 def test_heights_are_fractions_of_the_scale() -> None:
     start = NOW // DAY_MS * DAY_MS
-    shown = chart([Span(start - DAY_MS, 40, 10, 0), Span(start, 0, 50, 3)], until=NOW, size=DAY_MS, count=30)
-    before, last = shown.columns[-2:]
-    assert shown.scale == 50
+    bars = chart([Span(start - DAY_MS, 40, 10, 0), Span(start, 0, 50, 3)], until=NOW, size=DAY_MS, count=30)
+    before, last = bars.columns[-2:]
+    assert bars.scale == 50
     assert (before.accepted_height, before.registered_height) == (80, 20)
     assert (last.accepted_height, last.registered_height) == (0, 100)
-    assert (shown.accepted, shown.registered) == (40, 60)
-    assert shown.busy == [last, before]
+    assert (bars.accepted, bars.registered) == (40, 60)
+    assert bars.busy == [last, before]
 
 
 def test_older_spans_are_left_out() -> None:

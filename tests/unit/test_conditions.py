@@ -24,8 +24,8 @@ THROUGH_A_STRANGER: dict[str, Any] = {
 
 
 def failing(status: ChainStatus, settings: Settings | None = None, **ledger: Any) -> dict[str, str]:
-    found = conditions(status, settings or Settings(), NOW, LedgerStatus(**ledger))
-    return {condition.name: condition.text for condition in found if not condition.ok}
+    evaluated = conditions(status, settings or Settings(), NOW, LedgerStatus(**ledger))
+    return {condition.name: condition.text for condition in evaluated if not condition.ok}
 
 
 def test_consumers_name_declared_conditions_only() -> None:
@@ -108,6 +108,6 @@ def test_pause_explains_itself() -> None:
 
 def test_first_failing_goes_by_the_order_of_the_names() -> None:
     status = replace(CHAIN_STATUS, registrar_member=False, key_matches=False)
-    found = conditions(status, Settings(), NOW)
-    assert (first_failing(found, ("head", "key", "membership")) or "").startswith("The key TEST5bPp does not match")
-    assert first_failing(found, ("head", "chain")) is None
+    evaluated = conditions(status, Settings(), NOW)
+    assert (first_failing(evaluated, ("head", "key", "membership")) or "").startswith("The key TEST5bPp does not match")
+    assert first_failing(evaluated, ("head", "chain")) is None

@@ -187,7 +187,7 @@ _values = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from(sorted(keys())), _values, max_size=4))
-def test_any_value_is_accepted_or_reported(tmp_path_factory: pytest.TempPathFactory, given: dict[str, Any]) -> None:
+def test_any_value_is_accepted_or_reported(tmp_path_factory: pytest.TempPathFactory, values: dict[str, Any]) -> None:
     folder = tmp_path_factory.mktemp("config")
     with contextlib.suppress(ConfigError):
-        load_text(folder, yaml.safe_dump(given))
+        load_text(folder, yaml.safe_dump(values))

@@ -46,7 +46,7 @@ def read(line: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    ("value", "shown"),
+    ("value", "quoted"),
     [
         (200, "200"),
         ("a1", "a1"),
@@ -63,9 +63,9 @@ def read(line: str) -> dict[str, str]:
         ("\udcff", '"\\udcff"'),
     ],
 )
-def test_text_quotes_what_is_not_plain(value: object, shown: str) -> None:
+def test_text_quotes_what_is_not_plain(value: object, quoted: str) -> None:
     line = TextLine().format(record("job failed", {"job_id": value}))
-    assert line == f'{START}event="job failed" job_id={shown}'
+    assert line == f'{START}event="job failed" job_id={quoted}'
 
 
 def test_text_has_the_traceback_on_the_same_line() -> None:

@@ -52,17 +52,17 @@ def test_reserved_ending_is_refused() -> None:
 def test_name_rules_match_a_real_node() -> None:
     """The recorded names are refused exactly where the node refused them."""
     for case, reply in data("node-errors.json").items():
-        found = re.fullmatch(r"bad name '(.*)'", case)
-        if found:
+        match = re.fullmatch(r"bad name '(.*)'", case)
+        if match:
             refused = reply["error"]["data"]["stack"][0]["format"].startswith("is_valid_name")
-            assert (name_problem(found.group(1)) is not None) is refused, case
+            assert (name_problem(match.group(1)) is not None) is refused, case
 
 
 def test_name_rules_match_a_real_bitshares_node() -> None:
     for case, reply in data("node-errors-bitshares.json").items():
-        found = re.fullmatch(r"(?:bad name:|name accepted by BitShares\?) '(.*)'", case)
-        if found and found.group(1) != "xxxxxxxxxxxx":  # recorded shortened: it was too long
-            assert (name_problem(found.group(1)) is not None) is ("error" in reply), case
+        match = re.fullmatch(r"(?:bad name:|name accepted by BitShares\?) '(.*)'", case)
+        if match and match.group(1) != "xxxxxxxxxxxx":  # recorded shortened: it was too long
+            assert (name_problem(match.group(1)) is not None) is ("error" in reply), case
 
 
 @pytest.mark.parametrize(

@@ -119,7 +119,10 @@ def test_hash_that_passes_the_check_can_be_verified(place: int, character: str) 
 
 
 def test_session_key_changes_with_the_password_and_with_the_secret() -> None:
-    keys = {session_key(*given) for given in (("a", GOOD), ("b", GOOD), ("a", OF_THE_RFC), (None, GOOD), (None, GOOD))}
+    keys = {
+        session_key(*credentials)
+        for credentials in (("a", GOOD), ("b", GOOD), ("a", OF_THE_RFC), (None, GOOD), (None, GOOD))
+    }
     assert len(keys) == 5
     assert session_key("a", GOOD) == session_key("a", GOOD)
 
@@ -161,14 +164,14 @@ async def test_command_asks_twice_on_a_terminal_and_shows_nothing() -> None:
         stdin=slave, stdout=asyncio.subprocess.PIPE, stderr=slave, start_new_session=True,
     )  # fmt: skip
     os.close(slave)
-    shown = b""
+    terminal_output = b""
     for answer in (b"correct horse battery\n", b"correct horse battery\n"):
-        while not shown.endswith(b": "):
-            shown += await asyncio.to_thread(os.read, master, 1000)
+        while not terminal_output.endswith(b": "):
+            terminal_output += await asyncio.to_thread(os.read, master, 1000)
         os.write(master, answer)
-        shown += b"."
+        terminal_output += b"."
     output, _ = await process.communicate()
     os.close(master)
     assert process.returncode == 0
     assert output.startswith(b"admin_password_hash: ")
-    assert b"horse" not in shown
+    assert b"horse" not in terminal_output

@@ -21,8 +21,8 @@ def body(**changes: Any) -> bytes:
 
 
 def test_signup_has_what_was_sent() -> None:
-    kept = {"refcode": "r", "email": "a@b.c", "real_name": "Ada", "referrer": "bob-1"}
-    assert parse_signup(body(**kept), RULES) == Signup("alice-1", **KEYS, **kept)
+    optional = {"refcode": "r", "email": "a@b.c", "real_name": "Ada", "referrer": "bob-1"}
+    assert parse_signup(body(**optional), RULES) == Signup("alice-1", **KEYS, **optional)
 
 
 def test_referrer_in_the_path_goes_first() -> None:

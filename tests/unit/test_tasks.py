@@ -107,5 +107,5 @@ async def test_failure_count_starts_at_zero() -> None:
 
     metrics = Metrics()
     await Tasks(metrics).start("mailer", Flaky(0).run)
-    shown = [sample for metric in metrics.task_failures.collect() for sample in metric.samples]
-    assert [(each.labels, each.value) for each in shown if each.name.endswith("_total")] == [({"task": "mailer"}, 0)]
+    samples = [sample for metric in metrics.task_failures.collect() for sample in metric.samples]
+    assert [(each.labels, each.value) for each in samples if each.name.endswith("_total")] == [({"task": "mailer"}, 0)]

@@ -175,8 +175,10 @@ class Campaign:
         """As operators do, release the payments that the honest chain lacks, and follow it anew."""
         included = (await read_chain(self._chain.url, REGISTRAR)).blocks
         ledger = self._side.ledger
-        held = {payment.number: payment for payment in await ledger.expiry.held() if payment.signature not in included}
-        jobs = {job for payment in held.values() for job in payment.jobs}
+        held_payments = {
+            payment.number: payment for payment in await ledger.expiry.held() if payment.signature not in included
+        }
+        jobs = {job for payment in held_payments.values() for job in payment.jobs}
         free = [job.id for job in await ledger.queries.jobs(limit=1000) if job.number in jobs]
         if free:
             await ledger.operators.release_payments(free, by="operator")
