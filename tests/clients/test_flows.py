@@ -67,7 +67,7 @@ async def test_every_wallet_shows_why_it_is_refused(tmp_path: Path, through_ngin
 
 @WAYS
 @KINDS
-async def test_name_that_is_taken(tmp_path: Path, through_nginx: bool, old_clients: bool) -> None:
+async def test_taken_name_is_understood_by_every_wallet(tmp_path: Path, through_nginx: bool, old_clients: bool) -> None:
     """A backend takes another one, if it can read that it must."""
 
     async with door(tmp_path, through_nginx=through_nginx, **settings(old_clients=old_clients)) as way:
@@ -79,7 +79,7 @@ async def test_name_that_is_taken(tmp_path: Path, through_nginx: bool, old_clien
 
 @WAYS
 @KINDS
-async def test_what_is_no_signup_costs_nothing(tmp_path: Path, through_nginx: bool, old_clients: bool) -> None:
+async def test_invalid_signup_costs_nothing(tmp_path: Path, through_nginx: bool, old_clients: bool) -> None:
     async with door(tmp_path, through_nginx=through_nginx, **settings(old_clients=old_clients)) as way:
         assert await trial(way, "alice-1") == ["tried out"]
         assert await misconfigured(way, "alice-1") == ["There is nothing at this address."] * 2

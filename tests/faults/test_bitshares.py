@@ -38,7 +38,7 @@ STEPS = [
     "after:node.broadcast:2",
 ]
 PARTS: dict[str, Scenario] = {
-    **{step: functools.partial(killed.test_killed_and_started_again, step=step) for step in STEPS},
+    **{step: functools.partial(killed.test_faucet_killed_at_any_step_resumes, step=step) for step in STEPS},
     "chaos": functools.partial(chaos.test_records_agree_after_chaos, lies=False),
     "orphaned unpaid": functools.partial(blocks.test_orphaned_blocks, blocks=1, paid=False),
     "orphaned paid": functools.partial(blocks.test_orphaned_blocks, blocks=5, paid=True),
@@ -47,12 +47,12 @@ PARTS: dict[str, Scenario] = {
 
 
 @pytest.mark.parametrize("scenario", WHOLE, ids=lambda scenario: scenario.__name__)
-async def test_whole_scenario(tmp_path: Path, scenario: Scenario) -> None:
+async def test_fault_scenario_passes_on_bitshares(tmp_path: Path, scenario: Scenario) -> None:
     with flavoured(Flavour.BITSHARES):
         await scenario(tmp_path)
 
 
 @pytest.mark.parametrize("part", PARTS)
-async def test_part_of_a_scenario(tmp_path: Path, part: str) -> None:
+async def test_part_of_a_fault_scenario_passes_on_bitshares(tmp_path: Path, part: str) -> None:
     with flavoured(Flavour.BITSHARES):
         await PARTS[part](tmp_path)

@@ -38,7 +38,7 @@ STEPS = [
 
 
 @pytest.mark.parametrize("step", STEPS)
-async def test_killed_and_started_again(tmp_path: Path, step: str) -> None:
+async def test_faucet_killed_at_any_step_resumes(tmp_path: Path, step: str) -> None:
     async with dev_chain() as chain:
         before = await chain.node.balance("1.2.7")
         payment = {"enable_initial_balance": True, "initial_balance": 12.5}

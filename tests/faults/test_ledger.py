@@ -130,7 +130,7 @@ async def test_damaged_ledger(tmp_path: Path, damage: bytes) -> None:
         await scenario.service.start()
 
 
-async def test_ledger_of_an_older_version(tmp_path: Path) -> None:
+async def test_older_ledger_is_migrated_and_resumes(tmp_path: Path) -> None:
     """It is migrated, and its queued jobs are registered and paid."""
     with closing(sqlite3.connect(ledger(tmp_path))) as old:
         old.executescript((DATA / "ledger-1.sql").read_text())

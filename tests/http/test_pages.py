@@ -105,7 +105,7 @@ async def test_status_shows_jobs_money_and_chain(tmp_path: Path) -> None:
         assert not [hidden for hidden in ("192.0.2.1", "secret", *keys_of("alice-1").values()) if hidden in shown]
 
 
-async def test_status_says_that_the_books_disagree(tmp_path: Path) -> None:
+async def test_status_reports_differences_from_the_chain(tmp_path: Path) -> None:
     async with serving(tmp_path) as served:
         assert "disagree" not in (await page(served, "/status")).text
         await raise_every_alarm(served.ledger)

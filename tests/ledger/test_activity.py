@@ -35,7 +35,7 @@ async def registered(ledger: Ledger) -> int:
     return sum(span.registered for span in await ledger.activity.per_minute(0))
 
 
-async def test_minutes_and_days_hold_what_happened_in_them(tmp_path: Path) -> None:
+async def test_activity_is_counted_by_minute_and_day(tmp_path: Path) -> None:
     clock = Clock()
     async with opened(tmp_path, clock) as ledger:
         alice, bob = await accepted(ledger, "alice-1"), await accepted(ledger, "bob-1")

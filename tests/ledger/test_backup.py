@@ -12,7 +12,7 @@ from jobs.ledger.backup import back_up, delete_old_backups
 from tests.harness.program import command, dev_chain, faucet
 
 
-async def test_backup_under_load_is_served_from(tmp_path: Path) -> None:
+async def test_backup_made_under_load_can_be_served(tmp_path: Path) -> None:
     names = [f"load-{number}" for number in range(60)]
 
     async with dev_chain() as chain:
@@ -59,13 +59,13 @@ def test_damaged_ledger_replaces_no_good_copy(tmp_path: Path) -> None:
     assert copy.read_bytes() == good
 
 
-def test_ledger_that_is_not_there_is_not_made(tmp_path: Path) -> None:
+def test_backup_of_a_missing_ledger_creates_none(tmp_path: Path) -> None:
     with pytest.raises(LedgerError, match="no ledger"):
         back_up(tmp_path / "faucet.db", tmp_path / "copy.db")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_nothing_else_is_deleted(tmp_path: Path) -> None:
+def test_only_old_backups_are_deleted(tmp_path: Path) -> None:
     for name in ("faucet-1Z.db", "faucet-2Z.db", "notes.txt"):
         (tmp_path / name).touch()
     assert [path.name for path in delete_old_backups(tmp_path, "faucet-*Z.db", 1)] == ["faucet-1Z.db"]

@@ -17,7 +17,7 @@ async def accepted(ledger: Ledger, name: str) -> Job:
     return await ledger.signups.accept(Signup(name, **keys_of(name)), FREE)
 
 
-async def test_moves_of_another_process_wake_those_who_watch(tmp_path: Path) -> None:
+async def test_moves_in_another_process_wake_watchers(tmp_path: Path) -> None:
     here, there = [await open_ledger(tmp_path, time.time) for _ in range(2)]
     alice, bob = await accepted(there, "alice-1"), await accepted(there, "bob-1")
     with here.changes.watch(alice.id) as of_alice, here.changes.watch(bob.id) as of_bob:
@@ -37,7 +37,7 @@ async def test_moves_of_another_process_wake_those_who_watch(tmp_path: Path) -> 
     await there.close()
 
 
-async def test_reply_that_is_held_ends_when_an_operator_cancels(tmp_path: Path) -> None:
+async def test_waiting_reply_ends_when_an_operator_cancels(tmp_path: Path) -> None:
     async with dev_chain() as chain, faucet(tmp_path, chain.url, nobroadcast=True) as service:
         job_id = (await service.sign_up("alice-1")).body["job"]["id"]
         waiting = asyncio.create_task(service.fetch(f"/api/v1/jobs/{job_id}?wait=30"))

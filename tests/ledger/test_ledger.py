@@ -16,7 +16,7 @@ from jobs.model.transaction import Fate, Kind
 from tests.harness.ledgers import FREE, Clock, block, code_of, opened, raw, signed_transaction, signup
 
 
-async def test_path_of_a_job_with_an_initial_balance(tmp_path: Path) -> None:
+async def test_job_with_an_initial_balance_passes_through_every_state(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
         limits = Limits(address=None, interval=0, queue=9, initial_balance="2.5")
         job = await ledger.signups.accept(signup("rich-1"), limits)
@@ -41,7 +41,7 @@ async def test_path_of_a_job_with_an_initial_balance(tmp_path: Path) -> None:
         assert states == [State(state) for state in path]
 
 
-async def test_refused_transaction_that_a_block_holds_all_the_same(tmp_path: Path) -> None:
+async def test_refused_but_included_transaction_registers_its_job(tmp_path: Path) -> None:
     """The chain wins, even over a job that has failed in the meantime."""
 
     async with opened(tmp_path) as ledger:
@@ -64,7 +64,7 @@ async def test_ended_job_stays_ended_when_a_newer_one_has_its_name(tmp_path: Pat
         assert [job.state for job in await ledger.queries.jobs()] == [State.QUEUED, State.FAILED]
 
 
-async def test_same_bytes_signed_again_live_again(tmp_path: Path) -> None:
+async def test_same_bytes_signed_again_are_live_again(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
         job = await ledger.signups.accept(signup("twice-1"), FREE)
         (first,) = await ledger.drain.record_signed([signed_transaction(Kind.REGISTRATION, [job], "same")])
@@ -74,7 +74,7 @@ async def test_same_bytes_signed_again_live_again(tmp_path: Path) -> None:
         assert [entry.fate for entry in await ledger.drain.live()] == [Fate.LIVE]
 
 
-async def test_innocent_jobs_have_no_try_counted_and_others_wait_longer(tmp_path: Path) -> None:
+async def test_innocent_jobs_keep_their_attempts_and_others_wait_longer(tmp_path: Path) -> None:
     clock = Clock()
     async with opened(tmp_path, clock) as ledger:
         jobs = [await ledger.signups.accept(signup(f"pair-{number}"), FREE) for number in range(2)]
@@ -89,7 +89,7 @@ async def test_innocent_jobs_have_no_try_counted_and_others_wait_longer(tmp_path
         assert [job.attempts for job in await ledger.drain.queued(10)] == [1]
 
 
-async def test_transfer_is_never_taken_for_refused(tmp_path: Path) -> None:
+async def test_transfer_never_becomes_refused(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
         limits = Limits(address=None, interval=0, queue=9, initial_balance="1")
         job = await ledger.signups.accept(signup("rich-1"), limits)
@@ -130,7 +130,7 @@ _steps = st.lists(
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(_steps, st.randoms(use_true_random=False))
-async def test_whatever_happens_the_books_agree(
+async def test_random_steps_keep_the_invariants(
     tmp_path_factory: pytest.TempPathFactory, steps: list[str], random: Any
 ) -> None:
     """After any sequence the counts are right, one live job a name, and no job is paid by two live transfers."""

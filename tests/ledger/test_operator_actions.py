@@ -25,7 +25,7 @@ async def accepted(ledger: Ledger, name: str) -> Job:
     return await ledger.signups.accept(Signup(name, **keys_of(name)), FREE)
 
 
-async def test_every_deed_is_in_the_audit_by_whom_and_why(tmp_path: Path) -> None:
+async def test_every_action_is_audited_with_actor_and_reason(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
         job = await accepted(ledger, "alice-1")
         await ledger.operators.cancel([job.id], by="ann", reason="asked to")
@@ -56,7 +56,7 @@ async def test_audit_is_read_page_by_page_and_by_target(tmp_path: Path) -> None:
         assert [entry.number for entry in await ledger.operators.audit(target="t1")] == [4, 2]
 
 
-async def test_job_failed_by_hand_tells_why_and_can_be_retried(tmp_path: Path) -> None:
+async def test_job_failed_by_hand_has_its_reason_and_can_be_retried(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
         job = await accepted(ledger, "alice-1")
         await ledger.operators.fail([job.id], by="ann", reason="No spam, please.")
@@ -70,7 +70,7 @@ async def test_job_failed_by_hand_tells_why_and_can_be_retried(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("sent", ["broadcast", "registered"])
-async def test_what_has_left_is_not_ended_by_hand(tmp_path: Path, sent: str) -> None:
+async def test_broadcast_job_cannot_be_ended_by_hand(tmp_path: Path, sent: str) -> None:
     """It may be in a block already; a second signup of its name would be paid twice."""
 
     async with opened(tmp_path) as ledger:
@@ -83,7 +83,7 @@ async def test_what_has_left_is_not_ended_by_hand(tmp_path: Path, sent: str) -> 
         assert await ledger.operators.audit() == []
 
 
-async def test_deed_that_one_job_refuses_is_done_to_none(tmp_path: Path) -> None:
+async def test_action_refused_for_one_job_applies_to_none(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
         job = await accepted(ledger, "alice-1")
         with pytest.raises(FaucetError):
@@ -94,7 +94,7 @@ async def test_deed_that_one_job_refuses_is_done_to_none(tmp_path: Path) -> None
         assert await ledger.operators.audit() == []
 
 
-async def test_faucets_own_pause_and_the_operators(tmp_path: Path) -> None:
+async def test_faucet_ends_only_its_own_pause(tmp_path: Path) -> None:
     """The faucet ends only its own pause; an operator can replace and end any."""
 
     async with opened(tmp_path) as ledger:

@@ -9,7 +9,7 @@ from jobs.model.transaction import BlockEffects
 from tests.harness.ledgers import FREE, code_of, opened, signup
 
 
-async def test_pin_stays_whatever_comes_later(tmp_path: Path) -> None:
+async def test_confirmed_pin_is_never_replaced(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
         await ledger.pins.save({"precision": "5"}, agreed=True)
         await ledger.pins.save({"precision": "10"}, agreed=True)
@@ -17,7 +17,7 @@ async def test_pin_stays_whatever_comes_later(tmp_path: Path) -> None:
         assert await ledger.pins.all() == {"precision": Pin("5", agreed=True), "symbol": Pin("TEST", agreed=False)}
 
 
-async def test_lone_strangers_word_gives_way_to_one_that_others_share(tmp_path: Path) -> None:
+async def test_unconfirmed_value_is_replaced_by_a_confirmed_one(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
         await ledger.pins.save({"precision": "10"}, agreed=False)
         await ledger.pins.save({"precision": "11"}, agreed=False)
@@ -26,7 +26,7 @@ async def test_lone_strangers_word_gives_way_to_one_that_others_share(tmp_path: 
         assert await ledger.pins.all() == {"precision": Pin("5", agreed=True)}
 
 
-async def test_lowest_fees_only_fall_and_only_by_what_is_agreed(tmp_path: Path) -> None:
+async def test_lowest_fees_only_fall_and_only_when_agreed(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
         await ledger.pins.save_lowest_fees({"transfer": 20}, agreed=False)
         await ledger.pins.save_lowest_fees({"transfer": 1, "assert": 7}, agreed=False)
@@ -45,7 +45,7 @@ async def is_refused(ledger: Ledger, name: str) -> bool:
     return refused
 
 
-async def test_names_of_a_stranger_count_while_he_is_in_use(tmp_path: Path) -> None:
+async def test_names_of_an_untrusted_node_count_while_it_is_in_use(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
         await ledger.names.use_source("ws://liar", anew=True)
         await ledger.names.save_page([("listed-1", "1.2.100")], "listed-1", listed_by="ws://liar")
@@ -59,7 +59,7 @@ async def test_names_of_a_stranger_count_while_he_is_in_use(tmp_path: Path) -> N
         assert [await is_refused(ledger, name) for name in ("listed-1", "shown-1")] == [True, False]
 
 
-async def test_names_of_an_own_node_count_for_good(tmp_path: Path) -> None:
+async def test_names_of_an_own_node_are_permanent(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
         await ledger.names.save_page([("own-1", "1.2.100")], "own-1")
         await ledger.names.use_source("ws://stranger", anew=False)
@@ -69,7 +69,7 @@ async def test_names_of_an_own_node_count_for_good(tmp_path: Path) -> None:
         assert await is_refused(ledger, "own-1")
 
 
-async def test_names_of_blocks_that_are_read_anew_count_when_they_are_shown_again(tmp_path: Path) -> None:
+async def test_names_of_refollowed_blocks_count_when_shown_again(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
         accounts = (("true-1", "1.2.100"), ("made-up-1", "1.2.101"))
         await ledger.blocks.follow([BlockEffects(7, "07", {}, accounts)], 7)

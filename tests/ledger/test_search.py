@@ -27,7 +27,7 @@ def names(page: JobPage) -> list[str]:
     return [job.signup.name for job in page.jobs]
 
 
-async def test_everything_the_newest_first_page_by_page(tmp_path: Path) -> None:
+async def test_all_jobs_are_paged_newest_first(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
         for number in range(1, 6):
             await accepted(ledger, f"n-{number}")
@@ -41,7 +41,7 @@ async def test_everything_the_newest_first_page_by_page(tmp_path: Path) -> None:
         assert names(await ledger.search.page(after=back.after, limit=2)) == names(first)
 
 
-async def test_pages_that_just_fit_lead_nowhere(tmp_path: Path) -> None:
+async def test_exactly_full_last_page_has_no_next(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
         for number in range(4):
             await accepted(ledger, f"n-{number}")
@@ -54,7 +54,7 @@ async def test_pages_that_just_fit_lead_nowhere(tmp_path: Path) -> None:
         assert (len(newest.jobs), newest.after) == (2, None)
 
 
-async def test_by_state(tmp_path: Path) -> None:
+async def test_jobs_are_found_by_state(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
         for number in range(1, 6):
             job = await accepted(ledger, f"n-{number}")
@@ -66,7 +66,7 @@ async def test_by_state(tmp_path: Path) -> None:
         assert names(await ledger.search.page(state=State.DONE)) == []
 
 
-async def test_by_name_or_its_beginning_sorted_the_exact_one_first(tmp_path: Path) -> None:
+async def test_exact_name_comes_before_its_prefix_matches(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
         for name in ("b-1", "al-9", "al-10", "al", "al-1", "am-1", "ak-1"):
             await accepted(ledger, name)
@@ -77,7 +77,7 @@ async def test_by_name_or_its_beginning_sorted_the_exact_one_first(tmp_path: Pat
         assert names(await ledger.search.page("zz")) == []
 
 
-async def test_names_page_by_page_forth_and_back(tmp_path: Path) -> None:
+async def test_name_search_pages_in_both_directions(tmp_path: Path) -> None:
     """One name may have many jobs: they are then ordered by age."""
 
     async with opened(tmp_path) as ledger:
@@ -95,7 +95,9 @@ async def test_names_page_by_page_forth_and_back(tmp_path: Path) -> None:
         assert (await ledger.search.page("al", before=back.before, limit=2)).before is None
 
 
-async def test_names_in_a_state_cost_a_bounded_look_each_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_name_search_in_a_state_examines_a_bounded_number_of_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A page may be empty and still link to rows not yet examined."""
     monkeypatch.setattr(search, "MAX_SCANNED", 3)
 
@@ -112,7 +114,7 @@ async def test_names_in_a_state_cost_a_bounded_look_each_page(tmp_path: Path, mo
 
 
 @pytest.mark.parametrize("key", ["id", "account_id", "transaction_id"])
-async def test_by_id(tmp_path: Path, key: str) -> None:
+async def test_job_is_found_by_id(tmp_path: Path, key: str) -> None:
     async with opened(tmp_path) as ledger:
         for name in ("al-1", "al-2"):
             await register(ledger, await accepted(ledger, name))
@@ -146,7 +148,7 @@ def draft(transaction_id: str, jobs: Sequence[Job]) -> SignedTransaction:
     return SignedTransaction(Kind.REGISTRATION, transaction_id, f"s{transaction_id}", "{}", 7, NOW + 60, numbers, fees)
 
 
-async def test_everything_that_was_signed_for_a_job(tmp_path: Path) -> None:
+async def test_all_transactions_of_a_job_are_found(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
         other, job = [await accepted(ledger, name, "10") for name in ("al-1", "al-2")]
         (lost,) = await ledger.drain.record_signed([draft("ab" * 20, [other, job])])
@@ -164,7 +166,7 @@ async def test_everything_that_was_signed_for_a_job(tmp_path: Path) -> None:
         assert {(one.signed_at, one.learned_at) for one in signed} == {(NOW * 1000, NOW * 1000)}
 
 
-async def test_job_says_when_its_account_came_into_a_block(tmp_path: Path) -> None:
+async def test_job_has_the_time_of_its_accounts_block(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
         job = await accepted(ledger, "al-1")
         await broadcast(ledger, job)
@@ -177,7 +179,7 @@ async def test_job_says_when_its_account_came_into_a_block(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("where", "by_name"), [("TRUE", False), ("TRUE", True), ("state = ?", False), ("account_id = ?", False)]
 )
-def test_page_is_read_in_the_order_of_an_index(where: str, by_name: bool, down: bool) -> None:
+def test_search_page_needs_no_sorting(where: str, by_name: bool, down: bool) -> None:
     """Nothing is sorted, so a page of ten million jobs costs what one of ten does."""
     query = page_query(where, by_name=by_name, down=down)
     with closing(sqlite3.connect(":memory:")) as connection:

@@ -55,7 +55,7 @@ def created(**changes: Any) -> tuple[int, dict[str, Any]]:
     return ACCOUNT_CREATE, body
 
 
-def test_keys_that_a_block_shows() -> None:
+def test_account_in_a_block_is_known_by_its_keys() -> None:
     assert keys_shown(block_of(created()), SETTINGS, {}) == (SHOWN,)
 
 
@@ -70,11 +70,11 @@ def test_keys_that_a_block_shows() -> None:
         {**authority(KEYS["owner_key"]), "address_auths": [["PPYaddress", 1]]},
     ],
 )
-def test_account_for_which_others_may_sign_shows_no_keys(owner: dict[str, Any]) -> None:
+def test_account_with_other_signers_shows_no_keys(owner: dict[str, Any]) -> None:
     assert keys_shown(block_of(created(owner=owner)), SETTINGS, {}) == ()
 
 
-def test_those_whom_this_faucet_adds_are_no_others() -> None:
+def test_configured_owner_accounts_are_not_other_signers() -> None:
     ours = created(
         owner=authority(EXTRA, KEYS["owner_key"]), active=authority(KEYS["active_key"], accounts=("1.2.40",))
     )
@@ -83,7 +83,7 @@ def test_those_whom_this_faucet_adds_are_no_others() -> None:
     assert keys_shown(block_of(created()), WITH_EXTRAS, {"guardian": "1.2.40"}) == (SHOWN,)
 
 
-def test_chain_that_names_no_account_ids_shows_no_keys() -> None:
+def test_blocks_without_account_ids_show_no_keys() -> None:
     assert keys_shown(block_of(created(), result=None), SETTINGS, {}) == ()
 
 
@@ -98,7 +98,7 @@ def test_chain_that_names_no_account_ids_shows_no_keys() -> None:
         ({}, (("1.2.30", None),)),
     ],
 )
-def test_keys_that_a_block_changes(body: dict[str, Any], changed: tuple[Any, ...]) -> None:
+def test_key_changes_in_a_block_are_detected(body: dict[str, Any], changed: tuple[Any, ...]) -> None:
     assert keys_changed(block_of((ACCOUNT_UPDATE, {"account": "1.2.30", **body}))) == changed
 
 
@@ -122,7 +122,7 @@ async def outcome(folder: Path, signup: Signup, *blocks: BlockEffects) -> Job | 
         await ledger.close()
 
 
-async def test_signup_whose_account_a_block_showed_is_registered_and_never_paid(tmp_path: Path) -> None:
+async def test_signup_of_an_account_in_a_block_is_registered_and_never_paid(tmp_path: Path) -> None:
     job = await outcome(tmp_path, ALICE, effects(keys=(SHOWN,)))
     assert isinstance(job, Job)
     assert (job.state, job.account_id, job.block_num) == (State.REGISTERED, "1.2.30", 7)
@@ -139,7 +139,7 @@ async def test_signup_whose_account_a_block_showed_is_registered_and_never_paid(
         {"keys": (SHOWN,), "changed": (("1.2.30", digest_of_key(EXTRA)),)},
     ],
 )
-async def test_account_with_other_keys_is_somebody_elses(tmp_path: Path, more: dict[str, Any]) -> None:
+async def test_account_with_other_keys_is_not_the_signups(tmp_path: Path, more: dict[str, Any]) -> None:
     assert await outcome(tmp_path, ALICE, effects(**more)) is Code.ACCOUNT_EXISTS
 
 
@@ -155,7 +155,7 @@ async def test_blocks_that_contradict_each_other_show_nothing(tmp_path: Path) ->
     assert await outcome(tmp_path, ALICE, *blocks) is Code.ACCOUNT_EXISTS
 
 
-async def test_it_is_the_same_job_again_takes_no_address_and_no_drain(tmp_path: Path) -> None:
+async def test_repeated_signup_needs_no_quota_and_no_drain(tmp_path: Path) -> None:
     ledger = await seen(tmp_path, effects(keys=(SHOWN,)))
     first, second = await asyncio.gather(ledger.signups.accept(ALICE, LIMITS), ledger.signups.accept(ALICE, LIMITS))
     assert first.id == second.id == (await ledger.signups.accept(ALICE, LIMITS)).id
@@ -165,7 +165,7 @@ async def test_it_is_the_same_job_again_takes_no_address_and_no_drain(tmp_path: 
     await ledger.close()
 
 
-async def test_it_is_done_when_its_block_stays(tmp_path: Path) -> None:
+async def test_signup_is_done_once_its_block_is_irreversible(tmp_path: Path) -> None:
     ledger = await seen(tmp_path, effects(keys=(SHOWN,)))
     job = await ledger.signups.accept(ALICE, LIMITS)
     assert [each.id for each in await ledger.blocks.claimed(7)] == [job.id]
@@ -177,7 +177,7 @@ async def test_it_is_done_when_its_block_stays(tmp_path: Path) -> None:
     await ledger.close()
 
 
-async def test_account_that_a_fork_took_back_is_nobodys(tmp_path: Path) -> None:
+async def test_orphaned_account_is_forgotten(tmp_path: Path) -> None:
     ledger = await seen(tmp_path, effects(keys=(SHOWN,)))
     await ledger.blocks.orphan(7)
     assert (await ledger.signups.accept(ALICE, LIMITS)).state is State.QUEUED

@@ -13,7 +13,7 @@ from jobs.model.job import Job, Limits, State
 from tests.harness.ledgers import FREE, Clock, code_of, from_address, opened, raw, signup
 
 
-async def test_answer_comes_after_its_commit(tmp_path: Path) -> None:
+async def test_reply_follows_its_commit(tmp_path: Path) -> None:
     """Once answered, the job is in the file for another connection to read."""
 
     async with opened(tmp_path) as ledger:
@@ -27,7 +27,7 @@ async def test_answer_comes_after_its_commit(tmp_path: Path) -> None:
         assert times == [(300,)]
 
 
-async def test_signups_that_come_together_share_a_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_concurrent_signups_share_a_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with opened(tmp_path) as ledger:
         commits = 0
         run_step = ledger._store.run
@@ -42,7 +42,7 @@ async def test_signups_that_come_together_share_a_commit(tmp_path: Path, monkeyp
         assert commits <= 3
 
 
-async def test_one_group_sees_its_own_names_and_addresses(tmp_path: Path) -> None:
+async def test_commit_group_sees_its_own_names_and_addresses(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
         same = [ledger.signups.accept(signup("same-1"), from_address("192.0.2.1")) for _ in range(3)]
         other = ledger.signups.accept(signup("same-1", "other"), FREE)
@@ -53,7 +53,7 @@ async def test_one_group_sees_its_own_names_and_addresses(tmp_path: Path) -> Non
         assert codes == [Code.ACCOUNT_EXISTS, Code.THROTTLED]
 
 
-async def test_caller_who_goes_away_disturbs_nobody(tmp_path: Path) -> None:
+async def test_cancelled_caller_does_not_disturb_its_group(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
         gone = asyncio.create_task(ledger.signups.accept(signup("gone-1"), FREE))
         staying = asyncio.create_task(ledger.signups.accept(signup("stay-1"), FREE))
@@ -75,7 +75,7 @@ async def test_two_processes_never_accept_one_name_twice(tmp_path: Path) -> None
         assert codes.count(Code.ACCOUNT_EXISTS) == 40
 
 
-async def test_interval_of_an_address_and_its_quota(tmp_path: Path) -> None:
+async def test_address_interval_and_quota_limit_signups(tmp_path: Path) -> None:
     """The quota is returned when a signup fails, not when it is cancelled, and addresses are deleted in time."""
 
     clock = Clock()
@@ -94,7 +94,7 @@ async def test_interval_of_an_address_and_its_quota(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("seconds", "free"), [(3600, True), (301, True), (300, False), (1, False)])
-async def test_clock_that_is_set_back_holds_no_address_for_as_long(tmp_path: Path, seconds: float, free: bool) -> None:
+async def test_clock_set_back_does_not_lengthen_the_interval(tmp_path: Path, seconds: float, free: bool) -> None:
     clock = Clock()
     async with opened(tmp_path, clock) as ledger:
         await ledger.signups.accept(signup("one-1"), from_address("192.0.2.1"))
@@ -104,7 +104,7 @@ async def test_clock_that_is_set_back_holds_no_address_for_as_long(tmp_path: Pat
         assert await code_of(ledger.signups.accept(signup("one-3"), from_address("192.0.2.1"))) is Code.THROTTLED
 
 
-async def test_repeat_is_the_same_job_whatever_stands_in_the_way(tmp_path: Path) -> None:
+async def test_repeated_signup_is_the_same_job_despite_every_limit(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
         job = await ledger.signups.accept(signup("same-1"), from_address("192.0.2.1"))
         await ledger.operators.pause("intake", by="operator", reason="maintenance")
@@ -116,9 +116,7 @@ async def test_repeat_is_the_same_job_whatever_stands_in_the_way(tmp_path: Path)
         assert (await ledger.signups.accept(signup("same-1"), FREE)).id != job.id
 
 
-async def test_crowd_that_the_ledger_can_not_keep_up_with_is_refused_at_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_excess_signups_are_refused_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Those already queued are still accepted, and so are later retries."""
     monkeypatch.setattr(signups, "MAX_WAITING", 3)
 
@@ -134,7 +132,7 @@ async def test_crowd_that_the_ledger_can_not_keep_up_with_is_refused_at_once(
         assert (await ledger.queries.counts())[State.QUEUED] == 5
 
 
-async def test_full_queue_says_when_there_is_room(tmp_path: Path) -> None:
+async def test_full_queue_is_refused_with_a_time_to_retry(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
         full = Limits(address=None, interval=0, queue=1, retry_after=7)
         await ledger.signups.accept(signup("one-1"), full)

@@ -61,7 +61,7 @@ async def test_new_day_begins_at_midnight_utc(tmp_path: Path) -> None:
         assert len(await sign(ledger, [two], "tomorrow", COST)) == 1
 
 
-async def test_what_an_own_node_refused_is_free_again(tmp_path: Path) -> None:
+async def test_refusal_of_an_own_node_frees_the_budget(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
         jobs = await accept(ledger, "one-1")
         (transaction,) = await sign(ledger, jobs, "refused")
@@ -69,7 +69,7 @@ async def test_what_an_own_node_refused_is_free_again(tmp_path: Path) -> None:
         assert await ledger.spending.spent_today() == 0
 
 
-async def test_what_a_stranger_refused_counts_until_no_block_can_hold_it(tmp_path: Path) -> None:
+async def test_refusal_of_an_untrusted_node_counts_until_expired(tmp_path: Path) -> None:
     """The node may have kept it, and include it in a block."""
 
     async with opened(tmp_path) as ledger:
@@ -85,7 +85,7 @@ async def test_what_a_stranger_refused_counts_until_no_block_can_hold_it(tmp_pat
         assert not await ledger.expiry.unproven()
 
 
-async def test_what_only_a_stranger_says_has_expired_goes_on_counting(tmp_path: Path) -> None:
+async def test_expiry_by_one_untrusted_node_goes_on_counting(tmp_path: Path) -> None:
     """Until its jobs' next registration, which excludes it, as far as that one costs as much."""
 
     async with opened(tmp_path) as ledger:
@@ -99,7 +99,7 @@ async def test_what_only_a_stranger_says_has_expired_goes_on_counting(tmp_path: 
         assert await ledger.spending.spent_today() == COST
 
 
-async def test_payment_does_not_take_the_place_of_a_registration(tmp_path: Path) -> None:
+async def test_payment_does_not_replace_a_registration(tmp_path: Path) -> None:
     """The account exists, so its registration was in a block, whatever an untrusted node said."""
 
     async with opened(tmp_path) as ledger:
@@ -113,7 +113,7 @@ async def test_payment_does_not_take_the_place_of_a_registration(tmp_path: Path)
         assert await ledger.spending.spent_today() == 2 * COST
 
 
-async def test_next_transaction_of_a_job_takes_the_place_of_the_refused_one(tmp_path: Path) -> None:
+async def test_next_transaction_of_a_job_replaces_the_refused_one(tmp_path: Path) -> None:
     """A name is registered once; the failed neighbour's cost still counts, however often the other is signed."""
 
     async with opened(tmp_path) as ledger:
@@ -126,7 +126,7 @@ async def test_next_transaction_of_a_job_takes_the_place_of_the_refused_one(tmp_
             await ledger.drain.refuse(alone, rejected={}, trusted=False)
 
 
-async def test_expired_is_free_and_found_in_a_block_after_all_is_not(tmp_path: Path) -> None:
+async def test_expired_transaction_frees_the_budget_until_a_block_has_it(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
         jobs = await accept(ledger, "one-1")
         (transaction,) = await sign(ledger, jobs, "late")
@@ -149,7 +149,7 @@ async def test_budget_in_percent_is_a_share_of_the_balance_at_midnight(tmp_path:
         assert await ledger.spending.open_day(9000, agreed=True) == 9000
 
 
-async def test_lone_strangers_word_never_raises_the_balance_that_counts(tmp_path: Path) -> None:
+async def test_one_untrusted_node_never_raises_the_balance_that_counts(tmp_path: Path) -> None:
     clock = Clock()
     async with opened(tmp_path, clock) as ledger:
         assert await ledger.spending.open_day(1000, agreed=False) == 1000

@@ -38,7 +38,7 @@ async def test_transaction_waits_for_another_process(tmp_path: Path, waiting: th
         assert (await accepted).signup.name == "held-1"
 
 
-async def test_caller_who_is_cancelled_does_not_undo_a_transaction(tmp_path: Path, waiting: threading.Event) -> None:
+async def test_cancelled_caller_does_not_roll_back_a_transaction(tmp_path: Path, waiting: threading.Event) -> None:
     async with opened(tmp_path) as ledger:
         with closing(sqlite3.connect(tmp_path / "faucet.db")) as other:
             other.execute("BEGIN IMMEDIATE")
@@ -52,7 +52,7 @@ async def test_caller_who_is_cancelled_does_not_undo_a_transaction(tmp_path: Pat
         assert (await ledger.pauses.active())["drain"].reason == "the balance is low"
 
 
-async def test_waiting_for_an_operators_shell_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_lock_wait_behind_a_shell_times_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("jobs.ledger.sqlite.engine.LOCK_TIMEOUT", 0.01)
     async with opened(tmp_path) as ledger:
         with closing(sqlite3.connect(tmp_path / "faucet.db")) as shell:
@@ -62,7 +62,7 @@ async def test_waiting_for_an_operators_shell_ends(tmp_path: Path, monkeypatch: 
         assert await code_of(ledger.signups.accept(signup("held-1"), FREE)) is None
 
 
-async def test_transaction_that_raises_is_undone(tmp_path: Path) -> None:
+async def test_transaction_that_raises_is_rolled_back(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
         job = await ledger.signups.accept(signup("one-1"), FREE)
         assert await code_of(ledger.operators.cancel([job.id, "nothing"], by="ann", reason="x")) is Code.NOT_FOUND
@@ -70,7 +70,7 @@ async def test_transaction_that_raises_is_undone(tmp_path: Path) -> None:
         await ledger.operators.cancel([job.id], by="ann", reason="x")
 
 
-async def test_second_close_does_nothing(tmp_path: Path) -> None:
+async def test_second_close_is_a_no_op(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
         await ledger.close()
 

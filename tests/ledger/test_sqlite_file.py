@@ -26,7 +26,7 @@ FIRST_SCHEMA = (ROOT / "tests/data/ledger-1.sql").read_text()  #: as it was at v
         ("CREATE TABLE jobs (x); PRAGMA user_version = 99", "has version 99"),
     ],
 )
-async def test_file_that_is_no_ledger_is_refused_and_left(tmp_path: Path, content: bytes | str, sentence: str) -> None:
+async def test_other_file_is_refused_and_left_unchanged(tmp_path: Path, content: bytes | str, sentence: str) -> None:
     path = tmp_path / "faucet.db"
     if isinstance(content, bytes):
         path.write_bytes(content)
@@ -50,7 +50,7 @@ async def damaged_ledger(folder: Path) -> Path:
     return path
 
 
-async def test_damaged_ledger_is_refused_and_left(tmp_path: Path) -> None:
+async def test_damaged_ledger_is_refused_and_left_unchanged(tmp_path: Path) -> None:
     path = await damaged_ledger(tmp_path)
     damaged = path.read_bytes()
     with pytest.raises(LedgerError):
@@ -58,7 +58,7 @@ async def test_damaged_ledger_is_refused_and_left(tmp_path: Path) -> None:
     assert path.read_bytes()[8192:20480] == damaged[8192:20480]
 
 
-async def test_look_at_a_large_ledger_ends_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_check_of_a_large_ledger_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Damage that a full check would find does not delay the start."""
     monkeypatch.setattr(file, "CHECK_TIMEOUT", 0)
     monkeypatch.setattr(file, "CHECK_INTERVAL", 1)
@@ -98,7 +98,7 @@ def test_migrated_ledger_equals_a_new_one() -> None:
         assert old.execute("PRAGMA user_version").fetchone() == new.execute("PRAGMA user_version").fetchone()
 
 
-def test_migration_counts_what_happened_before() -> None:
+def test_migration_counts_earlier_activity() -> None:
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
         prepare(connection, FIRST_SCHEMA, ())
         job = "'n', '', '', '', 0, 0"
@@ -118,7 +118,7 @@ def test_migration_counts_what_happened_before() -> None:
         ]
 
 
-def test_migration_that_fails_leaves_the_ledger_as_it_was() -> None:
+def test_failed_migration_leaves_the_ledger_unchanged() -> None:
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
         prepare(connection, SCHEMA, ())
         with pytest.raises(sqlite3.OperationalError):
@@ -128,7 +128,7 @@ def test_migration_that_fails_leaves_the_ledger_as_it_was() -> None:
         assert "colour" not in {row[1] for row in connection.execute("PRAGMA table_info(jobs)")}
 
 
-async def test_views_of_the_operators(tmp_path: Path) -> None:
+async def test_operators_views_show_jobs_without_keys(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
         job = await ledger.signups.accept(signup("seen-1"), from_address("192.0.2.1"))
         assert raw(tmp_path, "SELECT id, name, attempts FROM queue") == [(job.id, "seen-1", 0)]

@@ -28,7 +28,7 @@ RUSHES = [
 
 @pytest.mark.parametrize("rush", RUSHES, ids=repr)
 @pytest.mark.parametrize("honest", [True, False], ids=["two nodes", "one node"])
-async def test_time_that_has_not_passed_expires_nothing(tmp_path: Path, rush: tuple[Lie, ...], honest: bool) -> None:
+async def test_false_head_time_expires_nothing(tmp_path: Path, rush: tuple[Lie, ...], honest: bool) -> None:
     """By the local clock nothing has expired, whatever the head says: lost transactions are not signed again."""
 
     async with lied_to(tmp_path, honest=honest, transaction_expiration=60) as world:
@@ -46,7 +46,7 @@ async def test_time_that_has_not_passed_expires_nothing(tmp_path: Path, rush: tu
 
 
 @pytest.mark.parametrize("lie", [lies.HeadTime(DAY), lies.HigherBlocks(ahead=10, seconds=DAY)], ids=repr)
-async def test_stranger_ahead_of_the_clock_is_left(tmp_path: Path, lie: Lie) -> None:
+async def test_untrusted_node_ahead_of_the_clock_is_left(tmp_path: Path, lie: Lie) -> None:
     async with lied_to(tmp_path) as world:
         world.relay.lie(lie)
         await world.sign_up("alice-1")
@@ -103,7 +103,7 @@ async def test_second_node_contradicts_made_up_blocks(tmp_path: Path, lie: Lie) 
 
 
 @pytest.mark.parametrize("lie", MADE_UP[:2], ids=repr)
-async def test_lone_strangers_made_up_blocks_pay_nobody_twice(tmp_path: Path, lie: Lie) -> None:
+async def test_made_up_blocks_of_one_untrusted_node_pay_nobody_twice(tmp_path: Path, lie: Lie) -> None:
     async with lied_to(tmp_path) as world:
         world.relay.lie(lie)
         await world.sign_up("alice-1")
@@ -122,7 +122,7 @@ async def done(world: World, name: str) -> bool:
 
 
 @pytest.mark.parametrize("honest", [True, False], ids=["fail-over", "healed"])
-async def test_made_up_higher_blocks_are_noticed_and_followed_anew(tmp_path: Path, honest: bool) -> None:
+async def test_made_up_higher_blocks_are_detected_and_abandoned(tmp_path: Path, honest: bool) -> None:
     """The true head is far below the last block followed, which the liar called final."""
 
     liar = (lies.HigherBlocks(up_to=400, seconds=0), lies.Irreversible())
@@ -151,7 +151,7 @@ async def followed(world: World, number: int) -> bool:
     return last is not None and last[0] >= number
 
 
-async def test_made_up_blocks_that_a_second_node_lacks_are_never_final(tmp_path: Path) -> None:
+async def test_made_up_blocks_never_become_final_beside_a_second_node(tmp_path: Path) -> None:
     """So the faucet abandons them, like any fork, when the honest node takes over."""
 
     async with lied_to(tmp_path, honest=True) as world:
@@ -166,7 +166,7 @@ async def test_made_up_blocks_that_a_second_node_lacks_are_never_final(tmp_path:
 
 
 @pytest.mark.parametrize("blocks", [REWIND * 3, 2], ids=["longer", "shorter"])
-async def test_chain_that_was_started_anew_under_the_same_id(tmp_path: Path, blocks: int) -> None:
+async def test_chain_restarted_under_the_same_id_is_refused(tmp_path: Path, blocks: int) -> None:
     async with lied_to(tmp_path) as world:
         await world.sign_up("alice-1")
         await world.recovered()

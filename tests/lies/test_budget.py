@@ -41,7 +41,7 @@ class Midnight:
         return chain.chain.head_time + self.ahead
 
 
-async def test_budget_that_is_spent_pauses_until_it_is_raised(tmp_path: Path) -> None:
+async def test_spent_budget_pauses_the_drain_until_it_is_raised(tmp_path: Path) -> None:
     """Signups are still accepted, and the amount spent survives a restart."""
 
     async with lied_to(tmp_path, **SMALL) as world:
@@ -58,7 +58,7 @@ async def test_budget_that_is_spent_pauses_until_it_is_raised(tmp_path: Path) ->
         await world.recovered()
 
 
-async def test_budget_is_new_at_midnight(tmp_path: Path) -> None:
+async def test_budget_renews_at_midnight(tmp_path: Path) -> None:
     clock = Midnight()
     async with lied_to(tmp_path, clock=clock, max_head_age=10**6, **SMALL) as world:
         await world.sign_up(*NAMES[:5])
@@ -91,7 +91,7 @@ FORWARDED = ["denied", "account exists (still pending)", "fee too low (0)"]
 
 
 @pytest.mark.parametrize("error", FORWARDED)
-async def test_refused_and_sent_on_all_the_same(tmp_path: Path, error: str) -> None:
+async def test_refused_but_included_transaction_counts_against_the_budget(tmp_path: Path, error: str) -> None:
     """A block includes the refused transaction all the same: it counts, and nobody is registered or paid twice."""
 
     async with lied_to(tmp_path, lies.DeniedBroadcasts(error), **SMALL) as world:

@@ -87,7 +87,7 @@ async def test_nodes_that_disagree_about_the_chain_at_first_contact_are_not_used
 
 
 @pytest.mark.parametrize("settings", NAMED, ids=lambda value: next(iter(value)))
-async def test_id_of_a_configured_account_that_changes(tmp_path: Path, settings: dict[str, Any]) -> None:
+async def test_changed_id_of_a_configured_account_is_refused(tmp_path: Path, settings: dict[str, Any]) -> None:
     """A node that chose the ids of `additional_owner_accounts` would own every new account."""
 
     async with lied_to(tmp_path, prepare=with_helper, **settings) as world:
@@ -101,7 +101,7 @@ async def test_id_of_a_configured_account_that_changes(tmp_path: Path, settings:
 
 
 @pytest.mark.parametrize("settings", NAMED[::3], ids=lambda value: next(iter(value)))
-async def test_id_of_a_configured_account_that_is_wrong_at_first_contact(
+async def test_false_id_of_a_configured_account_at_first_contact_is_refused(
     tmp_path: Path, settings: dict[str, Any]
 ) -> None:
     async with lied_to(tmp_path, HELPERS_LIE, prepare=with_helper, honest=True, fit=False, **settings) as world:
@@ -113,7 +113,7 @@ async def test_id_of_a_configured_account_that_is_wrong_at_first_contact(
 
 
 @pytest.mark.parametrize("settings", NAMED[::3], ids=lambda value: next(iter(value)))
-async def test_lone_strangers_lie_at_first_contact_is_refused_by_the_chain(
+async def test_lie_of_the_only_node_at_first_contact_is_refused_by_the_chain(
     tmp_path: Path, settings: dict[str, Any]
 ) -> None:
     """There is no other node to ask: the registration asserts the accounts that it names, so the chain refuses it."""
@@ -129,7 +129,7 @@ async def test_lone_strangers_lie_at_first_contact_is_refused_by_the_chain(
 
 
 @pytest.mark.parametrize("honest", [True, False], ids=["two nodes", "one node"])
-async def test_id_of_the_registrar_that_changes(tmp_path: Path, honest: bool) -> None:
+async def test_changed_id_of_the_registrar_is_refused(tmp_path: Path, honest: bool) -> None:
     async with lied_to(tmp_path, honest=honest) as world:
         world.relay.lie(lies.AccountId("faucet", PLAIN))
         await world.sign_up("alice-1")
@@ -140,7 +140,7 @@ async def test_id_of_the_registrar_that_changes(tmp_path: Path, honest: bool) ->
 
 
 @pytest.mark.parametrize("lie", [lies.AccountId("faucet", PLAIN), lies.SwappedIds("faucet", "referrer")], ids=repr)
-async def test_id_of_the_registrar_that_is_wrong_at_first_contact(tmp_path: Path, lie: Lie) -> None:
+async def test_false_id_of_the_registrar_at_first_contact_is_refused(tmp_path: Path, lie: Lie) -> None:
     async with lied_to(tmp_path, lie, honest=True, fit=False) as world:
         await world.sign_up("alice-1")
         await world.reported("says that the id of the account faucet is 1.2.")
@@ -149,7 +149,7 @@ async def test_id_of_the_registrar_that_is_wrong_at_first_contact(tmp_path: Path
 
 
 @pytest.mark.parametrize("honest", [True, False], ids=["two nodes", "one node"])
-async def test_id_of_the_referrer_that_a_user_chose(tmp_path: Path, honest: bool) -> None:
+async def test_false_id_of_a_users_referrer_is_refused_by_the_chain(tmp_path: Path, honest: bool) -> None:
     """A user's referrer is not pinned: the registration asserts the id."""
 
     async with lied_to(tmp_path, honest=honest, prepare=with_helper) as world:

@@ -71,7 +71,7 @@ async def _read_pages(service: Faucet) -> None:
 
 
 @pytest.mark.parametrize("kind", lies.FLOODS)
-async def test_floods_are_read_and_forgotten(tmp_path: Path, kind: str) -> None:
+async def test_floods_are_discarded(tmp_path: Path, kind: str) -> None:
     async with lied_to(tmp_path) as (scenario, relay):
         relay.lie(lies.Flood(kind))
         await scenario.sign_up("alice-1")

@@ -64,7 +64,7 @@ async def test_false_fee_above_the_ceiling_is_not_paid(tmp_path: Path, lie: Lie,
 
 
 @pytest.mark.parametrize("lie", CHEAP, ids=repr)
-async def test_fee_below_the_ceiling_is_paid_and_no_more_than_that(tmp_path: Path, lie: Lie) -> None:
+async def test_false_fee_below_the_ceiling_is_the_most_that_is_paid(tmp_path: Path, lie: Lie) -> None:
     async with lied_to(tmp_path) as world:
         world.relay.lie(lie)
         await world.sign_up("alice-1")
@@ -84,7 +84,7 @@ async def test_ceiling_is_learnt_from_both_nodes_at_first_contact(tmp_path: Path
         assert max((await fees_paid(world)).values()) <= TRANSFER_FEE
 
 
-async def test_lower_fees_lower_the_ceiling_only_by_a_second_nodes_word(tmp_path: Path) -> None:
+async def test_ceiling_falls_only_when_a_second_node_agrees(tmp_path: Path) -> None:
     """Otherwise an untrusted node could stop the faucet for good."""
 
     async with lied_to(tmp_path) as world:
@@ -96,7 +96,7 @@ async def test_lower_fees_lower_the_ceiling_only_by_a_second_nodes_word(tmp_path
 
 
 @pytest.mark.parametrize("own", [LOOPBACK, ()], ids=["own node", "stranger"])
-async def test_fees_that_step_up_are_paid_to_the_ceiling_only(tmp_path: Path, own: object) -> None:
+async def test_stepped_up_fees_are_paid_up_to_the_ceiling(tmp_path: Path, own: object) -> None:
     """80 signups cost no more than 20 at the first step, and what twice the lowest fee allows."""
     steps = ChainParameters(accounts_per_fee_scale=20, account_fee_scale_bitshifts=4)
 

@@ -28,7 +28,7 @@ async def is_taken(world: World, name: str) -> bool:
     return (await world.ledger.names.availability(name))[0] is Code.ACCOUNT_EXISTS
 
 
-async def test_name_that_a_second_node_does_not_call_taken_waits(tmp_path: Path) -> None:
+async def test_name_taken_on_one_node_only_waits(tmp_path: Path) -> None:
     async with lied_to(tmp_path, honest=True) as world:
         world.relay.lie(lies.TakenNames("alice-*"))
         await world.sign_up("alice-1", "bob-1")
@@ -43,7 +43,7 @@ async def is_waiting(world: World, name: str, words: str) -> bool:
     return job.state is State.QUEUED and words in str(job.reason)
 
 
-async def test_lone_stranger_that_calls_a_name_taken_costs_that_signup_only(tmp_path: Path) -> None:
+async def test_false_taken_name_fails_only_its_signup(tmp_path: Path) -> None:
     """A repeated signup succeeds once the node tells the truth."""
 
     async with lied_to(tmp_path) as world:
@@ -63,7 +63,7 @@ async def is_done(world: World, name: str) -> bool:
 
 
 @pytest.mark.parametrize("honest", [True, False], ids=["two nodes", "one node"])
-async def test_taken_name_reported_as_free(tmp_path: Path, honest: bool) -> None:
+async def test_false_free_name_fails_only_its_signup(tmp_path: Path, honest: bool) -> None:
     """The chain refuses it; the others go on."""
 
     async with lied_to(tmp_path, honest=honest) as world:
@@ -87,7 +87,7 @@ NO_JSON = "control characters"
 
 
 @pytest.mark.parametrize("lie", [lies.GarbageNames(kind) for kind in lies.GARBAGE if kind != NO_JSON], ids=repr)
-async def test_garbage_in_the_list_of_names_is_not_kept(tmp_path: Path, lie: Lie) -> None:
+async def test_malformed_page_of_names_is_not_cached(tmp_path: Path, lie: Lie) -> None:
     async with lied_to(tmp_path, lie) as world:
         await world.relay.lied_with(lies.GarbageNames, 2)
         assert not (await world.ledger.chain_status.load()).names_complete
@@ -125,9 +125,7 @@ MADE_UP = [lies.MadeUpNames(("alice-1",)), lies.MadeUpRegistration("alice-1", PL
 
 
 @pytest.mark.parametrize("lie", MADE_UP, ids=repr)
-async def test_name_that_only_a_stranger_showed_refuses_nobody_once_another_node_is_in_use(
-    tmp_path: Path, lie: Lie
-) -> None:
+async def test_name_from_an_untrusted_node_is_free_after_a_failover(tmp_path: Path, lie: Lie) -> None:
     async with lied_to(tmp_path, lie, honest=True) as world:
         await world.until(lambda: is_taken(world, "alice-1"))
         world.relay.heal()
@@ -144,7 +142,7 @@ async def is_free(world: World, name: str) -> bool:
     return not await is_taken(world, name)
 
 
-async def test_prefix_that_a_lone_stranger_gave_at_first_contact_fails_nobody(tmp_path: Path) -> None:
+async def test_false_prefix_at_first_contact_fails_no_signup(tmp_path: Path) -> None:
     key = format_public_key(published_key("registrar").public, "BTS")
     lie = (lies.Prefix("BTS"), lies.AccountKeys("faucet", key))
 

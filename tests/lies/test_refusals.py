@@ -129,7 +129,7 @@ async def test_own_pause_of_an_operator_named_faucet_stays(tmp_path: Path) -> No
         await world.recovered()
 
 
-async def test_initial_balances_that_were_switched_off_are_not_paid(tmp_path: Path) -> None:
+async def test_disabled_initial_balances_are_not_paid(tmp_path: Path) -> None:
     """They are counted until an operator waives them or switches initial balances on again."""
 
     async with lied_to(tmp_path) as world:

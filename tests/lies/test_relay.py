@@ -98,7 +98,7 @@ async def test_calls_are_counted_and_waited_for() -> None:
         assert this.relay.lied == {"ChainId": 1}
 
 
-async def test_relay_drops_its_clients_and_takes_them_again() -> None:
+async def test_relay_drops_its_clients_and_accepts_them_again() -> None:
     async with relayed_chain() as this:
         await this.head()
         this.relay.disconnect()

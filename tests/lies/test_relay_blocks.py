@@ -56,7 +56,7 @@ async def test_fork_has_other_ids_from_its_start_on_in_notices_too() -> None:
         assert notice != [1, [this.chain.chain.head_id]]
 
 
-async def test_true_blocks_take_the_places_of_higher_ones() -> None:
+async def test_true_blocks_replace_made_up_higher_ones() -> None:
     async with relayed_chain() as this:
         this.relay.lie(lies.HigherBlocks(up_to=14))
         made_up = await this.block(13)
@@ -67,7 +67,7 @@ async def test_true_blocks_take_the_places_of_higher_ones() -> None:
         assert (await this.head())["head_block_number"] == 18
 
 
-async def test_hidden_transaction_leaves_the_others_whole() -> None:
+async def test_hidden_transaction_leaves_the_others_unchanged() -> None:
     async with relayed_chain() as this:
         truth = (await this.block(PAID_IN))["transactions"]
         assert len(truth) == 2
@@ -78,7 +78,7 @@ async def test_hidden_transaction_leaves_the_others_whole() -> None:
         assert (await this.block(PAID_IN))["transactions"] == truth
 
 
-async def test_made_up_transactions_look_like_signed_ones() -> None:
+async def test_made_up_transactions_have_the_form_of_signed_ones() -> None:
     async with relayed_chain() as this:
         this.relay.lie(lies.MadeUpTransfer(PLAIN, 5, every=2), lies.MadeUpRegistration("eve-1", "1.2.99", SOMEBODY))
         async with node_at(this.relay.url) as node:
@@ -95,7 +95,7 @@ async def test_made_up_transactions_look_like_signed_ones() -> None:
         assert len(odd.transactions) == 1
 
 
-async def test_false_inclusion_shows_what_was_never_sent() -> None:
+async def test_false_inclusion_shows_unbroadcast_transactions() -> None:
     async with relayed_chain() as this:
         transaction = this.registration("carol-1")
         this.relay.lie(lies.FalseInclusion(first_id=77))

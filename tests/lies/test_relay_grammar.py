@@ -74,7 +74,7 @@ async def test_relay_serves_any_random_lie(seed: int) -> None:
 
 
 @given(grammar.campaigns(rounds=7))
-def test_campaign_is_in_order(steps: list[grammar.Step]) -> None:
+def test_campaign_steps_are_ordered_by_round(steps: list[grammar.Step]) -> None:
     rounds = [step.round for step in steps]
     assert rounds == sorted(rounds)
     assert set(rounds) <= set(range(7))

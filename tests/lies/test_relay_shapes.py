@@ -19,7 +19,7 @@ async def test_garbling_lies_come_last() -> None:
 
 
 @pytest.mark.parametrize("kind", lies.GARBAGE)
-async def test_garbage_is_listed_as_it_is(kind: str) -> None:
+async def test_garbage_is_listed_unchanged(kind: str) -> None:
     async with relayed_chain() as this:
         this.relay.lie(lies.GarbageNames(kind))
         await this.client.send({"id": 1, "method": "call", "params": [0, "lookup_accounts", ["", 10]]})
@@ -27,7 +27,7 @@ async def test_garbage_is_listed_as_it_is(kind: str) -> None:
 
 
 @pytest.mark.parametrize("value", lies.WRONG_VALUES)
-async def test_wrong_value_arrives_as_it_is(value: str) -> None:
+async def test_wrong_value_arrives_unchanged(value: str) -> None:
     async with relayed_chain() as this:
         this.relay.lie(lies.WrongValue("get_required_fees", (0, "amount"), value))
         await this.client.send({"id": 1, "method": "call", "params": [0, "get_required_fees", [[], "1.3.0"]]})
@@ -38,7 +38,7 @@ async def test_wrong_value_arrives_as_it_is(value: str) -> None:
         assert json.loads(await this.client.socket.recv())["result"] == lies.WRONG_VALUES[value]
 
 
-async def test_missing_member_is_missing() -> None:
+async def test_member_is_removed_from_the_reply() -> None:
     async with relayed_chain() as this:
         truth = await this.head()
         this.relay.lie(lies.MissingMember("get_dynamic_global_properties", ("time",)))
@@ -55,7 +55,7 @@ async def test_missing_member_is_missing() -> None:
     ],
     ids=repr,
 )
-async def test_frame_is_as_long_as_it_says(lie: Lie, size: int) -> None:
+async def test_frame_has_the_configured_size(lie: Lie, size: int) -> None:
     async with relayed_chain() as this:
         this.relay.lie(lie)
         await this.client.send({"id": 1, "method": "call", "params": [0, "get_block", [1]]})
@@ -64,7 +64,7 @@ async def test_frame_is_as_long_as_it_says(lie: Lie, size: int) -> None:
 
 
 @pytest.mark.parametrize("kind", lies.FLOODS)
-async def test_flood_comes_beside_the_reply_and_ends_with_the_lie(kind: str) -> None:
+async def test_flood_accompanies_the_reply_and_ends_with_the_lie(kind: str) -> None:
     async with relayed_chain() as this:
         this.relay.lie(lies.Flood(kind))
         await this.client.send({"id": 2**31, "method": "call", "params": [0, "get_chain_id", []]})

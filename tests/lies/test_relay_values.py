@@ -124,7 +124,7 @@ async def test_lie_lasts_until_it_is_healed(
     ],
     ids=repr,
 )
-async def test_lie_leaves_others_alone(lie: Lie) -> None:
+async def test_lie_changes_only_its_own_calls(lie: Lie) -> None:
     async with relayed_chain() as this:
         calls = (
             ("lookup_account_names", ["bob-1", "nobody-1"]),
@@ -155,7 +155,7 @@ async def test_fees_differ_by_kind_and_place() -> None:
         assert lied == {**schedule, 5: {"basic_fee": 9, "premium_fee": 9, "price_per_kbyte": 9}}
 
 
-async def test_longer_pages_go_on_after_the_true_names() -> None:
+async def test_longer_pages_continue_after_the_true_names() -> None:
     async with relayed_chain() as this:
         truth = await this.get("lookup_accounts", "", 5)
         this.relay.lie(lies.LongerPages(times=3))
@@ -163,7 +163,7 @@ async def test_longer_pages_go_on_after_the_true_names() -> None:
         assert (page[:5], len(page)) == (truth, 15)
 
 
-async def test_names_never_end() -> None:
+async def test_endless_names_fill_every_page() -> None:
     async with relayed_chain() as this:
         this.relay.lie(lies.EndlessNames())
         names: list[str] = [""]

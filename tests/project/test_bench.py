@@ -42,7 +42,7 @@ async def test_profile_sees_what_a_busy_faucet_does(tmp_path: Path) -> None:
     assert {round(sum(figure.value for figure in figures))} <= {0, 100}
 
 
-def test_time_is_that_of_the_first_that_fits() -> None:
+def test_profile_counts_time_for_the_first_match() -> None:
     main, deep = "thread (1): MainThread;run (asyncio/runners.py:160)", "_read_message (tornado/http1connection.py:204)"
     stacks = [
         f"{main};EpollSelector.select (selectors.py:451) 10",
@@ -93,7 +93,7 @@ async def test_idle_and_steady_cost_are_measured(tmp_path: Path) -> None:
     assert all(figure.value > 0 for figure in figures if figure.unit == "MB")
 
 
-async def test_workers_count_for_what_the_server_takes(tmp_path: Path) -> None:
+async def test_memory_includes_every_worker(tmp_path: Path) -> None:
     async with dev_chain() as chain, faucet(tmp_path / "two", chain.url, workers=2) as service:
         # Supervisor, two of HTTP, the chain's owner: each has its own interpreter.
         assert resident_memory(service.pid) > 4 * 15

@@ -15,7 +15,7 @@ SMALL = 0.005
 COUNT = 100
 
 
-async def test_paces_are_measured_at_both_nodes(tmp_path: Path) -> None:
+async def test_rates_are_measured_at_both_nodes(tmp_path: Path) -> None:
     figures = await registering.measure(SMALL, tmp_path)
     assert [figure.what for figure in figures if figure.value <= 0] == []
     assert sum(figure.met is not None for figure in figures) == 3

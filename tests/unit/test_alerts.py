@@ -107,7 +107,7 @@ def test_condition_that_fails_raises_its_alert(change: dict[str, Any], name: str
         "a task that has run since",
     ],
 )
-def test_what_is_no_alert(change: dict[str, Any]) -> None:
+def test_expected_conditions_raise_no_alert(change: dict[str, Any]) -> None:
     assert failing(observation_with(**change), SETTINGS) == {}
 
 

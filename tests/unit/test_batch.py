@@ -76,7 +76,7 @@ def test_no_transaction_has_so_many_operations_that_a_node_errs() -> None:
     ("registered", "scale", "shifts", "room"),
     [(0, 1000, 4, 1000), (999, 1000, 4, 1), (1000, 1000, 4, 1000), (5, 1000, 0, None), (5, 0, 4, None)],
 )
-def test_room_before_the_fee_step(registered: int, scale: int, shifts: int, room: int | None) -> None:
+def test_room_before_the_fee_step_is_computed(registered: int, scale: int, shifts: int, room: int | None) -> None:
     assert before_fee_step(registered, scale, shifts) == room
 
 
@@ -91,7 +91,7 @@ def test_taken_name_is_isolated() -> None:
     assert plan.again == ((GROUP[0], GROUP[2], GROUP[3]),)
 
 
-def test_fee_that_stepped_up_sends_those_before_it() -> None:
+def test_jobs_before_the_fee_step_are_sent() -> None:
     plan = handle_refusal(GROUP, refusal("premium name with basic fee", "c-3"))
     assert plan.again == (GROUP[:2],)
     assert not plan.counted
@@ -102,7 +102,7 @@ def test_fee_too_low_for_an_unnamed_operation_waits_for_the_next_drain() -> None
 
 
 @pytest.mark.parametrize("case", ["bad name 'Bad-Name1'", "bad public key", "unknown registrar id"])
-def test_refusal_that_names_nobody_is_halved(case: str) -> None:
+def test_unattributed_refusal_bisects_the_batch(case: str) -> None:
     assert handle_refusal(GROUP, refusal(case)).again == (GROUP[:2], GROUP[2:])
 
 

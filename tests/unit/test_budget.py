@@ -13,7 +13,7 @@ from tests.harness.serving import CHAIN_STATUS
 PAYS = Settings(enable_initial_balance=True, initial_balance=Decimal(10))
 
 
-def test_signup_costs_its_fee_and_what_its_initial_balance_takes() -> None:
+def test_signup_costs_its_fee_and_its_initial_balance() -> None:
     assert signup_cost(CHAIN_STATUS, Settings()) == 5_14941
     assert signup_cost(CHAIN_STATUS, PAYS) == 5_14941 + 10_00000 + 20000
 

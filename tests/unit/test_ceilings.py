@@ -26,7 +26,7 @@ def test_default_ceiling_of_dear_operations_is_twice_their_lowest_fee() -> None:
     assert ceilings_of(Settings(), LOWEST, 5).transfer == 2 * TRANSFER
 
 
-def test_nothing_may_be_paid_before_a_fee_was_seen() -> None:
+def test_ceilings_are_zero_before_a_fee_is_known() -> None:
     assert ceilings_of(Settings(), {}, 5) == Ceilings(0, 0, 0)
 
 
@@ -52,11 +52,11 @@ def test_daily_limit_is_at_least_some_signups(budget: DailyBudget, limit: int) -
         ("0.5", DailyBudget(amount=Decimal("0.5"))),
     ],
 )
-def test_budget_of_the_configuration(value: object, budget: DailyBudget) -> None:
+def test_configured_budget_is_parsed(value: object, budget: DailyBudget) -> None:
     assert daily_budget(value) == budget
 
 
 @pytest.mark.parametrize("value", ["101 %", "-1 %", "%", "many %", "NaN %", -5, True, "a lot", []])
-def test_budget_that_is_none(value: object) -> None:
+def test_malformed_budget_is_refused(value: object) -> None:
     with pytest.raises(ValueProblemError, match="must be an amount"):
         daily_budget(value)

@@ -37,7 +37,7 @@ def test_scale_ends_with_a_round_number(number: int, scale: int) -> None:
     assert round_up(number) == scale
 
 
-def test_shares() -> None:
+def test_percentiles_are_in_seconds() -> None:
     waits = [*range(0, 100_000, 1000)]
     assert (share_within(waits, 0.5), share_within(waits, 0.95)) == (50, 95)
     assert share_within([700], 0.95) == 0.7

@@ -34,11 +34,11 @@ def test_consumers_name_declared_conditions_only() -> None:
     assert of_readiness | of_check | NOTICES | {*OBSTACLES} | OF_CONFIGURATION.keys() <= CONDITIONS.keys()
 
 
-def test_nothing_fails_where_all_is_well() -> None:
+def test_healthy_faucet_has_no_failing_condition() -> None:
     assert failing(CHAIN_STATUS) == {}
 
 
-def test_before_a_node_is_met_only_the_connection_fails() -> None:
+def test_only_the_connection_fails_before_the_first_node() -> None:
     assert failing(ChainStatus()) == {"connection": "no node was reached yet"}
 
 
@@ -66,13 +66,13 @@ def test_before_a_node_is_met_only_the_connection_fails() -> None:
         ({"budget": 5}, {}, "daily_budget", "daily_budget is 0.00005 TEST, and one signup takes 5.14941 TEST"),
     ],
 )  # fmt: skip
-def test_condition_that_fails_says_its_sentence(
+def test_failing_condition_has_its_sentence(
     status: dict[str, Any], settings: dict[str, Any], name: str, sentence: str
 ) -> None:
     assert failing(replace(CHAIN_STATUS, **status), Settings(**settings))[name] == sentence
 
 
-def test_head_ahead_of_the_clock_fails_a_stranger_only() -> None:
+def test_head_ahead_of_the_clock_fails_untrusted_nodes_only() -> None:
     ahead = replace(CHAIN_STATUS, head_time=NOW + 100)
     assert failing(ahead) == {}
     assert "100 seconds ahead of this machine's clock" in failing(replace(ahead, stranger=True))["head"]
@@ -106,7 +106,7 @@ def test_pause_explains_itself() -> None:
     assert failing(replace(CHAIN_STATUS, waiting="No node is in use.")) == {"drain": "No node is in use."}
 
 
-def test_first_failing_goes_by_the_order_of_the_names() -> None:
+def test_first_failing_condition_follows_the_given_order() -> None:
     status = replace(CHAIN_STATUS, registrar_member=False, key_matches=False)
     evaluated = conditions(status, Settings(), NOW)
     assert (first_failing(evaluated, ("head", "key", "membership")) or "").startswith("The key TEST5bPp does not match")

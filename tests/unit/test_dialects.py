@@ -24,7 +24,9 @@ async def test_reserved_ending_is_detected(both_flavours: Flavour, tmp_path: Pat
         assert (await side.ledger.pins.all())["reserved_ending"].value == (expected or "")
 
 
-async def test_account_of_that_name_with_another_id_reserves_nothing(both_flavours: Flavour, tmp_path: Path) -> None:
+async def test_account_with_the_reserved_name_and_another_id_reserves_nothing(
+    both_flavours: Flavour, tmp_path: Path
+) -> None:
     """Where the ending is an ordinary one, anybody may take the name of the account that tells."""
 
     async with chain_side(tmp_path) as side:

@@ -71,7 +71,7 @@ def test_client_gets_the_events_it_registered_for(selector: PrioritySelector, en
         selector.get_key(client)
 
 
-def test_reused_descriptor_is_no_client(selector: PrioritySelector, ends: list[socket.socket]) -> None:
+def test_reused_descriptor_is_not_taken_for_a_client(selector: PrioritySelector, ends: list[socket.socket]) -> None:
     register_clients(selector, ends[:1])
     selector.unregister(ends[0].fileno())
     for end in ends:

@@ -39,7 +39,7 @@ def refuse(evidence: Evidence, counts: Counts, case: str, *, own: bool = False, 
     return evidence.proven(group, refused, handle_refusal(group, refused), own=own)
 
 
-def test_strangers_refusal_alone_fails_nobody(evidence: Evidence, counts: Counts) -> None:
+def test_refusal_of_one_untrusted_node_fails_no_signup(evidence: Evidence, counts: Counts) -> None:
     for _ in range(20):
         assert refuse(evidence, counts, "bad name 'Bad-Name1'") == RefusalPlan()
     counts.accepted += 1

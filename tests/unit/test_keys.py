@@ -78,7 +78,7 @@ def test_any_text_is_parsed_or_refused(text: str, prefix: str | None) -> None:
 
 
 @given(st.binary().map(lambda raw: raw + b"\1"))
-def test_base58_is_that_of_the_package(raw: bytes) -> None:
+def test_base58_equals_the_packages(raw: bytes) -> None:
     assert base58_encode(raw) == base58encode(raw.hex())
     assert base58_decode(base58_encode(raw)).hex() == base58decode(base58_encode(raw)) == raw.hex()
 

@@ -80,7 +80,7 @@ def test_chaos_run_sees_faults_in_the_log() -> None:
     assert is_fault("Traceback (most recent call last):")
 
 
-def test_event_of_a_library_has_no_fields() -> None:
+def test_library_events_have_no_fields() -> None:
     made = logging.LogRecord("asyncio", logging.WARNING, __file__, 1, "took\n%s", ("level=critical",), None)
     assert TextLine().format(made).endswith(' level=warning logger=asyncio event="took\\nlevel=critical"')
 

@@ -88,9 +88,7 @@ async def test_signup_after_a_lost_ledger_is_the_same_success(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("requested", "recorded"), [("referrer", "referrer"), (PLAIN_ACCOUNT, "faucet"), (None, "faucet")]
 )
-async def test_dry_run_shows_the_operation_that_is_sent_then(
-    tmp_path: Path, requested: str | None, recorded: str
-) -> None:
+async def test_dry_run_shows_the_operation_later_sent(tmp_path: Path, requested: str | None, recorded: str) -> None:
     """Its referrer, who gives way if he is no member, and its fee among it; the job says who it was, too."""
 
     async with dev_chain() as chain, faucet(tmp_path, chain.url, restrict_ip=False) as service:
@@ -115,7 +113,7 @@ def _without_extensions(made: dict[str, Any], tried: dict[str, Any]) -> dict[str
     return {name: made[name] for name in tried}
 
 
-async def test_job_that_is_not_sent_has_no_referrer_yet(tmp_path: Path) -> None:
+async def test_unsent_job_has_no_referrer(tmp_path: Path) -> None:
     async with dev_chain() as chain, faucet(tmp_path, chain.url, nobroadcast=True) as service:
         reply = await sign_up(service, "alice-1", "/faucet")
         assert (await service.fetch(reply["job"]["url"])).body["job"]["referrer"] is None

@@ -93,7 +93,7 @@ def test_public_key_is_never_taken_for_a_private_one(key: PrivateKey, prefix: st
     assert not holds_private_key(json.dumps({"owner_key": format_public_key(key.public, prefix)}).encode())
 
 
-def test_chain_terms_are_not_private_keys() -> None:
+def test_signatures_and_digests_are_not_private_keys() -> None:
     signature, digest = "1f" + "ab" * 64, "ab" * 20
     assert not holds_private_key(json.dumps([signature, digest, base64.b64encode(b"x" * 300).decode()]).encode())
 

@@ -20,7 +20,7 @@ from tests.harness.serving import CHAIN_STATUS
         (5, None, "unknown"),
     ],
 )
-def test_amounts(satoshi: int | None, precision: int | None, shown: str) -> None:
+def test_amounts_are_formatted(satoshi: int | None, precision: int | None, shown: str) -> None:
     assert core_amount(satoshi, precision, CHAIN_STATUS.symbol) == shown
 
 
@@ -36,7 +36,7 @@ def test_amounts(satoshi: int | None, precision: int | None, shown: str) -> None
         (200_000, "2 days"),
     ],
 )
-def test_durations(seconds: float, shown: str) -> None:
+def test_durations_are_formatted(seconds: float, shown: str) -> None:
     assert duration(seconds) == shown
 
 
@@ -49,5 +49,5 @@ def test_times_are_rfc_3339_with_milliseconds() -> None:
     ("url", "shown"),
     [("ws://a.example:8090/x", "a.example:8090"), ("wss://me:secret@[::1]/", "[::1]"), (None, "")],
 )
-def test_of_a_node_only_the_host_is_shown(url: str | None, shown: str) -> None:
+def test_node_is_shown_as_its_host(url: str | None, shown: str) -> None:
     assert host(url) == shown

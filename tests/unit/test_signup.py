@@ -20,12 +20,12 @@ def body(**changes: Any) -> bytes:
     return json.dumps({"account": {"name": "alice-1", **KEYS, **changes}}).encode()
 
 
-def test_signup_has_what_was_sent() -> None:
+def test_signup_has_all_submitted_fields() -> None:
     optional = {"refcode": "r", "email": "a@b.c", "real_name": "Ada", "referrer": "bob-1"}
     assert parse_signup(body(**optional), RULES) == Signup("alice-1", **KEYS, **optional)
 
 
-def test_referrer_in_the_path_goes_first() -> None:
+def test_referrer_in_the_path_takes_precedence() -> None:
     assert parse_signup(body(referrer="bob-1"), RULES, "carol-1").referrer == "carol-1"
 
 
@@ -119,7 +119,7 @@ def test_chain_id_is_not_a_private_key() -> None:
 
 
 @pytest.mark.parametrize("word", ["", "null", "undefined"])
-def test_no_referrer_in_words(word: str) -> None:
+def test_spelled_out_absent_referrer_is_none(word: str) -> None:
     assert parse_signup(body(referrer=word), RULES).referrer is None
 
 
@@ -165,7 +165,7 @@ def test_lone_surrogate_names_its_field(field: str, half: bytes) -> None:
 @pytest.mark.parametrize(
     ("field", "code"), [("name", Code.INVALID_NAME), ("memo_key", Code.INVALID_KEY), ("email", Code.BAD_REQUEST)]
 )
-def test_control_character_breaks_the_rule_of_its_field(field: str, code: Code) -> None:
+def test_control_character_is_refused_by_its_fields_rule(field: str, code: Code) -> None:
     with pytest.raises(FaucetError) as caught:
         parse_signup(body(**{field: "alice\t1"}), RULES)
     assert (caught.value.code, caught.value.field) == (code, field)
