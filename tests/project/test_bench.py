@@ -15,7 +15,8 @@ from bench.processes import cpu_seconds, faucet, ledger_of, memory, pause_drain,
 from bench.report import AGAINST, replace_section, write_report
 from jobs.ledger import Ledger
 from jobs.model.job import State
-from tests.harness.program import dev_chain
+from tests.harness.program import ROOT, dev_chain
+from tests.project.test_architecture import functions_of
 
 SMALL = 0.01
 needs_wrk = pytest.mark.skipif(shutil.which("wrk") is None, reason="the load is made by wrk, which is missing")
@@ -46,14 +47,22 @@ def test_profile_counts_time_for_the_first_match() -> None:
     main, deep = "thread (1): MainThread;run (asyncio/runners.py:160)", "_read_message (tornado/http1connection.py:204)"
     stacks = [
         f"{main};EpollSelector.select (selectors.py:451) 10",
-        f"{main};{deep};Endpoint.finish (handlers/signups.py:90);parse_signup (jobs/signup.py:42);search (re.py:1) 40",
+        f"{main};{deep};SignupEndpoint.finish (handlers/api/signups.py:90);parse_signup (jobs/signup.py:42) 40",
         f"{main};HTTP1Connection.{deep} 20",
-        f"{main};Endpoint._reply (handlers/signups.py:150);tell (handlers/base.py:101) 5",
+        f"{main};SignupEndpoint._reply (handlers/api/signups.py:150);log_request (handlers/base.py:101) 5",
         f"{main};call_soon (asyncio/base_events.py:740) 25",
         "thread (2): Thread-1;select (selectors.py:451) 900",
     ]
     assert list(profile.shares(stacks).values()) == [10, 40, 5, 20, 25]
     assert profile.shares([]) == {}
+
+
+def test_profile_names_functions_that_exist() -> None:
+    named = [name.rstrip(")").split(" (") for names in profile.DOING.values() for name in names]
+    ours = [(function, ROOT / file) for function, file in named if file.startswith(("handlers/", "jobs/"))]
+    assert len(ours) > 3
+    for function, path in ours:
+        assert function in functions_of(path)
 
 
 @needs_wrk
