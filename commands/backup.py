@@ -6,25 +6,38 @@ from pathlib import Path
 import click
 
 from commands import configured
-from jobs.ledger.backup import back_up, delete_old_backups
+from jobs.ledger import LedgerError
+from jobs.ledger.backup import back_up, delete_old_backups, name_of_backup
 from jobs.settings import Settings
+
+#: How the name of a file ends. Any other name that is not there yet is taken for a folder's.
+ENDINGS = (".db", ".sqlite", ".sqlite3", ".bak")
 
 
 @click.command()
 @configured
-@click.argument("to", type=click.Path(path_type=Path))
+@click.argument("to")
 @click.option(
     "--keep", type=click.IntRange(1), default=14, show_default=True, help="Copies to keep, if TO is a folder."
 )
-def backup(settings: Settings, to: Path, keep: int) -> None:
-    """Copy the ledger while it is used: to the file TO, or to a file named by the time in the folder TO."""
-    if not to.is_dir():
-        back_up(settings.ledger, to)
-        click.echo(f"{to} is a whole copy of the ledger")
+def backup(settings: Settings, to: str, keep: int) -> None:
+    """Copy the ledger while it is used: to the file TO, or to a file named by the time in the folder TO.
+
+    Client addresses are left out.
+    """
+    target = Path(to)
+    if target.is_dir():
+        _back_up_to_folder(settings.ledger, target, keep)
         return
-    stem = settings.ledger.stem
-    copy = to / f"{stem}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.db"
-    back_up(settings.ledger, copy)
-    for old in delete_old_backups(to, f"{stem}-*Z.db", keep):
+    if not target.exists() and (to.endswith("/") or target.suffix not in ENDINGS):
+        raise LedgerError(f"{to}: there is no such folder (the name of a file ends in {', '.join(ENDINGS)})")
+    back_up(settings.ledger, target)
+    click.echo(f"{target} is a whole copy of the ledger")
+
+
+def _back_up_to_folder(ledger: Path, folder: Path, keep: int) -> None:
+    copy = folder / name_of_backup(ledger, datetime.now(UTC))
+    back_up(ledger, copy)
+    for old in delete_old_backups(ledger, copy, keep):
         click.echo(f"{old} is deleted")
     click.echo(f"{copy} is a whole copy of the ledger")

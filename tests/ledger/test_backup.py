@@ -1,15 +1,20 @@
 """A backup made while the faucet runs is complete, and can be served."""
 
 import asyncio
+import os
 import sqlite3
+import stat
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from jobs.ledger import LedgerError
-from jobs.ledger.backup import back_up, delete_old_backups
+from jobs.ledger.backup import back_up
+from jobs.ledger.sqlite.file import migrations
 from tests.harness.program import command, dev_chain, faucet
+
+ADDRESS = "192.0.2.100"
 
 
 async def test_backup_made_under_load_can_be_served(tmp_path: Path) -> None:
@@ -32,15 +37,122 @@ async def test_backup_made_under_load_can_be_served(tmp_path: Path) -> None:
                 await again.job(job_id, until="done")
 
 
-async def test_folder_keeps_the_last_copies(tmp_path: Path) -> None:
-    config = tmp_path / "config.yaml"
+async def init(folder: Path) -> Path:
+    """The configuration of a new ledger in `folder`."""
+    folder.mkdir(exist_ok=True)
+    config = folder / "config.yaml"
     config.write_text("")
     await command("init", "--config", str(config))
+    return config
+
+
+def fill(folder: Path) -> None:
+    """Put a signup and the address that it came from into the ledger in `folder`."""
+    with closing(sqlite3.connect(folder / "faucet.db")) as connection:
+        connection.execute(
+            "INSERT INTO jobs (id, name, owner_key, active_key, memo_key, created_at, updated_at)"
+            " VALUES (hex(randomblob(16)), 'n', '', '', '', 0, 0)"
+        )
+        connection.executemany("INSERT INTO addresses VALUES (?, 1, 0)", [(ADDRESS,), ("192.0.2.200",)])
+        connection.execute("DELETE FROM addresses WHERE address = '192.0.2.200'")
+        connection.commit()
+
+
+async def backup(config: Path, to: Path | str, *options: str) -> tuple[int, str, str]:
+    return await command("backup", "--config", str(config), *options, str(to))
+
+
+async def test_folder_keeps_the_last_copies(tmp_path: Path) -> None:
+    config = await init(tmp_path)
     for day in ("20260101T000000Z", "20260102T000000Z"):
         (tmp_path / f"faucet-{day}.db").write_bytes(b"old")
-    code, output, _ = await command("backup", "--config", str(config), "--keep", "2", str(tmp_path))
+    code, output, _ = await backup(config, tmp_path, "--keep", "2")
     assert (code, "faucet-20260101T000000Z.db is deleted" in output) == (0, True)
     assert len(list(tmp_path.glob("faucet-*Z.db"))) == 2
+
+
+async def test_folder_keeps_the_copy_just_made_and_those_of_other_ledgers(tmp_path: Path) -> None:
+    """Also of a ledger with the same name, and a copy that is served from; and with a clock that was ahead."""
+    config, other = await init(tmp_path / "one"), await init(tmp_path / "two")
+    for folder in (config.parent, other.parent):
+        fill(folder)
+    copies = tmp_path / "copies"
+    copies.mkdir()
+    spared = [copies / name for name in ("faucet-20250101T000000Z.db", "faucet-20250102T000000Z.db")]
+    assert (await backup(other, spared[0]))[0] == 0
+    assert (await backup(config, spared[1]))[0] == 0
+    with closing(sqlite3.connect(spared[1])) as served:
+        served.execute("PRAGMA journal_mode = WAL")
+    spared += [copies / name for name in ("faucet-test-20250101T000000Z.db", "faucet-notes-Z.db", "faucet-1Z.db")]
+    for file in spared[2:]:
+        file.write_bytes(b"another's")
+    ahead = copies / "faucet-29990101T000000Z.db"
+    assert (await backup(config, ahead))[0] == 0
+
+    code, output, _ = await backup(config, copies, "--keep", "1")
+
+    assert code == 0
+    made = Path(output.splitlines()[-1].removesuffix(" is a whole copy of the ledger"))
+    assert {*copies.iterdir()} == {*spared, made}
+
+
+@pytest.mark.parametrize("name", ["faucet.db", "faucet.db-wal", "faucet.db-shm"])
+@pytest.mark.parametrize("link", [None, "symlink_to", "hardlink_to"])
+async def test_backup_onto_the_ledger_is_refused(tmp_path: Path, name: str, link: str | None) -> None:
+    config = await init(tmp_path)
+    with closing(sqlite3.connect(tmp_path / "faucet.db")) as user:
+        user.execute("INSERT INTO facts (name, value) VALUES ('open', '1')")
+        user.commit()
+        target = tmp_path / name
+        if link is not None:
+            target = tmp_path / "link.db"
+            getattr(target, link)(tmp_path / name)
+        before = {file: file.read_bytes() for file in tmp_path.iterdir()}
+
+        code, _, errors = await backup(config, target)
+
+        assert (code, "back it up to another file" in errors) == (1, True)
+        # Whoever reads a ledger marks that in its shared memory.
+        changed = {file.name for file in tmp_path.iterdir() if before.get(file) != file.read_bytes()}
+        assert changed <= {"faucet.db-shm", "link.db" if name.endswith("shm") else ""}
+
+
+async def test_backup_onto_anything_but_a_backup_is_refused(tmp_path: Path) -> None:
+    """An empty configuration, another ledger, a copy in use, a pipe, a link to a file that the ledger will have."""
+    config, other = await init(tmp_path / "one"), await init(tmp_path / "two")
+    fifo, copy, link = tmp_path / "fifo.db", tmp_path / "copy.db", tmp_path / "link.db"
+    os.mkfifo(fifo)
+    link.symlink_to(config.parent / "faucet.db-journal")
+    assert (await backup(config, copy))[0] == 0
+    copy.with_name("copy.db-wal").touch()
+    for target in (config, other.parent / "faucet.db", fifo, copy, link):
+        before = target.read_bytes() if target.is_file() else b""
+        code, _, errors = await backup(config, target)
+        assert (code, errors.endswith("to another file\n")) == (1, True)
+        assert before == (target.read_bytes() if target.is_file() else b"")
+
+
+@pytest.mark.parametrize("name", ["missing/", "missing", "missing/copy.db", "faucet.example.org"])
+async def test_backup_to_a_folder_that_is_not_there_is_an_error(tmp_path: Path, name: str) -> None:
+    config = await init(tmp_path)
+    before = {*tmp_path.iterdir()}
+    code, _, errors = await backup(config, f"{tmp_path}/{name}")
+    assert (code, "folder" in errors, len(errors.splitlines())) == (1, True, 1)
+    assert {*tmp_path.iterdir()} == before
+
+
+async def test_backup_leaves_out_client_addresses_and_is_its_owners_alone(tmp_path: Path) -> None:
+    config = await init(tmp_path)
+    fill(tmp_path)
+    copy = tmp_path / "copy.db"
+    assert (await backup(config, copy))[0] == 0
+    assert (await backup(config, copy))[0] == 0  # a copy may be made anew
+    assert b"192.0.2." not in copy.read_bytes()
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o600
+    with closing(sqlite3.connect(copy)) as connection:
+        assert connection.execute("SELECT count(*) FROM jobs").fetchone() == (1,)
+        assert connection.execute("PRAGMA user_version").fetchone() == (len(migrations()) + 1,)
+    assert [file.name for file in tmp_path.iterdir() if file.name.startswith(".")] == []
 
 
 def test_damaged_ledger_replaces_no_good_copy(tmp_path: Path) -> None:
@@ -57,15 +169,10 @@ def test_damaged_ledger_replaces_no_good_copy(tmp_path: Path) -> None:
     with pytest.raises(LedgerError):
         back_up(ledger, copy)
     assert copy.read_bytes() == good
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["copy.db", "faucet.db"]
 
 
 def test_backup_of_a_missing_ledger_creates_none(tmp_path: Path) -> None:
     with pytest.raises(LedgerError, match="no ledger"):
         back_up(tmp_path / "faucet.db", tmp_path / "copy.db")
     assert list(tmp_path.iterdir()) == []
-
-
-def test_only_old_backups_are_deleted(tmp_path: Path) -> None:
-    for name in ("faucet-1Z.db", "faucet-2Z.db", "notes.txt"):
-        (tmp_path / name).touch()
-    assert [path.name for path in delete_old_backups(tmp_path, "faucet-*Z.db", 1)] == ["faucet-1Z.db"]

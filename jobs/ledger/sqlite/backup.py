@@ -1,30 +1,122 @@
 """A copy of the ledger that is whole, made while it is written."""
 
 import contextlib
+import os
 import sqlite3
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from jobs.ledger.errors import LedgerError
 from jobs.ledger.sqlite.file import OPEN_TIMEOUT
 
+SIDECARS = ("-wal", "-shm", "-journal")  #: SQLite's files beside a database, while it is in use
+MAGIC = b"SQLite format 3\0"
+WAL = b"\2\2"  #: in the header's bytes 18 and 19, of every ledger that was ever opened; a copy has 1 there
+
+HAS_ADDRESSES = "SELECT 1 FROM sqlite_schema WHERE name = 'addresses'"
+FIRST_JOB = "SELECT id FROM jobs ORDER BY number LIMIT 1"
+
 
 def back_up(ledger: Path, to: Path) -> None:
-    """Copy `ledger` to the file `to`, which is there only once the copy is whole and checked. Raises LedgerError."""
+    """Copy `ledger` without client addresses to the file `to`, which is replaced only by a whole, checked copy.
+
+    Raises LedgerError, also where `to` is the ledger itself or anything else that is no backup.
+    """
     if not ledger.exists():
         raise LedgerError(f"{ledger.name}: there is no ledger")
-    partial = to.with_name(f"{to.name}.part")
+    to = to.resolve()
+    _check_target(ledger.resolve(), to)
     try:
-        partial.unlink(missing_ok=True)
-        with (
-            contextlib.closing(sqlite3.connect(f"file:{ledger}?mode=ro", uri=True, timeout=OPEN_TIMEOUT)) as source,
-            contextlib.closing(sqlite3.connect(partial)) as copy,
-        ):
-            source.backup(copy)
-            # A copy is one file: whoever restores it needs no other.
-            copy.execute("PRAGMA journal_mode = DELETE")
-            problem = copy.execute("PRAGMA integrity_check(1)").fetchone()[0]
-        if problem != "ok":
-            raise LedgerError(f"{ledger.name} is damaged ({problem}); the copy was left as {partial.name}")
-        partial.replace(to)
+        # A folder: nobody can read what is in it, and it is gone whatever happens.
+        with tempfile.TemporaryDirectory(dir=to.parent, prefix=f".{to.name}-") as folder:
+            copy = Path(folder) / "copy.db"
+            _copy(ledger, copy)
+            copy.replace(to)
+        _sync(to.parent)
     except (sqlite3.Error, OSError) as error:
         raise LedgerError(f"{to.name}: {error}") from error
+
+
+def is_backup_of(ledger: Path, file: Path) -> bool:
+    """Whether `file`, which is named as a copy of `ledger`, may be one: not in use itself, nor another ledger's."""
+    if file.is_symlink() or not file.is_file() or _is_in_use(file):
+        return False
+    first, copied = _first_job(ledger), _first_job(file)
+    return first is None or copied is None or first == copied
+
+
+def _check_target(ledger: Path, to: Path) -> None:
+    """Raise LedgerError where a copy at `to` would destroy something."""
+    if not to.parent.is_dir():
+        raise LedgerError(f"{to}: there is no folder {to.parent}")
+    for own in _with_sidecars(ledger):
+        if to == own or (to.exists() and own.exists() and to.samefile(own)):
+            raise LedgerError(f"{to} is the ledger itself, or a file of it: back it up to another file")
+    if any(file.exists() for file in _with_sidecars(to)[1:]):
+        raise LedgerError(f"{to} has a file of SQLite beside it, so it is in use: back up to another file")
+    if to.exists() and not _is_replaceable(to):
+        raise LedgerError(f"{to} is there, and is no backup: back up to another file")
+
+
+def _with_sidecars(database: Path) -> list[Path]:
+    return [database.with_name(database.name + ending) for ending in ("", *SIDECARS)]
+
+
+def _is_replaceable(file: Path) -> bool:
+    """Whether it is a copy: a database that was never served from."""
+    return file.is_file() and (header := _header(file)).startswith(MAGIC) and header[18:20] != WAL
+
+
+def _is_in_use(file: Path) -> bool:
+    """Whether a faucet was ever started on it, as on a copy that was restored where it lay."""
+    return _header(file)[18:20] == WAL or any(other.exists() for other in _with_sidecars(file)[1:])
+
+
+def _header(file: Path) -> bytes:
+    with file.open("rb") as opened:
+        return opened.read(100)
+
+
+def _first_job(file: Path) -> str | None:
+    """The id of its first job, by which ledgers are told apart; None if there is none, or it can't be read."""
+    with contextlib.suppress(sqlite3.Error), _reading(file) as connection:
+        row = connection.execute(FIRST_JOB).fetchone()
+        return None if row is None else str(row[0])
+    return None
+
+
+@contextlib.contextmanager
+def _reading(file: Path) -> Iterator[sqlite3.Connection]:
+    uri = f"{file.absolute().as_uri()}?mode=ro"
+    with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=OPEN_TIMEOUT)) as connection:
+        yield connection
+
+
+def _copy(ledger: Path, to: Path) -> None:
+    """Write a whole copy of `ledger` to the new file `to`, on disk when this returns. Raises LedgerError."""
+    with (
+        _reading(ledger) as source,
+        contextlib.closing(sqlite3.connect(to.with_name("pages.db"), isolation_level=None)) as pages,
+    ):
+        source.backup(pages)
+        problem = pages.execute("PRAGMA integrity_check(1)").fetchone()[0]
+        if problem != "ok":
+            raise LedgerError(f"{ledger.name} is damaged ({problem}): no copy was made")
+        # A copy is one file: whoever restores it needs no other.
+        pages.execute("PRAGMA journal_mode = DELETE")
+        if pages.execute(HAS_ADDRESSES).fetchone():
+            pages.execute("DELETE FROM addresses")
+        # It leaves out pages that are free, in which erased addresses may still stand.
+        pages.execute("VACUUM INTO ?", (str(to),))
+    to.chmod(0o600)
+    _sync(to)
+
+
+def _sync(path: Path) -> None:
+    """Have the file or folder `path` on disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
