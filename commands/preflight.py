@@ -101,7 +101,7 @@ async def _read_ledger(settings: Settings, clock: Callable[[], float]) -> tuple[
     """What the ledger holds of the chain, and the line about the ledger, if any."""
     if settings.uses_devchain:  # the one that is checked is another than the one that serves
         return LedgerRecord(), None
-    if not settings.ledger.exists():
+    if Ledger.is_new(settings.ledger):
         text = "none yet: what the first node says is kept in it"
         return LedgerRecord(), Condition("ledger", ok=True, text=text)
     try:

@@ -24,6 +24,7 @@ from jobs.ledger.search import Search
 from jobs.ledger.signups import Signups
 from jobs.ledger.spending import Spending
 from jobs.ledger.sqlite.engine import SqliteEngine
+from jobs.ledger.sqlite.wal import has_log
 from jobs.ledger.store import Engine, Store, Tx
 
 # The row is deleted first: an UPDATE that changes nothing writes nothing, not to a full disk either.
@@ -72,6 +73,11 @@ class Ledger:
     ) -> "Ledger":
         """The ledger in the file `path`, made or migrated as needed. Raises LedgerError."""
         return cls(await SqliteEngine.open(path, clock), random_id=random_id)
+
+    @staticmethod
+    def is_new(path: Path) -> bool:
+        """Whether there is nothing of a ledger at `path` yet."""
+        return not path.exists() and not has_log(path)
 
     @classmethod
     async def open_to_read(cls, path: Path, *, clock: Callable[[], float] = time.time) -> "Ledger":

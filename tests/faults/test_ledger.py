@@ -1,6 +1,7 @@
 """A ledger that is locked, unwritable, damaged or old, and a full disk."""
 
 import resource
+import signal
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -130,8 +131,64 @@ async def test_damaged_ledger(tmp_path: Path, damage: bytes) -> None:
         await scenario.service.start()
 
 
+def files_of_ledger(folder: Path) -> dict[str, bytes]:
+    """What a look must not change: whoever reads marks that in the shared memory, which holds nothing else."""
+    return {file.name: file.read_bytes() for file in folder.glob("faucet.db*") if file.suffix != ".db-shm"}
+
+
+@pytest.mark.parametrize("slip", ["restored", "removed", "emptied"])
+async def test_log_of_another_ledger_is_refused(tmp_path: Path, slip: str) -> None:
+    """The faucet was killed, and a backup was put in place of its ledger, but not of the log beside it."""
+
+    async with fault_scenario(tmp_path) as scenario:
+        await scenario.sign_up("before-1")
+        config, copy = ("--config", str(scenario.service.config)), tmp_path / "copy.db"
+        assert (await command("backup", *config, str(copy)))[0] == 0
+        await scenario.sign_up("after-1")
+        await scenario.service.stop(signal.SIGKILL)
+        whole = ledger(tmp_path).read_bytes()
+        ledger(tmp_path).unlink()
+        if slip != "removed":
+            ledger(tmp_path).write_bytes(copy.read_bytes() if slip == "restored" else b"")
+        found = files_of_ledger(tmp_path)
+        assert found["faucet.db-wal"]
+        await scenario.service.start()
+        assert await scenario.service.ended() == 1
+        said = (tmp_path / "log").read_text().splitlines()[-1]
+        assert "nothing was changed" in said
+        assert "move faucet.db-wal and faucet.db-shm away" in said
+        for arguments in (("jobs",), ("init",), ("check",), ("backup", str(tmp_path / "other.db"))):
+            assert (await command(arguments[0], *config, *arguments[1:]))[0] == 1
+        assert files_of_ledger(tmp_path) == found
+        ledger(tmp_path).write_bytes(whole)
+        await scenario.service.start()
+
+
+async def test_looking_at_a_damaged_ledger_changes_nothing(tmp_path: Path) -> None:
+    """Nor is the log that a killed faucet left written into it."""
+
+    async with fault_scenario(tmp_path) as scenario:
+        await scenario.sign_up("before-1")
+        await scenario.reach("done")
+        config = ("--config", str(scenario.service.config))
+        await scenario.service.stop()
+        await scenario.service.start()
+        await scenario.sign_up("after-1")
+        await scenario.service.stop(signal.SIGKILL)
+        whole = ledger(tmp_path).read_bytes()
+        ledger(tmp_path).write_bytes(whole[:8_192] + b"\xaa" * (len(whole) - 8_192))
+        found = files_of_ledger(tmp_path)
+        assert found["faucet.db-wal"]
+        for arguments in (("jobs",), ("check",), ("init",), ("backup", str(tmp_path / "copy.db"))):
+            code, output, errors = await command(arguments[0], *config, *arguments[1:])
+            assert (code, "is damaged (" in output + errors or "malformed" in errors) == (1, True), arguments
+        assert files_of_ledger(tmp_path) == found
+        ledger(tmp_path).write_bytes(whole)
+        await scenario.service.start()
+
+
 async def test_older_ledger_is_migrated_and_resumes(tmp_path: Path) -> None:
-    """It is migrated, and its queued jobs are registered and paid."""
+    """It is migrated, and what waits in it is registered and paid."""
     with closing(sqlite3.connect(ledger(tmp_path))) as old:
         old.executescript((DATA / "ledger-1.sql").read_text())
         old.execute(

@@ -58,8 +58,27 @@ async def test_damaged_ledger_is_refused_and_left_unchanged(tmp_path: Path) -> N
     assert path.read_bytes()[8192:20480] == damaged[8192:20480]
 
 
+async def test_older_file_with_a_newer_log_is_refused_and_left(tmp_path: Path) -> None:
+    """Copied without its log, while the faucet ran."""
+    path, slipped = tmp_path / "faucet.db", tmp_path / "slipped" / "faucet.db"
+    slipped.parent.mkdir()
+    async with opened(tmp_path) as ledger:
+        await asyncio.gather(*(ledger.signups.accept(signup(f"before-{number}"), FREE) for number in range(200)))
+        raw(tmp_path, "PRAGMA wal_checkpoint(RESTART)")
+        slipped.write_bytes(path.read_bytes())
+        await asyncio.gather(*(ledger.signups.accept(signup(f"then-{number}"), FREE) for number in range(200)))
+        raw(tmp_path, "PRAGMA wal_checkpoint(RESTART)")
+        await ledger.signups.accept(signup("after-1"), FREE)
+        log = slipped.with_name("faucet.db-wal")
+        log.write_bytes(path.with_name(log.name).read_bytes())
+    before = (slipped.read_bytes(), log.read_bytes())
+    with pytest.raises(LedgerError, match=r"restore a backup, and move faucet\.db-wal away"):
+        await Ledger.open(slipped)
+    assert (slipped.read_bytes(), log.read_bytes()) == before
+
+
 async def test_check_of_a_large_ledger_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Damage that a full check would find does not delay the start."""
+    """What it would have found later holds up no start."""
     monkeypatch.setattr(file, "CHECK_TIMEOUT", 0)
     monkeypatch.setattr(file, "CHECK_INTERVAL", 1)
     path = await damaged_ledger(tmp_path)

@@ -9,10 +9,9 @@ from pathlib import Path
 
 from jobs.ledger.errors import LedgerError
 from jobs.ledger.sqlite.file import OPEN_TIMEOUT
+from jobs.ledger.sqlite.wal import LOG_MODE, MAGIC, check_log, header_of
 
 SIDECARS = ("-wal", "-shm", "-journal")  #: SQLite's files beside a database, while it is in use
-MAGIC = b"SQLite format 3\0"
-WAL = b"\2\2"  #: in the header's bytes 18 and 19, of every ledger that was ever opened; a copy has 1 there
 
 HAS_ADDRESSES = "SELECT 1 FROM sqlite_schema WHERE name = 'addresses'"
 FIRST_JOB = "SELECT id FROM jobs ORDER BY number LIMIT 1"
@@ -25,6 +24,7 @@ def back_up(ledger: Path, to: Path) -> None:
     """
     if not ledger.exists():
         raise LedgerError(f"{ledger.name}: there is no ledger")
+    check_log(ledger)
     to = to.resolve()
     _check_target(ledger.resolve(), to)
     try:
@@ -65,17 +65,12 @@ def _with_sidecars(database: Path) -> list[Path]:
 
 def _is_replaceable(file: Path) -> bool:
     """Whether it is a copy: a database that was never served from."""
-    return file.is_file() and (header := _header(file)).startswith(MAGIC) and header[18:20] != WAL
+    return file.is_file() and (header := header_of(file)).startswith(MAGIC) and header[18:20] != LOG_MODE
 
 
 def _is_in_use(file: Path) -> bool:
     """Whether a faucet was ever started on it, as on a copy that was restored where it lay."""
-    return _header(file)[18:20] == WAL or any(other.exists() for other in _with_sidecars(file)[1:])
-
-
-def _header(file: Path) -> bytes:
-    with file.open("rb") as opened:
-        return opened.read(100)
+    return header_of(file)[18:20] == LOG_MODE or any(other.exists() for other in _with_sidecars(file)[1:])
 
 
 def _first_job(file: Path) -> str | None:

@@ -4,10 +4,11 @@ import contextlib
 import os
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from jobs.ledger.errors import LedgerError, OldLedgerError
+from jobs.ledger.sqlite.wal import check_log, has_log, log_of
 
 SCHEMA = Path(__file__).parents[3] / "faucet.db.sql"
 #: The script N.sql takes a ledger from version N - 1 to N.
@@ -44,43 +45,63 @@ def migrations() -> list[str]:
 
 
 def prepare_file(path: Path) -> None:
-    """Make or migrate the ledger at `path`. Raises LedgerError."""
+    """Make or migrate the ledger at `path`. Raises LedgerError, and leaves a damaged one as it is."""
     _check_access(path)
-    try:
+    check_log(path)
+    with _translated(path):
         path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists():
+            _check_undamaged(path)
         with contextlib.closing(sqlite3.connect(path, timeout=OPEN_TIMEOUT, isolation_level=None)) as connection:
             # A write-ahead log lets readers go on while the one writer commits.
             connection.execute("PRAGMA journal_mode = WAL")
             prepare(connection, SCHEMA.read_text(), migrations())
-            problem = _problem(connection)
-    except (sqlite3.Error, OSError) as error:
-        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_CORRUPT:
-            raise _damaged(path, error) from error
-        raise LedgerError(f"{path.name}: {error}") from error
-    if problem is not None:
-        raise _damaged(path, problem)
 
 
 def check_version(path: Path) -> None:
-    """Raise LedgerError unless the file is a ledger of the current version."""
+    """Raise LedgerError unless the file is an undamaged ledger of the current version. Changes nothing."""
     current = len(migrations()) + 1
-    try:
-        with contextlib.closing(sqlite3.connect(path, timeout=OPEN_TIMEOUT)) as connection:
-            version: int = connection.execute("PRAGMA user_version").fetchone()[0]
-    except sqlite3.Error as error:
-        raise LedgerError(f"{path.name}: {error}") from error
+    check_log(path)
+    with _translated(path):
+        version = _check_undamaged(path)
     if version > current or version == 0:
         raise LedgerError(f"{path.name} is no ledger of version {current} or earlier")
     if version < current:
         raise OldLedgerError(f"the ledger has version {version}, and is migrated when the faucet starts")
 
 
-def _problem(connection: sqlite3.Connection) -> str | None:
-    """What is wrong with the file, as far as CHECK_TIMEOUT shows it."""
+def _check_undamaged(path: Path) -> int:
+    """The version of the ledger. Raises LedgerError if it is damaged, as far as CHECK_TIMEOUT shows it.
+
+    To look changes nothing: SQLite's last writable connection would write the log into the file.
+    """
+    # Without a log no other process writes, and it would be made just to look; with one, it is read and stays.
+    mode = "mode=ro" if log_of(path).exists() else "mode=ro&immutable=1"
+    uri = f"{path.resolve().as_uri()}?{mode}"
+    with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=OPEN_TIMEOUT)) as connection:
+        version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+        # Of an older copy with a newer log beside it, the pages are whole, but tables and indexes disagree.
+        if (problem := _problem(connection, "integrity_check" if has_log(path) else "quick_check")) is not None:
+            raise _damaged(path, problem)
+    return version
+
+
+@contextlib.contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_CORRUPT:
+            raise _damaged(path, error) from error
+        raise LedgerError(f"{path.name}: {error}") from error
+
+
+def _problem(connection: sqlite3.Connection, check: str) -> str | None:
+    """What this check of SQLite's finds wrong with the file, as far as CHECK_TIMEOUT shows it."""
     end = time.monotonic() + CHECK_TIMEOUT
     connection.set_progress_handler(lambda: time.monotonic() > end, CHECK_INTERVAL)
     try:
-        found: str = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        found: str = connection.execute(f"PRAGMA {check}(1)").fetchone()[0]
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
             raise
@@ -97,4 +118,6 @@ def _check_access(path: Path) -> None:
 
 def _damaged(path: Path, problem: object) -> LedgerError:
     found = " ".join(str(problem).split())
-    return LedgerError(f"{path.name} is damaged ({found}): restore a backup; it was left as it is")
+    # The older file may be whole, and the log another one's.
+    log = f", and move {log_of(path).name} away with it" if has_log(path) else ""
+    return LedgerError(f"{path.name} is damaged ({found}): restore a backup{log}; it was left as it is")

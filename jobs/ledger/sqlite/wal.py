@@ -1,0 +1,51 @@
+"""Whether the write-ahead log beside a ledger is its own: SQLite would write another one's pages into it.
+
+The files are read as they are, before SQLite opens them, by https://www.sqlite.org/fileformat2.html. So this is for a
+process that has no connection yet: closing a file ends the locks that the process holds on it.
+"""
+
+from pathlib import Path
+
+from jobs.ledger.errors import LedgerError
+
+MAGIC = b"SQLite format 3\0"
+LOG_MODE = b"\2\2"  #: in the header's bytes 18 and 19, of every ledger that was ever opened; a backup has 1 there
+RETRIES = 3
+
+
+def log_of(ledger: Path) -> Path:
+    """The write-ahead log of the file that SQLite opens as `ledger`."""
+    file = ledger.resolve()
+    return file.with_name(f"{file.name}-wal")
+
+
+def has_log(ledger: Path) -> bool:
+    """Whether there is anything in the write-ahead log of `ledger`."""
+    log = log_of(ledger)
+    return log.exists() and log.stat().st_size > 0
+
+
+def check_log(ledger: Path) -> None:
+    """Raise LedgerError if the write-ahead log beside `ledger` is of another file. Changes nothing."""
+    # Another process may use the ledger meanwhile, and write to one file between the looks at both.
+    if has_log(ledger) and all(_is_foreign(ledger) for _ in range(RETRIES)):
+        name = log_of(ledger).name
+        here = "was put in its place" if ledger.exists() and ledger.stat().st_size else "is missing or empty"
+        raise LedgerError(
+            f"{name} belongs to another file than {ledger.name}, which {here}: nothing was changed. To use "
+            f"{ledger.name} as it is, move {name} and {name.removesuffix('wal')}shm away; to use what they belong to, "
+            f"move {ledger.name} away and put that back"
+        )
+
+
+def header_of(file: Path) -> bytes:
+    """The first bytes of a database, or fewer."""
+    with file.open("rb") as opened:
+        return opened.read(100)
+
+
+def _is_foreign(ledger: Path) -> bool:
+    header = header_of(ledger) if ledger.exists() else b""
+    if not header.startswith(MAGIC):
+        return not header  # SQLite refuses what is no database, but deletes the log of one that is gone
+    return header[18:20] != LOG_MODE
