@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The command line: the group of all commands."""
 
+import os
 from pathlib import Path
 
 import click
@@ -27,6 +28,8 @@ from commands.waive import waive
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "obj": Path(__file__).with_name("config.yaml")})
 def main() -> None:
     """Account faucet for Graphene chains: a name and three public keys become an account."""
+    # Whatever a command makes is for its user alone.
+    os.umask(0o077)
 
 
 for command in (

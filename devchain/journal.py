@@ -1,5 +1,6 @@
 """The dev chain's file: a line of JSON for its genesis, then one for each block or change."""
 
+import contextlib
 from pathlib import Path
 from typing import IO, Any
 
@@ -21,6 +22,8 @@ class Journal:
         """The whole lines of the file, in order; nothing if there is no file. Raises JournalError."""
         if not self._path.exists():
             return []
+        with contextlib.suppress(PermissionError):  # not its owner
+            self._path.chmod(0o600)
         lines = self._path.read_bytes().splitlines(keepends=True)
         if lines and not lines[-1].endswith(b"\n"):
             lines.pop()

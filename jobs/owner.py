@@ -84,6 +84,7 @@ class ChainOwner:
     async def start(self) -> None:
         """Begin; returns at once, whether a node is there or not. Raises FaucetError without a ledger."""
         await self._publisher.load()
+        await self._forget_addresses()
         self._tracker = self._new_tracker()
         self._drainer = self._new_drainer()
         names = NamesCache(

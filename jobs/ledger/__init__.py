@@ -93,6 +93,10 @@ class Ledger:
 
         await self._store.run(step)
 
+    def log_size(self) -> int:
+        """Bytes of the write-ahead log."""
+        return self._store.log_size()
+
     async def close(self) -> None:
         """Commit and answer what was submitted, then close. A second call does nothing."""
         await self.signups.finish()

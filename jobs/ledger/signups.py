@@ -83,8 +83,13 @@ class Signups(Part):
             await self._writer
 
     async def purge_addresses(self, before: int) -> None:
-        """Delete the client addresses of signups accepted before `before`, milliseconds."""
+        """Delete the client addresses of signups accepted before `before`, milliseconds.
+
+        No copy of them is left, nor of those that were deleted otherwise; if a reader is in the way, the next call
+        sees to that.
+        """
         await self._store.execute(PURGE_ADDRESSES, (before,))
+        await self._store.truncate_log()
 
     async def _write(self) -> None:
         loop = asyncio.get_running_loop()

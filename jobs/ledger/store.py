@@ -52,6 +52,12 @@ class Engine(Protocol):
     def now(self) -> int:
         """Milliseconds since 1970, UTC."""
 
+    def log_size(self) -> int:
+        """Bytes of what was committed, but is not in the database's file yet."""
+
+    async def truncate_log(self) -> bool:
+        """Leave no copy of what was deleted there; whether that could be done, as no reader needs it."""
+
     async def close(self) -> None:
         """Finish the transaction in hand, then close. A second call does nothing."""
 
@@ -86,6 +92,8 @@ class Store:
         self.now = engine.now
         self.read = engine.read
         self.version = engine.version
+        self.log_size = engine.log_size
+        self.truncate_log = engine.truncate_log
         self.close = engine.close
 
     async def run(self, step: Callable[[Tx], Result]) -> Result:

@@ -38,6 +38,7 @@ class MetricsSnapshot:
     mails: int  #: that wait
     reconciled: int  #: the last block compared
     differences: int
+    log_size: int  #: bytes of the ledger's write-ahead log
 
 
 class Metrics:
@@ -125,6 +126,7 @@ GAUGES: tuple[tuple[str, str, Callable[[MetricsSnapshot], float | Decimal | None
     ("faucet_ready", "1 if a new user can register now", lambda now: now.ready),
     ("faucet_mails_waiting", "Mails that the mail server has not taken", lambda now: now.mails),
     ("faucet_reconciled_block", "Last block compared with the ledger", lambda now: now.reconciled),
+    ("faucet_ledger_log_bytes", "Size of the ledger's write-ahead log", lambda now: now.log_size),
     ("faucet_differences", "Places where ledger and chain disagree", lambda now: now.differences),
 )  # fmt: skip
 

@@ -1,8 +1,10 @@
 """A ledger that is locked, unwritable, damaged or old, and a full disk."""
 
+import json
 import resource
 import signal
 import sqlite3
+import stat
 from contextlib import closing
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import pytest
 
 from jobs.ledger.sqlite.file import migrations
 from tests.harness.fault_scenario import Scenario, fault_scenario
-from tests.harness.program import HttpReply, command, keys_of
+from tests.harness.program import Faucet, Reply, command, keys_of
 from tests.harness.support import DATA
 
 IMPATIENT = ("tests/harness/impatient_faucet.py", "0.2")  # waits for a lock 25 times shorter
@@ -204,3 +206,45 @@ async def test_older_ledger_is_migrated_and_resumes(tmp_path: Path) -> None:
         await scenario.recovered()
         with closing(sqlite3.connect(ledger(tmp_path))) as migrated:
             assert migrated.execute("PRAGMA user_version").fetchone() == (len(migrations()) + 1,)
+
+
+def mode(file: Path) -> int:
+    return stat.S_IMODE(file.stat().st_mode)
+
+
+async def test_files_of_the_ledger_are_their_owners_alone(tmp_path: Path) -> None:
+    """Also those that an earlier version left for everybody to read."""
+    state = tmp_path / "state"
+    settings = {"ledger": "state/faucet.db", "devchain_data": "state/chain/dev.journal"}
+    service = Faucet(tmp_path, settings)
+    await service.start()
+    try:
+        await service.sign_up("private-1")
+        assert {mode(folder) for folder in (state, state / "chain")} == {0o700}
+        files = [file for file in state.rglob("*") if file.is_file()]
+        assert {"faucet.db", "faucet.db-wal", "faucet.db-shm", "dev.journal"} <= {file.name for file in files}
+        assert {mode(file) for file in files} == {0o600}
+        await service.stop(signal.SIGKILL)
+        for file in files:
+            file.chmod(0o644)
+        await service.start()
+        assert {mode(file) for file in files} == {0o600}
+    finally:
+        await service.stop()
+
+
+async def test_erased_address_leaves_no_copy(tmp_path: Path) -> None:
+    """Neither in the ledger nor in its log, however the faucet ended before."""
+    address = b"198.51.100.77"
+    async with fault_scenario(tmp_path) as scenario:
+        headers = {"X-Forwarded-For": address.decode()}
+        reply = await scenario.service.sign_up("seen-1", headers=headers)
+        scenario.jobs["seen-1"] = reply.body["job"]["id"]
+        await scenario.reach("done")
+        assert any(address in content for content in files_of_ledger(tmp_path).values())
+        await scenario.service.stop(signal.SIGKILL)
+        config = json.loads(scenario.service.config.read_text())
+        scenario.service.config.write_text(json.dumps(config | {"minIPAge": 0}))
+        await scenario.service.start()
+        assert not any(address in content for content in files_of_ledger(tmp_path).values())
+        assert "faucet_ledger_log_bytes" in (await scenario.service.fetch("/metrics")).body.decode()

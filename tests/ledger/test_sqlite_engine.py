@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from jobs.errors import Code
+from jobs.ledger.sqlite.engine import MAX_IDLE_LOG
 from tests.harness.ledgers import FREE, code_of, opened, signup
 
 
@@ -77,5 +78,25 @@ async def test_second_close_is_a_no_op(tmp_path: Path) -> None:
 
 async def test_commits_reach_the_disk(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
-        pragmas = [(await ledger._store.execute(f"PRAGMA {name}"))[0][name] for name in ("journal_mode", "synchronous")]
-        assert pragmas == ["wal", 2]
+        found = [(await ledger._store.execute(f"PRAGMA {name}"))[0][name] for name in ("journal_mode", "synchronous")]
+        assert found == ["wal", 2]
+
+
+async def test_log_that_a_reader_held_shrinks_once_it_is_gone(tmp_path: Path) -> None:
+    async with opened(tmp_path) as ledger:
+
+        async def write(megabytes: int) -> None:
+            insert = "INSERT OR REPLACE INTO facts (name, value) VALUES ('large', zeroblob(?))"
+            await ledger._store.execute(insert, (megabytes * 2**20,))
+
+        with closing(sqlite3.connect(tmp_path / "faucet.db", isolation_level=None)) as shell:
+            shell.execute("BEGIN")
+            shell.execute("SELECT count(*) FROM jobs").fetchone()
+            await write(MAX_IDLE_LOG // 2**20 + 4)
+            assert not await ledger._store.truncate_log()
+            assert ledger.log_size() > MAX_IDLE_LOG
+        await write(1)
+        await write(1)
+        assert ledger.log_size() <= MAX_IDLE_LOG
+        assert await ledger._store.truncate_log()
+        assert ledger.log_size() == 0

@@ -9,9 +9,7 @@ from pathlib import Path
 
 from jobs.ledger.errors import LedgerError
 from jobs.ledger.sqlite.file import OPEN_TIMEOUT
-from jobs.ledger.sqlite.wal import LOG_MODE, MAGIC, check_log, header_of
-
-SIDECARS = ("-wal", "-shm", "-journal")  #: SQLite's files beside a database, while it is in use
+from jobs.ledger.sqlite.wal import LOG_MODE, MAGIC, check_log, header_of, with_sidecars
 
 HAS_ADDRESSES = "SELECT 1 FROM sqlite_schema WHERE name = 'addresses'"
 FIRST_JOB = "SELECT id FROM jobs ORDER BY number LIMIT 1"
@@ -26,7 +24,7 @@ def back_up(ledger: Path, to: Path) -> None:
         raise LedgerError(f"{ledger.name}: there is no ledger")
     check_log(ledger)
     to = to.resolve()
-    _check_target(ledger.resolve(), to)
+    _check_target(ledger, to)
     try:
         # A folder: nobody can read what is in it, and it is gone whatever happens.
         with tempfile.TemporaryDirectory(dir=to.parent, prefix=f".{to.name}-") as folder:
@@ -50,17 +48,13 @@ def _check_target(ledger: Path, to: Path) -> None:
     """Raise LedgerError where a copy at `to` would destroy something."""
     if not to.parent.is_dir():
         raise LedgerError(f"{to}: there is no folder {to.parent}")
-    for own in _with_sidecars(ledger):
+    for own in with_sidecars(ledger):
         if to == own or (to.exists() and own.exists() and to.samefile(own)):
             raise LedgerError(f"{to} is the ledger itself, or a file of it: back it up to another file")
-    if any(file.exists() for file in _with_sidecars(to)[1:]):
+    if any(file.exists() for file in with_sidecars(to)[1:]):
         raise LedgerError(f"{to} has a file of SQLite beside it, so it is in use: back up to another file")
     if to.exists() and not _is_replaceable(to):
         raise LedgerError(f"{to} is there, and is no backup: back up to another file")
-
-
-def _with_sidecars(database: Path) -> list[Path]:
-    return [database.with_name(database.name + ending) for ending in ("", *SIDECARS)]
 
 
 def _is_replaceable(file: Path) -> bool:
@@ -70,7 +64,7 @@ def _is_replaceable(file: Path) -> bool:
 
 def _is_in_use(file: Path) -> bool:
     """Whether a faucet was ever started on it, as on a copy that was restored where it lay."""
-    return header_of(file)[18:20] == LOG_MODE or any(other.exists() for other in _with_sidecars(file)[1:])
+    return header_of(file)[18:20] == LOG_MODE or any(other.exists() for other in with_sidecars(file)[1:])
 
 
 def _first_job(file: Path) -> str | None:

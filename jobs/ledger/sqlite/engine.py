@@ -17,12 +17,17 @@ from jobs.ledger.errors import ConstraintError
 from jobs.ledger.sql import Query
 from jobs.ledger.sqlite.file import check_version, prepare_file
 from jobs.ledger.sqlite.rows import Connection, items_of, statement_of
+from jobs.ledger.sqlite.wal import log_size
 
 LOCK_TIMEOUT = 5.0  #: seconds that a transaction waits for another process, or an operator's shell, to let go
 LOCK_RETRY = 0.001  #: seconds between two attempts to begin one
 
 # FULL: a commit has reached the disk when it returns, which is what a positive reply promises.
 _PRAGMAS = ("PRAGMA synchronous = FULL", "PRAGMA foreign_keys = ON")
+MAX_IDLE_LOG = 16 * 2**20  #: bytes that the write-ahead log keeps on disk once it was written into the ledger
+# What is deleted, such as a client's address, is overwritten.
+_WRITER_PRAGMAS = ("PRAGMA secure_delete = ON", f"PRAGMA journal_size_limit = {MAX_IDLE_LOG}")
+TRUNCATE_ATTEMPTS = 10  #: each in the way of a reader, whose query takes about as long as LOCK_RETRY
 _READ_ONLY = "PRAGMA query_only = 1"
 
 Item = TypeVar("Item")
@@ -36,7 +41,10 @@ class SqliteEngine:
     await within it would be two changes of threads besides, while the lock is held and a crowd waits for it.
     """
 
-    def __init__(self, writer: sqlite3.Connection, reader: aiosqlite.Connection, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, path: Path, writer: sqlite3.Connection, reader: aiosqlite.Connection, clock: Callable[[], float]
+    ) -> None:
+        self._path = path
         self._writer = writer
         self._reader = reader
         self._clock = clock
@@ -47,7 +55,7 @@ class SqliteEngine:
     async def open(cls, path: Path, clock: Callable[[], float]) -> "SqliteEngine":
         """The ledger at `path`, made or migrated as needed. Raises LedgerError."""
         await asyncio.to_thread(prepare_file, path)
-        return cls(await asyncio.to_thread(_writer, path), await _reader(path), clock)
+        return cls(path, await asyncio.to_thread(_writer, path, *_WRITER_PRAGMAS), await _reader(path), clock)
 
     @classmethod
     async def open_to_read(cls, path: Path, clock: Callable[[], float]) -> "SqliteEngine":
@@ -57,7 +65,7 @@ class SqliteEngine:
         """
         await asyncio.to_thread(check_version, path)
         # Not SQLite's read-only mode: its last connection would leave files behind, of whoever looks.
-        return cls(await asyncio.to_thread(_writer, path, _READ_ONLY), await _reader(path), clock)
+        return cls(path, await asyncio.to_thread(_writer, path, _READ_ONLY), await _reader(path), clock)
 
     def now(self) -> int:
         """Milliseconds since 1970, UTC."""
@@ -84,6 +92,18 @@ class SqliteEngine:
     async def version(self) -> int:
         """A number that changes with every commit (sqlite.org/pragma.html#pragma_data_version)."""
         return int((await self.read("PRAGMA data_version"))[0][0])
+
+    def log_size(self) -> int:
+        """Bytes of the write-ahead log."""
+        return log_size(self._path)
+
+    async def truncate_log(self) -> bool:
+        """Write the log into the ledger and empty it: what was deleted is in neither then. Whether no reader held it.
+
+        Raises FaucetError `ledger_unavailable`.
+        """
+        with _translated():
+            return await self._in_thread(partial(_truncate_log, self._writer))
 
     async def close(self) -> None:
         """Finish the transaction in hand, then close. A second call does nothing."""
@@ -134,6 +154,14 @@ def _begin(connection: sqlite3.Connection) -> None:
             time.sleep(LOCK_RETRY)
         else:
             return
+
+
+def _truncate_log(connection: sqlite3.Connection) -> bool:
+    for _ in range(TRUNCATE_ATTEMPTS):
+        if connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0:
+            return True
+        time.sleep(LOCK_RETRY)
+    return False
 
 
 def _writer(path: Path, *pragmas: str) -> sqlite3.Connection:

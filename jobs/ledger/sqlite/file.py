@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from jobs.ledger.errors import LedgerError, OldLedgerError
-from jobs.ledger.sqlite.wal import check_log, has_log, log_of
+from jobs.ledger.sqlite.wal import check_log, has_log, log_of, with_sidecars
 
 SCHEMA = Path(__file__).parents[3] / "faucet.db.sql"
 #: The script N.sql takes a ledger from version N - 1 to N.
@@ -49,9 +49,10 @@ def prepare_file(path: Path) -> None:
     _check_access(path)
     check_log(path)
     with _translated(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if path.exists():
             _check_undamaged(path)
+        _make_private(path)
         with contextlib.closing(sqlite3.connect(path, timeout=OPEN_TIMEOUT, isolation_level=None)) as connection:
             # A write-ahead log lets readers go on while the one writer commits.
             connection.execute("PRAGMA journal_mode = WAL")
@@ -68,6 +69,15 @@ def check_version(path: Path) -> None:
         raise LedgerError(f"{path.name} is no ledger of version {current} or earlier")
     if version < current:
         raise OldLedgerError(f"the ledger has version {version}, and is migrated when the faucet starts")
+
+
+def _make_private(path: Path) -> None:
+    """Make the file if there is none; it, and what SQLite makes beside it, are for their owner alone."""
+    path.touch(mode=0o600)
+    for file in with_sidecars(path):
+        # Whoever is not the owner leaves that to the owner.
+        with contextlib.suppress(FileNotFoundError, PermissionError):
+            file.chmod(0o600)
 
 
 def _check_undamaged(path: Path) -> int:
@@ -111,7 +121,7 @@ def _problem(connection: sqlite3.Connection, check: str) -> str | None:
 
 def _check_access(path: Path) -> None:
     """SQLite would read what it may not write, refuse every signup, and not notice when that is mended."""
-    for file in (path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):
+    for file in with_sidecars(path):
         if file.exists() and not os.access(file, os.W_OK):
             raise LedgerError(f"{file.name} can't be written by this user")
 

@@ -13,16 +13,28 @@ LOG_MODE = b"\2\2"  #: in the header's bytes 18 and 19, of every ledger that was
 RETRIES = 3
 
 
+def with_sidecars(database: Path) -> list[Path]:
+    """The file that SQLite opens as `database`, and those that it makes beside it, whether they are there or not."""
+    file = database.resolve()
+    return [file, *(file.with_name(f"{file.name}-{ending}") for ending in ("wal", "shm", "journal"))]
+
+
 def log_of(ledger: Path) -> Path:
     """The write-ahead log of the file that SQLite opens as `ledger`."""
-    file = ledger.resolve()
-    return file.with_name(f"{file.name}-wal")
+    return with_sidecars(ledger)[1]
+
+
+def log_size(ledger: Path) -> int:
+    """Bytes of the write-ahead log of `ledger`; 0 if there is none."""
+    try:
+        return log_of(ledger).stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def has_log(ledger: Path) -> bool:
     """Whether there is anything in the write-ahead log of `ledger`."""
-    log = log_of(ledger)
-    return log.exists() and log.stat().st_size > 0
+    return log_size(ledger) > 0
 
 
 def check_log(ledger: Path) -> None:
