@@ -37,10 +37,12 @@ async def run_until_stopped(
     *,
     parent: int | None = None,
     check: Callable[[], Awaitable[object]] | None = None,
+    failure: Callable[[], Coroutine[Any, Any, Exception]] | None = None,
 ) -> None:
     """Run `start`, wait for SIGTERM, SIGINT or the end of the pipe `parent`, then run the `Stop` it returned.
 
-    With a `check`, systemd is notified: ready, alive as long as the check passes, stopping.
+    With a `check`, systemd is notified: ready, alive as long as the check passes, stopping. It is also stopped once
+    `failure` returns an exception, which is raised after that.
     """
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -50,11 +52,24 @@ async def run_until_stopped(
         loop.add_reader(parent, stopped.set)
     stop = await start()
     tune_gc()
+    watch = None if failure is None else asyncio.create_task(failure(), name="failure")
+    if watch is not None:
+        watch.add_done_callback(lambda _: stopped.set())
     if check is None:
         await stopped.wait()
     else:
         await notify_systemd(stopped, check)
     await stop()
+    if watch is not None:
+        _end_watch(watch)
+
+
+def _end_watch(watch: asyncio.Task[Exception]) -> None:
+    """Raise the exception that `watch` returned; end it if it returned none."""
+    if not watch.done():
+        watch.cancel()
+    elif not watch.cancelled():
+        raise watch.result()
 
 
 async def notify_systemd(stopped: asyncio.Event, check: Callable[[], Awaitable[object]]) -> None:

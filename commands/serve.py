@@ -28,7 +28,7 @@ def serve_until_stopped(service: Service, host: str, port: int) -> None:
             announce(service.dev_chain)
         return service.stop
 
-    run_serving(run_until_stopped(start, check=service.check))
+    run_serving(run_until_stopped(start, check=service.check, failure=service.misplaced))
 
 
 @click.command()
@@ -51,9 +51,9 @@ def serve(settings: Settings, workers: int | None, host: str | None, port: int |
 @click.option("--listener", type=int, default=None, help="File descriptor of a listening socket.")
 def worker(settings: Settings, listener: int | None) -> None:
     """Run one process of `serve --workers`: HTTP with a listener, the chain's owner without."""
+    service = Service(settings)
 
     async def start() -> Stop:
-        service = Service(settings)
         if listener is not None:
             await service.start(socket.socket(fileno=listener), chain=False)
         else:
@@ -62,4 +62,4 @@ def worker(settings: Settings, listener: int | None) -> None:
             announce(service.dev_chain)
         return service.stop
 
-    run_serving(run_until_stopped(start, parent=sys.stdin.fileno()))
+    run_serving(run_until_stopped(start, parent=sys.stdin.fileno(), failure=service.misplaced))

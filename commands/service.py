@@ -1,6 +1,8 @@
 """One process of the faucet: HTTP, the owner of the chain, or both, on one ledger."""
 
+import asyncio
 import contextlib
+import logging
 import socket
 from typing import TYPE_CHECKING
 
@@ -8,13 +10,19 @@ from chain.keys import PrivateKey
 from chain.node import Node
 from commands.chain import open_chain
 from handlers.service import HttpService
-from jobs.ledger import Ledger
+from jobs.errors import FaucetError
+from jobs.ledger import Ledger, LedgerError
 from jobs.monitoring.metrics import Metrics
 from jobs.owner import ChainOwner
 from jobs.settings import Settings
 
 if TYPE_CHECKING:
     from devchain import DevChain
+
+log = logging.getLogger("faucet")
+
+PLACE_INTERVAL = 1.0  #: seconds between two looks whether the ledger is where it was opened
+MISPLACED_GRACE = 3.0  #: seconds that signups and /readyz are answered with the reason before the process ends
 
 
 class Service:
@@ -52,6 +60,18 @@ class Service:
     async def check(self) -> None:
         """Raises FaucetError `ledger_unavailable` if the ledger can't be read."""
         await self._ledger.queries.counts()
+
+    async def misplaced(self) -> LedgerError:
+        """Wait until the ledger is removed, replaced or moved. Requests are told so for MISPLACED_GRACE before."""
+        while (problem := self._ledger.misplaced()) is None:  # noqa: ASYNC110  # no event tells of a file that is moved
+            await asyncio.sleep(PLACE_INTERVAL)
+        log.critical("ledger misplaced", extra={"fields": {"reason": problem}})
+        try:
+            await self._ledger.rescue()
+        except FaucetError as error:
+            log.warning("ledger's log not written", extra={"fields": {"reason": error.__cause__}})
+        await asyncio.sleep(MISPLACED_GRACE)
+        return LedgerError(problem)
 
     async def stop(self) -> None:
         """Answer what was accepted, finish the current drain, close everything."""

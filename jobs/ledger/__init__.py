@@ -93,6 +93,17 @@ class Ledger:
 
         await self._store.run(step)
 
+    def misplaced(self) -> str | None:
+        """The sentence if the ledger was removed, replaced or moved since it was opened: nothing is committed then."""
+        return self._store.misplaced()
+
+    async def rescue(self) -> None:
+        """Write what the log holds into the file that was opened, wherever that is now.
+
+        Raises FaucetError `ledger_unavailable`.
+        """
+        await self._store.truncate_log()
+
     def log_size(self) -> int:
         """Bytes of the write-ahead log."""
         return self._store.log_size()

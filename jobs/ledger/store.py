@@ -52,6 +52,9 @@ class Engine(Protocol):
     def now(self) -> int:
         """Milliseconds since 1970, UTC."""
 
+    def misplaced(self) -> str | None:
+        """The sentence if what is committed would be lost, since the database is not where it was opened."""
+
     def log_size(self) -> int:
         """Bytes of what was committed, but is not in the database's file yet."""
 
@@ -92,6 +95,7 @@ class Store:
         self.now = engine.now
         self.read = engine.read
         self.version = engine.version
+        self.misplaced = engine.misplaced
         self.log_size = engine.log_size
         self.truncate_log = engine.truncate_log
         self.close = engine.close

@@ -16,6 +16,7 @@ from jobs.errors import Code, FaucetError
 from jobs.ledger.errors import ConstraintError
 from jobs.ledger.sql import Query
 from jobs.ledger.sqlite.file import check_version, prepare_file
+from jobs.ledger.sqlite.place import Place
 from jobs.ledger.sqlite.rows import Connection, items_of, statement_of
 from jobs.ledger.sqlite.wal import log_size
 
@@ -45,6 +46,7 @@ class SqliteEngine:
         self, path: Path, writer: sqlite3.Connection, reader: aiosqlite.Connection, clock: Callable[[], float]
     ) -> None:
         self._path = path
+        self._place = Place(path)
         self._writer = writer
         self._reader = reader
         self._clock = clock
@@ -93,6 +95,10 @@ class SqliteEngine:
         """A number that changes with every commit (sqlite.org/pragma.html#pragma_data_version)."""
         return int((await self.read("PRAGMA data_version"))[0][0])
 
+    def misplaced(self) -> str | None:
+        """The sentence if the ledger's files are no longer where they were opened; nothing is committed then."""
+        return self._place.problem()
+
     def log_size(self) -> int:
         """Bytes of the write-ahead log."""
         return log_size(self._path)
@@ -125,6 +131,7 @@ class SqliteEngine:
         _begin(self._writer)
         try:
             result = step(Connection(self._writer), self.now())
+            self._place.check()
             self._writer.commit()
         except BaseException:
             self._writer.rollback()
@@ -170,6 +177,8 @@ def _writer(path: Path, *pragmas: str) -> sqlite3.Connection:
     # From here on _begin waits.
     for pragma in (*_PRAGMAS, *pragmas, "PRAGMA busy_timeout = 0"):
         connection.execute(pragma)
+    # From here on its log and shared memory are there, too.
+    connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     return connection
 
 

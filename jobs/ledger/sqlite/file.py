@@ -73,7 +73,8 @@ def check_version(path: Path) -> None:
 
 def _make_private(path: Path) -> None:
     """Make the file if there is none; it, and what SQLite makes beside it, are for their owner alone."""
-    path.touch(mode=0o600)
+    if not path.exists():
+        path.touch(mode=0o600)
     for file in with_sidecars(path):
         # Whoever is not the owner leaves that to the owner.
         with contextlib.suppress(FileNotFoundError, PermissionError):
