@@ -5,16 +5,17 @@ import sys
 from collections.abc import Awaitable
 
 from tornado.http1connection import HTTP1Connection
-from tornado.httputil import HTTPHeaders, HTTPMessageDelegate, RequestStartLine, ResponseStartLine
+from tornado.httputil import HTTPHeaders, HTTPInputError, HTTPMessageDelegate, RequestStartLine, ResponseStartLine
 from tornado.routing import Router
 
 from handlers.base import AppContext
-from handlers.http.paths import PLAIN, plain_target, split_absolute
+from handlers.http.paths import PLAIN, has_control_characters, plain_target, split_absolute
 from handlers.request import Request
 from jobs.errors import Code, FaucetError
 from jobs.signup import MAX_BODY, exposure
 
 BODY_TIMEOUT = 30.0  #: seconds that a request's body may take
+MAX_DIGITS = 18  #: of a Content-Length: int() refuses some thousands, and sys.maxsize has 19
 ADMIN = "/admin"  #: whose forms hold passwords, which may look like anything
 
 
@@ -36,16 +37,22 @@ class RequestReader(HTTPMessageDelegate):
     ) -> Awaitable[None] | None:
         """Begin the request. Raises HTTPInputError for headers that HTTP forbids."""
         assert isinstance(start_line, RequestStartLine)  # noqa: S101  # a server receives no other; for the types
-        line = _normalize(start_line, headers)
-        self._request = request = Request(self._context, self._server, self._connection, line, headers)
+        self._request = request = self._read_head(start_line, headers)
         # Tornado closes the connection on a body above its own limit, and its client sees no reply.
         self._connection.set_max_body_size(sys.maxsize)
         if "Content-Length" in headers or "Transfer-Encoding" in headers:
             # Tornado's own timeout makes a task for each body.
             self._timer = asyncio.get_running_loop().call_later(BODY_TIMEOUT, self._connection.stream.close)
-        if (error := _error_of_head(headers)) is not None:
+        if (error := _error_of_head(request)) is not None:
             self._refuse(request, self._exposure(request) or error)
         return None
+
+    def _read_head(self, start_line: RequestStartLine, headers: HTTPHeaders) -> Request:
+        line = _normalize(start_line, headers)
+        try:
+            return Request(self._context, self._server, self._connection, line, headers)
+        except ValueError:  # such as a host's port of more digits than int() takes
+            raise HTTPInputError("a header can't be parsed") from None
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
         """Collect the body. The excess is read and dropped, so that the client gets to read the reply."""
@@ -114,12 +121,14 @@ def _normalize(line: RequestStartLine, headers: HTTPHeaders) -> RequestStartLine
     return line._replace(path=plain_target(target))
 
 
-def _error_of_head(headers: HTTPHeaders) -> FaucetError | None:
+def _error_of_head(request: Request) -> FaucetError | None:
     """Why the body need not be sent at all."""
-    length = headers.get("Content-Length", "0")
-    if not length.isdecimal():
-        return FaucetError(Code.BAD_REQUEST, "The header Content-Length is not a number.")
-    if int(length) > MAX_BODY and "Expect" in headers:
+    if has_control_characters(request.path):
+        return FaucetError(Code.BAD_REQUEST, "The address holds control characters.")
+    length = request.headers.get("Content-Length", "0")
+    if not length.isdecimal() or len(length) > MAX_DIGITS:
+        return FaucetError(Code.BAD_REQUEST, "The header Content-Length is not a number of bytes.")
+    if int(length) > MAX_BODY and "Expect" in request.headers:
         # RFC 9110, 10.1.1: the client waits for permission to send, so nothing is on its way yet.
         return FaucetError(Code.TOO_LARGE, f"The request is larger than {MAX_BODY} bytes.")
     return None

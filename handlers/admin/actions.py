@@ -1,10 +1,17 @@
 """What operators do: each form is acted on, then leads back to its page, which tells what came of it."""
 
+from urllib.parse import quote
+
 from handlers.admin.base import PATH, AdminForm
 from jobs.errors import Code, FaucetError
 from jobs.monitoring.notices import check_waivable
 
 MAX_REASON = 200  #: characters
+
+
+def job_page(job_id: str) -> str:
+    """The address of the page of a job; the id is any text that a client put into the path."""
+    return f"{PATH}/jobs/{quote(job_id, safe='')}"
 
 
 class Action(AdminForm):
@@ -90,7 +97,7 @@ class JobAction(Action):
 
     def page(self, *path: str) -> str:
         """That of the job."""
-        return f"{PATH}/jobs/{path[0]}"
+        return job_page(path[0])
 
 
 class ReleaseAction(Action):
@@ -109,7 +116,7 @@ class ReleaseAction(Action):
 
     def page(self, *path: str) -> str:
         """That of the job."""
-        return f"{PATH}/jobs/{path[0]}"
+        return job_page(path[0])
 
 
 class WaiveAction(Action):

@@ -12,6 +12,7 @@ PLAIN = ("/api/v1/accounts", "/faucet")
 _API = re.compile(r"/(?:api(?:/.*)?|faucet|[^/]+/api/v1/accounts)")
 _SIGNUP = re.compile(r"/(?:api/v1/accounts|faucet|([^/]+)/api/v1/accounts)")
 NO_REFERRER = "faucet"  #: stands in the referrer's place in the path of wallets that know none
+_CONTROL = re.compile(rb"[\0-\x1f\x7f]")
 _SLASHES = re.compile("/{2,}")
 _ABSOLUTE = re.compile(r"https?://([^/?]*)(.*)", re.IGNORECASE)
 
@@ -32,6 +33,11 @@ def plain_target(target: str) -> str:
     if len(spelled) > 1:
         spelled = spelled.removesuffix("/")
     return spelled + mark + query if _API.fullmatch(spelled) else target
+
+
+def has_control_characters(path: str) -> bool:
+    """Whether `path`, decoded, holds ASCII control characters: no address of ours does, and files and headers can't."""
+    return path not in PLAIN and _CONTROL.search(unquote_to_bytes(path)) is not None
 
 
 def is_signup(path: str) -> bool:

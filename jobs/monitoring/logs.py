@@ -28,9 +28,11 @@ def start_logging(settings: Settings) -> None:
     # No line shows these, and finding them out takes as long as the rest of a line.
     logging._srcfile = None  # noqa: SLF001  # as the library's own manual says (HOWTO, Optimization)
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
-    for library in ("websockets", "tornado.general", "aiosqlite", "mail.log"):
+    for library in ("websockets", "aiosqlite", "mail.log"):
         # They log client addresses, or every step.
         logging.getLogger(library).setLevel(logging.WARNING)
+    # Its warnings repeat what a client sent, such as a forged cookie.
+    logging.getLogger("tornado.general").setLevel(logging.ERROR)
     for note in settings.notes:
         log.warning(note)
 
