@@ -1,8 +1,10 @@
 """Start and stop of the program's processes: signals, systemd, garbage collection, workers."""
 
 import asyncio
+import contextlib
 import gc
 import os
+import resource
 import secrets
 import signal
 import socket
@@ -27,9 +29,17 @@ Stop = Callable[[], Coroutine[Any, Any, None]]
 
 
 def run_serving(main: Coroutine[Any, Any, None]) -> None:
-    """Run `main` on a loop that lets client connections starve nothing else."""
+    """Run `main` on a loop that lets client connections starve nothing else, with as many open files as allowed."""
+    raise_file_limit()
     with asyncio.Runner(loop_factory=FairEventLoop) as runner:
         runner.run(main)
+
+
+def raise_file_limit() -> None:
+    """Raise the soft limit of open files to the hard one: each client's connection is one."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(OSError, ValueError):  # a kernel may allow less than it said
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 async def run_until_stopped(
@@ -97,6 +107,7 @@ def supervise_until_stopped(program: str, settings: Settings, workers: int, list
 
     HTTP is stopped first, so that the chain's owner can still register what was accepted meanwhile.
     """
+    raise_file_limit()  # the processes inherit it
     with listener, tempfile.TemporaryDirectory(prefix="faucet-metrics-") as metrics:
         with_ledger(settings, lambda ledger: ledger.check_writable())
         # All processes must accept each other's login cookies, even if these end with the program.

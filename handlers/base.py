@@ -13,6 +13,7 @@ from tornado.web import Application, HTTPError, RequestHandler, stream_request_b
 from handlers.admin.login_limiter import LoginLimiter
 from handlers.api.readiness import Readiness
 from handlers.http.client import client_key
+from handlers.http.connections import Connections
 from handlers.http.errors import STATUS, error_headers, error_of_status, error_reply, internal_error
 from handlers.http.headers import JSON, base_headers, cors_headers, preflight_headers, random_request_id, request_id_of
 from handlers.http.in_flight import InFlight
@@ -46,6 +47,7 @@ class AppContext:
     keep_alive: float = KEEP_ALIVE
     answer_wait: float = ANSWER_WAIT
     in_flight: InFlight = field(default_factory=InFlight)
+    connections: Connections = field(default_factory=Connections)
     pages: Pages = field(default_factory=Pages)
     readiness: Readiness = field(init=False)
     guard: LoginLimiter = field(init=False)

@@ -10,6 +10,7 @@ from tornado.routing import Router
 
 from handlers.base import AppContext
 from handlers.http.paths import PLAIN, has_control_characters, plain_target, split_absolute
+from handlers.http.stream import ClientStream
 from handlers.request import Request
 from jobs.errors import Code, FaucetError
 from jobs.signup import MAX_BODY, exposure
@@ -27,6 +28,9 @@ class RequestReader(HTTPMessageDelegate):
         self._context = context
         self._server = server
         self._connection = connection
+        assert isinstance(connection.stream, ClientStream)  # noqa: S101  # `Server` makes no other; for the types
+        self._stream = connection.stream
+        context.connections.wait(self._stream)
         self._request: Request | None = None  # until its headers were read
         self._delegate: HTTPMessageDelegate | None = None  # until it was read whole
         self._body = bytearray()  # one byte more than is accepted says that it was too large
@@ -37,6 +41,7 @@ class RequestReader(HTTPMessageDelegate):
     ) -> Awaitable[None] | None:
         """Begin the request. Raises HTTPInputError for headers that HTTP forbids."""
         assert isinstance(start_line, RequestStartLine)  # noqa: S101  # a server receives no other; for the types
+        self._stream.end_head()
         self._request = request = self._read_head(start_line, headers)
         # Tornado closes the connection on a body above its own limit, and its client sees no reply.
         self._connection.set_max_body_size(sys.maxsize)
@@ -63,6 +68,7 @@ class RequestReader(HTTPMessageDelegate):
         """The request is complete."""
         assert self._request is not None  # noqa: S101  # headers come first; for the types
         self._stop_timer()
+        self._context.connections.answer(self._stream)
         if (error := self._exposure(self._request)) is not None:
             self._refuse(self._request, error)
         else:

@@ -5,18 +5,20 @@ from http.client import responses
 from typing import Any
 
 from tornado.httpserver import HTTPServer
-from tornado.iostream import IOStream
+from tornado.ioloop import PeriodicCallback
 
 from handlers.app import make_app
 from handlers.base import AppContext
+from handlers.http.acceptor import BATCH, Acceptor
+from handlers.http.client import connection_key
 from handlers.http.errors import STATUS, error_of_status, error_reply
 from handlers.http.headers import JSON, base_headers, cors_headers
 from handlers.http.stream import ClientStream
 from handlers.replies import encode_json
-from handlers.signup_router import SignupRouter
 
 BACKLOG = 4096  #: connections that the kernel queues; with Tornado's 128 a crowd loses some
 IDLE_TIMEOUT = 75.0  #: seconds that a connection may stay open without a request
+SWEEP_INTERVAL = 1.0  #: seconds between two looks for slow clients
 MAX_UNREAD = 1024 * 1024  #: bytes of an oversized body that are read and dropped so that the client gets its reply
 
 
@@ -35,18 +37,29 @@ def url_of(listener: socket.socket) -> str:
 
 
 class Server(HTTPServer):
-    """Tornado's server, with `ClientStream` connections."""
+    """Tornado's server, with `ClientStream` connections that give way to others."""
 
-    def handle_stream(self, stream: IOStream, address: tuple[Any, ...]) -> None:
+    def accept_from(self, listener: socket.socket, context: AppContext) -> None:
+        """Serve what comes to `listener`."""
+        self._context = context
+        connections = context.connections
+        batch = min(BATCH, max(1, connections.most // 4))  # no connection gives way before it was read from
+        self._acceptor = Acceptor(listener, self._serve, connections.make_room, batch=batch)
+        self._sweeper = PeriodicCallback(connections.close_slow, SWEEP_INTERVAL * 1000)
+        self._sweeper.start()
+
+    def stop(self) -> None:
         """As in the base class."""
-        assert isinstance(self.request_callback, SignupRouter)  # noqa: S101  # `listen` gives no other; for the types
-        ours = ClientStream(
-            stream.socket,
-            unreadable=unreadable(self.request_callback.context),
-            max_buffer_size=stream.max_buffer_size,
-            read_chunk_size=stream.read_chunk_size,
-        )
-        super().handle_stream(ours, address)
+        super().stop()
+        self._acceptor.stop()
+        self._sweeper.stop()
+
+    def _serve(self, connection: socket.socket, address: tuple[Any, ...]) -> None:
+        context = self._context
+        stream = ClientStream(connection, unreadable=unreadable(context))
+        context.connections.add(stream, connection_key(address[0], context.settings.trusted_proxies))
+        if not stream.closed():
+            self.handle_stream(stream, address)
 
 
 def unreadable(context: AppContext) -> bytes:
@@ -65,12 +78,12 @@ def unreadable(context: AppContext) -> bytes:
     return "\r\n".join(head).encode() + body
 
 
-def listen(context: AppContext, listener: socket.socket) -> HTTPServer:
+def listen(context: AppContext, listener: socket.socket) -> Server:
     """A server of the application on `listener`."""
     server = Server(
         make_app(context),
         max_body_size=MAX_UNREAD,
         idle_connection_timeout=IDLE_TIMEOUT,
     )
-    server.add_socket(listener)
+    server.accept_from(listener, context)
     return server

@@ -21,6 +21,11 @@ def client_key(peer: str, forwarded: Sequence[str], real_ip: str | None, trusted
     return _direct_key(peer) if proxy is None else _key(_client(proxy, hops, trusted))
 
 
+def connection_key(peer: str, trusted: tuple[Network, ...]) -> str | None:
+    """What the limit of connections counts; None of proxies, whose connections are many clients', and this machine."""
+    return None if _proxy(peer, trusted) is not None else _direct_key(peer)
+
+
 def is_https(peer: str, protocol: str, forwarded: Sequence[str], trusted: tuple[Network, ...]) -> bool:
     """Whether the client's request came over HTTPS.
 

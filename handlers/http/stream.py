@@ -6,6 +6,7 @@ no HTTP is answered in the words of the API, where Tornado has none.
 """
 
 import socket
+import time
 from typing import TYPE_CHECKING, Any
 
 from tornado.ioloop import IOLoop
@@ -13,6 +14,7 @@ from tornado.iostream import IOStream
 
 if TYPE_CHECKING:
     from asyncio import Future
+    from collections.abc import Callable
 
 #: What Tornado answers to what it can't read (http1connection.py).
 _TORNADOS = b"HTTP/1.1 400 Bad Request\r\n\r\n"
@@ -26,6 +28,22 @@ class ClientStream(IOStream):
         super().__init__(connection, **options)
         self._unreadable = unreadable
         self._has_ended = False  # the client has shut its sending side
+        self._awaits_head = True  # nothing of the next request was read
+        self.head_began = float("inf")  #: when the first byte of a head was read, by `time.monotonic`
+        self.on_closed: Callable[[], None] = lambda: None  #: called once it is closed
+
+    def await_head(self) -> None:
+        """The next byte that is read begins a request."""
+        self._awaits_head, self.head_began = True, float("inf")
+
+    def end_head(self) -> None:
+        """The head was read whole."""
+        self.head_began = float("inf")
+
+    def close_fd(self) -> None:
+        """As in the base class."""
+        super().close_fd()
+        self.on_closed()
 
     def write(self, data: bytes | memoryview) -> "Future[None]":
         """As in the base class."""
@@ -34,6 +52,8 @@ class ClientStream(IOStream):
     def read_from_fd(self, buf: bytearray | memoryview) -> int | None:
         """As in the base class, but for the end, where it says that nothing has come."""
         count = super().read_from_fd(buf)
+        if count and self._awaits_head:
+            self._awaits_head, self.head_began = False, time.monotonic()
         if count != 0:
             return count
         self._has_ended = True

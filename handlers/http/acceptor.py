@@ -1,0 +1,73 @@
+"""Accepts connections, and pauses where that fails: a loop that tried again at once would fill disk and processor."""
+
+import logging
+import socket
+from asyncio import TimerHandle, get_running_loop
+from collections.abc import Callable
+from typing import Any
+
+from tornado.ioloop import IOLoop
+
+BATCH = 128  #: connections accepted in one iteration of the event loop, as Tornado does
+PAUSE = 1.0  #: seconds
+LOG_INTERVAL = 60.0  #: seconds between two lines about pauses
+
+log = logging.getLogger("faucet.http")
+
+
+class Acceptor:
+    """Accepts what comes to a listening socket."""
+
+    def __init__(
+        self,
+        listener: socket.socket,
+        serve: Callable[[socket.socket, tuple[Any, ...]], None],
+        make_room: Callable[[], bool],
+        *,
+        batch: int = BATCH,
+    ) -> None:
+        """`make_room` says whether `serve` may be called with one more connection."""
+        self._listener = listener
+        self._serve = serve
+        self._make_room = make_room
+        self._batch = batch
+        self._loop = get_running_loop()
+        self._timer: TimerHandle | None = None  # while it pauses
+        self._logged_at = float("-inf")
+        self._resume()
+
+    def stop(self) -> None:
+        """Accept nothing more, and close the socket."""
+        if self._timer is None:
+            IOLoop.current().remove_handler(self._listener)
+        else:
+            self._timer.cancel()
+        self._listener.close()
+
+    def _resume(self) -> None:
+        self._timer = None
+        IOLoop.current().add_handler(self._listener, self._accept, IOLoop.READ)
+
+    def _accept(self, _listener: socket.socket, _events: int) -> None:
+        for _ in range(self._batch):
+            if not self._make_room():
+                self._pause("As many connections are being answered as may be open")
+                return
+            try:
+                connection, address = self._listener.accept()
+            except BlockingIOError:
+                return
+            except ConnectionAbortedError:
+                continue
+            except OSError as error:  # such as no more descriptors, in this process or on the machine
+                self._pause(error.strerror or str(error))
+                return
+            self._serve(connection, address)
+
+    def _pause(self, reason: str) -> None:
+        IOLoop.current().remove_handler(self._listener)
+        self._timer = self._loop.call_later(PAUSE, self._resume)
+        if self._loop.time() - self._logged_at >= LOG_INTERVAL:
+            self._logged_at = self._loop.time()
+            fields = {"reason": reason, "raise": "LimitNOFILE of the unit, or ulimit -n"}
+            log.warning("no connections accepted for a second", extra={"fields": fields})

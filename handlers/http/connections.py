@@ -1,0 +1,78 @@
+"""The open connections of clients: how many there may be, and which give way.
+
+A connection waits until it has sent a request whole. One that waits costs its client nothing, so where there is no room
+for another one, the one that has waited longest is closed: whoever sends requests is always served.
+"""
+
+import resource
+import time
+from collections import defaultdict
+
+from handlers.http.stream import ClientStream
+
+RESERVED_FILES = 64  #: descriptors for the ledger, nodes, mails and log
+MAX_OF_CLIENT = 256  #: connections of one address, proxies excepted
+HEAD_TIMEOUT = 10.0  #: seconds from a request's first byte to the end of its head
+
+
+def max_connections(files: int) -> int:
+    """The connections that a process may have which may open so many `files`."""
+    return max(files - RESERVED_FILES, files // 2)
+
+
+class Connections:
+    """The open connections of one process."""
+
+    def __init__(self, most: int | None = None) -> None:
+        """`most` in all; by default what the process's limit of open files leaves room for."""
+        self.most = max_connections(resource.getrlimit(resource.RLIMIT_NOFILE)[0]) if most is None else most
+        self._most_of_client = min(MAX_OF_CLIENT, max(1, self.most // 4))
+        self._open: set[ClientStream] = set()
+        self._waiting: dict[ClientStream, None] = {}  # in the order in which their wait began
+        self._clients: defaultdict[str, set[ClientStream]] = defaultdict(set)
+
+    def make_room(self) -> bool:
+        """Whether there is room for one more connection; closes the one that has waited longest for it."""
+        if len(self._open) >= self.most and self._waiting:
+            next(iter(self._waiting)).close()
+        return len(self._open) < self.most
+
+    def add(self, stream: ClientStream, client: str | None) -> None:
+        """Add the connection of `client`, None being one whose connections are not limited.
+
+        If the client has too many, closes the one that has waited longest, or `stream` if none waits.
+        """
+        self._open.add(stream)
+        self._waiting[stream] = None
+        stream.on_closed = lambda: self._remove(stream, client)
+        if client is None:
+            return
+        siblings = self._clients[client]
+        siblings.add(stream)
+        if len(siblings) > self._most_of_client:
+            next(waiting for waiting in self._waiting if waiting in siblings).close()
+
+    def wait(self, stream: ClientStream) -> None:
+        """`stream` waits for a request."""
+        stream.await_head()
+        if stream in self._open:
+            self._waiting.pop(stream, None)
+            self._waiting[stream] = None
+
+    def answer(self, stream: ClientStream) -> None:
+        """`stream` has sent a request whole, and waits no more."""
+        self._waiting.pop(stream, None)
+
+    def close_slow(self) -> None:
+        """Close those that have been sending one head for too long."""
+        latest = time.monotonic() - HEAD_TIMEOUT
+        for stream in [stream for stream in self._waiting if stream.head_began < latest]:
+            stream.close()
+
+    def _remove(self, stream: ClientStream, client: str | None) -> None:
+        self._open.discard(stream)
+        self._waiting.pop(stream, None)
+        if client is not None:
+            self._clients[client].discard(stream)
+            if not self._clients[client]:
+                del self._clients[client]
