@@ -16,6 +16,7 @@ from handlers.http.client import client_key
 from handlers.http.connections import Connections
 from handlers.http.errors import STATUS, error_headers, error_of_status, error_reply, internal_error
 from handlers.http.headers import JSON, base_headers, cors_headers, preflight_headers, random_request_id, request_id_of
+from handlers.http.held import HeldReplies
 from handlers.http.in_flight import InFlight
 from handlers.http.preferences import requested_wait
 from handlers.pages.templates import Pages
@@ -49,11 +50,13 @@ class AppContext:
     in_flight: InFlight = field(default_factory=InFlight)
     connections: Connections = field(default_factory=Connections)
     pages: Pages = field(default_factory=Pages)
+    held: HeldReplies = field(init=False)
     readiness: Readiness = field(init=False)
     guard: LoginLimiter = field(init=False)
     session_key: bytes = field(init=False)  #: what login cookies are signed with
 
     def __post_init__(self) -> None:
+        self.held = HeldReplies(self.connections.most * 3 // 4)  # the others are for requests that wait for nothing
         self.readiness = Readiness(self.ledger, self.snapshot, self.settings, clock=self.clock)
         self.guard = LoginLimiter(clock=self.clock)
         self.session_key = session_key(self.settings.secret_key, self.settings.admin_password_hash)

@@ -22,8 +22,12 @@ class JobApiHandler(ApiHandler):
 
     @contextmanager
     def watching(self, job_id: str) -> Iterator[Watch]:
-        """A watch on the job that also ends when the client disconnects."""
-        with self.context.ledger.changes.watch(job_id) as self._watch:
+        """A watch on the job that also ends when the client disconnects.
+
+        Raises FaucetError `throttled` or `overloaded` if too many replies are held.
+        """
+        context = self.context
+        with context.held.hold(self.client_address()), context.ledger.changes.watch(job_id) as self._watch:
             yield self._watch
 
     def on_connection_close(self) -> None:

@@ -23,7 +23,7 @@ Schema = dict[str, Any]
 #: Codes that refuse a signup; those of a failed job occur in a reply that waited for it.
 _SIGNUP_CODES = tuple(code for code in Code if code is not Code.NOT_FOUND)
 _READ_CODES = (Code.BAD_REQUEST, Code.METHOD_NOT_ALLOWED, Code.INTERNAL, Code.LEDGER_UNAVAILABLE)
-_JOB_CODES = (*_READ_CODES, Code.NOT_FOUND)
+_JOB_CODES = (*_READ_CODES, Code.NOT_FOUND, Code.THROTTLED, Code.OVERLOADED)
 
 
 #: Described by the document, in this order.

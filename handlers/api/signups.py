@@ -141,15 +141,19 @@ class SignupEndpoint(HTTPMessageDelegate):
         self._job = job
         self._count("accepted")
         if self._wait and job.state not in IN_A_BLOCK and not self._request.is_abandoned:
-            self._run(self._wait_and_reply(job.id))
+            self._run(self._wait_and_reply(job))
         else:
             self._reply(job)
 
-    async def _wait_and_reply(self, job_id: str) -> None:
-        """Reply once the account is in a block, or when the wait is over. Raises FaucetError."""
-        ledger = self._context.ledger
-        with ledger.changes.watch(job_id) as self._watch:
-            job = await wait_for_job(ledger, self._watch, job_id, self._wait, _is_decided, first_look=FIRST_LOOK)
+    async def _wait_and_reply(self, job: Job) -> None:
+        """Reply once the account is in a block, when the wait is over, or at once if too many replies are held.
+
+        Raises FaucetError.
+        """
+        ledger, held, client = self._context.ledger, self._context.held, self._request.client_address
+        if held.refusal(client) is None:  # else the reply is the ordinary one: the job is on disk
+            with held.hold(client), ledger.changes.watch(job.id) as self._watch:
+                job = await wait_for_job(ledger, self._watch, job.id, self._wait, _is_decided, first_look=FIRST_LOOK)
         self._reply(job)
 
     def _reply(self, job: Job) -> None:

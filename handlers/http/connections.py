@@ -13,6 +13,7 @@ from handlers.http.stream import ClientStream
 RESERVED_FILES = 64  #: descriptors for the ledger, nodes, mails and log
 MAX_OF_CLIENT = 256  #: connections of one address, proxies excepted
 HEAD_TIMEOUT = 10.0  #: seconds from a request's first byte to the end of its head
+READ_TIMEOUT = 30.0  #: seconds in which a client must read something of the reply that waits for it
 
 
 def max_connections(files: int) -> int:
@@ -64,9 +65,11 @@ class Connections:
         self._waiting.pop(stream, None)
 
     def close_slow(self) -> None:
-        """Close those that have been sending one head for too long."""
+        """Close those that have been sending one head for too long, or have read nothing of a reply for too long."""
         latest = time.monotonic() - HEAD_TIMEOUT
-        for stream in [stream for stream in self._waiting if stream.head_began < latest]:
+        slow = [stream for stream in self._waiting if stream.head_began < latest]
+        slow += [stream for stream in self._open if stream.stalled_for() > READ_TIMEOUT]
+        for stream in slow:
             stream.close()
 
     def _remove(self, stream: ClientStream, client: str | None) -> None:

@@ -30,6 +30,8 @@ class ClientStream(IOStream):
         self._has_ended = False  # the client has shut its sending side
         self._awaits_head = True  # nothing of the next request was read
         self.head_began = float("inf")  #: when the first byte of a head was read, by `time.monotonic`
+        self._written = 0  # bytes since the connection began
+        self._stalled: tuple[int, float] | None = None  # bytes when its client was first seen not to read, and when
         self.on_closed: Callable[[], None] = lambda: None  #: called once it is closed
 
     def await_head(self) -> None:
@@ -39,6 +41,20 @@ class ClientStream(IOStream):
     def end_head(self) -> None:
         """The head was read whole."""
         self.head_began = float("inf")
+
+    def stalled_for(self) -> float:
+        """Seconds for which the client has read nothing of what waits for it, as far as earlier calls noticed."""
+        if not self.writing():
+            self._stalled = None
+        elif self._stalled is None or self._stalled[0] != self._written:
+            self._stalled = self._written, time.monotonic()
+        return 0.0 if self._stalled is None else time.monotonic() - self._stalled[1]
+
+    def write_to_fd(self, data: memoryview) -> int:
+        """As in the base class."""
+        count = super().write_to_fd(data)
+        self._written += count
+        return count
 
     def close_fd(self) -> None:
         """As in the base class."""

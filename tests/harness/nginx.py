@@ -58,10 +58,11 @@ def site(folder: Path, upstream: str, port: int) -> str:
 
 
 @asynccontextmanager
-async def nginx(folder: Path, upstream: str) -> AsyncIterator[int]:
-    """An nginx with the site in front of `upstream`, until the block ends; its port."""
+async def nginx(folder: Path, upstream: str, *, extra: str = "") -> AsyncIterator[int]:
+    """An nginx with the site, and `extra` in its server, in front of `upstream`, until the block ends; its port."""
     port = free_port()
-    (folder / "site.conf").write_text(site(folder, upstream, port))
+    text = site(folder, upstream, port)
+    (folder / "site.conf").write_text(text.replace("    location / {", f"    {extra}\n    location / {{", 1))
     paths = "".join(
         f"{name}_temp_path {folder}/{name};\n" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )

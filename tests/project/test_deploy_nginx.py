@@ -24,13 +24,13 @@ def signup_of(name: str) -> str:
 
 
 @asynccontextmanager
-async def served(folder: Path, **settings: Any) -> AsyncIterator[tuple[Faucet, int]]:
+async def served(folder: Path, *, extra: str = "", **settings: Any) -> AsyncIterator[tuple[Faucet, int]]:
     needs("nginx")
     needs("openssl")
     service = Faucet(folder, {"reply_wait_max": 1, **OPTIONS, **settings})
     await service.start()
     try:
-        async with nginx(folder, service.url) as port:
+        async with nginx(folder, service.url, extra=extra) as port:
             yield service, port
     finally:
         await service.stop()
@@ -160,3 +160,38 @@ def test_nginx_timeout_exceeds_the_longest_wait() -> None:
     text = (DEPLOY / "nginx/faucet.conf").read_text()
     waits = [int(seconds) for seconds in re.findall(r"proxy_read_timeout (\d+)s", text)]
     assert min(waits) > Settings().reply_wait_max
+
+
+def assert_is_json_of_nginx(reply: HTTPResponse, status: int, code: str) -> None:
+    assert (reply.code, json.loads(reply.body)["error_code"]) == (status, code)
+    assert reply.headers["Access-Control-Allow-Origin"] == "*"
+    assert reply.headers["X-Request-ID"]
+    assert reply.headers["Strict-Transport-Security"] == "max-age=31536000"
+
+
+async def test_nginx_limits_the_requests_of_one_address(tmp_path: Path) -> None:
+    """Bodies that never come keep them going."""
+    async with served(tmp_path) as (_, port):
+        context = ssl.create_default_context(cafile=str(tmp_path / "fullchain.pem"))
+        held = [await asyncio.open_connection("localhost", port, ssl=context) for _ in range(100)]
+        for _, writer in held:
+            writer.write(b"POST /faucet HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{")
+        while (reply := await ask(tmp_path, port, "/api/v1/chain")).code == 200:
+            """The last of them may still be on its way."""
+        assert_is_json_of_nginx(reply, 429, "throttled")
+        assert int(reply.headers["Retry-After"]) > 0
+        for _, writer in held:
+            writer.close()
+        while (await ask(tmp_path, port, "/api/v1/chain")).code != 200:
+            """nginx notices the end of each by and by."""
+
+
+async def test_nginx_answers_its_own_errors_as_the_faucet_does(tmp_path: Path) -> None:
+    async with served(tmp_path, extra="location = /api/broken { return 500; }") as (service, port):
+        assert_is_json_of_nginx(await ask(tmp_path, port, "/api/broken"), 500, "internal")
+        large = await ask(tmp_path, port, "/faucet", method="POST", body="x" * 200_000)
+        assert_is_json_of_nginx(large, 413, "too_large")
+        await service.stop()
+        assert_is_json_of_nginx(await ask(tmp_path, port, "/api/v1/chain"), 503, "overloaded")
+        page = await ask(tmp_path, port, "/status")
+        assert (page.code, page.headers["Strict-Transport-Security"]) == (503, "max-age=31536000")
