@@ -52,6 +52,11 @@ def holds_private_key(raw: bytes, public: Container[str] = ()) -> bool:
     return False
 
 
+def holds_wif(text: str) -> bool:
+    """Whether a private key in wallet import format stands in `text`, alone or amid other characters."""
+    return any(_is_wif(found[0].decode()) for found in _AMID.finditer(text.encode(errors="replace")))
+
+
 def _plain(raw: bytes) -> bytes:
     text = raw.replace(b"\0", b"") if b"\0" in raw else raw
     if b"\\" not in text:

@@ -4,15 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from dataclasses import fields as fields_of
 from decimal import Decimal
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from jobs.settings import values
-from jobs.settings.predecessor import CLIENTS, NO_LONGER_NEEDED, REPLY_WAIT
+from jobs.settings.file import ConfigError, ConfigFile, read_file
+from jobs.settings.predecessor import REPLY_WAIT
 from jobs.settings.values import DailyBudget, Network, Parser, ValueProblemError
+
+__all__ = ["ConfigError", "Settings", "keys", "load"]
 
 #: Environment variables that override the file.
 ENVIRONMENT = {"FAUCET_WIF": "wif", "FAUCET_SECRET_KEY": "secret_key", "FAUCET_MAIL_PASS": "mail_pass"}
@@ -25,14 +25,6 @@ OWN_NETWORKS = (
 )  # fmt: skip
 OPTIONAL_FIELDS = ("refcode", "referrer", "email", "real_name")
 LOG_LEVELS = ("debug", "info", "warning", "error")
-
-
-class ConfigError(Exception):
-    """A mistake in the configuration: one line that names the key and the file's line."""
-
-    def __init__(self, where: str, sentence: str, *, key: str | None = None) -> None:
-        super().__init__(f"{where}: {key}: {sentence}" if key else f"{where}: {sentence}")
-        self.key = key
 
 
 def _key(parse: Parser, default: Any, description: str, **options: Any) -> Any:
@@ -60,7 +52,7 @@ class Settings:
         values.account_name, DEV_REGISTRAR, "referrer of signups without one; default: the registrar"
     )
     referrer_percent: int = _key(values.percent, 0, "percent of the fees that go to the referrer")
-    core_asset: str | None = _key(values.optional(values.text), None, "symbol that the chain's core asset must have")
+    core_asset: str | None = _key(values.optional(values.symbol), None, "symbol that the chain's core asset must have")
     max_account_fee: Decimal | None = _key(
         values.optional(values.amount),
         None,
@@ -120,7 +112,7 @@ class Settings:
         values.amount, Decimal(0), "core asset; a lower balance is mailed to the admins"
     )
     admins: tuple[str, ...] = _key(_TEXTS, (), "mail addresses of the operators")
-    mail_host: str | None = _key(values.optional(values.text), None, "mail server, HOST:PORT")
+    mail_host: str | None = _key(values.optional(values.mail_host), None, "mail server, HOST:PORT")
     mail_user: str | None = _key(values.optional(values.text), None, "user at the mail server")
     mail_pass: str | None = _key(values.optional(values.secret), None, "the mail user's password", repr=False)
     mail_from: str | None = _key(values.optional(values.text), None, "sender of the mails; default: the first admin")
@@ -169,87 +161,19 @@ def keys() -> dict[str, Mapping[str, Any]]:
 
 def load(path: Path, environ: Mapping[str, str]) -> Settings:
     """The settings in the file `path`, overridden by `environ`. Raises ConfigError."""
-    given, lines, notes = _read(path)
-    for variable, key in ENVIRONMENT.items():
-        if environ.get(variable):
-            given[key] = environ[variable]
-    parsed = {key: _parse(path, key, value, lines.get(key)) for key, value in given.items()}
+    file = read_file(path, keys())
+    file.override(ENVIRONMENT, environ)
+    parsed = {key: file.parse(key, keys()[key]["parse"]) for key in file.given}
     # The registrar is the referrer, unless the file names another.
     parsed.setdefault("default_referrer", parsed.get("registrar", DEV_REGISTRAR))
     if parsed.get("old_clients"):
         parsed.setdefault("reply_wait", min(REPLY_WAIT, parsed.get("reply_wait_max", REPLY_WAIT)))
-    settings = Settings(**{**parsed, **_paths(path, parsed, environ)}, notes=tuple(notes), source=path.absolute())
-    problem = _contradiction(settings, given)
+    paths = _paths(path, parsed, environ)
+    settings = Settings(**{**parsed, **paths}, notes=tuple(file.notes), source=path.absolute())
+    problem = _contradiction(settings, file)
     if problem is not None:
-        key, sentence = problem
-        raise ConfigError(_where(path, lines.get(key)), sentence, key=key)
-    return settings if settings.wif_file is None else _with_key_of_file(path, settings, lines)
-
-
-def _read(path: Path) -> tuple[dict[str, Any], dict[str, int], list[str]]:
-    """The file's keys with their values and lines, and the notes for the operator."""
-    try:
-        root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(str(path.name), f"can't be read: {error}") from None
-    except yaml.YAMLError as error:
-        raise _not_yaml(path, error) from None
-    if root is None:
-        return {}, {}, []
-    if not isinstance(root, yaml.MappingNode):
-        raise ConfigError(path.name, "must be a list of lines such as 'port: 5000'")
-    return _read_keys(path, root)
-
-
-def _read_keys(path: Path, root: yaml.MappingNode) -> tuple[dict[str, Any], dict[str, int], list[str]]:
-    given: dict[str, Any] = {}
-    lines: dict[str, int] = {}
-    notes = []
-    for key_node, value_node in root.value:
-        key, line = str(key_node.value), key_node.start_mark.line + 1
-        if key in NO_LONGER_NEEDED:
-            notes.append(f"{_where(path, line)}: {key} is no longer needed: {NO_LONGER_NEEDED[key]}")
-            continue
-        _check_key(path, key, line, lines)
-        lines[key] = line
-        value = _value(path, value_node)
-        if value is not None:
-            given[key] = value
-    if notes and "old_clients" not in lines:
-        notes.append(f"{path.name}: {CLIENTS}")
-    return given, lines, notes
-
-
-def _value(path: Path, node: yaml.Node) -> Any:
-    try:
-        return yaml.constructor.SafeConstructor().construct_document(node)
-    except (yaml.YAMLError, ValueError) as error:
-        raise _not_yaml(path, error, node.start_mark.line + 1) from None
-
-
-def _not_yaml(path: Path, error: Exception, line: int | None = None) -> ConfigError:
-    mark = getattr(error, "problem_mark", None)
-    problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "a value can't be read"
-    return ConfigError(_where(path, mark.line + 1 if mark else line), f"is not YAML: {problem}")
-
-
-def _check_key(path: Path, key: str, line: int, lines: Mapping[str, int]) -> None:
-    if key in lines:
-        raise ConfigError(_where(path, line), f"stands already in line {lines[key]}", key=key)
-    if key not in keys():
-        nearest = get_close_matches(key, keys(), n=1, cutoff=0.0)[0]
-        raise ConfigError(_where(path, line), f"is not a key of this file; the nearest is {nearest}", key=key)
-
-
-def _parse(path: Path, key: str, value: Any, line: int | None) -> Any:
-    try:
-        return keys()[key]["parse"](value)
-    except ValueProblemError as error:
-        raise ConfigError(_where(path, line), str(error), key=key) from None
-
-
-def _where(path: Path, line: int | None) -> str:
-    return path.name if line is None else f"{path.name}:{line}"
+        raise file.mistake(*problem)
+    return settings if settings.wif_file is None else _with_key_of_file(settings, file, environ)
 
 
 def _paths(path: Path, parsed: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, Path]:
@@ -261,10 +185,10 @@ def _paths(path: Path, parsed: Mapping[str, Any], environ: Mapping[str, str]) ->
     return {key: path.absolute().parent / value for key, value in named.items()}
 
 
-def _contradiction(settings: Settings, given: Mapping[str, Any]) -> tuple[str, str] | None:
+def _contradiction(settings: Settings, file: ConfigFile) -> tuple[str, str] | None:
     """The key to blame if two keys contradict each other, and why."""
     if settings.wif is not None and settings.wif_file is not None:
-        return "wif_file", "wif is given too: only one of them can be"
+        return "wif_file", f"{file.name_of('wif')} is given too: only one of them can be"
     if settings.reply_wait > settings.reply_wait_max:
         return "reply_wait", "is longer than reply_wait_max"
     if settings.retention < settings.minIPAge:
@@ -273,21 +197,22 @@ def _contradiction(settings: Settings, given: Mapping[str, Any]) -> tuple[str, s
         return "witness_url", "devchain can't be one of several nodes"
     if settings.uses_devchain:
         return None
-    missing = [] if "registrar" in given else ["registrar"]
+    missing = [] if "registrar" in file.given else ["registrar"]
     if settings.wif is None and settings.wif_file is None:
         missing.append("wif")
     return (missing[0], "is needed for a chain of your own") if missing else None
 
 
-def _with_key_of_file(path: Path, settings: Settings, lines: Mapping[str, int]) -> Settings:
-    file = settings.wif_file
-    if file is None:
+def _with_key_of_file(settings: Settings, file: ConfigFile, environ: Mapping[str, str]) -> Settings:
+    if settings.wif_file is None:
         return settings
     try:
-        key = values.wif(file.read_text().strip())
+        text = settings.wif_file.read_text().strip()
+        if not text:
+            raise file.mistake("wif_file", "the file is empty")
+        return replace(settings, wif=values.wif(text))
     except (OSError, UnicodeDecodeError) as error:
-        where = _where(path, lines.get("wif_file"))
-        raise ConfigError(where, f"can't be read: {error.__class__.__name__}", key="wif_file") from None
+        where = " in CREDENTIALS_DIRECTORY" if environ.get("CREDENTIALS_DIRECTORY") else ""
+        raise file.mistake("wif_file", f"can't be read{where}: {error.__class__.__name__}") from None
     except ValueProblemError as error:
-        raise ConfigError(_where(path, lines.get("wif_file")), f"its key {error}", key="wif_file") from None
-    return replace(settings, wif=key)
+        raise file.mistake("wif_file", f"its key {error}") from None

@@ -1,5 +1,6 @@
 """Parsers of configuration values: each takes what YAML gave and returns it typed, or says what it must be."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -11,12 +12,20 @@ from chain.link import without_credentials
 from chain.names import name_problem
 from jobs.settings.passwords import check_hash
 
+#: How a number with leading zeros begins.
+_ZEROS = re.compile(r"\s*[-+]?0[0-9_]")
+_HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[\w.-]+)(?::([0-9]{1,5}))?", re.ASCII)
+_SYMBOL = re.compile(r"[A-Z][A-Z0-9.]{2,15}")  # asset_object.cpp, is_valid_symbol
+
 Parser = Callable[[Any], Any]
 Network = IPv4Network | IPv6Network
 
 
+LEADING_ZERO = "must not begin with a zero: write a number without it, and a text in quotes"
+
+
 class ValueProblemError(ValueError):
-    """What a value must be, continuing "key: …"; never repeats a secret."""
+    """What a value must be, continuing "key: …"; never repeats it: it may be a secret under a wrong key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +42,7 @@ class DailyBudget:
 def text(value: Any) -> str:
     """A text."""
     if not isinstance(value, str):
-        raise ValueProblemError(f"must be a text, not {value!r}")
+        raise ValueProblemError("must be a text; what looks like a number needs quotes")
     return value
 
 
@@ -47,7 +56,7 @@ def secret(value: Any) -> str:
 def flag(value: Any) -> bool:
     """Yes or no; the predecessor wrote 1 and 0 too."""
     if value not in (True, False, 0, 1):
-        raise ValueProblemError(f"must be true or false, not {value!r}")
+        raise ValueProblemError("must be true or false")
     return bool(value)
 
 
@@ -56,7 +65,7 @@ def whole(least: int, most: int) -> Parser:
 
     def parse(value: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-            raise ValueProblemError(f"must be a whole number from {least} to {most}, not {value!r}")
+            raise ValueProblemError(f"must be a whole number from {least} to {most}")
         return value
 
     return parse
@@ -67,7 +76,7 @@ def seconds(least: float, most: float) -> Parser:
 
     def parse(value: Any) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
-            raise ValueProblemError(f"must be seconds from {least:g} to {most:g}, not {value!r}")
+            raise ValueProblemError(f"must be seconds from {least:g} to {most:g}")
         return float(value)
 
     return parse
@@ -76,25 +85,32 @@ def seconds(least: float, most: float) -> Parser:
 def amount(value: Any) -> Decimal:
     """An amount of the core asset, decimals allowed."""
     if not isinstance(value, bool) and isinstance(value, int | float | str):
+        _check_zeros(value)
         try:
             number = Decimal(str(value))
         except InvalidOperation:
             number = Decimal(-1)
         if number.is_finite() and 0 <= number < 10**15:
             return number
-    raise ValueProblemError(f"must be an amount of the core asset, not {value!r}")
+    raise ValueProblemError("must be an amount of the core asset")
+
+
+def _check_zeros(value: object) -> None:
+    if isinstance(value, str) and _ZEROS.match(value):
+        raise ValueProblemError(LEADING_ZERO)
 
 
 def daily_budget(value: Any) -> DailyBudget:
     """An amount of the core asset, or a percentage such as 25 %."""
     if isinstance(value, str) and value.rstrip().endswith("%"):
+        _check_zeros(value)
         try:
             share = Decimal(value.rstrip()[:-1].strip())
         except InvalidOperation:
             share = Decimal(-1)
         if share.is_finite() and 0 <= share <= 100:
             return DailyBudget(percent=share)
-        raise ValueProblemError(f"must be an amount of the core asset, or a percentage from 0 to 100, not {value!r}")
+        raise ValueProblemError("must be an amount of the core asset, or a percentage from 0 to 100")
     return DailyBudget(amount=amount(value))
 
 
@@ -102,7 +118,7 @@ def percent(value: Any) -> int:
     """A percentage, returned in hundredths as the chain counts it."""
     if not isinstance(value, bool) and isinstance(value, int | float) and 0 <= value <= 100:
         return round(value * 100)
-    raise ValueProblemError(f"must be a percentage from 0 to 100, not {value!r}")
+    raise ValueProblemError("must be a percentage from 0 to 100")
 
 
 def account_name(value: Any) -> str:
@@ -145,7 +161,22 @@ def network(value: Any) -> Network:
     try:
         return ip_network(text(value), strict=False)
     except ValueError:
-        raise ValueProblemError(f"must be an address or a network, not {value!r}") from None
+        raise ValueProblemError("must be an address or a network") from None
+
+
+def mail_host(value: Any) -> str:
+    """A mail server: HOST, HOST:PORT or [IPV6]:PORT."""
+    found = _HOST.fullmatch(text(value))
+    if found is None or int(found[1] or 0) > 65535:
+        raise ValueProblemError("must be HOST or HOST:PORT")
+    return str(value)
+
+
+def symbol(value: Any) -> str:
+    """The symbol of an asset."""
+    if not _SYMBOL.fullmatch(text(value)):
+        raise ValueProblemError("must be an asset's symbol, such as TEST")
+    return str(value)
 
 
 def websocket_url(value: Any) -> str:
@@ -179,7 +210,7 @@ def one_of(*choices: str) -> Parser:
 
     def parse(value: Any) -> str:
         if value not in choices:
-            raise ValueProblemError(f"must be one of {', '.join(choices)}, not {value!r}")
+            raise ValueProblemError(f"must be one of {', '.join(choices)}")
         return str(value)
 
     return parse

@@ -80,8 +80,9 @@ async def test_check_fails_by_the_configuration_alone(tmp_path: Path, change: di
 
 
 async def test_check_fails_without_a_node(tmp_path: Path) -> None:
-    code, failing = await check(Faucet(tmp_path, on_chain([])))
-    assert (code, failing) == (1, ["node: The configuration names no node: witness_url is empty."])
+    service = Faucet(tmp_path, on_chain([]))
+    code, _, errors = await command("check", "--config", str(service.config))
+    assert (code, errors) == (2, "config.yaml:1: witness_url: is empty: give it a value, or leave the key out\n")
 
 
 async def test_check_fails_where_no_node_is_reached(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.settings import ConfigError, Settings, keys, load
+from jobs.settings.file import NEVER_EMPTY
 from jobs.settings.table import describe
 from tests.harness.program import REGISTRAR_WIF
 from tests.harness.support import DATA
@@ -121,6 +122,27 @@ def test_values_are_typed(tmp_path: Path) -> None:
         ("wif_file: missing.wif", "config.yaml:1: wif_file: can't be read"),
         ("require_fields: [shoe_size]", "config.yaml:1: require_fields: must be one of"),
         ("additional_owner_keys: [TEST1]", "config.yaml:1: additional_owner_keys: must be a public key"),
+        ("port: 05000", "config.yaml:1: port: must not begin with a zero"),
+        ("minIPAge: -0300", "config.yaml:1: minIPAge: must not begin with a zero"),
+        ("initial_balance: 08", "config.yaml:1: initial_balance: must not begin with a zero"),
+        ("initial_balance: '010.5'", "config.yaml:1: initial_balance: must not begin with a zero"),
+        ("daily_budget: 025 %", "config.yaml:1: daily_budget: must not begin with a zero"),
+        ("additional_owner_accounts: [a-1, 0123]", "config.yaml:1: additional_owner_accounts: must not begin with"),
+        ("port: 0x50", "config.yaml:1: port: must be written in decimal"),
+        ("minIPAge: 1:30", "config.yaml:1: minIPAge: must be written in decimal"),
+        ("mail_pass: 0123", "config.yaml:1: mail_pass: must be a text in quotes"),
+        ("witness_url: ''", "config.yaml:1: witness_url: is empty"),
+        ("witness_url:", "config.yaml:1: witness_url: is empty"),
+        ("witness_url: []", "config.yaml:1: witness_url: is empty"),
+        ("witness_url: ['']", "config.yaml:1: witness_url: must be a URL"),
+        ("proxy: ['']", "config.yaml:1: proxy: must be a text"),
+        ("additional_owner_accounts: ['']", "config.yaml:1: additional_owner_accounts: must be an account's name"),
+        ("trusted_proxies: ['']", "config.yaml:1: trusted_proxies: must be an address"),
+        ("witness_url: ws://x:1\nregistrar: ' '", "config.yaml:2: registrar: is needed"),
+        ("witness_url: ws://x:1\nregistrar: bob\nwif: ''", "config.yaml:3: wif: is needed"),
+        ("mail_host: smtp://mail.x.org", "config.yaml:1: mail_host: must be HOST"),
+        ("mail_host: mail.x.org:port", "config.yaml:1: mail_host: must be HOST"),
+        ("core_asset: test", "config.yaml:1: core_asset: must be an asset's symbol"),
         ("- a list", "config.yaml: must be"),
         ("a: [", "config.yaml:1: is not YAML"),
         ("a: \x01", "config.yaml: is not YAML"),
@@ -148,6 +170,59 @@ def test_messages_repeat_no_secret(tmp_path: Path, text: str) -> None:
     assert OTHER_WIF not in str(caught.value)
 
 
+#: Keys whose value is any text, or a secret of its own.
+_ANY_TEXT = {
+    "secret_key",
+    "mail_pass",
+    "mail_user",
+    "host",
+    "ledger",
+    "devchain_data",
+    "cors_origins",
+    "admins",
+    "mail_from",
+}
+
+
+@pytest.mark.parametrize("key", sorted(keys().keys() - _ANY_TEXT))
+@pytest.mark.parametrize("form", ["{}", "[{}]", "'{}, {}'"])
+def test_password_under_a_wrong_key_is_not_repeated(tmp_path: Path, key: str, form: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_text(tmp_path, f"{key}: {form.replace('{}', 'Hush!Hush2')}")
+    assert "Hush" not in str(caught.value)
+
+
+@pytest.mark.parametrize("key", sorted(keys().keys() - {"wif"}))
+def test_private_key_under_a_wrong_key_is_refused(tmp_path: Path, key: str) -> None:
+    for value in (OTHER_WIF, f"[{OTHER_WIF}]", f"x{OTHER_WIF}", f"{{{OTHER_WIF}: 1}}"):
+        with pytest.raises(ConfigError, match=f":1: {key}: holds a private key") as caught:
+            load_text(tmp_path, f"{key}: {value}")
+        assert OTHER_WIF not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [f"{OTHER_WIF}: x", f"? [{OTHER_WIF}]\n: x", f"wif: *{OTHER_WIF}", f"wif: !{OTHER_WIF} x", f"wif: !{OTHER_WIF}!x y",
+     f"wif: %{OTHER_WIF}", f"a: &{OTHER_WIF} 1\nb: &{OTHER_WIF} 2", f"{OTHER_WIF}", f"wif: {OTHER_WIF}: x",
+     f"port: 5\n{OTHER_WIF}", f"wif {OTHER_WIF}: 5"],
+)  # fmt: skip
+def test_misplaced_secret_is_not_repeated(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_text(tmp_path, text)
+    assert OTHER_WIF not in str(caught.value)
+
+
+@pytest.mark.parametrize("key", sorted(keys().keys() - NEVER_EMPTY))
+def test_empty_value_is_as_good_as_none(tmp_path: Path, key: str) -> None:
+    for value in ("", "''", "'  '", "|\n"):
+        assert load_text(tmp_path, f"{key}: {value}") == load_text(tmp_path, "")
+
+
+def test_empty_list_is_a_list_of_none(tmp_path: Path) -> None:
+    settings = load_text(tmp_path, "own_nodes: []\ntrusted_proxies: []\nadditional_owner_keys: []")
+    assert (settings.own_nodes, settings.trusted_proxies, settings.additional_owner_keys) == ((), (), ())
+
+
 def test_settings_hide_their_secrets(tmp_path: Path) -> None:
     settings = load_text(tmp_path, f"wif: {REGISTRAR_WIF}\nmail_pass: hush\nsecret_key: quiet")
     assert not [secret for secret in (REGISTRAR_WIF, "hush", "quiet") if secret in repr(settings)]
@@ -157,6 +232,42 @@ def test_environment_overrides_the_file(tmp_path: Path) -> None:
     environ = {"FAUCET_WIF": REGISTRAR_WIF, "FAUCET_SECRET_KEY": "s", "FAUCET_MAIL_PASS": "m"}
     settings = load_text(tmp_path, f"wif: {OTHER_WIF}\nmail_pass: other", environ)
     assert (settings.wif, settings.secret_key, settings.mail_pass) == (REGISTRAR_WIF, "s", "m")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "words"),
+    [
+        ("FAUCET_WIF", "5K", "is not a private key"),
+        ("FAUCET_MAIL_PASS", OTHER_WIF, "holds a private key"),
+        ("FAUCET_SECRET_KEY", OTHER_WIF, "holds a private key"),
+    ],
+)
+def test_variable_is_blamed_by_its_name(tmp_path: Path, variable: str, value: str, words: str) -> None:
+    """Whatever the file says of the key that it overrides."""
+    for text in ("", f"wif: {REGISTRAR_WIF}\nmail_pass: other\nsecret_key: other"):
+        with pytest.raises(ConfigError, match=rf"^{variable} \(environment\): {words}") as caught:
+            load_text(tmp_path, text, {variable: value})
+        assert value not in str(caught.value)
+
+
+def test_variable_that_contradicts_the_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "registrar.wif").write_text(REGISTRAR_WIF)
+    with pytest.raises(ConfigError, match=r"config.yaml:1: wif_file: FAUCET_WIF is given too"):
+        load_text(tmp_path, "wif_file: registrar.wif", {"FAUCET_WIF": OTHER_WIF})
+
+
+def test_empty_variable_overrides_nothing(tmp_path: Path) -> None:
+    environ = {"FAUCET_WIF": " ", "FAUCET_SECRET_KEY": "", "FAUCET_MAIL_PASS": "\n"}
+    settings = load_text(tmp_path, f"wif: {OTHER_WIF}\nmail_pass: other", environ)
+    assert (settings.wif, settings.secret_key, settings.mail_pass) == (OTHER_WIF, None, "other")
+
+
+def test_wif_file_is_blamed_for_what_it_holds(tmp_path: Path) -> None:
+    (tmp_path / "empty.wif").write_text("\n")
+    with pytest.raises(ConfigError, match=r"config.yaml:1: wif_file: the file is empty"):
+        load_text(tmp_path, "wif_file: empty.wif")
+    with pytest.raises(ConfigError, match=r"wif_file: can't be read in CREDENTIALS_DIRECTORY: FileNotFoundError"):
+        load_text(tmp_path, "wif_file: none.wif", {"CREDENTIALS_DIRECTORY": str(tmp_path)})
 
 
 def test_private_key_is_read_from_wif_file(tmp_path: Path) -> None:

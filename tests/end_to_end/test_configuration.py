@@ -1,0 +1,38 @@
+"""An operator's slips in the configuration, and what the program makes of them."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.harness.program import REGISTRAR_WIF, Faucet, command, on_chain
+
+OTHER_WIF = "5KQwrPbwdL6PhXujxW37FSSQZ1JiwsST4cqQzDeyXtP79zkvFD3"
+
+
+@pytest.mark.parametrize(
+    ("text", "start"),
+    [
+        ("port: 05000", "config.yaml:1: port: must not begin with a zero"),
+        ("witness_url:", "config.yaml:1: witness_url: is empty"),
+        (f"port: 0\nwif_file: {OTHER_WIF}", "config.yaml:2: wif_file: holds a private key"),
+        (f"port: 0\n{OTHER_WIF}: wif", "config.yaml:2: what stands before the colon: is not a key"),
+        ("minIPAge: Hush!Hush2", "config.yaml:1: minIPAge: must be a whole number"),
+    ],
+)
+async def test_slip_is_refused_by_its_line_and_repeats_nothing(tmp_path: Path, text: str, start: str) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text(text)
+    for name in ("serve", "check"):
+        code, output, errors = await command(name, "--config", str(config))
+        assert (code, output, errors.count("\n")) == (2, "", 1)
+        assert errors.startswith(start)
+        assert OTHER_WIF not in errors
+        assert "Hush" not in errors
+
+
+async def test_bad_variable_is_refused_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    service = Faucet(tmp_path, on_chain("ws://127.0.0.1:1"))
+    monkeypatch.setitem(os.environ, "FAUCET_WIF", REGISTRAR_WIF[:-1])
+    code, _, errors = await command("check", "--config", str(service.config))
+    assert (code, errors) == (2, "FAUCET_WIF (environment): is not a private key in wallet import format\n")
