@@ -31,7 +31,7 @@ LINES: Mapping[str, tuple[str, ...]] = {
     "fee": ("fee",),
     "assertions": ("assertions",),
     "balance": ("account", "balance"),
-    "initial_balance": ("initial_balance",),
+    "initial_balance": ("smallest_payment", "initial_balance"),
     "budget": ("daily_budget", "budget"),
 }
 

@@ -15,6 +15,7 @@ from jobs.conditions.sentences import (
     NO_ASSERTIONS,
     NO_NODES,
     NOBROADCAST,
+    below_unit,
     budget_spent,
     core,
     fits,
@@ -152,6 +153,13 @@ def _initial_balance(given: Input) -> Result:
     return False, f"{text}, more than the registrar has ({core(status, status.balance)})"
 
 
+def _smallest_payment(given: Input) -> Result:
+    status, payment = given.status, given.settings.payment
+    if payment is None or status.precision is None or int(payment.scaleb(status.precision)) > 0:
+        return None
+    return False, below_unit(payment, status)
+
+
 def _daily_budget(given: Input) -> Result:
     status, cost = given.status, signup_cost(given.status, given.settings)
     if status.budget is None or cost is None:
@@ -207,6 +215,7 @@ REGISTERING: dict[str, Evaluator] = {
     "assertions": _assertions,
     "balance": _balance,
     "account": _account,
+    "smallest_payment": _smallest_payment,
     "initial_balance": _initial_balance,
     "daily_budget": _daily_budget,
     "budget": _budget,

@@ -1,5 +1,7 @@
 """What the faucet says where a condition fails: each fact has one sentence. Pure."""
 
+from decimal import Decimal
+
 from jobs.budget import ASSERTION, REGISTRATION, TRANSFER, Allowance
 from jobs.model.chain import ChainStatus
 from jobs.model.readable import amount
@@ -57,6 +59,11 @@ def too_dear(operation: str, fee: int, ceiling: int, status: ChainStatus) -> str
 def fits(operation: str, fee: int, ceiling: int, status: ChainStatus) -> str:
     """That `operation` costs `fee`, and may cost up to its `ceiling`, satoshi both."""
     return _FITS[operation].format(core(status, fee), core(status, ceiling))
+
+
+def below_unit(payment: Decimal, status: ChainStatus) -> str:
+    """That the chain can't express the initial balance `payment`."""
+    return f"initial_balance is {payment:f}, less than the chain's smallest amount, {core(status, 1)}."
 
 
 def budget_spent(status: ChainStatus) -> str:

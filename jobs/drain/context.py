@@ -15,7 +15,7 @@ from jobs.settings import Settings
 from jobs.template import AccountTemplate
 
 #: The conditions without which nothing at all can be signed, in the order in which they are reported.
-OBSTACLES = ("broadcast", "membership", "key")
+OBSTACLES = ("broadcast", "membership", "key", "smallest_payment")
 
 
 @dataclass(frozen=True, slots=True)

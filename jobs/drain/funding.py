@@ -41,7 +41,11 @@ class FundingStage:
         """
         if unfunded.last_block is None or not unfunded.jobs:
             return 0, None
-        jobs = await self._payable(unfunded.jobs, context)
+        # A promise below the chain's unit can't be kept, and would spoil the transaction of others.
+        payable = [job for job in unfunded.jobs if context.profile.satoshi(Decimal(job.initial_balance or 0))]
+        if not payable:
+            return 0, None
+        jobs = await self._payable(payable, context)
         if not jobs:
             return 0, None if context.asserts else NO_ASSERTIONS
         candidates = await self._candidates(jobs, context)

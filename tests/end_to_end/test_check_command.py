@@ -52,6 +52,11 @@ async def test_check_prints_a_line_for_each_condition(tmp_path: Path) -> None:
             "initial_balance",
             "more than the registrar has (10,000,000 TEST)",
         ),
+        (
+            {"enable_initial_balance": True, "initial_balance": 0.000009},
+            "initial_balance",
+            "initial_balance is 0.000009, less than the chain's smallest amount, 0.00001 TEST.",
+        ),
     ],
 )
 async def test_check_fails_where_nothing_can_be_registered(

@@ -1,11 +1,13 @@
 """An operator's slips in the configuration, and what the program makes of them."""
 
+import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.harness.program import REGISTRAR_WIF, Faucet, command, on_chain
+from tests.harness.program import REGISTRAR_WIF, Faucet, command, dev_chain, faucet, on_chain
 
 OTHER_WIF = "5KQwrPbwdL6PhXujxW37FSSQZ1JiwsST4cqQzDeyXtP79zkvFD3"
 
@@ -36,3 +38,19 @@ async def test_bad_variable_is_refused_by_its_name(tmp_path: Path, monkeypatch: 
     monkeypatch.setitem(os.environ, "FAUCET_WIF", REGISTRAR_WIF[:-1])
     code, _, errors = await command("check", "--config", str(service.config))
     assert (code, errors) == (2, "FAUCET_WIF (environment): is not a private key in wallet import format\n")
+
+
+async def test_initial_balance_below_the_chains_unit_pauses_the_drain(tmp_path: Path) -> None:
+    sentence = "initial_balance is 0.000001, less than the chain's smallest amount, 0.00001 TEST."
+    paid: dict[str, Any] = {"enable_initial_balance": True, "initial_balance": "0.000001"}
+    async with dev_chain() as chain, faucet(tmp_path, chain.url, **paid) as service:
+        job = (await service.sign_up("alice-1")).body["job"]["id"]
+        while (await service.fetch("/readyz")).body["checks"]["drain"]["text"] != sentence:
+            """The page has no event."""
+        assert (await service.fetch(f"/api/v1/jobs/{job}")).body["job"]["state"] == "queued"
+        await service.stop()
+        service.config.write_text(json.dumps({**on_chain(chain.url), **paid, "enable_initial_balance": False}))
+        await service.start()
+        await service.job(job, until="registered")
+        assert (await command("waive", "--config", str(service.config)))[0] == 0
+        await service.job(job, until="done")
