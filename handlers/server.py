@@ -23,9 +23,11 @@ MAX_UNREAD = 1024 * 1024  #: bytes of an oversized body that are read and droppe
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """A listening socket on `host` and `port`. Raises OSError."""
+    """A listening socket on `host` and `port`; on `::`, all addresses, for IPv4 too. Raises OSError."""
+    host = host.removeprefix("[").removesuffix("]")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
+    both = host == "::" and socket.has_dualstack_ipv6()
+    listener = socket.create_server((host, port), family=family, backlog=BACKLOG, dualstack_ipv6=both)
     listener.setblocking(False)
     return listener
 

@@ -90,7 +90,7 @@ class Settings:
     reply_wait: float = _key(values.seconds(0, 600), 0.0, "seconds to hold replies until the account is in a block")
     reply_wait_max: float = _key(values.seconds(0, 600), 30.0, "longest such wait that a client may ask for")
     old_clients: bool = _key(values.flag, False, "as the predecessor: refusals with status 200, reply_wait 15")
-    host: str = _key(values.text, "127.0.0.1", "address to serve on")
+    host: str = _key(values.text, "127.0.0.1", "address to serve on; 0.0.0.0 is all of IPv4, :: all of both families")
     port: int = _key(values.whole(0, 65535), 5000, "port to serve on; 0 is any free one")
     workers: int = _key(values.whole(1, 64), 1, "HTTP processes; with two or more, another one owns the chain")
     trusted_proxies: tuple[Network, ...] = _key(

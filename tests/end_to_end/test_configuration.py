@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.harness.program import REGISTRAR_WIF, Faucet, command, dev_chain, faucet, on_chain
+from tests.harness.program import HASTY, REGISTRAR_WIF, Faucet, command, dev_chain, faucet, on_chain
 
 OTHER_WIF = "5KQwrPbwdL6PhXujxW37FSSQZ1JiwsST4cqQzDeyXtP79zkvFD3"
 
@@ -54,3 +54,21 @@ async def test_initial_balance_below_the_chains_unit_pauses_the_drain(tmp_path: 
         await service.job(job, until="registered")
         assert (await command("waive", "--config", str(service.config)))[0] == 0
         await service.job(job, until="done")
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_all_addresses_of_ipv6_are_all_of_ipv4_too(tmp_path: Path, workers: int) -> None:
+    service = Faucet(tmp_path, {**HASTY, "host": "::", "devchain_port": 0, "nobroadcast": True, "workers": workers})
+    await service.start()
+    try:
+        port = service.url.rpartition(":")[2]
+        assert service.url == f"http://[::]:{port}"
+        for number, host in enumerate(("127.0.0.1", "[::1]", "127.0.0.1")):
+            service.url = f"http://{host}:{port}"
+            # The limit between two signups exempts this machine, by either family.
+            assert (await service.sign_up(f"alice-{number}")).status == 200
+        forwarded = {"X-Forwarded-For": "192.0.2.7"}
+        statuses = [(await service.sign_up(f"bob-{number}", headers=forwarded)).status for number in range(2)]
+        assert statuses == [200, 429], "the proxy on this machine is believed"
+    finally:
+        await service.stop()
