@@ -16,15 +16,21 @@ BODY = "This faucet's mails arrive. It writes when the registrar's balance is lo
 @click.command()
 @configured
 def testmail(settings: Settings) -> None:
-    """Send a mail to the admins; exit 1 if the mail server does not take it."""
+    """Send a mail to the admins; exit 1 if the mail server does not take it for each of them."""
     for key in ("mail_host", "admins"):
         if not getattr(settings, key):
             click.echo(f"{key} is not configured: no mail is ever sent", err=True)
             sys.exit(1)
     message = compose(settings, f"Faucet {settings.registrar}: a test", f"{BODY}\n", time.time())
     try:
-        asyncio.run(send(settings, message))
+        refusals = asyncio.run(send(settings, message))
     except MailError as error:
         click.echo(f"{settings.mail_host} did not take it: {error}", err=True)
         sys.exit(1)
-    click.echo(f"{settings.mail_host} took a mail to {', '.join(settings.admins)}")
+    refused = {refusal.address for refusal in refusals}
+    click.echo(
+        f"{settings.mail_host} took a mail to {', '.join(each for each in settings.admins if each not in refused)}"
+    )
+    for refusal in refusals:
+        click.echo(f"{settings.mail_host} did not take it for all: {refusal}", err=True)
+    sys.exit(1 if refusals else 0)

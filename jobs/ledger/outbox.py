@@ -18,7 +18,7 @@ DUE_MAILS = Query(
     f"SELECT {names_of(Mail)} FROM mails WHERE sent_at IS NULL AND retry_at <= ? ORDER BY number LIMIT ?", Mail
 )
 WAITING = "SELECT count(*) AS mails FROM mails WHERE sent_at IS NULL"
-MARK_SENT = "UPDATE mails SET sent_at = ?, attempts = attempts + 1, problem = NULL WHERE number = ?"
+MARK_SENT = "UPDATE mails SET sent_at = ?, attempts = attempts + 1, problem = ? WHERE number = ?"
 DEFER_MAIL = "UPDATE mails SET attempts = attempts + 1, problem = ?, retry_at = ? WHERE number = ?"
 PURGE_MAILS = "DELETE FROM mails WHERE created_at < ?"
 
@@ -54,9 +54,9 @@ class Outbox(Part):
         rows = await self._store.read(WAITING)
         return int(rows[0]["mails"])
 
-    async def mark_sent(self, mail: Mail) -> None:
-        """The mail server took `mail`."""
-        await self._store.run(lambda tx: tx.execute(MARK_SENT, (tx.now, mail.number)))
+    async def mark_sent(self, mail: Mail, problem: str | None = None) -> None:
+        """The mail server took `mail`, perhaps with a `problem`: not for everybody."""
+        await self._store.run(lambda tx: tx.execute(MARK_SENT, (tx.now, problem, mail.number)))
 
     async def defer_mail(self, mail: Mail, problem: str, seconds: float) -> None:
         """The mail server did not take `mail`, for `problem`: it is tried again after `seconds`."""

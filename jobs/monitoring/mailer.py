@@ -4,12 +4,13 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, replace
 from email.message import EmailMessage
 from email.utils import formatdate
 from urllib.parse import urlsplit
 
-from aiosmtplib import SMTP, SMTPException
+from aiosmtplib import SMTP, SMTPException, SMTPRecipientsRefused
 
 from jobs.errors import FaucetError
 from jobs.ledger.outbox import Outbox
@@ -20,15 +21,40 @@ log = logging.getLogger("faucet.mailer")
 
 LOOK_INTERVAL = 30.0  #: seconds between two looks for due mails
 ANSWER_TIMEOUT = 10.0  #: seconds that the mail server has for each answer
+#: Seconds that it has for each answer once a mail is handed over (RFC 5321, 4.5.3.2.6): who gives up earlier, and tries
+#: again, makes a slow server send the mail twice.
+DELIVERY_TIMEOUT = 600.0
 DELAY = 10.0  #: seconds before the second attempt, doubled with each
 MAX_DELAY = 600.0
 RETENTION = 30 * 86_400.0  #: seconds that mails are kept
 SUBMISSION_TLS = 465  #: the port where TLS begins at once (RFC 8314)
 SMTP_PORT = 25
+PERMANENT = 500  #: codes from here on are refusals for good (RFC 5321, 4.2.1)
 
 
 class MailError(Exception):
     """The mail server did not take it; the sentence says why, and repeats no password."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """That the mail server does not write to an address."""
+
+    address: str
+    code: int
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.address} is refused: {self.code} {' '.join(self.message.split())}"
+
+
+@dataclass(frozen=True, slots=True)
+class Remainder:
+    """A mail that others have got, and `recipients` may get later; `retry_at` is in seconds since 1970."""
+
+    mail: Mail
+    recipients: tuple[str, ...]
+    retry_at: float
 
 
 class Mailer:
@@ -39,6 +65,8 @@ class Mailer:
         self._outbox = outbox
         self._clock = clock
         self._woken = asyncio.Event()
+        #: In memory only: the ledger has these mails as sent, so that a restart repeats none.
+        self._remainders: list[Remainder] = []
 
     def wake(self) -> None:
         """Look for due mails now instead of after LOOK_INTERVAL."""
@@ -58,23 +86,52 @@ class Mailer:
 
     async def send_due(self) -> None:
         """Try each mail that may be tried now, once. Raises FaucetError `ledger_unavailable`."""
-        if self._settings.mail_host is None:
+        if self._settings.mail_host is None or not self._settings.admins:
             return
         await self._outbox.purge_mails(int((self._clock() - RETENTION) * 1000))
         for mail in await self._outbox.due_mails():
             await self._try(mail)
+        due = [each for each in self._remainders if each.retry_at <= self._clock()]
+        for remainder in due:
+            self._remainders.remove(remainder)
+            await self._try_again(remainder)
 
     async def _try(self, mail: Mail) -> None:
+        refusals = await self._deliver(mail, self._settings.admins)
+        if isinstance(refusals, str):
+            await self._outbox.defer_mail(mail, refusals, _delay(mail))
+            return
+        await self._outbox.mark_sent(mail, "; ".join(map(str, refusals)) or None)
+        self._keep(mail, [each.address for each in refusals if each.code < PERMANENT])
+
+    async def _try_again(self, remainder: Remainder) -> None:
+        mail = replace(remainder.mail, attempts=remainder.mail.attempts + 1)
+        refusals = await self._deliver(mail, remainder.recipients)
+        again = remainder.recipients if isinstance(refusals, str) else [each.address for each in refusals]
+        if self._clock() - mail.created_at / 1000 < RETENTION:
+            self._keep(mail, again)
+
+    def _keep(self, mail: Mail, recipients: Sequence[str]) -> None:
+        if recipients:
+            self._remainders.append(Remainder(mail, tuple(recipients), self._clock() + _delay(mail)))
+
+    async def _deliver(self, mail: Mail, recipients: Sequence[str]) -> list[Refusal] | str:
+        """Whom the mail server refused, or why nobody got it."""
         try:
-            await send(self._settings, self._compose(mail))
+            refusals = await send(self._settings, self._compose(mail), recipients)
         except MailError as error:
-            delay = min(DELAY * 2**mail.attempts, MAX_DELAY)
-            fields = {"mail": mail.number, "retry_in": f"{delay:.0f}", "reason": error}
-            log.warning("mail not sent", extra={"fields": fields})
-            await self._outbox.defer_mail(mail, str(error), delay)
+            reason = str(error)
+        except Exception as error:  # whatever one mail raises, the others must go on
+            log.exception("mail failed", extra={"fields": {"mail": mail.number}})
+            reason = _reason(error)
         else:
+            for refusal in refusals:
+                log.warning("recipient refused", extra={"fields": {"mail": mail.number, "reason": refusal}})
             log.info("mail sent", extra={"fields": {"mail": mail.number}})
-            await self._outbox.mark_sent(mail)
+            return refusals
+        fields = {"mail": mail.number, "retry_in": f"{_delay(mail):.0f}", "reason": reason}
+        log.warning("mail not sent", extra={"fields": fields})
+        return reason
 
     def _compose(self, mail: Mail) -> EmailMessage:
         message = compose(self._settings, mail.subject, mail.body, mail.created_at / 1000)
@@ -95,13 +152,22 @@ def compose(settings: Settings, subject: str, body: str, at: float) -> EmailMess
     return message
 
 
-async def send(settings: Settings, message: EmailMessage) -> None:
-    """Hand `message` to the mail server. Raises MailError."""
+async def send(settings: Settings, message: EmailMessage, recipients: Sequence[str] | None = None) -> list[Refusal]:
+    """Hand `message` to the mail server, for the `recipients`, by default all admins.
+
+    Returns those that it refused, while others got it. Raises MailError where nobody got it.
+    """
     async with connected(settings) as server:
         try:
-            await server.send_message(message)
-        except (SMTPException, OSError) as error:
+            refused, _ = await server.send_message(
+                message, recipients=list(recipients or settings.admins), timeout=DELIVERY_TIMEOUT
+            )
+        except SMTPRecipientsRefused as error:
+            every = [Refusal(each.recipient, each.code, each.message) for each in error.recipients]
+            raise MailError("; ".join(map(str, every))) from None
+        except (SMTPException, OSError, ValueError) as error:
             raise MailError(_reason(error)) from None
+    return [Refusal(address, response.code, response.message) for address, response in refused.items()]
 
 
 @contextlib.asynccontextmanager
@@ -122,7 +188,7 @@ async def connected(settings: Settings) -> AsyncIterator[SMTP]:
     try:
         yield server
     finally:
-        with contextlib.suppress(SMTPException, OSError):
+        with contextlib.suppress(Exception):  # the mail is taken: a rude good-bye must not send it again
             await server.quit()
         server.close()
 
@@ -148,6 +214,11 @@ async def _log_in(server: SMTP, settings: Settings) -> None:
     if server.get_transport_info("sslcontext") is None and settings.mail_tls != "none":
         raise SMTPException("it offers no TLS, and without it the password is not sent (mail_tls)")
     await server.login(settings.mail_user, settings.mail_pass)
+
+
+def _delay(mail: Mail) -> float:
+    """Seconds until its next attempt."""
+    return float(min(DELAY * 2 ** min(mail.attempts, 10), MAX_DELAY))
 
 
 def _domain(settings: Settings) -> str:

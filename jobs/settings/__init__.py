@@ -111,11 +111,13 @@ class Settings:
     balance_mailthreshold: Decimal = _key(
         values.amount, Decimal(0), "core asset; a lower balance is mailed to the admins"
     )
-    admins: tuple[str, ...] = _key(_TEXTS, (), "mail addresses of the operators")
+    admins: tuple[str, ...] = _key(values.list_of(values.mail_address), (), "mail addresses of the operators")
     mail_host: str | None = _key(values.optional(values.mail_host), None, "mail server, HOST:PORT")
     mail_user: str | None = _key(values.optional(values.text), None, "user at the mail server")
     mail_pass: str | None = _key(values.optional(values.secret), None, "the mail user's password", repr=False)
-    mail_from: str | None = _key(values.optional(values.text), None, "sender of the mails; default: the first admin")
+    mail_from: str | None = _key(
+        values.optional(values.mail_sender), None, "sender of the mails; default: the first admin"
+    )
     mail_tls: str = _key(
         values.one_of("auto", "starttls", "tls", "none"), "auto", "auto: tls on port 465, elsewhere starttls if offered"
     )

@@ -15,6 +15,10 @@ from jobs.settings.passwords import check_hash
 #: How a number with leading zeros begins.
 _ZEROS = re.compile(r"\s*[-+]?0[0-9_]")
 _HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[\w.-]+)(?::([0-9]{1,5}))?", re.ASCII)
+#: A mail address in the form of RFC 5321, without quotes and without literals of addresses.
+_MAILBOX = r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,253}[A-Za-z0-9])?"
+_ADDRESS = re.compile(_MAILBOX)
+_SENDER = re.compile(rf"{_MAILBOX}|[^<>@\r\n\0]*<{_MAILBOX}>")
 _SYMBOL = re.compile(r"[A-Z][A-Z0-9.]{2,15}")  # asset_object.cpp, is_valid_symbol
 
 Parser = Callable[[Any], Any]
@@ -169,6 +173,20 @@ def mail_host(value: Any) -> str:
     found = _HOST.fullmatch(text(value))
     if found is None or int(found[1] or 0) > 65535:
         raise ValueProblemError("must be HOST or HOST:PORT")
+    return str(value)
+
+
+def mail_address(value: Any) -> str:
+    """A mail address alone."""
+    if not isinstance(value, str) or not _ADDRESS.fullmatch(value):
+        raise ValueProblemError("must be mail addresses, each in a line of its own after a dash")
+    return value
+
+
+def mail_sender(value: Any) -> str:
+    """A mail address, perhaps after a name."""
+    if not _SENDER.fullmatch(text(value)):
+        raise ValueProblemError("must be a mail address, or Name <address>")
     return str(value)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from jobs.ledger import Ledger
+from jobs.monitoring import mailer as mailer_module
 from jobs.monitoring.alerts import Alerts
 from jobs.monitoring.mailer import DELAY, Mailer, MailError, address, compose, send
 from jobs.settings import Settings
@@ -90,6 +91,61 @@ async def test_refused_mail_delays_no_other_and_keeps_its_id(tmp_path: Path) -> 
     await ledger.close()
 
 
+@pytest.mark.parametrize(("answer", "later"), [("450 greylisted", [["bob@x.org"]]), ("550 no such user", [])])
+async def test_refused_recipient_costs_the_others_one_mail(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, answer: str, later: list[list[str]]
+) -> None:
+    clock = Clock()
+    ledger = await Ledger.open(tmp_path / "faucet.db", clock=clock)
+    async with mail_server(box=Mailbox(refused={"bob@x.org": answer})) as server:
+        mailer = Mailer(settings(server.port), ledger.outbox, clock=clock)
+        await ledger.outbox.save_alerts([], ended=[], mails=[("first", "one")])
+        for _ in range(3):
+            await mailer.send_due()
+            clock.now += 10 * DELAY
+        assert server.box.recipients == [["ann@x.org"]]
+        (row,) = await ledger._store.read("SELECT sent_at IS NULL AS waits, problem FROM mails")
+        assert (row["waits"], row["problem"]) == (0, f"bob@x.org is refused: {answer}")
+        server.box.refused.clear()
+        await mailer.send_due()
+        await mailer.send_due()
+        assert server.box.recipients[1:] == later
+        assert len({mail["Message-ID"] for mail in server.box.mails}) == 1
+    reasons = [str(vars(record).get("fields", {}).get("reason")) for record in caplog.records]
+    assert f"bob@x.org is refused: {answer}" in reasons
+    await ledger.close()
+
+
+async def test_slow_mail_server_gets_one_mail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mailer_module, "ANSWER_TIMEOUT", 0.2)
+    taking = asyncio.Event()
+    ledger = await Ledger.open(tmp_path / "faucet.db")
+    async with mail_server(box=Mailbox(taking=taking)) as server:
+        mailer = Mailer(settings(server.port), ledger.outbox)
+        await ledger.outbox.save_alerts([], ended=[], mails=[("first", "one")])
+        sending = asyncio.create_task(mailer.send_due())
+        await server.box.hesitates.wait()
+        asyncio.get_running_loop().call_later(0.5, taking.set)
+        await sending
+        await mailer.send_due()
+        assert server.box.subjects == ["first"]
+    assert await ledger.outbox.mails_waiting() == 0
+    assert mailer_module.DELIVERY_TIMEOUT == 600
+    await ledger.close()
+
+
+async def test_mail_that_can_not_be_written_delays_no_other(tmp_path: Path) -> None:
+    ledger = await Ledger.open(tmp_path / "faucet.db")
+    async with mail_server() as server:
+        mailer = Mailer(settings(server.port), ledger.outbox)
+        mails = [("a\nline", "one"), ("second", "two")]
+        await ledger.outbox.save_alerts([], ended=[], mails=mails)
+        await mailer.send_due()
+        assert server.box.subjects == ["second"]
+    assert await ledger.outbox.mails_waiting() == 1
+    await ledger.close()
+
+
 @pytest.mark.parametrize("mode", ["auto", "starttls"])
 async def test_password_is_sent_over_tls(tls: ssl.SSLContext, mode: str) -> None:
     async with mail_server(tls=tls, auth=True) as server:
@@ -161,8 +217,26 @@ async def test_testmail_sends_a_mail_or_says_why_not(tmp_path: Path) -> None:
         server.box.refusal = "554 not today"
         code, _, errors = await command("testmail", "--config", str(config))
         assert (code, "not today" in errors) == (1, True)
+        server.box.refusal = None
+        server.box.refused["bob@x.org"] = "550 no such user"
+        config.write_text(f"mail_host: 127.0.0.1:{server.port}\nadmins: [ann@x.org, bob@x.org]\n")
+        code, output, errors = await command("testmail", "--config", str(config))
+        assert (code, "ann@x.org" in output, "bob@x.org" in output) == (1, True, False)
+        assert errors.endswith("did not take it for all: bob@x.org is refused: 550 no such user\n")
         check = (await command("check", "--config", str(config)))[1]
         assert "ok   mail: " in check
+
+
+async def test_server_names_the_recipient_that_is_refused(tmp_path: Path) -> None:
+    box = Mailbox(refused={"bob@x.org": "550 no such user"})
+    async with dev_chain() as chain, mail_server(box=box) as server:
+        mail = {"mail_host": f"127.0.0.1:{server.port}", "admins": ["ann@x.org", "bob@x.org"]}
+        async with faucet(tmp_path, chain.url, balance_mailthreshold=10**9, **mail) as service:
+            await box.holds(1)
+            while b"faucet_mails_waiting 0" not in (await service.fetch("/metrics")).body:
+                """The page has no event."""
+    assert box.recipients == [["ann@x.org"]]
+    assert "bob@x.org is refused: 550 no such user" in (tmp_path / "log").read_text()
 
 
 async def test_hanging_mail_server_delays_no_signup(tmp_path: Path) -> None:

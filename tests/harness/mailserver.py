@@ -21,12 +21,28 @@ class Mailbox:
     """The mails accepted so far; while `refusal` is set, every mail is refused with it."""
 
     refusal: str | None = None
+    refused: dict[str, str] = field(default_factory=dict)  #: what is answered to a recipient
+    recipients: list[list[str]] = field(default_factory=list)  #: of each mail that was taken
+    taking: asyncio.Event | None = None  #: unless it is set, the server hesitates after DATA
+    hesitates: asyncio.Event = field(default_factory=asyncio.Event)  #: that it does
     mails: list[Message] = field(default_factory=list)
 
     async def handle_DATA(self, _server: SMTP, _session: Any, envelope: Envelope) -> str:  # noqa: N802  # the library's name
+        if self.taking is not None:
+            self.hesitates.set()
+            await self.taking.wait()
         if self.refusal is not None:
             return self.refusal
+        self.recipients.append([*envelope.rcpt_tos])
         self.mails.append(message_from_bytes(envelope.original_content or b""))
+        return "250 OK"
+
+    async def handle_RCPT(  # noqa: N802  # the library's name
+        self, _server: SMTP, _session: Any, envelope: Envelope, address: str, _options: list[str]
+    ) -> str:
+        if address in self.refused:
+            return self.refused[address]
+        envelope.rcpt_tos.append(address)
         return "250 OK"
 
     @property

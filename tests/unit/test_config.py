@@ -161,6 +161,22 @@ def test_missing_file_is_reported(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "value",
+    ["", "[]", "''", "['']", "['a@x.org', null]", "a@x.org; b@x.org", "a@x.org, b@x.org", "\n  a@x.org\n  b@x.org", "a",
+     "|\n  a@x.org\n  b@x.org", "|\n  - a@x.org", "Ann <a@x.org>", "a@", "[a@x.org b@x.org]", "{a: b}", "a@x.org.",
+     "[[a@x.org]]", "mailto:a@x.org", "a@@x.org", "'a@x.org\\n'", "5"],
+)  # fmt: skip
+def test_admins_that_are_no_addresses_are_refused(tmp_path: Path, value: str) -> None:
+    with pytest.raises(ConfigError, match=r"^config.yaml:2: admins: (?:is empty|must be mail addresses)"):
+        load_text(tmp_path, f"port: 1\nadmins: {value}")
+
+
+def test_addresses_are_taken(tmp_path: Path) -> None:
+    settings = load_text(tmp_path, "admins: [a.b+c@x.org, root@localhost]\nmail_from: 'Our Faucet <f@x.org>'")
+    assert (settings.admins, settings.mail_from) == (("a.b+c@x.org", "root@localhost"), "Our Faucet <f@x.org>")
+
+
+@pytest.mark.parametrize(
     "text", [f"wif: {REGISTRAR_WIF[:-1]}x", f"wif: [{REGISTRAR_WIF}]", f"mail_pass: [{OTHER_WIF}]"]
 )
 def test_messages_repeat_no_secret(tmp_path: Path, text: str) -> None:
