@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
@@ -16,8 +17,9 @@ COLUMNS = (
     "id", "name", "state", "account_id", "transaction_id", "block_num", "irreversible", "initial_balance", "attempts",
     "code", "reason", "referrer", "refcode", "created_at", "updated_at",
 )  # fmt: skip
-#: A spreadsheet runs a cell that begins with one of these as a formula (OWASP, "CSV Injection").
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+#: A spreadsheet runs a cell that begins with one of these signs as a formula (OWASP, "CSV Injection"). It may split
+#: cells at another separator than the comma, drop spaces and quotes, and take the wide forms of East Asian keyboards.
+_FORMULA = re.compile(r"""(?:\A|(?<=[\s\0,;|:"'`]))(?=[=+\-@\uff1d\uff0b\uff0d\uff20])|\A(?=[\t\r])""")
 
 
 async def csv_of_jobs(ledger: Ledger, text: str, state: State | None, *, by: str) -> AsyncIterator[str]:
@@ -32,17 +34,22 @@ async def csv_of_jobs(ledger: Ledger, text: str, state: State | None, *, by: str
         yield _lines(_cells(job) for job in jobs)
 
 
+def cell(value: Any) -> str:
+    """`value` as text that no spreadsheet runs as a formula; empty for None."""
+    return "" if value is None else _FORMULA.sub("'", str(value))
+
+
+def csv_writer(file: Any) -> Any:
+    """A writer of rows to `file` that quotes every cell: then a spreadsheet splits none."""
+    return csv.writer(file, quoting=csv.QUOTE_ALL)
+
+
 def _cells(job: Job) -> list[str]:
     values = {**msgspec.structs.asdict(job_view(job)), "referrer": job.signup.referrer, "refcode": job.signup.refcode}
-    return [_cell(values[column]) for column in COLUMNS]
-
-
-def _cell(value: Any) -> str:
-    text = "" if value is None else str(value)
-    return f"'{text}" if text.startswith(FORMULA) else text
+    return [cell(values[column]) for column in COLUMNS]
 
 
 def _lines(rows: Iterable[Iterable[str]]) -> str:
     text = io.StringIO()
-    csv.writer(text).writerows(rows)
+    csv_writer(text).writerows(rows)
     return text.getvalue()

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
+from handlers.spreadsheet import cell, csv_writer
+
 COLUMNS = ("name", "outcome", "account_id", "job", "at")
 REGISTERED = "registered"  #: the account is in a block
 DRY_RUN = "dry_run"  #: the faucet only tries such a name out
@@ -41,7 +43,7 @@ class Results:
     def writer(self) -> Iterator[Callable[[Outcome], None]]:
         """A function that appends an outcome. Raises OSError."""
         with self._path.open("a", newline="") as file:
-            writer = csv.writer(file)
+            writer = csv_writer(file)
             if file.tell() == 0:
                 writer.writerow(COLUMNS)
 
@@ -52,5 +54,6 @@ class Results:
 
     def _write(self, writer: Any, file: TextIO, outcome: Outcome) -> None:
         at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self._clock()))
-        writer.writerow([outcome.name, outcome.outcome, outcome.account_id, outcome.job, at])
+        values = (outcome.name, outcome.outcome, outcome.account_id, outcome.job, at)
+        writer.writerow([cell(value) for value in values])
         file.flush()

@@ -249,6 +249,14 @@ async def test_unwritable_results_end_the_run() -> None:
         await client.run(iter([Row(2, {}), Row(3, {})]), report)
 
 
+def test_results_hold_no_formula(tmp_path: Path) -> None:
+    path = tmp_path / "results.csv"
+    with Results(path, clock=lambda: 1_800_000_000).writer() as write:
+        write(Outcome("=1", "@SUM(A1); -1"))
+    first = path.read_text().splitlines()[1]
+    assert first.startswith('''"'=1","'@SUM(A1); '-1","''')
+
+
 def test_empty_results_file_gets_its_header(tmp_path: Path) -> None:
     """A run killed before its first flush leaves an empty file."""
     path = tmp_path / "results.csv"
@@ -257,7 +265,7 @@ def test_empty_results_file_gets_its_header(tmp_path: Path) -> None:
     with results.writer() as write:
         write(Outcome("alice-1", "registered", "1.2.7", "ab"))
     assert results.registered() == {"alice-1"}
-    assert path.read_text().splitlines()[1:] == ["alice-1,registered,1.2.7,ab,2027-01-15T08:00:00Z"]
+    assert path.read_text().splitlines()[1:] == ['"alice-1","registered","1.2.7","ab","2027-01-15T08:00:00Z"']
 
 
 async def test_malformed_file_exits_with_2(tmp_path: Path) -> None:

@@ -160,11 +160,14 @@ async def test_export_prints_search_results_and_is_audited(tmp_path: Path) -> No
     async with dev_chain() as chain, faucet(tmp_path, chain.url, nobroadcast=True) as service:
         for name in ("held-1", "held-2", "other-1"):
             await service.sign_up(name)
+        body = json.dumps({"account": {"name": "formula-1", **keys_of("formula-1"), "refcode": "a; =1+1"}})
+        assert (await service.fetch("/api/v1/accounts", method="POST", body=body)).status == 200
         where = ("--config", str(service.config))
         code, output, _ = await command("export", *where, "--search", "held", "--by", "ann")
         assert code == 0
         assert [row["name"] for row in csv.DictReader(output.splitlines())] == ["held-1", "held-2"]
         assert (await command("export", *where, "--state", "failed"))[1].count("\n") == 1
+        assert '"a; \'=1+1"' in (await command("export", *where, "--search", "formula"))[1]
         assert "ann" in (await command("audit", *where))[1]
 
 

@@ -126,19 +126,29 @@ async def test_export_of_a_state_that_is_none(tmp_path: Path) -> None:
 
 async def test_no_cell_of_an_export_is_a_formula(tmp_path: Path) -> None:
     """A spreadsheet would run it on the operator's machine."""
-    cells = ("=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "a=1", 'say "hi", twice')
+    shown_as = {
+        "=1+1": "'=1+1", "+1": "'+1", "-1": "'-1", "@SUM(A1)": "'@SUM(A1)", "\uff1d1": "'\uff1d1",
+        "\t=1": "'\t'=1", "\r=1": "'\r'=1", "\n=1": "\n'=1", " =1": " '=1", "\xa0-1": "\xa0'-1",
+        "a;=1": "a;'=1", "a,+1": "a,'+1", "a|@b": "a|'@b", "a\t=1": "a\t'=1", 'a";"=1': "a\";\"'=1", "x'=1": "x''=1",
+        "a=1": "a=1", "2-1": "2-1", 'say "hi", twice': 'say "hi", twice',
+    }  # fmt: skip
+    cells = [*shown_as]
 
     async def scenario() -> list[str]:
         async with operated(tmp_path) as (served, _):
             for number, cell in enumerate(cells):
-                signup = Signup(f"al-{number}", **keys_of("al"), refcode=cell)
+                signup = Signup(f"al-{number:02}", **keys_of("al"), refcode=cell)
                 await served.ledger.signups.accept(signup, Limits(None, 0, 100))
             return [lines async for lines in csv_of_jobs(served.ledger, "al", None, by="ann")]
 
-    head, *rows = csv.reader(io.StringIO("".join(await scenario()), newline=""))
+    text = "".join(await scenario())
+    head, *rows = csv.reader(io.StringIO(text, newline=""))
+    every = io.StringIO(newline="")
+    csv.writer(every, quoting=csv.QUOTE_ALL).writerows([head, *rows])
+    assert text == every.getvalue(), "each cell is quoted"
     assert tuple(head) == COLUMNS
     shown = [row[COLUMNS.index("refcode")] for row in rows]
-    assert shown == [*(f"'{cell}" for cell in cells[:6]), *cells[6:]]
+    assert shown == [*shown_as.values()]
 
 
 async def test_export_is_read_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
