@@ -82,9 +82,14 @@ class Request:
         return self._id
 
     @property
+    def client_address(self) -> str | None:
+        """The address that the limits of one client count; None of a client on this machine."""
+        return address_of(self.context, self.remote_ip, self.headers)
+
+    @property
     def limited_address(self) -> str | None:
-        """The address that the limits of one client count; None of a client on this machine, and without limits."""
-        return address_of(self.context, self.remote_ip, self.headers) if self.context.settings.restrict_ip else None
+        """The same where signups of one address are limited; None elsewhere."""
+        return self.client_address if self.context.settings.restrict_ip else None
 
     def abandon(self) -> None:
         """The client has closed the connection."""

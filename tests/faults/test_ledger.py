@@ -13,7 +13,7 @@ import pytest
 
 from jobs.ledger.sqlite.file import migrations
 from tests.harness.fault_scenario import Scenario, fault_scenario
-from tests.harness.program import Faucet, Reply, command, dev_chain, keys_of, on_chain, wait_ready
+from tests.harness.program import Faucet, HttpReply, command, dev_chain, keys_of, on_chain, wait_ready
 from tests.harness.support import DATA
 
 IMPATIENT = ("tests/harness/impatient_faucet.py", "0.2")  # waits for a lock 25 times shorter
