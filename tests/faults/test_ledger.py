@@ -1,6 +1,5 @@
 """A ledger that is locked, unwritable, damaged or old, and a full disk."""
 
-import contextlib
 import json
 import resource
 import signal
@@ -13,7 +12,7 @@ import pytest
 
 from jobs.ledger.sqlite.file import migrations
 from tests.harness.fault_scenario import Scenario, fault_scenario
-from tests.harness.program import Faucet, HttpReply, command, dev_chain, keys_of, on_chain, wait_ready
+from tests.harness.program import Faucet, HttpReply, command, keys_of
 from tests.harness.support import DATA
 
 IMPATIENT = ("tests/harness/impatient_faucet.py", "0.2")  # waits for a lock 25 times shorter
@@ -249,71 +248,3 @@ async def test_erased_address_leaves_no_copy(tmp_path: Path) -> None:
         await scenario.service.start()
         assert not any(address in content for content in files_of_ledger(tmp_path).values())
         assert "faucet_ledger_log_bytes" in (await scenario.service.fetch("/metrics")).body.decode()
-
-
-def take_away(folder: Path, slip: str) -> None:
-    """Do to the ledger of a running faucet what an operator does who takes the service for stopped."""
-    away = folder / "away"
-    away.mkdir()
-    if slip == "moved":
-        ledger(folder).rename(away / "faucet.db")
-    elif slip == "replaced":
-        (folder / "copy.db").replace(ledger(folder))
-    elif slip == "log removed":
-        (folder / "faucet.db-wal").unlink()
-    else:
-        for file in folder.glob("faucet.db*"):
-            file.unlink()
-
-
-async def names_of_jobs(service: Faucet) -> set[str]:
-    _, output, _ = await command("jobs", "--config", str(service.config), "--json")
-    return {json.loads(line)["name"] for line in output.splitlines()}
-
-
-@pytest.mark.parametrize("slip", ["moved", "replaced", "log removed", "removed"])
-async def test_ledger_taken_away_from_a_running_faucet(tmp_path: Path, slip: str) -> None:
-    """Nothing is accepted that would be lost, and the faucet ends; what was accepted is in the file that it had."""
-
-    async with dev_chain() as chain:
-        service = Faucet(tmp_path, on_chain(chain.url))
-        await service.start()
-        await wait_ready(service)
-        assert (await service.sign_up("before-1")).status == 200
-        copy = ("backup", "--config", str(service.config), str(tmp_path / "copy.db"))
-        assert (await command(*copy))[0] == 0
-        assert (await service.sign_up("before-2")).status == 200
-        take_away(tmp_path, slip)
-        reply = await service.sign_up("lost-1")
-        assert (reply.status, reply.body["error_code"]) == (503, "ledger_unavailable")
-        found = (await service.fetch("/readyz")).body["checks"]["ledger"]
-        while found["ok"]:  # a check is good for a second
-            found = (await service.fetch("/readyz")).body["checks"]["ledger"]
-        assert "while the faucet used it: the faucet ends" in found["text"]
-        assert await service.ended() == 1
-        assert "while the faucet used it" in (tmp_path / "log").read_text().splitlines()[-1]
-        if slip == "moved":
-            (tmp_path / "away" / "faucet.db").rename(ledger(tmp_path))
-        await service.start()
-        known = {"replaced": {"before-1"}, "removed": set[str]()}.get(slip, {"before-1", "before-2"})
-        assert await names_of_jobs(service) == known
-        await service.stop()
-
-
-async def test_ledger_taken_away_from_several_processes(tmp_path: Path) -> None:
-    """Each of them ends, and is started again on a new ledger."""
-
-    async with dev_chain() as chain:
-        service = Faucet(tmp_path, on_chain(chain.url))
-        await service.start("--workers", "2")
-        try:
-            assert (await service.sign_up("before-1")).status == 200
-            take_away(tmp_path, "removed")
-            statuses = [(await service.sign_up("again-1")).status]
-            while statuses[-1] != 200:
-                with contextlib.suppress(OSError):  # the process that took the connection ends
-                    statuses.append((await service.sign_up("again-1")).status)
-            assert statuses[0] == 503
-            assert await names_of_jobs(service) == {"again-1"}
-        finally:
-            await service.stop()
