@@ -53,7 +53,7 @@ def test_failed_job_is_retried_and_done(browser: Browser, site: Site) -> None:
     assert_sound(browser)
 
 
-def test_paused_intake_refuses_signups_until_it_is_resumed(browser: Browser, site: Site) -> None:
+def test_pause_button_stops_the_intake_until_it_is_resumed(browser: Browser, site: Site) -> None:
     log_in(browser, site.url)
     browser.fill("reason", "A new node is being set up.", "#intake")
     browser.press("Pause intake")
@@ -109,7 +109,7 @@ def test_expired_session_shows_the_login(browser: Browser, site: Site) -> None:
     browser.wait(lambda: browser.texts("[name=password]"))
 
 
-def test_log_out_ends_the_session(browser: Browser, site: Site) -> None:
+def test_log_out_button_ends_the_session(browser: Browser, site: Site) -> None:
     log_in(browser, site.url)
     browser.press("Log out")
     browser.open(f"{site.url}/admin/jobs")

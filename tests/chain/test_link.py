@@ -66,7 +66,7 @@ async def test_call_after_loss_raises_not_sent() -> None:
         await naps.over.wait()
         with pytest.raises(NotSent, match="the connection was lost"):
             await link.call("database", "get_block", [63])
-        assert node.times_asked("get_block") == 0
+        assert node.call_count("get_block") == 0
         assert link.url is None
 
 
@@ -140,10 +140,10 @@ async def test_only_consecutive_timeouts_count() -> None:
             await link.call("database", "get_block", [63])
         clock.now += 60.0
         await node.announce_block()
-        await node.until(lambda: node.times_asked("get_chain_properties") == 2)
+        await node.until(lambda: node.call_count("get_chain_properties") == 2)
         clock.now += 60.0
         await node.announce_block()
-        await node.until(lambda: node.times_asked("get_chain_properties") == 3)
+        await node.until(lambda: node.call_count("get_chain_properties") == 3)
         assert len(node.sockets) == 1
 
 
@@ -183,7 +183,7 @@ async def test_each_connection_subscribes_to_blocks() -> None:
     node, blocks = ScriptedNode(), Blocks()
     async with connected(node, on_block=blocks):
         await node.sockets[0].close()
-        await node.until(lambda: node.times_asked("set_block_applied_callback") == 2)
+        await node.until(lambda: node.call_count("set_block_applied_callback") == 2)
         await blocks.until(2)
         await node.announce_block()
         await blocks.until(3)

@@ -28,7 +28,7 @@ async def test_lost_connection_is_freed() -> None:
             for method, failure in (("get_block_header", Refused), ("get_block", OutcomeUnknown)):
                 with pytest.raises(failure):
                     await link.call("database", method, [63])
-            await node.until(lambda: node.times_asked("set_block_applied_callback") == 2)
+            await node.until(lambda: node.call_count("set_block_applied_callback") == 2)
             await link.wait_connected()
             assert left() is None
 
@@ -64,7 +64,7 @@ async def test_calls_beyond_the_limit_queue_and_get_their_full_timeout() -> None
     node = ScriptedNode(get_block=stays_silent)
     async with connected(node, timeout=1.0, poll=3600.0) as link:
         calls = [asyncio.create_task(result_of(link, "get_block", number)) for number in range(MAX_CALLS + 2)]
-        await node.until(lambda: node.times_asked("get_block") == MAX_CALLS)
+        await node.until(lambda: node.call_count("get_block") == MAX_CALLS)
         node.script["get_block"] = sends(result="in time")
         outcomes = await asyncio.gather(*calls, return_exceptions=True)
         assert [type(outcome) for outcome in outcomes[:MAX_CALLS]] == [OutcomeUnknown] * MAX_CALLS

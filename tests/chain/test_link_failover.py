@@ -27,7 +27,7 @@ async def test_unresponsive_node_is_left_for_the_next() -> None:
             *(link.call("database", "get_block", [number]) for number in range(2)), return_exceptions=True
         )
         assert [type(outcome) for outcome in outcomes] == [OutcomeUnknown] * 2
-        await second.until(lambda: second.times_asked("set_block_applied_callback") == 1)
+        await second.until(lambda: second.call_count("set_block_applied_callback") == 1)
         await link.wait_connected()
         assert link.url == second.url
         assert link.failovers == 1
@@ -76,7 +76,7 @@ async def test_node_that_falls_behind_is_left_for_the_next() -> None:
         first.script["get_dynamic_global_properties"] = behind
         clock.now += 60.0
         await first.announce_block()
-        await second.until(lambda: second.times_asked("set_block_applied_callback") == 1)
+        await second.until(lambda: second.call_count("set_block_applied_callback") == 1)
         await link.wait_connected()
         assert (link.url, link.failovers, link.epoch) == (second.url, 1, 2)
 
@@ -86,7 +86,7 @@ async def test_fit_node_is_kept() -> None:
     async with connected(node, clock=clock, recheck=60.0, silence=NEVER) as link:
         clock.now += 60.0
         await node.announce_block()
-        await node.until(lambda: node.times_asked("get_chain_properties") == 2)
+        await node.until(lambda: node.call_count("get_chain_properties") == 2)
         assert await result_of(link, "get_block", 63) is None
         assert link.epoch == 1
 
@@ -97,7 +97,7 @@ async def test_silent_node_is_validated_and_left_if_unresponsive() -> None:
     async with connected(silent, second, silence=10.0, **options) as link:
         silent.script["get_chain_properties"] = stays_silent
         clock.now += 10.0
-        await second.until(lambda: second.times_asked("set_block_applied_callback") == 1)
+        await second.until(lambda: second.call_count("set_block_applied_callback") == 1)
         await link.wait_connected()
         assert link.url == second.url
 
@@ -121,7 +121,7 @@ async def test_leaving_a_node_connects_to_the_next_at_once() -> None:
     first, second = ScriptedNode(get_block=stays_silent), ScriptedNode()
     async with connected(first, second, timeout=3600.0, sleep=naps) as link:
         call = asyncio.create_task(link.call("database", "get_block", [63]))
-        await first.until(lambda: first.times_asked("get_block") == 1)
+        await first.until(lambda: first.call_count("get_block") == 1)
         link.leave("answers every broadcast alike")
         assert (link.connected, link.url, link.peer) == (False, None, None)
         assert link.last_error == f"{first.url}: answers every broadcast alike"

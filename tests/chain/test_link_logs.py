@@ -17,7 +17,7 @@ async def test_connection_loss_and_failover_are_logged_once(caplog: pytest.LogCa
         first, second = ScriptedNode(), ScriptedNode()
         async with connected(first, second) as link:
             await first.sockets[0].close()
-            await second.until(lambda: second.times_asked("set_block_applied_callback") == 1)
+            await second.until(lambda: second.call_count("set_block_applied_callback") == 1)
             await link.wait_connected()
             return [
                 f'event="node in use" node={first.url} connection=1 failovers=0',

@@ -80,7 +80,7 @@ async def test_cancelled_link_closes_its_connection() -> None:
         async with running(link_to(node)) as link:
             await link.wait_connected()
             call = asyncio.create_task(link.call("database", "get_block", [63]))
-            await node.until(lambda: node.times_asked("get_block") == 1)
+            await node.until(lambda: node.call_count("get_block") == 1)
         with pytest.raises(OutcomeUnknown):
             await call
         await node.sockets[0].wait_closed()

@@ -18,13 +18,13 @@ from tests.harness.scripted_node import ScriptedNode, sends_frame
 async def test_peer_has_the_connected_ip_address() -> None:
     peers: list[Peer] = []
 
-    async def note_peer(_call: Call, peer: Peer) -> None:
+    async def record_peer(_call: Call, peer: Peer) -> None:
         peers.append(peer)
 
     node = ScriptedNode()
     async with node.serving():
         url = node.url.replace("127.0.0.1", "localhost")
-        async with connected(url, validate_node=note_peer) as link:
+        async with connected(url, validate_node=record_peer) as link:
             assert peers == [link.peer] == [Peer(url, "127.0.0.1")]
             assert link.urls == (url,)
 

@@ -100,7 +100,7 @@ class LedgerSteps(LedgerAndModel):
     def _sign(self, kind: Kind, operations: list[JobOperation], size: int, reference: tuple[int, str]) -> None:
         groups = [tuple(operations[start : start + size]) for start in range(0, len(operations), size)]
         signed = [Sendable(kind, group, reference, self.chain.head + LIFETIME) for group in groups]
-        recorded = self.run(self.ledger.drain.record_signed([transaction.draft for transaction in signed]))
+        recorded = self.run(self.ledger.drain.record_signed([transaction.signed_transaction for transaction in signed]))
         ready = [transaction.signature for transaction in self.model.sign(signed)]
         assert [transaction.signature for transaction in recorded] == ready
         self.unsent.update(ready)
@@ -130,8 +130,8 @@ class LedgerSteps(LedgerAndModel):
             "WHERE signature = ?",
             transaction.signature,
         )
-        draft = sendable.draft
-        assert on_disk == [(draft.body, draft.reference, draft.expiration, ",".join(map(str, draft.jobs)))]
+        signed = sendable.signed_transaction
+        assert on_disk == [(signed.body, signed.reference, signed.expiration, ",".join(map(str, signed.jobs)))]
         self.unsent.discard(transaction.signature)
         if arrives:
             self.chain.sent[transaction.signature] = sendable
@@ -188,7 +188,7 @@ class LedgerSteps(LedgerAndModel):
         irreversible = self._followed_for_good()
         for transaction in self.run(self.ledger.blocks.unfinalized(irreversible)):
             block = self.chain.block(transaction.block_num or 0)
-            results = block.held.get(transaction.signature)
+            results = block.results.get(transaction.signature)
             if results is None:
                 self.run(self.ledger.blocks.release(transaction))
                 self.model.release(transaction.signature)
@@ -210,7 +210,7 @@ class LedgerSteps(LedgerAndModel):
     def expire(self) -> None:
         """Expire overdue transactions, unless an irreversible block includes them."""
         irreversible = self._followed_for_good()
-        including_blocks = self.chain.held_by(irreversible)
+        including_blocks = self.chain.including_blocks(irreversible)
         overdue = self.run(self.ledger.expiry.overdue(irreversible))
         # The block after one as old as the expiration may still hold it.
         expected = [transaction.signature for transaction in self.model.live() if transaction.expiration < irreversible]

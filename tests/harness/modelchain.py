@@ -39,7 +39,7 @@ class Sendable:
         return f"{self.kind} {' '.join(parts)} ref {self.reference} until {self.expiration}"
 
     @property
-    def draft(self) -> SignedTransaction:
+    def signed_transaction(self) -> SignedTransaction:
         """The transaction that the ledger writes ahead."""
         return SignedTransaction(
             kind=self.kind,
@@ -59,22 +59,22 @@ class Block:
 
     number: int
     id: str
-    held: dict[str, tuple[str | None, ...]] = field(default_factory=dict)  #: results by signature
+    results: dict[str, tuple[str | None, ...]] = field(default_factory=dict)  #: by signature
     accounts: dict[str, tuple[str, Keys]] = field(default_factory=dict)  #: id and keys by name
     paid: list[JobOperation] = field(default_factory=list)
-    has_results: bool = True  #: it says what it made; else that is looked up, and found wrongly while it can change
+    has_results: bool = True  #: else ids are looked up, and wrong until the block is irreversible
 
     @property
     def effects(self) -> BlockEffects:
         """The block's effects, as the tracker records them in the ledger."""
         accounts = tuple((name, self.seen(account_id)) for name, (account_id, _) in self.accounts.items())
-        provisional = frozenset() if self.has_results else frozenset(self.held)
+        provisional = frozenset() if self.has_results else frozenset(self.results)
         return BlockEffects(self.number, self.id, self.seen_results, accounts, provisional=provisional)
 
     @property
     def seen_results(self) -> dict[str, tuple[str | None, ...]]:
         """Results by signature, as they are known before it is irreversible."""
-        return {signature: tuple(map(self.seen, results)) for signature, results in self.held.items()}
+        return {signature: tuple(map(self.seen, results)) for signature, results in self.results.items()}
 
     def seen(self, account_id: str | None) -> Any:
         """The id of a new account, as it is known before the block is irreversible."""
@@ -109,9 +109,9 @@ class ModelChain:
         """The block `number`, from 1."""
         return self.blocks[number - 1]
 
-    def held_by(self, last: int) -> dict[str, Block]:
+    def including_blocks(self, last: int) -> dict[str, Block]:
         """The blocks up to `last`, by the signatures that they hold."""
-        return {signature: block for block in self.blocks[:last] for signature in block.held}
+        return {signature: block for block in self.blocks[:last] for signature in block.results}
 
     def produce(
         self, wanted: Iterable[Sendable] = (), stranger: str | None = None, *, has_results: bool = True
@@ -123,7 +123,9 @@ class ModelChain:
             block.accounts[stranger] = (self._next_id(), STRANGERS_KEYS)
         for transaction in wanted:
             if self._is_valid(transaction):
-                block.held[transaction.signature] = tuple(self._apply(block, each) for each in transaction.operations)
+                block.results[transaction.signature] = tuple(
+                    self._apply(block, each) for each in transaction.operations
+                )
 
     def fork(self, blocks: int) -> None:
         """Drop the newest blocks, but none that is irreversible."""
@@ -135,7 +137,7 @@ class ModelChain:
 
     def _is_valid(self, transaction: Sendable) -> bool:
         # The newest block is the one in the making: what counts is the time of its predecessor.
-        if transaction.expiration < self.head - 1 or transaction.signature in self.held_by(self.head):
+        if transaction.expiration < self.head - 1 or transaction.signature in self.including_blocks(self.head):
             return False
         number, block_id = transaction.reference
         if transaction.reference != GENESIS and (number >= self.head or self.block(number).id != block_id):

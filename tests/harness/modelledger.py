@@ -134,7 +134,7 @@ class ModelLedger:
         """Include what `block` contains."""
         for name, (account_id, _) in block.accounts.items():
             self.names.setdefault(name, (block.seen(account_id), block.number))
-        for signature in block.held.keys() & self.signed.keys() - self.final:
+        for signature in block.results.keys() & self.signed.keys() - self.final:
             self.included[signature] = block
             results = block.seen_results[signature]
             for operation, result in zip(self.signed[signature].operations, results, strict=True):

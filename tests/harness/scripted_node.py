@@ -83,20 +83,20 @@ class ScriptedNode:
         notice = {**SAMPLES["notices"][0], "params": [callback, SAMPLES["notices"][0]["params"][1]]}
         await self.sockets[-1].send(json.dumps(notice))
 
-    def times_asked(self, method: str) -> int:
+    def call_count(self, method: str) -> int:
         return [call[1] for call in self.calls].count(method)
 
     async def _serve(self, socket: ServerConnection) -> None:
         self.sockets.append(socket)
-        await self._tell()
+        await self._notify()
         with suppress(ConnectionClosed):
             async for frame in socket:
                 request = json.loads(frame)
                 self.calls.append(request["params"])
-                await self._tell()
+                await self._notify()
                 await self.script[request["params"][1]](socket, request["id"])
-        await self._tell()
+        await self._notify()
 
-    async def _tell(self) -> None:
+    async def _notify(self) -> None:
         async with self._news:
             self._news.notify_all()

@@ -140,7 +140,7 @@ async def test_random_steps_keep_the_invariants(
         walk = Walk(ledger, random)
         for step in steps:
             await getattr(walk, step)()
-            check_books(folder)
+            assert_invariants(folder)
 
 
 class Walk:
@@ -194,7 +194,7 @@ class Walk:
             await self.ledger.drain.record_signed([signed_transaction(kind, jobs, str(self.signed))])
 
 
-def check_books(folder: Path) -> None:
+def assert_invariants(folder: Path) -> None:
     """Assert the invariants, in plain SQL."""
     counted = dict(raw(folder, "SELECT state, count(*) FROM jobs GROUP BY state"))
     stored = {state: jobs for state, jobs in raw(folder, "SELECT state, jobs FROM job_counts") if jobs}

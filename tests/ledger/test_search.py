@@ -135,14 +135,14 @@ async def test_name_that_looks_like_an_id_is_found(tmp_path: Path, length: int) 
 async def test_all_jobs_of_a_transaction_are_found(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
         jobs = [await accepted(ledger, f"al-{number}") for number in range(1, 6)]
-        await ledger.drain.record_signed([draft("ab" * 20, jobs)])
+        await ledger.drain.record_signed([unsent_registration("ab" * 20, jobs)])
         first = await ledger.search.page("ab" * 20, limit=3)
         second = await ledger.search.page("ab" * 20, before=first.before, limit=3)
         assert names(first) + names(second) == [f"al-{number}" for number in range(5, 0, -1)]
         assert (await ledger.search.page("ab" * 20, state=State.BROADCAST, limit=3)).jobs == first.jobs
 
 
-def draft(transaction_id: str, jobs: Sequence[Job]) -> SignedTransaction:
+def unsent_registration(transaction_id: str, jobs: Sequence[Job]) -> SignedTransaction:
     numbers = tuple(job.number for job in jobs)
     fees = tuple(1000 + number for number in numbers)
     return SignedTransaction(Kind.REGISTRATION, transaction_id, f"s{transaction_id}", "{}", 7, NOW + 60, numbers, fees)
@@ -151,7 +151,7 @@ def draft(transaction_id: str, jobs: Sequence[Job]) -> SignedTransaction:
 async def test_all_transactions_of_a_job_are_found(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
         other, job = [await accepted(ledger, name, "10") for name in ("al-1", "al-2")]
-        (lost,) = await ledger.drain.record_signed([draft("ab" * 20, [other, job])])
+        (lost,) = await ledger.drain.record_signed([unsent_registration("ab" * 20, [other, job])])
         await ledger.expiry.expire([lost])
         await register(ledger, job)
         await pay(ledger, job)

@@ -48,12 +48,12 @@ async def test_failed_task_is_restarted_counted_and_reported(
 
     async with lied_to(tmp_path, fit=False) as world:
         await world.sign_up("alice-1")
-        await world.until(lambda: is_told(world, task))
+        await world.until(lambda: is_alerted(world, task))
         assert world.metrics.task_failures.labels(task=task)._value.get() == 1
         await world.recovered()
 
 
-async def is_told(world: World, task: str) -> bool:
+async def is_alerted(world: World, task: str) -> bool:
     """Whether an alert says that the task failed."""
     alerts = {alert.name: alert.text for alert in await world.ledger.outbox.alerts()}
     return f"MemoryError in {task}: its log says more." in alerts.get("task", "")

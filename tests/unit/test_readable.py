@@ -8,7 +8,7 @@ from tests.harness.serving import CHAIN_STATUS
 
 
 @pytest.mark.parametrize(
-    ("satoshi", "precision", "shown"),
+    ("satoshi", "precision", "text"),
     [
         (514_941, 5, "5.14941 TEST"),
         (500_000, 5, "5 TEST"),
@@ -20,12 +20,12 @@ from tests.harness.serving import CHAIN_STATUS
         (5, None, "unknown"),
     ],
 )
-def test_amounts_are_formatted(satoshi: int | None, precision: int | None, shown: str) -> None:
-    assert core_amount(satoshi, precision, CHAIN_STATUS.symbol) == shown
+def test_amounts_are_formatted(satoshi: int | None, precision: int | None, text: str) -> None:
+    assert core_amount(satoshi, precision, CHAIN_STATUS.symbol) == text
 
 
 @pytest.mark.parametrize(
-    ("seconds", "shown"),
+    ("seconds", "text"),
     [
         (-1, "0 s"),
         (0.4, "0 s"),
@@ -36,8 +36,8 @@ def test_amounts_are_formatted(satoshi: int | None, precision: int | None, shown
         (200_000, "2 days"),
     ],
 )
-def test_durations_are_formatted(seconds: float, shown: str) -> None:
-    assert duration(seconds) == shown
+def test_durations_are_formatted(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
 
 
 def test_times_are_rfc_3339_with_milliseconds() -> None:
@@ -46,8 +46,8 @@ def test_times_are_rfc_3339_with_milliseconds() -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "shown"),
+    ("url", "text"),
     [("ws://a.example:8090/x", "a.example:8090"), ("wss://me:secret@[::1]/", "[::1]"), (None, "")],
 )
-def test_node_is_shown_as_its_host(url: str | None, shown: str) -> None:
-    assert host(url) == shown
+def test_node_is_shown_as_its_host(url: str | None, text: str) -> None:
+    assert host(url) == text

@@ -155,16 +155,16 @@ class Campaign:
     async def _rest(self) -> None:
         """Run some days of truth, each until every job has ended."""
         for _ in range(DAYS):
-            await self._close_books()
+            await self._end_day()
             self._clock.now += DAY_MS / 1000
             await self._operate()
             for _ in range(MAX_QUIET_ROUNDS):
                 await self._round(1, QUIET_SECONDS)
                 if set(await self._side.states()) <= ENDED:
                     break
-        await self._close_books()
+        await self._end_day()
 
-    async def _close_books(self) -> None:
+    async def _end_day(self) -> None:
         """Produce a block of the pending transactions, and read all blocks."""
         self._clock.now += BLOCK_SECONDS
         self._chain.control.produce()
