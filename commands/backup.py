@@ -30,7 +30,7 @@ def backup(settings: Settings, to: str, keep: int) -> None:
         _back_up_to_folder(settings.ledger, target, keep)
         return
     if not target.exists() and (to.endswith("/") or target.suffix not in ENDINGS):
-        raise LedgerError(f"{to}: there is no such folder (the name of a file ends in {', '.join(ENDINGS)})")
+        raise LedgerError(f"{to}: there is no folder of this name (the name of a file ends in {', '.join(ENDINGS)})")
     back_up(settings.ledger, target)
     click.echo(f"{target} is a whole copy of the ledger")
 

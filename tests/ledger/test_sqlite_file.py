@@ -72,7 +72,7 @@ async def test_older_file_with_a_newer_log_is_refused_and_left(tmp_path: Path) -
         log = slipped.with_name("faucet.db-wal")
         log.write_bytes(path.with_name(log.name).read_bytes())
     before = (slipped.read_bytes(), log.read_bytes())
-    with pytest.raises(LedgerError, match=r"restore a backup, and move faucet\.db-wal away"):
+    with pytest.raises(LedgerError, match=r"restore a backup; .*, and faucet\.db-wal must be moved away with it"):
         await Ledger.open(slipped)
     assert (slipped.read_bytes(), log.read_bytes()) == before
 

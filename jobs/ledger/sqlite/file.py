@@ -130,5 +130,5 @@ def _check_access(path: Path) -> None:
 def _damaged(path: Path, problem: object) -> LedgerError:
     found = " ".join(str(problem).split())
     # The older file may be whole, and the log another one's.
-    log = f", and move {log_of(path).name} away with it" if has_log(path) else ""
-    return LedgerError(f"{path.name} is damaged ({found}): restore a backup{log}; it was left as it is")
+    log = f", and {log_of(path).name} must be moved away with it" if has_log(path) else ""
+    return LedgerError(f"{path.name} is damaged ({found}): restore a backup; it was left as it is{log}")
