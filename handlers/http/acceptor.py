@@ -9,7 +9,8 @@ from typing import Any
 from tornado.ioloop import IOLoop
 
 BATCH = 128  #: connections accepted in one iteration of the event loop, as Tornado does
-PAUSE = 1.0  #: seconds
+PAUSE = 1.0  #: seconds, where the system refuses
+FULL_PAUSE = 0.05  #: seconds, where all connections are being answered, which mostly is over soon
 LOG_INTERVAL = 60.0  #: seconds between two lines about pauses
 
 log = logging.getLogger("faucet.http")
@@ -33,6 +34,7 @@ class Acceptor:
         self._batch = batch
         self._loop = get_running_loop()
         self._timer: TimerHandle | None = None  # while it pauses
+        self._full_since: float | None = None  # event loop's time, while there is no room
         self._logged_at = float("-inf")
         self._resume()
 
@@ -51,8 +53,9 @@ class Acceptor:
     def _accept(self, _listener: socket.socket, _events: int) -> None:
         for _ in range(self._batch):
             if not self._make_room():
-                self._pause("As many connections are being answered as may be open")
+                self._pause_full()
                 return
+            self._full_since = None
             try:
                 connection, address = self._listener.accept()
             except BlockingIOError:
@@ -60,14 +63,24 @@ class Acceptor:
             except ConnectionAbortedError:
                 continue
             except OSError as error:  # such as no more descriptors, in this process or on the machine
-                self._pause(error.strerror or str(error))
+                self._pause(PAUSE)
+                self._log(error.strerror or str(error))
                 return
             self._serve(connection, address)
 
-    def _pause(self, reason: str) -> None:
+    def _pause_full(self) -> None:
+        self._pause(FULL_PAUSE)
+        now = self._loop.time()
+        self._full_since = self._full_since or now
+        if now - self._full_since >= PAUSE:
+            self._log("As many connections are being answered as may be open")
+
+    def _pause(self, seconds: float) -> None:
         IOLoop.current().remove_handler(self._listener)
-        self._timer = self._loop.call_later(PAUSE, self._resume)
+        self._timer = self._loop.call_later(seconds, self._resume)
+
+    def _log(self, reason: str) -> None:
         if self._loop.time() - self._logged_at >= LOG_INTERVAL:
             self._logged_at = self._loop.time()
             fields = {"reason": reason, "raise": "LimitNOFILE of the unit, or ulimit -n"}
-            log.warning("no connections accepted for a second", extra={"fields": fields})
+            log.warning("no connections accepted", extra={"fields": fields})

@@ -46,9 +46,11 @@ class ClientStream(IOStream):
         """Seconds for which the client has read nothing of what waits for it, as far as earlier calls noticed."""
         if not self.writing():
             self._stalled = None
-        elif self._stalled is None or self._stalled[0] != self._written:
-            self._stalled = self._written, time.monotonic()
-        return 0.0 if self._stalled is None else time.monotonic() - self._stalled[1]
+            return 0.0
+        now = time.monotonic()
+        if self._stalled is None or self._stalled[0] != self._written:
+            self._stalled = self._written, now
+        return now - self._stalled[1]
 
     def write_to_fd(self, data: memoryview) -> int:
         """As in the base class."""

@@ -50,6 +50,17 @@ async def test_half_requests_leave_others_served(tmp_path: Path, sent: bytes) ->
         assert "Traceback" not in (tmp_path / "log").read_text()
 
 
+async def test_streams_and_held_replies_leave_others_served(tmp_path: Path) -> None:
+    """A part of the connections is not for them."""
+    async with limited(tmp_path, LIMIT, LIMIT) as service:
+        url = (await service.sign_up("alice-1")).body["job"]["url"]
+        with contextlib.ExitStack() as crowd:
+            for number in range(2 * LIMIT):
+                path = f"{url}/events" if number % 2 else f"{url}?wait=30"
+                crowd.enter_context(connect(service)).sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            assert (await service.sign_up("bob-1")).status == 200
+
+
 async def test_files_that_run_out_are_logged_once_and_survived(tmp_path: Path) -> None:
     """Below what the program thinks that it has, as when the whole machine runs out."""
     async with limited(tmp_path, LIMIT, LIMIT) as service:
