@@ -56,12 +56,15 @@ class Request:
 
     def to_tornado(self) -> HTTPServerRequest:
         """The request as Tornado's application takes it. Raises HTTPInputError for one that HTTP forbids."""
-        return HTTPServerRequest(
-            connection=self._connection,
-            server_connection=self._server,
-            start_line=self.start_line,
-            headers=self.headers,
-        )
+        try:
+            return HTTPServerRequest(
+                connection=self._connection,
+                server_connection=self._server,
+                start_line=self.start_line,
+                headers=self.headers,
+            )
+        except ValueError:  # such as a host's port of more digits than int() takes
+            raise HTTPInputError("a header can't be parsed") from None
 
     @property
     def query_arguments(self) -> Mapping[str, list[bytes]]:

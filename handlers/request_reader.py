@@ -5,7 +5,7 @@ import sys
 from collections.abc import Awaitable
 
 from tornado.http1connection import HTTP1Connection
-from tornado.httputil import HTTPHeaders, HTTPInputError, HTTPMessageDelegate, RequestStartLine, ResponseStartLine
+from tornado.httputil import HTTPHeaders, HTTPMessageDelegate, RequestStartLine, ResponseStartLine
 from tornado.routing import Router
 
 from handlers.base import AppContext
@@ -42,7 +42,8 @@ class RequestReader(HTTPMessageDelegate):
         """Begin the request. Raises HTTPInputError for headers that HTTP forbids."""
         assert isinstance(start_line, RequestStartLine)  # noqa: S101  # a server receives no other; for the types
         self._stream.end_head()
-        self._request = request = self._read_head(start_line, headers)
+        line = _normalize(start_line, headers)
+        self._request = request = Request(self._context, self._server, self._connection, line, headers)
         # Tornado closes the connection on a body above its own limit, and its client sees no reply.
         self._connection.set_max_body_size(sys.maxsize)
         if "Content-Length" in headers or "Transfer-Encoding" in headers:
@@ -51,13 +52,6 @@ class RequestReader(HTTPMessageDelegate):
         if (error := _error_of_head(request)) is not None:
             self._refuse(request, self._exposure(request) or error)
         return None
-
-    def _read_head(self, start_line: RequestStartLine, headers: HTTPHeaders) -> Request:
-        line = _normalize(start_line, headers)
-        try:
-            return Request(self._context, self._server, self._connection, line, headers)
-        except ValueError:  # such as a host's port of more digits than int() takes
-            raise HTTPInputError("a header can't be parsed") from None
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
         """Collect the body. The excess is read and dropped, so that the client gets to read the reply."""
