@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
+from chain.text import one_line
 from commands.client.wallet import SignupFailedError
 from jobs.errors import FaucetError
 from jobs.ledger import Ledger, LedgerError
@@ -38,13 +39,13 @@ def configured(command: Callable[..., None]) -> Callable[..., None]:
         try:
             settings = load(config, os.environ)
         except ConfigError as error:
-            click.echo(str(error), err=True)
+            click.echo(one_line(str(error)), err=True)
             sys.exit(2)
         start_logging(settings)
         try:
             command(settings, **options)
         except FAILURES as error:
-            click.echo(str(error), err=True)
+            click.echo(one_line(str(error)), err=True)
             sys.exit(1)
 
     wrapped.__name__ = command.__name__

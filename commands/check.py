@@ -5,6 +5,7 @@ import sys
 
 import click
 
+from chain.text import one_line
 from commands import configured
 from commands.chain import open_chain
 from commands.preflight import preflight
@@ -23,7 +24,7 @@ async def _print_checks(settings: Settings) -> bool:
     dev_chain, urls, key = await open_chain(settings, keep=False)
     ok = True
     async for line in preflight(settings, urls, key):
-        click.echo(f"{'ok  ' if line.ok else 'FAIL'} {line.name}: {line.text}")
+        click.echo(f"{'ok  ' if line.ok else 'FAIL'} {line.name}: {one_line(line.text)}")
         ok = ok and line.ok
     if dev_chain is not None:
         await dev_chain.stop()

@@ -12,6 +12,7 @@ from rich.progress import Progress
 from chain.errors import LinkError, Refused
 from chain.node import Node
 from chain.open_link import open_link
+from chain.text import one_line
 from commands import configured
 from commands.chain import open_chain
 from jobs.blocks.reconcile import Reconciler
@@ -32,10 +33,10 @@ def reconcile(settings: Settings, from_block: int | None, *, rebuild: bool) -> N
     try:
         found = asyncio.run(compare(settings, first, rebuild=rebuild))
     except (LinkError, Refused) as error:
-        click.echo(str(error), err=True)
+        click.echo(one_line(str(error)), err=True)
         sys.exit(1)
     for difference in found:
-        click.echo(f"block {difference.block_num}: {difference.kind}: {difference.text}")
+        click.echo(f"block {difference.block_num}: {difference.kind}: {one_line(difference.text)}")
     sys.exit(1 if found else 0)
 
 

@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress
 from rich.table import Table
+from rich.text import Text
 
+from chain.text import one_line
 from commands.client.results import Outcome
 from handlers.render import iso_time
 from jobs.model.job import Job
@@ -24,7 +26,7 @@ def print_jobs(jobs: Iterable[Job]) -> None:
     table.columns[0].min_width = ID_WIDTH
     for job in jobs:
         updated = iso_time(job.updated_at)
-        table.add_row(job.id, job.signup.name, job.state, job.account_id, str(job.attempts), updated, job.reason)
+        _add_row(table, job.id, job.signup.name, job.state, job.account_id, str(job.attempts), updated, job.reason)
     _print(table)
 
 
@@ -32,7 +34,7 @@ def print_audit(entries: Iterable[AuditEntry]) -> None:
     """Print `entries` as a table on standard output."""
     table = Table("when", "who", "what", "target", "why")
     for entry in entries:
-        table.add_row(iso_time(entry.at), entry.who, entry.what, entry.target, entry.why)
+        _add_row(table, iso_time(entry.at), entry.who, entry.what, entry.target, entry.why)
     _print(table)
 
 
@@ -71,7 +73,12 @@ class SignupProgress:
             self._echo(f"waiting: {reason}")
 
     def _echo(self, text: str) -> None:
-        self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        self._bar.console.print(one_line(text), markup=False, highlight=False, soft_wrap=True)
+
+
+def _add_row(table: Table, *cells: str | None) -> None:
+    """Add `cells` as they are: no markup is read in them."""
+    table.add_row(*(None if cell is None else Text(one_line(cell)) for cell in cells))
 
 
 def _print(table: Table) -> None:

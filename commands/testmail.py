@@ -6,6 +6,7 @@ import time
 
 import click
 
+from chain.text import one_line
 from commands import configured
 from jobs.monitoring.mailer import MailError, compose, send
 from jobs.settings import Settings
@@ -25,12 +26,12 @@ def testmail(settings: Settings) -> None:
     try:
         refusals = asyncio.run(send(settings, message))
     except MailError as error:
-        click.echo(f"{settings.mail_host} did not take it: {error}", err=True)
+        click.echo(f"{settings.mail_host} did not take it: {one_line(str(error))}", err=True)
         sys.exit(1)
     refused = {refusal.address for refusal in refusals}
     click.echo(
         f"{settings.mail_host} took a mail to {', '.join(each for each in settings.admins if each not in refused)}"
     )
     for refusal in refusals:
-        click.echo(f"{settings.mail_host} did not take it for all: {refusal}", err=True)
+        click.echo(f"{settings.mail_host} did not take it for all: {one_line(str(refusal))}", err=True)
     sys.exit(1 if refusals else 0)

@@ -11,6 +11,7 @@ import msgspec
 from handlers.render import job_view
 from jobs.ledger import Ledger
 from jobs.model.job import Job, State
+from jobs.model.readable import visible
 
 BATCH = 500  #: jobs in memory at a time
 COLUMNS = (
@@ -36,7 +37,7 @@ async def csv_of_jobs(ledger: Ledger, text: str, state: State | None, *, by: str
 
 def cell(value: Any) -> str:
     """`value` as text that no spreadsheet runs as a formula; empty for None."""
-    return "" if value is None else _FORMULA.sub("'", str(value))
+    return "" if value is None else _FORMULA.sub("'", visible(str(value)))
 
 
 def csv_writer(file: Any) -> Any:

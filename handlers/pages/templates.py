@@ -8,7 +8,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from handlers.render import core_amount, day, iso_time, moment, readable_json
-from jobs.model.readable import duration, host
+from jobs.model.readable import duration, host, visible
 
 ROOT = Path(__file__).parents[2]
 STATIC = ROOT / "static"
@@ -21,6 +21,7 @@ class Pages:
         self._environment = Environment(
             loader=FileSystemLoader(ROOT / "templates"),
             autoescape=True,
+            finalize=_visible,
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
@@ -32,6 +33,11 @@ class Pages:
     def render(self, template: str, **values: Any) -> str:
         """The page that `template` makes of `values`. Raises UndefinedError where one is missing."""
         return self._environment.get_template(template).render(**values)
+
+
+def _visible(value: Any) -> Any:
+    """`value`, without what would turn the text around it; what a template made already stays."""
+    return visible(value) if type(value) is str else value
 
 
 @cache

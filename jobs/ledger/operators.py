@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from chain.text import cut
 from jobs.errors import Code, FaucetError
 from jobs.ledger.expiry import EXPIRE
 from jobs.ledger.inclusion import delete_blocks
@@ -19,6 +20,7 @@ _FROM = {
 }
 _ACTIONS = {"retry": State.QUEUED, "cancel": State.CANCELLED, "fail": State.FAILED}
 
+MAX_REASON = 1000  #: characters of an operator's reason that are kept
 RECORD = "INSERT INTO audit (at, who, what, target, why) VALUES (?, ?, ?, ?, ?)"
 PAUSE = """
     INSERT INTO pauses (part, reason, by, since) VALUES (?, ?, ?, ?)
@@ -98,7 +100,7 @@ class OperatorActions(Part):
         """Let `part`, `intake` or `drain`, stand still until an operator resumes it."""
 
         def step(tx: Tx) -> None:
-            tx.execute(PAUSE, (part, reason, by, tx.now))
+            tx.execute(PAUSE, (part, cut(reason, MAX_REASON), cut(by), tx.now))
             _record(tx, by, "pause", part, reason)
 
         await self._store.run(step)
@@ -168,7 +170,7 @@ class OperatorActions(Part):
         def step(tx: Tx) -> list[str]:
             for job_id in job_ids:
                 _check_movable(tx, job_id, state)
-                tx.execute(MOVE, (state, code, None if code is None else reason, tx.now, job_id))
+                tx.execute(MOVE, (state, code, None if code is None else cut(reason, MAX_REASON), tx.now, job_id))
                 _record(tx, by, action, job_id, reason)
             tx.moved.extend(job_ids)
             return list(job_ids)
@@ -177,7 +179,7 @@ class OperatorActions(Part):
 
 
 def _record(tx: Tx, who: str, what: str, target: str, why: str) -> None:
-    tx.execute(RECORD, (tx.now, who, what, target, why))
+    tx.execute(RECORD, (tx.now, cut(who), what, cut(target), cut(why, MAX_REASON)))
 
 
 def _release_payments(tx: Tx, job_ids: Sequence[str], by: str, reason: str) -> list[str]:

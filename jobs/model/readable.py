@@ -3,6 +3,8 @@
 from decimal import Decimal
 from urllib.parse import urlsplit
 
+from chain.text import cut
+
 
 def amount(satoshi: int, precision: int, symbol: str | None) -> str:
     """`satoshi` in the core asset with its symbol, every decimal that counts: 2,500.5 TEST."""
@@ -21,3 +23,13 @@ def duration(seconds: float) -> str:
 def host(url: str | None) -> str:
     """Host and port of a URL, which is all that is shown of a node."""
     return urlsplit(url or "").netloc.rpartition("@")[2]
+
+
+def visible(text: str) -> str:
+    """`text` with its line breaks and tabs, and U+FFFD for whatever else can't be printed.
+
+    What turns the direction of writing can't be printed either.
+    """
+    if text.isprintable():
+        return text
+    return "".join(character if character in "\n\t\r" else cut(character) for character in text)

@@ -17,6 +17,7 @@ log = logging.getLogger("faucet")
 
 #: Printable ASCII without blank, quotation mark, equals sign and backslash: what a value may be without quotes.
 _BARE = re.compile(r"[!#-<>-\[\]-~]+")
+MAX_VALUE = 2000  #: characters of a field; a traceback has no limit
 _ascii, _readable = json.JSONEncoder().encode, json.JSONEncoder(ensure_ascii=False).encode
 
 
@@ -59,8 +60,12 @@ class JsonLine(logging.Formatter):
 def _fields(formatter: logging.Formatter, record: logging.LogRecord) -> dict[str, str]:
     """The record's fields as texts, the traceback being the last."""
     fields: dict[str, Any] = getattr(record, "fields", {})
-    texts = {key: str(value) for key, value in fields.items()}
+    texts = {key: _cut(str(value)) for key, value in fields.items()}
     return texts | {"trace": formatter.formatException(record.exc_info)} if record.exc_info else texts
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MAX_VALUE else f"{text[: MAX_VALUE - 1]}…"
 
 
 def _time(record: logging.LogRecord) -> str:

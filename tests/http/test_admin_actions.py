@@ -128,7 +128,7 @@ async def test_no_cell_of_an_export_is_a_formula(tmp_path: Path) -> None:
     """A spreadsheet would run it on the operator's machine."""
     shown_as = {
         "=1+1": "'=1+1", "+1": "'+1", "-1": "'-1", "@SUM(A1)": "'@SUM(A1)", "\uff1d1": "'\uff1d1",
-        "\t=1": "'\t'=1", "\r=1": "'\r'=1", "\n=1": "\n'=1", " =1": " '=1", "\xa0-1": "\xa0'-1",
+        "\t=1": "'\t'=1", "\r=1": "'\r'=1", "\n=1": "\n'=1", " =1": " '=1", "\u3000-1": " '-1",
         "a;=1": "a;'=1", "a,+1": "a,'+1", "a|@b": "a|'@b", "a\t=1": "a\t'=1", 'a";"=1': "a\";\"'=1", "x'=1": "x''=1",
         "a=1": "a=1", "2-1": "2-1", 'say "hi", twice': 'say "hi", twice',
     }  # fmt: skip

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from chain.errors import BadReply, LinkError, NotSent, UnfitNode
 from chain.text import MAX_TEXT, cut
+from jobs.model.readable import visible
 
 
 @pytest.mark.parametrize(
@@ -35,3 +36,16 @@ def test_any_text_becomes_a_short_printable_line(text: str) -> None:
 @pytest.mark.parametrize("kind", [LinkError, NotSent, BadReply, UnfitNode])
 def test_node_text_is_cut_in_every_error(kind: type[LinkError]) -> None:
     assert str(kind("the node says " + "\x07" * 1_000_000)) == cut("the node says " + "\x07" * 1_000)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain \u00e4", "plain \u00e4"),
+        ("two\nlines\tand a tab", "two\nlines\tand a tab"),
+        ("\x1b[31mred\x9b0m", "\ufffd[31mred\ufffd0m"),
+        ("a\u202eb\u2066c\u200fd", "a\ufffdb\ufffdc\ufffdd"),
+    ],
+)
+def test_unprintable_text_is_made_visible(text: str, shown: str) -> None:
+    assert visible(text) == shown
