@@ -11,6 +11,7 @@ import click
 
 from chain.text import one_line
 from commands.client.wallet import SignupFailedError
+from commands.core_dumps import forbid_core_dumps
 from jobs.errors import FaucetError
 from jobs.ledger import Ledger, LedgerError
 from jobs.monitoring.logs import start_logging
@@ -36,6 +37,7 @@ def configured(command: Callable[..., None]) -> Callable[..., None]:
 
     @click.option("--config", type=click.Path(path_type=Path), default=default_config, show_default="config.yaml")
     def wrapped(config: Path, **options: Any) -> None:
+        forbid_core_dumps()
         try:
             settings = load(config, os.environ)
         except ConfigError as error:
