@@ -3,7 +3,7 @@
 import asyncio
 import os
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -29,8 +29,16 @@ def default_config() -> Path:
     return path
 
 
-def configured(command: Callable[..., None]) -> Callable[..., None]:
+def _always(_options: Mapping[str, Any]) -> bool:
+    return True
+
+
+def configured(
+    command: Callable[..., None], *, needs_key: Callable[[Mapping[str, Any]], bool] = _always
+) -> Callable[..., None]:
     """Give `command` the option --config, and pass it the settings that were loaded from there.
+
+    Where its options say that it `needs_key` the registrar's key is among them, else that one is not even read.
 
     A mistake in the file ends the command with exit code 2, one of FAILURES with 1; each prints one line.
     """
@@ -39,7 +47,7 @@ def configured(command: Callable[..., None]) -> Callable[..., None]:
     def wrapped(config: Path, **options: Any) -> None:
         forbid_core_dumps()
         try:
-            settings = load(config, os.environ)
+            settings = load(config, os.environ, with_key=needs_key(options))
         except ConfigError as error:
             click.echo(one_line(str(error)), err=True)
             sys.exit(2)

@@ -1,6 +1,7 @@
 """`backup`: copies the ledger, also while a server uses it."""
 
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import click
@@ -15,7 +16,7 @@ ENDINGS = (".db", ".sqlite", ".sqlite3", ".bak")
 
 
 @click.command()
-@configured
+@partial(configured, needs_key=lambda _options: False)
 @click.argument("to")
 @click.option(
     "--keep", type=click.IntRange(1), default=14, show_default=True, help="Copies to keep, if TO is a folder."

@@ -134,9 +134,12 @@ async def start_worker(
     It ends when its standard input does, so it never outlives this process, even if this one is killed.
     """
     descriptors = () if listener is None else (listener.fileno(),)
+    # Only the chain's owner signs: whoever breaks into a process that serves HTTP finds no key.
+    hidden = () if listener is None else ("FAUCET_WIF",)
+    inherited = {name: value for name, value in os.environ.items() if name not in hidden}
     return await asyncio.create_subprocess_exec(
         sys.executable, *(f"-W{option}" for option in sys.warnoptions), program, "worker",
         "--config", str(settings.source), *(f"--listener={number}" for number in descriptors),
         stdin=asyncio.subprocess.PIPE, pass_fds=descriptors, start_new_session=True,
-        env={**os.environ, **shared},
+        env={**inherited, **shared},
     )  # fmt: skip

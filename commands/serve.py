@@ -2,6 +2,7 @@
 
 import socket
 import sys
+from functools import partial
 from pathlib import Path
 
 import click
@@ -47,7 +48,7 @@ def serve(settings: Settings, workers: int | None, host: str | None, port: int |
 
 
 @click.command(hidden=True)
-@configured
+@partial(configured, needs_key=lambda options: options["listener"] is None)
 @click.option("--listener", type=int, default=None, help="File descriptor of a listening socket.")
 def worker(settings: Settings, listener: int | None) -> None:
     """Run one process of `serve --workers`: HTTP with a listener, the chain's owner without."""

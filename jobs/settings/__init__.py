@@ -161,10 +161,15 @@ def keys() -> dict[str, Mapping[str, Any]]:
     return {entry.name: entry.metadata for entry in fields_of(Settings) if entry.metadata}
 
 
-def load(path: Path, environ: Mapping[str, str]) -> Settings:
-    """The settings in the file `path`, overridden by `environ`. Raises ConfigError."""
+def load(path: Path, environ: Mapping[str, str], *, with_key: bool = True) -> Settings:
+    """The settings in the file `path`, overridden by `environ`; the registrar's key only `with_key`.
+
+    Raises ConfigError.
+    """
     file = read_file(path, keys())
     file.override(ENVIRONMENT, environ)
+    if not with_key:
+        file.forget("wif", "wif_file")
     parsed = {key: file.parse(key, keys()[key]["parse"]) for key in file.given}
     # The registrar is the referrer, unless the file names another.
     parsed.setdefault("default_referrer", parsed.get("registrar", DEV_REGISTRAR))
@@ -172,7 +177,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
         parsed.setdefault("reply_wait", min(REPLY_WAIT, parsed.get("reply_wait_max", REPLY_WAIT)))
     paths = _paths(path, parsed, environ)
     settings = Settings(**{**parsed, **paths}, notes=tuple(file.notes), source=path.absolute())
-    problem = _contradiction(settings, file)
+    problem = _contradiction(settings, file, with_key=with_key)
     if problem is not None:
         raise file.mistake(*problem)
     return settings if settings.wif_file is None else _with_key_of_file(settings, file, environ)
@@ -187,7 +192,7 @@ def _paths(path: Path, parsed: Mapping[str, Any], environ: Mapping[str, str]) ->
     return {key: path.absolute().parent / value for key, value in named.items()}
 
 
-def _contradiction(settings: Settings, file: ConfigFile) -> tuple[str, str] | None:
+def _contradiction(settings: Settings, file: ConfigFile, *, with_key: bool) -> tuple[str, str] | None:
     """The key to blame if two keys contradict each other, and why."""
     if settings.wif is not None and settings.wif_file is not None:
         return "wif_file", f"{file.name_of('wif')} is given too: only one of them can be"
@@ -200,7 +205,7 @@ def _contradiction(settings: Settings, file: ConfigFile) -> tuple[str, str] | No
     if settings.uses_devchain:
         return None
     missing = [] if "registrar" in file.given else ["registrar"]
-    if settings.wif is None and settings.wif_file is None:
+    if with_key and settings.wif is None and settings.wif_file is None:
         missing.append("wif")
     return (missing[0], "is needed for a chain of your own") if missing else None
 

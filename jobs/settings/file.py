@@ -52,6 +52,11 @@ class ConfigFile:
             if environ.get(variable, "").strip():
                 self.given[key], self.variables[key] = environ[variable], variable
 
+    def forget(self, *keys: str) -> None:
+        """Read nothing of `keys`."""
+        for key in keys:
+            self.given.pop(key, None)
+
     def parse(self, key: str, parse: Callable[[Any], Any]) -> Any:
         """The value of `key`, typed. Raises ConfigError."""
         if key != "wif" and _holds_wif(self.given[key]):

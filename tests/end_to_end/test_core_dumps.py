@@ -1,13 +1,15 @@
 """The registrar's key stands in no core dump."""
 
 import asyncio
+import contextlib
+import os
 import signal
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.harness.program import ROOT, faucet
+from tests.harness.program import REGISTRAR_WIF, ROOT, Faucet, command, faucet, on_chain
 
 PROBE = """
 import ctypes
@@ -36,3 +38,47 @@ async def test_a_handler_gets_no_dump_either() -> None:
         sys.executable, "-c", PROBE, cwd=ROOT, stdout=asyncio.subprocess.PIPE
     )
     assert (await process.communicate())[0] == b"0\n"
+
+
+def holds(pid: str, text: bytes) -> bool:
+    """Whether `text` stands in the writable memory or the environment of a process."""
+    maps = [line.split() for line in Path(f"/proc/{pid}/maps").read_text().splitlines()]
+    ranges = [[int(end, 16) for end in each[0].split("-")] for each in maps if each[1].startswith("rw")]
+    with Path(f"/proc/{pid}/mem").open("rb", buffering=0) as memory:
+        for start, end in ranges:
+            memory.seek(start)
+            with contextlib.suppress(OSError):
+                if text in memory.read(end - start):
+                    return True
+    return text in Path(f"/proc/{pid}/environ").read_bytes()
+
+
+@pytest.mark.skipif(sys.platform != "linux" or os.getuid() != 0, reason="reads the memory of other processes")
+@pytest.mark.parametrize("source", ["wif_file", "FAUCET_WIF"])
+async def test_http_workers_and_backups_never_hold_the_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str
+) -> None:
+    key_file = tmp_path / "registrar.wif"
+    if source == "wif_file":
+        key_file.write_text(REGISTRAR_WIF)
+    else:
+        monkeypatch.setitem(os.environ, source, REGISTRAR_WIF)
+    named = {"wif_file": str(key_file)} if source == "wif_file" else {}
+    options = {**on_chain("ws://127.0.0.1:1"), "workers": 2, **named}
+    del options["wif"]
+    service = Faucet(tmp_path, options)
+    await service.start()
+    try:
+        await service.fetch("/healthz")
+        children = Path(f"/proc/{service.pid}/task/{service.pid}/children").read_text().split()
+        serving = [pid for pid in children if b"--listener" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        owners = [pid for pid in children if pid not in serving]
+        assert (len(serving), len(owners)) == (2, 1)
+        assert not [pid for pid in serving if holds(pid, REGISTRAR_WIF.encode())]
+        assert holds(owners[0], REGISTRAR_WIF.encode())
+        key_file.unlink(missing_ok=True)
+        monkeypatch.delitem(os.environ, "FAUCET_WIF", raising=False)
+        code, _, errors = await command("backup", "--config", str(service.config), str(tmp_path / "copy.db"))
+        assert (code, errors) == (0, "")
+    finally:
+        await service.stop()
