@@ -1,0 +1,1 @@
+"""The HTTP side: the signup endpoint, the API, pages and the operators' pages."""

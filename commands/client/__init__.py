@@ -1,0 +1,1 @@
+"""A client of any faucet: a wallet, and signups in bulk."""

@@ -1,0 +1,1 @@
+"""The JSON API: signups, accounts, jobs, health, and its OpenAPI document."""

@@ -1,0 +1,1 @@
+"""What all replies share: headers, errors, paths, preferences, connections and client addresses."""

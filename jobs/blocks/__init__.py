@@ -1,0 +1,1 @@
+"""Following the chain's blocks: inclusion, finality, expiry, the names cache, reconciliation."""

@@ -1,0 +1,1 @@
+"""The drain: queued jobs become signed transactions, written ahead and broadcast."""

@@ -1,0 +1,1 @@
+"""Alerts and their mails, metrics, the log, and supervised background tasks."""

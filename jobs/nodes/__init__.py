@@ -1,0 +1,1 @@
+"""Trust in nodes: what they claim, whether they are fit, and a second one's confirmation."""

@@ -1,0 +1,1 @@
+"""The connection to a node, against sockets that misbehave."""

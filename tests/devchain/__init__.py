@@ -1,0 +1,1 @@
+"""The dev chain, held to what real nodes answered."""

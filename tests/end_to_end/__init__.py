@@ -1,0 +1,1 @@
+"""The real program, from the command line to the chain."""

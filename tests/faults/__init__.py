@@ -1,0 +1,1 @@
+"""The real program while nodes, files, clocks and clients fail."""

@@ -1,0 +1,1 @@
+"""The ledger's conformance tests, and its SQLite engine."""

@@ -1,0 +1,1 @@
+"""Nodes that lie, and what no lie achieves."""

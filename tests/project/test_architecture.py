@@ -146,8 +146,7 @@ def test_sql_is_confined_to_the_ledger(path: Path) -> None:
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_first_line_says_what_the_file_is(path: Path) -> None:
-    source = path.read_text()
-    assert not source or ast.get_docstring(ast.parse(source))
+    assert ast.get_docstring(ast.parse(path.read_text()))
 
 
 def test_only_commands_know_the_dev_chain() -> None:

@@ -1,0 +1,1 @@
+"""The ledger's SQLite engine: the only place that knows SQLite."""

@@ -1,0 +1,1 @@
+"""A relay between the faucet and a node that lies on demand."""
