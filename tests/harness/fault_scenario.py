@@ -67,6 +67,7 @@ class Scenario:
         """Return when every job is done; the chain must then hold exactly what the signups ask for."""
         await wait_ready(self.service)
         jobs = {name: await self.service.job(job_id, until="done") for name, job_id in self.jobs.items()}
+        await self.chain.link.wait_connected()  # a node that was away may be back for the faucet first
         totals = await read_totals(self.chain.node)
         assert totals.ids == {name: job["account_id"] for name, job in jobs.items()}
         assert dict(totals.registered) == dict.fromkeys(jobs, 1)
