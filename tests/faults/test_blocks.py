@@ -29,12 +29,6 @@ async def account_ids(scenario: Scenario) -> list[str]:
     ]
 
 
-async def pending(scenario: Scenario, name: str) -> None:
-    """Return when the node has the account, even if only pending."""
-    while (await scenario.chain.node.accounts([name]))[0] is None:
-        """Asking is the waiting."""
-
-
 def expired(folder: Path) -> list[str]:
     """The kinds of the expired transactions, in order of signing."""
     with closing(sqlite3.connect(folder / "faucet.db")) as ledger:
@@ -75,7 +69,7 @@ async def test_chain_stalls_for_an_hour(tmp_path: Path) -> None:
             os.kill(pid, signal.SIGUSR1)
         await scenario.reported("head", "seconds old")
         await scenario.sign_up("late-1")
-        await pending(scenario, "late-1")
+        await scenario.pending("late-1")
         await scenario.chain.control("stall", False)
         await scenario.reach("done")
         assert expired(tmp_path) == ["registration"]
@@ -88,7 +82,7 @@ async def test_unbroadcast_transaction_expires_and_is_signed_again(tmp_path: Pat
         await scenario.chain.control("fault", FORGET)
         await scenario.broadcast("unsent-1")
         await scenario.chain.control("produce", EXPIRED)
-        await pending(scenario, "unsent-1")
+        await scenario.pending("unsent-1")
         await scenario.chain.control("fault", FORGET)
         await scenario.chain.control("produce", 1)
         await scenario.payable(QUICK_LAG)

@@ -38,6 +38,7 @@ async def test_node_away_for_five_minutes(tmp_path: Path) -> None:
 
     async with fault_scenario(tmp_path, *kept(tmp_path)) as scenario:
         await scenario.broadcast("before-1", "before-2")
+        await scenario.pending("before-1", "before-2")  # a node that never had them refuses them, which counts no try
         await scenario.chain.program.stop(signal.SIGKILL)
         await scenario.sign_up("away-1", "away-2")
         await scenario.reported("chain", scenario.chain.url)

@@ -40,6 +40,11 @@ class Scenario:
         await self.sign_up(*names)
         await self.reach("broadcast")
 
+    async def pending(self, *names: str) -> None:
+        """Return when the node has these accounts, even if no block does."""
+        while None in await self.chain.node.accounts(list(names)):
+            """The call is the wait."""
+
     async def reach(self, *states: str) -> None:
         """Return when every job is in one of `states`."""
         for job_id in self.jobs.values():
