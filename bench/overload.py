@@ -9,8 +9,9 @@ from statistics import median, quantiles
 
 from bench.figure import Figure
 from bench.load import CONNECTIONS, PATH, Load, load, write_keys
-from bench.processes import all_registered, faucet, ledger_of, pause_drain, query_ledger, raise_limit
+from bench.processes import all_registered, faucet, ledger_of, pause_drain, query_ledger
 from bench.registering import fill, sink
+from commands.processes import raise_file_limit
 from jobs.ledger import Ledger
 from tests.harness.program import Faucet
 
@@ -37,7 +38,7 @@ class Offer:
 
 async def measure(size: float, folder: Path) -> list[Figure]:
     """Goodput with more connections than keep it busy, and with more signups than it registers."""
-    raise_limit()
+    raise_file_limit()
     seconds = max(FEWEST, round(SECONDS * size))
     keys = write_keys(folder / "keys")
     async with sink() as url:

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import os
-import resource
 import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -14,13 +13,6 @@ from tests.harness.program import REGISTRAR_WIF, Faucet, Program, wait_ready
 
 LOOK_INTERVAL = 0.1  #: seconds between two looks at what has no event
 TICKS = os.sysconf("SC_CLK_TCK")  #: of a processor's clock, in a second
-
-
-def raise_limit() -> int:
-    """Let this process and those that it starts have as many open files as they may; how many that is."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    return most
 
 
 @contextlib.asynccontextmanager

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from bench.figure import Figure
 from bench.load import write_keys
-from bench.processes import all_registered, faucet, memory, peak_memory, query_ledger, raise_limit
+from bench.processes import all_registered, faucet, memory, peak_memory, query_ledger
+from commands.processes import raise_file_limit
 from tests.harness.chain_totals import read_totals
 from tests.harness.program import ROOT, DevChainProgram, Faucet, dev_chain
 
@@ -49,7 +50,7 @@ class Outcome:
 
 async def measure(size: float, folder: Path) -> list[Figure]:
     """All of the crowd with two workers, and with one process as many as may have open files."""
-    files = raise_limit()
+    files = raise_file_limit()
     crowd = max(100, int(CROWD * size))
     keys = write_keys(folder / "keys")
     most = min(crowd, files - SPARE)

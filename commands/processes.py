@@ -35,11 +35,12 @@ def run_serving(main: Coroutine[Any, Any, None]) -> None:
         runner.run(main)
 
 
-def raise_file_limit() -> None:
-    """Raise the soft limit of open files to the hard one: each client's connection is one."""
+def raise_file_limit() -> int:
+    """Raise the soft limit of open files to the hard one: each client's connection is one. Returns the limit now."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with contextlib.suppress(OSError, ValueError):  # a kernel may allow less than it said
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 
 async def run_until_stopped(
