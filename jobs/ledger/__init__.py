@@ -10,7 +10,7 @@ from jobs.ledger.blocks import BlockLog
 from jobs.ledger.chain_status import SavedChainStatus
 from jobs.ledger.change_poller import ChangePoller
 from jobs.ledger.drain import DrainQueue
-from jobs.ledger.errors import ConstraintError, IllegalMoveError, LedgerError, OldLedgerError
+from jobs.ledger.errors import ConstraintError, DeposedError, IllegalMoveError, LedgerError, OldLedgerError
 from jobs.ledger.expiry import Expiry
 from jobs.ledger.names import Names
 from jobs.ledger.operators import OperatorActions
@@ -25,13 +25,13 @@ from jobs.ledger.signups import Signups
 from jobs.ledger.spending import Spending
 from jobs.ledger.sqlite.engine import SqliteEngine
 from jobs.ledger.sqlite.wal import has_log
-from jobs.ledger.store import Engine, Store, Tx
+from jobs.ledger.store import Store, Tx
 
 # The row is deleted first: an UPDATE that changes nothing writes nothing, not to a full disk either.
 DELETE_CHECK = "DELETE FROM facts WHERE name = 'checked_at'"
 INSERT_CHECK = "INSERT INTO facts (name, value) VALUES ('checked_at', ?)"
 
-__all__ = ["ConstraintError", "IllegalMoveError", "Ledger", "LedgerError", "OldLedgerError"]
+__all__ = ["ConstraintError", "DeposedError", "IllegalMoveError", "Ledger", "LedgerError", "OldLedgerError"]
 
 
 def random_job_id() -> str:
@@ -42,8 +42,9 @@ def random_job_id() -> str:
 class Ledger:
     """Every signup, what was signed for it, and what became of that."""
 
-    def __init__(self, engine: Engine, *, random_id: Callable[[], str] = random_job_id) -> None:
-        self._store = store = Store(engine)
+    def __init__(self, store: Store, *, random_id: Callable[[], str] = random_job_id) -> None:
+        self._store = store
+        self._random_id = random_id
         self.changes = store.changes
         self.signups = Signups(store, random_id)
         self.drain = DrainQueue(store)
@@ -72,7 +73,7 @@ class Ledger:
         random_id: Callable[[], str] = random_job_id,
     ) -> "Ledger":
         """The ledger in the file `path`, made or migrated as needed. Raises LedgerError."""
-        return cls(await SqliteEngine.open(path, clock), random_id=random_id)
+        return cls(Store(await SqliteEngine.open(path, clock)), random_id=random_id)
 
     @staticmethod
     def is_new(path: Path) -> bool:
@@ -82,7 +83,14 @@ class Ledger:
     @classmethod
     async def open_to_read(cls, path: Path, *, clock: Callable[[], float] = time.time) -> "Ledger":
         """The ledger in the file `path`, for reading only. Raises LedgerError, OldLedgerError for an older one."""
-        return cls(await SqliteEngine.open_to_read(path, clock))
+        return cls(Store(await SqliteEngine.open_to_read(path, clock)))
+
+    def as_owner(self, epoch: int) -> "Ledger":
+        """The same ledger, for the owner of the chain of this `epoch`.
+
+        Each write raises DeposedError, and nothing of it is kept, once another epoch has begun.
+        """
+        return type(self)(self._store.as_owner(epoch), random_id=self._random_id)
 
     async def check_writable(self) -> None:
         """Raises FaucetError `ledger_unavailable`, the engine's error its cause, unless a change can be kept."""

@@ -1,5 +1,7 @@
 """Why a ledger can't be opened, or refuses a move."""
 
+from jobs.errors import Code, FaucetError
+
 
 class LedgerError(Exception):
     """The ledger can't be used; the sentence says why."""
@@ -15,3 +17,10 @@ class IllegalMoveError(Exception):
 
 class ConstraintError(Exception):
     """A change would have broken a rule of the schema, and was undone: a fault of this program."""
+
+
+class DeposedError(FaucetError):
+    """Another process owns the chain since: this one's write was undone, and it must send nothing more."""
+
+    def __init__(self) -> None:
+        super().__init__(Code.LEDGER_UNAVAILABLE, "Another process owns the chain now.", retry_after=5)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from jobs.ledger.changes import Changes
+from jobs.ledger.errors import DeposedError
 from jobs.ledger.sql import Query
 
 Item = TypeVar("Item")
@@ -30,11 +31,19 @@ class Connection(Protocol):
         """What a query returns."""
 
 
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What the engine reads first in each write transaction, while no other one runs."""
+
+    now: int  #: milliseconds since 1970, UTC
+    epoch: int  #: number of the last owner of the chain
+
+
 class Engine(Protocol):
     """A database that can hold the ledger. All methods raise FaucetError `ledger_unavailable` where it can't serve."""
 
-    async def run(self, step: Callable[[Connection, int], Result]) -> Result:
-        """What `step` returns, given the connection and the time in milliseconds, run as one write transaction.
+    async def run(self, step: Callable[[Connection, Turn], Result]) -> Result:
+        """What `step` returns, given the connection and the turn, run as one write transaction.
 
         It is on disk when this returns, undone when it raises: ConstraintError, or what `step` raises. A caller that
         is cancelled does not undo it.
@@ -89,9 +98,11 @@ class Tx:
 class Store:
     """An engine, and the watches on the jobs in it."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, changes: Changes | None = None, epoch: int | None = None) -> None:
+        """With an `epoch`, it writes for the owner of the chain, and only as long as that one's epoch lasts."""
         self._engine = engine
-        self.changes = Changes()
+        self._epoch = epoch
+        self.changes = changes or Changes()
         self.now = engine.now
         self.read = engine.read
         self.version = engine.version
@@ -103,12 +114,23 @@ class Store:
     async def run(self, step: Callable[[Tx], Result]) -> Result:
         """What `step` returns, run as one transaction: on disk when this returns, undone when it raises.
 
-        Raises FaucetError `ledger_unavailable`, and what `step` raises.
+        Raises FaucetError `ledger_unavailable`, DeposedError, and what `step` raises.
         """
         moved: list[str] = []
-        result = await self._engine.run(lambda connection, now: step(Tx(connection, now, moved)))
+
+        def fenced(connection: Connection, turn: Turn) -> Result:
+            # Read within the transaction: nobody becomes the owner before it ends.
+            if self._epoch not in (None, turn.epoch):
+                raise DeposedError
+            return step(Tx(connection, turn.now, moved))
+
+        result = await self._engine.run(fenced)
         self.changes.publish(moved)
         return result
+
+    def as_owner(self, epoch: int) -> "Store":
+        """The same, for the owner of the chain of this `epoch`: its writes raise DeposedError in any other."""
+        return Store(self._engine, changes=self.changes, epoch=epoch)
 
     async def rows(self, query: Query[Item], parameters: Sequence[Any] = ()) -> list[Item]:
         """What a query returns, as it is after the last commit. Raises FaucetError `ledger_unavailable`."""

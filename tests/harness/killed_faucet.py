@@ -16,7 +16,7 @@ from chain.node import Node
 from commands import serve
 from commands.service import Service
 from jobs.ledger import Ledger
-from jobs.ledger.store import Engine
+from jobs.ledger.store import Store
 
 
 class Killer:
@@ -51,8 +51,8 @@ class Killer:
 class KilledLedger(Ledger):
     """A ledger with a method that kills the process."""
 
-    def __init__(self, engine: Engine, **options: Any) -> None:
-        super().__init__(engine, **options)
+    def __init__(self, store: Store, **options: Any) -> None:
+        super().__init__(store, **options)
         if KILLER.owner != "node":
             KILLER.arm(getattr(self, KILLER.owner))
 

@@ -19,6 +19,7 @@ from jobs.ledger.sqlite.file import check_version, prepare_file
 from jobs.ledger.sqlite.place import Place
 from jobs.ledger.sqlite.rows import Connection, items_of, statement_of
 from jobs.ledger.sqlite.wal import log_size
+from jobs.ledger.store import Turn
 
 LOCK_TIMEOUT = 5.0  #: seconds that a transaction waits for another process, or an operator's shell, to let go
 LOCK_RETRY = 0.001  #: seconds between two attempts to begin one
@@ -30,6 +31,7 @@ MAX_IDLE_LOG = 16 * 2**20  #: bytes that the write-ahead log keeps on disk once 
 _WRITER_PRAGMAS = ("PRAGMA secure_delete = ON", f"PRAGMA journal_size_limit = {MAX_IDLE_LOG}")
 TRUNCATE_ATTEMPTS = 10  #: each in the way of a reader, whose query takes about as long as LOCK_RETRY
 _READ_ONLY = "PRAGMA query_only = 1"
+_EPOCH = "SELECT epoch FROM ledger"
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -73,7 +75,7 @@ class SqliteEngine:
         """Milliseconds since 1970, UTC."""
         return int(self._clock() * 1000)
 
-    async def run(self, step: Callable[[Connection, int], Result]) -> Result:
+    async def run(self, step: Callable[[Connection, Turn], Result]) -> Result:
         """What `step` returns, run as one transaction: on disk when this returns, undone when it raises.
 
         A caller that is cancelled does not undo it. Raises FaucetError `ledger_unavailable` where SQLite can't read,
@@ -127,10 +129,11 @@ class SqliteEngine:
         self._thread.submit(work).add_done_callback(lambda done: loop.call_soon_threadsafe(_resolve, result, done))
         return result
 
-    def _transact(self, step: Callable[[Connection, int], Result]) -> Result:
+    def _transact(self, step: Callable[[Connection, Turn], Result]) -> Result:
         _begin(self._writer)
         try:
-            result = step(Connection(self._writer), self.now())
+            (epoch,) = self._writer.execute(_EPOCH).fetchone()
+            result = step(Connection(self._writer), Turn(self.now(), epoch))
             self._place.check()
             self._writer.commit()
         except BaseException:
