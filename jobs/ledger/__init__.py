@@ -12,6 +12,7 @@ from jobs.ledger.change_poller import ChangePoller
 from jobs.ledger.drain import DrainQueue
 from jobs.ledger.errors import ConstraintError, DeposedError, IllegalMoveError, LedgerError, OldLedgerError
 from jobs.ledger.expiry import Expiry
+from jobs.ledger.lease import Lease
 from jobs.ledger.names import Names
 from jobs.ledger.operators import OperatorActions
 from jobs.ledger.outbox import Outbox
@@ -46,6 +47,8 @@ class Ledger:
         self._store = store
         self._random_id = random_id
         self.changes = store.changes
+        self.deposed = store.deposed  #: set once an owner's ledger refuses to write, since another epoch began
+        self.lease = Lease(store)
         self.signups = Signups(store, random_id)
         self.drain = DrainQueue(store)
         self.spending = Spending(store)

@@ -1,5 +1,6 @@
 """What is under every part of the ledger: write transactions, reads, the clock, and the watches on jobs."""
 
+import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
@@ -103,6 +104,8 @@ class Store:
         self._engine = engine
         self._epoch = epoch
         self.changes = changes or Changes()
+        #: Another process owns the chain, or may: nothing is written with this epoch, and nothing must be sent.
+        self.deposed = asyncio.Event()
         self.now = engine.now
         self.read = engine.read
         self.version = engine.version
@@ -124,7 +127,13 @@ class Store:
                 raise DeposedError
             return step(Tx(connection, turn.now, moved))
 
-        result = await self._engine.run(fenced)
+        if self.deposed.is_set():
+            raise DeposedError
+        try:
+            result = await self._engine.run(fenced)
+        except DeposedError:
+            self.deposed.set()
+            raise
         self.changes.publish(moved)
         return result
 
