@@ -7,7 +7,7 @@ import click
 
 from chain.text import one_line
 from commands import configured
-from commands.chain import open_chain
+from commands.chain import open_chain_to_check
 from commands.preflight import preflight
 from jobs.settings import Settings
 
@@ -21,7 +21,7 @@ def check(settings: Settings) -> None:
 
 async def _print_checks(settings: Settings) -> bool:
     """Print each line as soon as it is known; whether none fails."""
-    dev_chain, urls, key = await open_chain(settings, keep=False)
+    dev_chain, urls, key = await open_chain_to_check(settings)
     ok = True
     async for line in preflight(settings, urls, key):
         click.echo(f"{'ok  ' if line.ok else 'FAIL'} {line.name}: {one_line(line.text)}")

@@ -14,7 +14,7 @@ from chain.node import Node
 from chain.open_link import open_link
 from chain.text import one_line
 from commands import configured
-from commands.chain import open_chain
+from commands.chain import open_chain_to_read
 from jobs.blocks.reconcile import Reconciler
 from jobs.ledger import Ledger
 from jobs.model.operators import Difference
@@ -46,7 +46,7 @@ async def compare(settings: Settings, first: int | None, *, rebuild: bool) -> li
     Raises LinkError or Refused if the node can't be asked.
     """
     async with contextlib.AsyncExitStack() as opened:
-        dev_chain, urls, key = await open_chain(settings)
+        dev_chain, urls, key = await open_chain_to_read(settings)
         if dev_chain is not None:
             opened.push_async_callback(dev_chain.stop)
         ledger = await Ledger.open(settings.ledger)

@@ -1,6 +1,7 @@
 """The dev chain's file: a line of JSON for its genesis, then one for each block or change."""
 
 import contextlib
+import fcntl
 from pathlib import Path
 from typing import IO, Any
 
@@ -12,38 +13,43 @@ class JournalError(OSError):
 
 
 class Journal:
-    """Appends lines; a line that a crash cut short is dropped when the file is read."""
+    """Appends lines to a file that no other process may append to meanwhile."""
 
     def __init__(self, path: Path) -> None:
+        """Open the file, or create it. Raises JournalError where another chain is writing it."""
         self._path = path
-        self._file: IO[bytes] | None = None
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file: IO[bytes] = path.open("a+b")
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._file.close()
+            text = "is in use: another faucet or dev chain makes the blocks of this chain"
+            raise JournalError(f"{path} {text}") from None
 
-    def read(self) -> list[dict[str, Any]]:
-        """The whole lines of the file, in order; nothing if there is no file. Raises JournalError."""
-        if not self._path.exists():
-            return []
+    def repair(self) -> None:
+        """Drop a line that a crash cut short, and let nobody but the owner read the file."""
         with contextlib.suppress(PermissionError):  # not its owner
             self._path.chmod(0o600)
-        lines = self._path.read_bytes().splitlines(keepends=True)
-        if lines and not lines[-1].endswith(b"\n"):
-            lines.pop()
-            with self._path.open("r+b") as file:
-                file.truncate(sum(map(len, lines)))
-        try:
-            return [msgspec.json.decode(line, type=dict[str, Any]) for line in lines]
-        except msgspec.DecodeError as error:
-            raise JournalError(f"{self._path} is no dev chain's file: {error}") from error
+        self._file.truncate(self._path.read_bytes().rfind(b"\n") + 1)
 
     def append(self, entry: dict[str, Any]) -> None:
         """Add a line; it is handed to the operating system when this returns, and survives the program's end."""
-        if self._file is None:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = self._path.open("ab")
         self._file.write(msgspec.json.encode(entry) + b"\n")
         self._file.flush()
 
     def close(self) -> None:
-        """Close the file. A second call does nothing."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        """Close the file, which another process may write then. A second call does nothing."""
+        self._file.close()
+
+
+def read_journal(path: Path) -> list[dict[str, Any]]:
+    """The whole lines of the file at `path`, also while it is written; none without a file. Raises JournalError."""
+    content = path.read_bytes() if path.exists() else b""
+    *lines, partial = content.split(b"\n")
+    if partial and not lines:
+        raise JournalError(f"{path} is no dev chain's file: it has no whole line")
+    try:
+        return [msgspec.json.decode(line, type=dict[str, Any]) for line in lines]
+    except msgspec.DecodeError as error:
+        raise JournalError(f"{path} is no dev chain's file: {error}") from error

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -15,7 +15,7 @@ from devchain.control import TestControl
 from devchain.errors import NodeError
 from devchain.faults import Faults
 from devchain.flavours import Flavour
-from devchain.journal import Journal, JournalError
+from devchain.journal import Journal, JournalError, read_journal
 from devchain.overrides import OVERRIDES
 from devchain.settings import ChainParameters, DevChainSettings
 from devchain.subscriptions import Subscriptions
@@ -27,14 +27,17 @@ CLOSE_TIMEOUT = 1.0  #: seconds that a client has to say goodbye
 class DevChain:
     """A small strict Graphene node on a websocket.
 
-    Raises JournalError where its file belongs to a chain with another genesis or other parameters.
+    Raises JournalError where its file belongs to a chain with another genesis or other parameters, or is in use.
     """
 
     def __init__(self, settings: DevChainSettings, *, clock: Callable[[], float] = time.time) -> None:
         self._settings = settings
         self._clock = clock
-        self._journal = None if settings.data is None else Journal(settings.data)
-        self.chain = self._load()
+        self._journal = None if settings.data is None or settings.read_only else Journal(settings.data)
+        with contextlib.ExitStack() as unless_loaded:
+            unless_loaded.callback(self._close_journal)
+            self.chain = self._load()
+            unless_loaded.pop_all()
         self.faults = Faults()  #: queued faults
         self.control = TestControl(self)  #: the API `devchain`
         self.stalled = False  #: whether block production by the clock is stopped
@@ -87,8 +90,7 @@ class DevChain:
         if self._server is not None:
             self._server.close()
             await self._server.wait_closed()
-        if self._journal is not None:
-            self._journal.close()
+        self._close_journal()
 
     def produce(self) -> Block:
         """Produce a block now, record it, and announce it to subscribers."""
@@ -137,13 +139,21 @@ class DevChain:
         if self._journal is not None:
             self._journal.append(entry)
 
+    def _close_journal(self) -> None:
+        if self._journal is not None:
+            self._journal.close()
+
     def _load(self) -> Chain:
         """The chain replayed from its file, or a new one."""
-        entries = self._journal.read() if self._journal else []
+        entries = read_journal(self._settings.data) if self._settings.data is not None else []
+        chain = self._replay(entries) if entries else Chain(self._settings, clock=self._clock)
+        if self._journal is not None:
+            self._journal.repair()
         if not entries:
-            chain = Chain(self._settings, clock=self._clock)
             self._record({"chain_id": chain.chain_id, "time": chain.head_time, **self._header()})
-            return chain
+        return chain
+
+    def _replay(self, entries: Sequence[dict[str, Any]]) -> Chain:
         first = entries[0]
         if _header_of(first) != self._header():
             text = "holds a dev chain that began with other settings: use those again, or another file"
@@ -151,7 +161,7 @@ class DevChain:
         chain = Chain(self._settings, clock=self._clock, chain_id=first["chain_id"], start=first["time"])
         try:
             for entry in entries[1:]:
-                _replay(chain, entry)
+                _apply(chain, entry)
         except NodeError as error:
             raise JournalError(f"{self._settings.data} holds a block that can't be: {error}") from error
         return chain
@@ -170,7 +180,7 @@ def _header_of(first: dict[str, Any]) -> dict[str, Any]:
     return {"genesis": genesis, "parameters": parameters}
 
 
-def _replay(chain: Chain, entry: dict[str, Any]) -> None:
+def _apply(chain: Chain, entry: dict[str, Any]) -> None:
     """Apply a line of the journal again."""
     match entry:
         case {"orphan": blocks}:

@@ -59,6 +59,7 @@ class DevChainSettings:
     host: str = "127.0.0.1"
     port: int = 0  #: 0 is any free one
     data: Path | None = None  #: the journal; None keeps the chain in memory
+    read_only: bool = False  #: whether the journal is only read: what happens afterwards is kept in memory
     block_interval: float = 1.0  #: seconds between blocks; 0 makes none but on demand
     irreversible_lag: int = 8  #: blocks that the last irreversible one trails the head by
     faults: bool = False  #: whether clients may steer the chain and inject faults

@@ -103,6 +103,7 @@ async def test_file_keeps_assertions_and_their_parameters(tmp_path: Path) -> Non
     again = DevChain(replace(SETTINGS, data=tmp_path / "chain.jsonl"), clock=lambda: 0)
     assert snapshot(again.chain) == snapshot(dev_chain.chain)
     assert (again.chain.parameters.assert_fee, again.chain.parameters.max_predicate_opcode) == (9, 0)
+    await again.stop()
 
 
 async def test_older_file_gets_the_defaults_of_new_parameters(tmp_path: Path) -> None:
@@ -112,6 +113,7 @@ async def test_older_file_gets_the_defaults_of_new_parameters(tmp_path: Path) ->
     forget_parameters(path, "assert_fee", "max_predicate_opcode")
     again = DevChain(replace(SETTINGS, data=path), clock=lambda: 0)
     assert snapshot(again.chain) == snapshot(dev_chain.chain)
+    await again.stop()
     with pytest.raises(JournalError, match="began with other settings"):
         DevChain(replace(SETTINGS, data=path, parameters=ChainParameters(assert_fee=5)), clock=lambda: 0)
 

@@ -60,7 +60,7 @@ async def test_chain_resumes_from_its_file(tmp_path: Path) -> None:
     again.produce()
     kept = settled(again)
     await again.stop()
-    assert settled(reopened(path)) == kept
+    assert settled(reopened(path, read_only=True)) == kept
 
 
 async def test_truncated_last_line_is_dropped(tmp_path: Path) -> None:
@@ -73,7 +73,39 @@ async def test_truncated_last_line_is_dropped(tmp_path: Path) -> None:
     assert path.read_bytes() == whole.removesuffix(last)
     again.produce()
     await again.stop()
-    reopened(path)
+    await reopened(path).stop()
+
+
+async def test_second_chain_on_one_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "chain.jsonl"
+    first = lived_in(path)
+    before = path.read_bytes()
+    with pytest.raises(JournalError, match="is in use: another faucet or dev chain"):
+        reopened(path)
+    assert path.read_bytes() == before
+    await first.stop()
+    await reopened(path).stop()
+
+
+async def test_copy_writes_nothing_to_the_file(tmp_path: Path) -> None:
+    """Not even where a line is being written at that moment."""
+    path = tmp_path / "chain.jsonl"
+    first = lived_in(path)
+    with path.open("ab") as file:
+        file.write(b'{"time": 17000')
+    before = path.read_bytes()
+    copy = reopened(path, read_only=True)
+    assert copy.chain.head_id == first.chain.head_id
+    copy.produce()
+    await copy.stop()
+    assert path.read_bytes() == before
+    await first.stop()
+
+
+def test_copy_of_no_file_makes_none(tmp_path: Path) -> None:
+    path = tmp_path / "folder" / "chain.jsonl"
+    assert reopened(path, read_only=True).chain.head_number == 0
+    assert not path.parent.exists()
 
 
 @pytest.mark.parametrize(
@@ -94,7 +126,9 @@ async def test_file_with_another_genesis_is_refused(tmp_path: Path, changes: dic
     assert path.read_bytes() == before
 
 
-@pytest.mark.parametrize("content", ["no JSON\n", '{"what": "is this?"}\n', "[]\n"])
+@pytest.mark.parametrize(
+    "content", ["no JSON\n", '{"what": "is this?"}\n', "[]\n", '{"port": 5000}', '{"what": "is"}\nthis']
+)
 def test_other_file_is_refused(tmp_path: Path, content: str) -> None:
     path = tmp_path / "chain.jsonl"
     path.write_text(content)
