@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from tornado.escape import parse_qs_bytes
 from tornado.web import HTTPError, create_signed_value, decode_signed_value
 
-from handlers.http.client import is_https
+from handlers.http.client import client_address, is_https, is_in
 from handlers.pages.public import PageHandler
 from jobs.errors import Code, FaucetError
 from jobs.signup import MAX_BODY, exposure
@@ -33,6 +33,12 @@ class AdminHandler(PageHandler):
         super().set_default_headers()
         self.set_header("Content-Security-Policy", POLICY)
         self.set_header("Referrer-Policy", "no-referrer")
+
+    def prepare(self) -> None:
+        """Refuse clients outside `admin_networks`, whatever they ask for."""
+        # Not 404: that these pages exist is no secret, and an operator at the wrong place should learn why.
+        if not self._is_in_networks():
+            self.refuse("These pages are for the networks of admin_networks only.")
 
     @cached_property
     def operator(self) -> str | None:
@@ -63,6 +69,10 @@ class AdminHandler(PageHandler):
             self.clear_cookie(MESSAGE)
         xsrf = self.xsrf_token.decode()
         super().show(template, operator=self.operator, xsrf=xsrf, tone=tone, sentence=sentence, **values)
+
+    def show_error(self, error: FaucetError) -> None:
+        """The error as a page, which leaves the browser no cookie."""
+        super().show("error.html", error=error, status=self.get_status(), request_id=self.request_id)
 
     def refuse(self, sentence: str) -> None:
         """Finish with status 403 and `sentence`."""
@@ -99,6 +109,15 @@ class AdminHandler(PageHandler):
             self.refuse("This form is too old. Please load its page again.")
             return False
         return True
+
+    def _is_in_networks(self) -> bool:
+        networks, request = self.context.settings.admin_networks, self.request
+        if not networks:
+            return True
+        headers, trusted = request.headers, self.context.settings.trusted_proxies
+        forwarded, real_ip = headers.get_list("X-Forwarded-For"), headers.get("X-Real-IP")
+        address = client_address(request.remote_ip or "", forwarded, real_ip, trusted)
+        return address is not None and is_in(address, networks)
 
     @cached_property
     def _is_https(self) -> bool:
@@ -147,6 +166,16 @@ class AdminPage(AdminHandler):
     def turn_away(self) -> None:
         """Send who is not logged in to the login, which leads back."""
         self.redirect(f"{PATH}?{urlencode({'next': self.request.uri})}", status=303)
+
+
+class AdminNotFound(AdminHandler):
+    """Every other address below /admin."""
+
+    def get(self, *_path: str) -> None:
+        """Raises FaucetError not_found, whatever the method."""
+        raise FaucetError(Code.NOT_FOUND, "There is nothing at this address.")
+
+    head = post = put = patch = delete = options = get
 
 
 class AdminForm(AdminHandler):

@@ -3,6 +3,7 @@
 from tornado.web import RequestHandler
 
 from handlers.admin.actions import JobAction, PauseAction, ReleaseAction, ResumeAction, WaiveAction
+from handlers.admin.base import AdminNotFound
 from handlers.admin.export import ExportAction
 from handlers.admin.login import Logout
 from handlers.admin.pages import AdminJobPage, AuditPage, Dashboard, JobsPage
@@ -19,4 +20,5 @@ ROUTES: tuple[tuple[str, type[RequestHandler]], ...] = (
     (r"/admin/waive", WaiveAction),
     (r"/admin/export", ExportAction),
     (r"/admin/audit", AuditPage),
+    (r"/admin/.*", AdminNotFound),
 )

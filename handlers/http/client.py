@@ -1,6 +1,6 @@
 """Who is asking: the address that the limit between two signups counts."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
@@ -19,6 +19,15 @@ def client_key(peer: str, forwarded: Sequence[str], real_ip: str | None, trusted
     hops = _hops(forwarded) or ([] if real_ip is None else [real_ip])
     proxy = _proxy(peer, trusted) if hops else None
     return _direct_key(peer) if proxy is None else _key(_client(proxy, hops, trusted))
+
+
+def client_address(
+    peer: str, forwarded: Sequence[str], real_ip: str | None, trusted: tuple[Network, ...]
+) -> Address | None:
+    """The client's address, from what `client_key` takes; None if a trusted proxy gives one that can't be read."""
+    hops = _hops(forwarded) or ([] if real_ip is None else [real_ip])
+    proxy = _proxy(peer, trusted) if hops else None
+    return _parse(peer) if proxy is None else [*_path(proxy, hops, trusted)][-1]
 
 
 def connection_key(peer: str, trusted: tuple[Network, ...]) -> str | None:
@@ -40,7 +49,7 @@ def is_https(peer: str, protocol: str, forwarded: Sequence[str], trusted: tuple[
 def _proxy(peer: str, trusted: tuple[Network, ...]) -> Address | None:
     """The peer's address, if it is trusted."""
     address = _parse(peer)
-    return address if address is not None and _is_in(address, trusted) else None
+    return address if address is not None and is_in(address, trusted) else None
 
 
 @lru_cache(maxsize=PEERS)
@@ -54,15 +63,17 @@ def _direct_key(peer: str) -> str | None:
 
 def _client(peer: Address, hops: Sequence[str], trusted: Sequence[Network]) -> Address:
     """The first address from the right that is no proxy of ours; what stands left of it anyone could write."""
-    client = peer
+    return [address for address in _path(peer, hops, trusted) if address is not None][-1]
+
+
+def _path(peer: Address, hops: Sequence[str], trusted: Sequence[Network]) -> Iterator[Address | None]:
+    """The addresses from the peer on, the client's last, or None where a proxy of ours gives none that can be read."""
+    yield peer
     for hop in reversed(hops):
         address = _parse(hop)
-        if address is None:
-            return client
-        client = address
-        if not _is_in(address, trusted):
-            return client
-    return client
+        yield address
+        if address is None or not is_in(address, trusted):
+            return
 
 
 def _hops(forwarded: Iterable[str]) -> list[str]:
@@ -83,7 +94,8 @@ def _parse(text: str) -> Address | None:
     return address.ipv4_mapped or address if isinstance(address, IPv6Address) else address
 
 
-def _is_in(address: Address, networks: Iterable[Network]) -> bool:
+def is_in(address: Address, networks: Iterable[Network]) -> bool:
+    """Whether one of `networks` holds `address`."""
     return any(address in network for network in networks)
 
 

@@ -135,6 +135,9 @@ class Settings:
     admin_password_hash: str | None = _key(
         values.optional(values.password_hash), None, "password hash for /admin", repr=False
     )
+    admin_networks: tuple[Network, ...] = _key(
+        values.list_of(values.exact_network), (), "addresses or networks that /admin is for; default: all"
+    )
     log_level: str = _key(values.one_of(*LOG_LEVELS), "info", "lowest level that is logged")
     log_format: str = _key(values.one_of("text", "json"), "text", "log lines as key=value or as JSON objects")
     notes: tuple[str, ...] = ()  #: notes for the operator about the file, one sentence each

@@ -15,8 +15,9 @@ from jobs.settings.values import LEADING_ZERO, ValueProblemError
 
 #: Keys whose values are secrets: their own parsers say what is wrong with them, and repeat nothing.
 SECRETS = frozenset({"wif", "mail_pass", "secret_key", "admin_password_hash"})
-#: Keys that nobody leaves empty on purpose; without `witness_url` the embedded dev chain would be served instead.
-NEVER_EMPTY = frozenset({"witness_url", "admins", "admin_password_hash"})
+#: Keys that nobody leaves empty on purpose; without `witness_url` the embedded dev chain would be served instead, and
+#: without `admin_networks` /admin would be open to all.
+NEVER_EMPTY = frozenset({"witness_url", "admins", "admin_password_hash", "admin_networks"})
 
 #: What an unknown key may look like to be repeated: a longer one may be a secret.
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,31}")

@@ -168,6 +168,16 @@ def network(value: Any) -> Network:
         raise ValueProblemError("must be an address or a network") from None
 
 
+def exact_network(value: Any) -> Network:
+    """An address or a network, but not both: 10.0.0.5/8 would let in all of 10.0.0.0/8."""
+    network(value)
+    try:
+        return ip_network(value)
+    except ValueError:
+        problem = "must be an address such as 10.0.0.5 or a network such as 10.0.0.0/8, not an address within a network"
+        raise ValueProblemError(problem) from None
+
+
 def mail_host(value: Any) -> str:
     """A mail server: HOST, HOST:PORT or [IPV6]:PORT."""
     found = _HOST.fullmatch(text(value))

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.harness.chain_totals import read_totals
-from tests.harness.operators import HASH, Operator
-from tests.harness.program import DevChainProgram, Faucet, HttpReply, dev_chain, on_chain
+from tests.harness.operators import HASH, Door, Operator
+from tests.harness.program import DevChainProgram, Faucet, dev_chain, on_chain
 from tests.harness.serving import turn
 
 WORKERS = 4
@@ -95,17 +95,6 @@ async def test_waiting_reply_learns_of_blocks_from_another_process(tmp_path: Pat
     async with dev_chain() as chain, workers(tmp_path, chain) as service:
         replies = await asyncio.gather(*(service.sign_up(f"held-{n}", "/faucet?wait=30") for n in range(12)))
         assert {reply.body["job"]["state"] for reply in replies} <= {"registered", "done"}
-
-
-class Door:
-    """A client of the service that behaves like an operator's browser."""
-
-    def __init__(self, service: Faucet) -> None:
-        self._service = service
-
-    async def fetch(self, path: str, **options: Any) -> HttpReply:
-        reply = await self._service.fetch(path, follow_redirects=False, **options)
-        return HttpReply(reply.status, reply.headers, reply.body.decode())
 
 
 async def test_login_is_valid_in_every_process(tmp_path: Path) -> None:

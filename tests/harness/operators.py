@@ -13,7 +13,7 @@ from argon2 import PasswordHasher
 from tornado.httputil import HTTPHeaders
 
 from jobs.settings.passwords import hash_password
-from tests.harness.program import HttpReply
+from tests.harness.program import Faucet, HttpReply
 from tests.harness.serving import Serving, serving
 
 PASSWORD = "correct horse battery staple"
@@ -27,6 +27,17 @@ class Site(Protocol):
 
     async def fetch(self, path: str, **options: Any) -> HttpReply:
         """The reply at `path`, not redirected, text decoded."""
+
+
+class Door:
+    """A client of the service that behaves like an operator's browser."""
+
+    def __init__(self, service: Faucet) -> None:
+        self._service = service
+
+    async def fetch(self, path: str, **options: Any) -> HttpReply:
+        reply = await self._service.fetch(path, follow_redirects=False, **options)
+        return HttpReply(reply.status, reply.headers, reply.body.decode())
 
 
 @dataclass

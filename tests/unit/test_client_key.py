@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.http.client import client_key
+from handlers.http.client import client_address, client_key
 
 TRUSTED = tuple(ip_network(network) for network in ("127.0.0.0/8", "::1/128", "10.0.0.0/8"))
 
@@ -46,3 +46,24 @@ def test_entries_left_of_the_proxys_are_ignored(written: list[str]) -> None:
     """Our proxy appends the peer's address; a client may have written everything before it."""
     header = ", ".join([*(entry.replace(",", "") for entry in written), "192.0.2.1"])
     assert client_key("127.0.0.1", [header], None, TRUSTED) == "192.0.2.1"
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "real_ip", "address"),
+    [
+        ("192.0.2.1", ["10.0.0.1"], "10.0.0.1", "192.0.2.1"),
+        ("127.0.0.1", [], None, "127.0.0.1"),
+        ("127.0.0.1", ["2001:db8::1"], None, "2001:db8::1"),
+        ("127.0.0.1", ["10.0.0.1, 192.0.2.1"], None, "192.0.2.1"),
+        ("127.0.0.1", [], "192.0.2.1", "192.0.2.1"),
+        ("::ffff:192.0.2.1", [], None, "192.0.2.1"),
+        ("127.0.0.1", ["unknown"], None, None),
+        ("127.0.0.1", ["192.0.2.1, unknown, 10.0.0.1"], None, None),
+        ("", [], None, None),
+    ],
+)
+def test_address_that_a_proxy_does_not_give_is_not_its_own(
+    peer: str, forwarded: list[str], real_ip: str | None, address: str | None
+) -> None:
+    found = client_address(peer, forwarded, real_ip, TRUSTED)
+    assert (None if found is None else str(found)) == address

@@ -1,0 +1,59 @@
+"""The operators' pages of the real program: who gets in, and until when."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.harness.operators import HASH, Door, Operator
+from tests.harness.program import HASTY, Faucet, command
+
+WORKERS = 2
+#: Without a chain: nothing here needs one.
+ALONE = {**HASTY, "devchain_port": 0, "nobroadcast": True, "admin_password_hash": HASH}
+
+
+def through_proxy(address: str) -> dict[str, str]:
+    return {"X-Forwarded-For": address, "X-Forwarded-Proto": "https"}
+
+
+@asynccontextmanager
+async def workers(folder: Path, **settings: Any) -> AsyncIterator[Faucet]:
+    """A faucet of two processes for HTTP, until the block ends."""
+    service = Faucet(folder, {**ALONE, "workers": WORKERS, **settings})
+    await service.start()
+    try:
+        yield service
+    finally:
+        await service.stop()
+
+
+async def test_admin_pages_are_for_their_networks_only(tmp_path: Path) -> None:
+    async with workers(tmp_path, admin_networks=["192.0.2.0/24"]) as service:
+        inside = Operator(Door(service), headers=through_proxy("198.51.100.1, 192.0.2.1"))
+        outside = Operator(Door(service), headers=through_proxy("192.0.2.1, 198.51.100.1"))
+        assert (await inside.log_in()).status == 303
+        outside.cookies, outside.token = inside.cookies, inside.token
+        for path in ("/admin", "/admin/jobs", "/admin/no/such"):
+            assert (await outside.see(path)).status == 403
+        assert (await outside.send("/admin/intake/pause", reason="x")).status == 403
+        assert (await outside.log_in()).status == 403
+        assert (await inside.see("/admin/jobs")).status == 200
+
+
+@pytest.mark.parametrize(
+    ("networks", "sentence"),
+    [
+        ("[10.0.0.0/8, office]", "must be an address or a network"),
+        ("10.0.0.5/8", "must be an address such as 10.0.0.5 or a network such as 10.0.0.0/8"),
+        ("[]", "is empty: give it a value, or leave the key out"),
+    ],
+)
+async def test_bad_network_is_refused_by_its_line(tmp_path: Path, networks: str, sentence: str) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text(f"port: 0\nadmin_networks: {networks}\n")
+    code, output, errors = await command("serve", "--config", str(config))
+    assert (code, output, errors.count("\n")) == (2, "", 1)
+    assert errors.startswith(f"config.yaml:2: admin_networks: {sentence}")
