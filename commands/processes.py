@@ -1,27 +1,16 @@
-"""Start and stop of the program's processes: signals, systemd, garbage collection, workers."""
+"""Start and stop of a process that serves: signals, systemd, its supervisor, garbage collection."""
 
 import asyncio
 import contextlib
 import gc
-import os
 import resource
-import secrets
 import signal
-import socket
-import sys
-import tempfile
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from functools import partial
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
-import click
-
-from commands import with_ledger
 from commands.event_loop import FairEventLoop
-from commands.supervisor import Role, Supervisor
+from commands.heartbeat import beat
 from commands.systemd import READY, STOPPING, keep_alive, notify
-from handlers.server import url_of
-from jobs.settings import Settings
 
 GC_THRESHOLD = 50_000  #: live objects since the last collection
 
@@ -50,17 +39,19 @@ async def run_until_stopped(
     check: Callable[[], Awaitable[object]] | None = None,
     failure: Callable[[], Coroutine[Any, Any, Exception]] | None = None,
 ) -> None:
-    """Run `start`, wait for SIGTERM, SIGINT or the end of the pipe `parent`, then run the `Stop` it returned.
+    """Run `start`, wait for SIGTERM, SIGINT or the end of the socket `parent`, then run the `Stop` it returned.
 
-    With a `check`, systemd is notified: ready, alive as long as the check passes, stopping. It is also stopped once
-    `failure` returns an exception, which is raised after that.
+    The supervisor at the other end of `parent` gets heartbeats. With a `check`, systemd is notified: ready, alive as
+    long as the check passes, stopping. It is also stopped once `failure` returns an exception, which is raised then.
     """
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
+    heartbeats = None
     if parent is not None:
         loop.add_reader(parent, stopped.set)
+        heartbeats = asyncio.create_task(beat(parent), name="heartbeats")
     stop = await start()
     tune_gc()
     watch = None if failure is None else asyncio.create_task(failure(), name="failure")
@@ -71,6 +62,8 @@ async def run_until_stopped(
     else:
         await notify_systemd(stopped, check)
     await stop()
+    if heartbeats is not None:
+        heartbeats.cancel()
     if watch is not None:
         _end_watch(watch)
 
@@ -101,46 +94,3 @@ def tune_gc() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD)
-
-
-def supervise_until_stopped(program: str, settings: Settings, workers: int, listener: socket.socket) -> None:
-    """Run `workers` processes that serve `listener` and one that owns the chain. Raises LedgerError or OSError.
-
-    HTTP is stopped first, so that the chain's owner can still register what was accepted meanwhile.
-    """
-    raise_file_limit()  # the processes inherit it
-    with listener, tempfile.TemporaryDirectory(prefix="faucet-metrics-") as metrics:
-        with_ledger(settings, lambda ledger: ledger.check_writable())
-        # All processes must accept each other's login cookies, even if these end with the program.
-        secret = settings.secret_key or secrets.token_hex()
-        shared = {"PROMETHEUS_MULTIPROC_DIR": metrics, "FAUCET_SECRET_KEY": secret}
-        launch = partial(start_worker, program, settings, shared)
-        http = [Role(f"http-{number}", partial(launch, listener)) for number in range(workers)]
-        supervisor = Supervisor(http, [Role("chain", launch)])
-
-        async def start() -> Stop:
-            await supervisor.start()
-            click.echo(f"listening on {url_of(listener)}")
-            return supervisor.stop
-
-        # The supervisor handles dying processes; only a hang of its own loop is left to the watchdog.
-        asyncio.run(run_until_stopped(start, check=partial(asyncio.sleep, 0)))
-
-
-async def start_worker(
-    program: str, settings: Settings, shared: Mapping[str, str], listener: socket.socket | None = None
-) -> asyncio.subprocess.Process:
-    """Start a process that serves `listener`, or owns the chain without one, with `shared` in its environment.
-
-    It ends when its standard input does, so it never outlives this process, even if this one is killed.
-    """
-    descriptors = () if listener is None else (listener.fileno(),)
-    # Only the chain's owner signs: whoever breaks into a process that serves HTTP finds no key.
-    hidden = () if listener is None else ("FAUCET_WIF",)
-    inherited = {name: value for name, value in os.environ.items() if name not in hidden}
-    return await asyncio.create_subprocess_exec(
-        sys.executable, *(f"-W{option}" for option in sys.warnoptions), program, "worker",
-        "--config", str(settings.source), *(f"--listener={number}" for number in descriptors),
-        stdin=asyncio.subprocess.PIPE, pass_fds=descriptors, start_new_session=True,
-        env={**inherited, **shared},
-    )  # fmt: skip

@@ -9,9 +9,11 @@ import click
 
 from commands import configured
 from commands.chain import announce
-from commands.processes import Stop, run_serving, run_until_stopped, supervise_until_stopped
+from commands.processes import Stop, run_serving, run_until_stopped
 from commands.service import Service
+from commands.workers import supervise_until_stopped
 from handlers.server import bind, url_of
+from jobs.monitoring.metrics import Metrics
 from jobs.settings import Settings
 
 PROGRAM = Path(__file__).parents[1] / "faucet.py"
@@ -50,15 +52,15 @@ def serve(settings: Settings, workers: int | None, host: str | None, port: int |
 @click.command(hidden=True)
 @partial(configured, needs_key=lambda options: options["listener"] is None)
 @click.option("--listener", type=int, default=None, help="File descriptor of a listening socket.")
-def worker(settings: Settings, listener: int | None) -> None:
+@click.option("--name", required=True, help="Of this process, among those of its supervisor.")
+@click.option("--metrics", "folder", type=click.Path(path_type=Path), required=True, help="Where they share counts.")
+def worker(settings: Settings, listener: int | None, name: str, folder: Path) -> None:
     """Run one process of `serve --workers`: HTTP with a listener, the chain's owner without."""
-    service = Service(settings)
+    service, metrics = Service(settings), Metrics(folder, name)
 
     async def start() -> Stop:
-        if listener is not None:
-            await service.start(socket.socket(fileno=listener), chain=False)
-        else:
-            await service.start(None)
+        served = None if listener is None else socket.socket(fileno=listener)
+        await service.start(served, chain=listener is None, metrics=metrics)
         if service.dev_chain is not None:
             announce(service.dev_chain)
         return service.stop

@@ -38,7 +38,9 @@ class Service:
         self._owner: ChainOwner | None = None
         self.dev_chain: DevChain | None = None
 
-    async def start(self, listener: socket.socket | None, *, chain: bool = True) -> None:
+    async def start(
+        self, listener: socket.socket | None, *, chain: bool = True, metrics: Metrics | None = None
+    ) -> None:
         """Serve HTTP on `listener`, if there is one, and own the chain if `chain` says so.
 
         Raises OSError, LedgerError or FaucetError, and leaves nothing open then.
@@ -49,7 +51,8 @@ class Service:
             nodes = await self._open_chain(opened) if chain else None
             self._ledger = ledger = await self._ledger_class.open(self._settings.ledger)
             opened.push_async_callback(ledger.close)
-            metrics = Metrics()
+            metrics = metrics or Metrics()
+            opened.callback(asyncio.create_task(metrics.share(), name="metrics").cancel)
             if listener is not None:
                 self._http = HttpService(self._settings, ledger, metrics, alone=not chain)
                 await self._http.start(listener)
@@ -58,7 +61,9 @@ class Service:
             self._opened = opened.pop_all()
 
     async def check(self) -> None:
-        """Raises FaucetError `ledger_unavailable` if the ledger can't be read."""
+        """Raises FaucetError if the ledger can't be read, or a background task of the chain's owner has ended."""
+        if self._owner is not None:
+            self._owner.check()
         await self._ledger.queries.counts()
 
     async def misplaced(self) -> LedgerError:

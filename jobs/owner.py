@@ -20,7 +20,7 @@ from jobs.blocks.tracker import Tracker
 from jobs.chain_status import ChainStatusPublisher
 from jobs.drain.allowance import Allowances
 from jobs.drain.drainer import Drainer
-from jobs.errors import FaucetError
+from jobs.errors import Code, FaucetError
 from jobs.ledger import Ledger
 from jobs.monitoring.alerts import Alerts
 from jobs.monitoring.mailer import Mailer
@@ -113,6 +113,12 @@ class ChainOwner:
         ]
         for timer in self._timers:
             timer.start()
+
+    def check(self) -> None:
+        """Raises FaucetError `internal` if a background task has ended, which none does by itself."""
+        for task in self._running:
+            if task.done():
+                raise FaucetError(Code.INTERNAL, f"The task {task.get_name()} has ended.")
 
     async def stop(self) -> None:
         """Finish the drain in hand, within STOP_TIMEOUT seconds, then close the connections."""

@@ -45,7 +45,7 @@ class MetricsHandler(ApiHandler):
         """The text format. Raises FaucetError ledger_unavailable."""
         measured = await self._measured()
         self.set_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
-        self.finish(self.context.metrics.render(measured))
+        self.finish(await self.context.metrics.render(measured))
 
     head = get
 

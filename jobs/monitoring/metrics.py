@@ -1,18 +1,22 @@
 """Prometheus metrics: counters, histograms, and gauges read from ledger and chain."""
 
-import os
+import asyncio
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
+from pathlib import Path
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, values
 
 from jobs.model.chain import ChainStatus
 from jobs.model.job import State
 from jobs.model.operators import PARTS
 from jobs.monitoring.alerts import ALERTS
+from jobs.monitoring.shared_counts import SharedCounts
+
+# In memory, even if PROMETHEUS_MULTIPROC_DIR is inherited: files that the library maps into memory can kill a process.
+values.ValueClass = values.MutexValue
 
 REGISTRATION_BUCKETS = (0.5, 1, 2, 3, 5, 10, 20, 30, 60, 120, 300, 600, 3600)
 BATCH_BUCKETS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
@@ -44,11 +48,11 @@ class MetricsSnapshot:
 class Metrics:
     """Counters and gauges, in a registry of their own. Labels are names of ours, never what a client sent.
 
-    Where several processes serve, the library keeps their counts in files of the folder PROMETHEUS_MULTIPROC_DIR, and
-    each of them shows the sum.
+    Where several processes serve, each of them shows the sum of their counts, and the gauges as it reads them itself.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path | None = None, process: str = "") -> None:
+        """`folder` is where several processes share their counts, and `process` the name of this one."""
         registry = CollectorRegistry()
         signups = Counter("faucet_signups", "Signups by outcome", ["outcome"], registry=registry)
         self.registration_seconds = Histogram(
@@ -67,6 +71,10 @@ class Metrics:
         self.task_failures = Counter(
             "faucet_task_failures", "Background tasks that failed and were started again", ["task"], registry=registry
         )
+        self.process_restarts = Counter(
+            "faucet_process_restarts", "Processes that were started again, and why", ["process", "reason"],
+            registry=registry,
+        )  # fmt: skip
         # A lookup by labels takes the library longer than the count itself.
         self.signups = cache(signups.labels)
         self.requests = cache(requests.labels)
@@ -74,9 +82,15 @@ class Metrics:
         self._paused = _gauge("faucet_paused", "1 if intake or drain is paused", registry, "part")
         self._alert = _gauge("faucet_alert", "1 while the alert is open", registry, "name")
         self._gauges = [(_gauge(name, text, registry), value) for name, text, value in GAUGES]
-        self._exported = _of_all_processes() if "PROMETHEUS_MULTIPROC_DIR" in os.environ else registry
+        self._registry = registry
+        self._shared = None if folder is None else SharedCounts(folder, process, registry)
 
-    def render(self, now: MetricsSnapshot) -> bytes:
+    async def share(self) -> None:
+        """Let the other processes know the counts, until this is cancelled; return at once where there are none."""
+        if self._shared is not None:
+            await self._shared.keep()
+
+    async def render(self, now: MetricsSnapshot) -> bytes:
         """All metrics as text; the gauges as they are `now`."""
         for state in State:
             self._jobs.labels(state=state).set(now.counts.get(state, 0))
@@ -87,7 +101,9 @@ class Metrics:
         for gauge, value_of in self._gauges:
             value = value_of(now)
             gauge.set(float("nan") if value is None else float(value))
-        return generate_latest(self._exported)
+        if self._shared is None:
+            return generate_latest(self._registry)
+        return await asyncio.to_thread(generate_latest, self._shared)  # it reads files
 
 
 def _core_asset(satoshi: int | None, chain_status: ChainStatus) -> Decimal | None:
@@ -132,11 +148,5 @@ GAUGES: tuple[tuple[str, str, Callable[[MetricsSnapshot], float | Decimal | None
 
 
 def _gauge(name: str, text: str, registry: CollectorRegistry, *labels: str) -> Gauge:
-    """A gauge of the ledger or the chain: every process shows the same, so the newest value is it."""
-    return Gauge(name, text, labels, registry=registry, multiprocess_mode="mostrecent")
-
-
-def _of_all_processes() -> CollectorRegistry:
-    registry = CollectorRegistry()
-    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # the library has no types there
-    return registry
+    """A gauge of the ledger or the chain, which every process can read."""
+    return Gauge(name, text, labels, registry=registry)

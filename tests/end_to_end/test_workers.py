@@ -12,6 +12,7 @@ from tests.harness.chain_totals import read_totals
 from tests.harness.operators import HASH, Door, Operator
 from tests.harness.program import DevChainProgram, Faucet, dev_chain, on_chain
 from tests.harness.serving import turn
+from tests.harness.supervised import children, metric, of_chain, of_http
 
 WORKERS = 4
 
@@ -27,32 +28,6 @@ async def workers(folder: Path, chain: DevChainProgram, **settings: Any) -> Asyn
         await service.stop()
 
 
-def children(pid: int) -> dict[int, str]:
-    """The command lines of the processes that `pid` started."""
-    command_lines = {}
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-            if parent == pid:
-                command_lines[int(folder.name)] = (folder / "cmdline").read_text()
-        except (FileNotFoundError, ProcessLookupError):  # it has exited by now
-            continue
-    return command_lines
-
-
-def of_http(pid: int) -> set[int]:
-    return {child for child, command in children(pid).items() if "--listener" in command}
-
-
-def of_chain(pid: int) -> set[int]:
-    return children(pid).keys() - of_http(pid)
-
-
-async def metric(service: Faucet, name: str) -> float:
-    lines = (await service.fetch("/metrics")).body.decode().splitlines()
-    return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
-
-
 async def test_concurrent_signups_are_registered_and_paid_once(tmp_path: Path) -> None:
     names = [f"crowd-{number}" for number in range(120)]
 
@@ -65,8 +40,10 @@ async def test_concurrent_signups_are_registered_and_paid_once(tmp_path: Path) -
             assert {reply.status for reply in replies} == {200}
             for reply in replies:
                 await service.job(reply.body["job"]["id"], until="done")
-            assert await metric(service, 'faucet_signups_total{outcome="accepted"}') == len(names)
-            assert await metric(service, "faucet_registration_seconds_count") == len(names)
+            while await metric(service, 'faucet_signups_total{outcome="accepted"}') != len(names):
+                await turn()
+            while await metric(service, "faucet_registration_seconds_count") != len(names):
+                await turn()
             assert await metric(service, 'faucet_jobs{state="done"}') == len(names)
             assert await metric(service, "faucet_chain_connected") == 1
         totals = await read_totals(chain.node)

@@ -1,0 +1,102 @@
+"""`serve --workers`: processes that serve HTTP, one that owns the chain, and their supervisor."""
+
+import asyncio
+import contextlib
+import os
+import secrets
+import socket
+import stat
+import sys
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+import click
+
+from commands import with_ledger
+from commands.heartbeat import Heart
+from commands.processes import Stop, raise_file_limit, run_until_stopped
+from commands.supervisor import Child, Role, Supervisor
+from handlers.server import url_of
+from jobs.monitoring.metrics import Metrics
+from jobs.monitoring.shared_counts import clear
+from jobs.settings import Settings
+
+
+def supervise_until_stopped(program: str, settings: Settings, workers: int, listener: socket.socket) -> None:
+    """Run `workers` processes that serve `listener` and one that owns the chain. Raises LedgerError or OSError.
+
+    HTTP is stopped first, so that the chain's owner can still register what was accepted meanwhile.
+    """
+    raise_file_limit()  # the processes inherit it
+    with listener:
+        with_ledger(settings, lambda ledger: ledger.check_writable())
+        folder = metrics_folder(settings.ledger, os.environ)
+        clear(folder)
+        metrics = Metrics(folder, "supervisor")
+        # All processes must accept each other's login cookies, even if these end with the program.
+        shared = {"FAUCET_SECRET_KEY": settings.secret_key or secrets.token_hex()}
+        launch = partial(start_worker, worker_command(program, settings, folder), shared)
+        http = [Role(f"http-{number}", partial(launch, f"http-{number}", listener)) for number in range(workers)]
+        supervisor = Supervisor(http, [Role("chain", partial(launch, "chain"))], metrics=metrics)
+
+        async def start() -> Stop:
+            await supervisor.start()
+            sharing = asyncio.create_task(metrics.share(), name="metrics")
+            click.echo(f"listening on {url_of(listener)}")
+
+            async def stop() -> None:
+                sharing.cancel()
+                await supervisor.stop()
+
+            return stop
+
+        # Processes that die are started again here; a hang that is not over soon is left to the watchdog.
+        asyncio.run(run_until_stopped(start, check=supervisor.check))
+        clear(folder)
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+
+
+def worker_command(program: str, settings: Settings, metrics: Path) -> list[str]:
+    """The command line of every process, without what is its own."""
+    warnings = (f"-W{option}" for option in sys.warnoptions)
+    config = ("--config", str(settings.source))
+    return [sys.executable, *warnings, program, "worker", *config, f"--metrics={metrics}"]
+
+
+def metrics_folder(ledger: Path, environ: Mapping[str, str]) -> Path:
+    """Where processes share their counts: in the folder that systemd made (RuntimeDirectory), or beside the ledger.
+
+    Never where any user may write.
+    """
+    given = environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]
+    runtime = Path(given)
+    if given and runtime.is_dir() and not runtime.stat().st_mode & stat.S_IWOTH:
+        return runtime / "metrics"
+    return ledger.with_name(f"metrics-{ledger.name}.d")
+
+
+async def start_worker(
+    command: Sequence[str], shared: Mapping[str, str], name: str, listener: socket.socket | None = None
+) -> Child:
+    """Start the process `name` by `command`: it serves `listener`, or owns the chain without one. Raises OSError.
+
+    `shared` is added to its environment. It ends when its standard input does, so it never outlives this process, even
+    if this one is killed.
+    """
+    descriptors = () if listener is None else (listener.fileno(),)
+    # Only the chain's owner signs: whoever breaks into a process that serves HTTP finds no key.
+    hidden = () if listener is None else ("FAUCET_WIF",)
+    inherited = {name: value for name, value in os.environ.items() if name not in hidden}
+    with contextlib.ExitStack() as opened:
+        heart = Heart()
+        opened.callback(heart.close)
+        process = await asyncio.create_subprocess_exec(
+            *command, f"--name={name}", *(f"--listener={number}" for number in descriptors),
+            stdin=heart.process_end.fileno(), pass_fds=descriptors, start_new_session=True,
+            env={**inherited, **shared},
+        )  # fmt: skip
+        opened.pop_all()
+    heart.process_end.close()
+    return Child(process, heart)
