@@ -82,6 +82,15 @@ class Node:
         _require_named(found, names)
         return [None if each is None else account_from(each) for each in found]
 
+    async def accounts_by_id(self, account_ids: Sequence[str]) -> list[Account]:
+        """Those accounts of `account_ids` that the chain has."""
+        reply = await self._call("database", "get_objects", [list(account_ids)])
+        found = decode(reply, list[replies.AccountObject | None])
+        _require(len(found) == len(account_ids), "looked up another number of accounts")
+        pairs = zip(found, account_ids, strict=True)
+        _require(all(each is None or each.id == wanted for each, wanted in pairs), "looked up other accounts")
+        return [account_from(each) for each in found if each is not None]
+
     async def account_ids(self, names: Sequence[str]) -> dict[str, str]:
         """The account ids of those `names` that the chain has, pending ones included."""
         found: dict[str, str] = {}

@@ -63,7 +63,6 @@ class Account:
     owner: Authority
     active: Authority
     memo_key: str
-    signing_keys: frozenset[str]  #: each of which alone satisfies the active authority
     member_until: int  #: seconds, chain time
 
     @property
@@ -120,9 +119,6 @@ def account_from(reply: replies.AccountObject) -> Account:
         owner=_authority_from(reply.owner),
         active=_authority_from(reply.active),
         memo_key=reply.options.memo_key,
-        signing_keys=frozenset(
-            key for key, weight in reply.active.key_auths if weight >= reply.active.weight_threshold
-        ),
         member_until=read_time(reply.membership_expiration_date),
     )
 

@@ -125,7 +125,7 @@ class Options(msgspec.Struct):
 
 
 class AccountObject(msgspec.Struct):
-    """An account in a reply to lookup_account_names."""
+    """An account in a reply to lookup_account_names or get_objects."""
 
     id: AccountId
     name: AccountName

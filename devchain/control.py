@@ -102,6 +102,10 @@ class TestControl:
         """Replace the account's owner and active authority by one key."""
         self._dev_chain.override("set_key", name, public_key)
 
+    def set_authority(self, name: str, role: str, changed: dict[str, Any]) -> None:
+        """Replace the account's authority `role`, owner or active, by `changed`, as nodes show one."""
+        self._dev_chain.override("set_authority", name, role, changed)
+
     def register(self, name: str, public_key: str) -> str:
         """Register an account by a transaction of `referrer`, as another faucet would; returns the account id."""
         chain = self._dev_chain.chain

@@ -29,6 +29,11 @@ def set_key(chain: Chain, name: str, public_key: str) -> None:
     chain.override(lambda state: state.change_account(name, active=only, owner=only))
 
 
+def set_authority(chain: Chain, name: str, role: str, changed: dict[str, Any]) -> None:
+    """Replace the authority `role`, owner or active, of the account `name` by `changed`, as nodes show one."""
+    chain.override(lambda state: state.change_account(name, **{role: changed}))
+
+
 OVERRIDES: dict[str, Callable[..., None]] = {
-    override.__name__: override for override in (set_parameters, set_balance, set_member, set_key)
+    override.__name__: override for override in (set_parameters, set_balance, set_member, set_key, set_authority)
 }

@@ -4,20 +4,24 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 
+from chain.authority import MAX_DEPTH, members_of, standing
 from chain.node import Account, Head, Node
 from jobs.budget import Allowance, Fees, fees_of
+from jobs.conditions.sentences import key_standing
 from jobs.model.chain import ChainStatus
 from jobs.nodes.profile import ChainProfile
 from jobs.settings import Settings
 from jobs.template import named_accounts
+
+MAX_MEMBERS = 100  #: accounts of one level that are read; a chain allows an authority of some ten
 
 Allow = Callable[[ChainStatus, Fees], Awaitable[Allowance]]
 
 #: The fields of ChainStatus that a node shows; what the faucet itself is at stands in the others.
 OBSERVED = (
     "chain_id", "prefix", "symbol", "precision", "reserved_ending", "head_block", "head_time", "missing",
-    "registrar_id", "registrar_member", "public_key", "key_matches", "balance", "fee", "premium_fee", "transfer_fee",
-    "assertion_fee", "takes_assertions", "max_fee", "max_transfer_fee", "max_assertion_fee", "budget",
+    "registrar_id", "registrar_member", "public_key", "key_matches", "key_standing", "balance", "fee", "premium_fee",
+    "transfer_fee", "assertion_fee", "takes_assertions", "max_fee", "max_transfer_fee", "max_assertion_fee", "budget",
 )  # fmt: skip
 
 
@@ -36,7 +40,8 @@ async def observe(
     `allow` says what may be spent then. Without a registrar nothing about money is known. Raises LinkError, Refused,
     and what `allow` raises.
     """
-    status = identify(settings, profile, accounts, head=head, own=own)
+    members = await read_members(node, accounts.get(settings.registrar), profile.public_key)
+    status = identify(settings, profile, accounts, members, head=head, own=own)
     if status.registrar_id is None:
         return status
     parameters, balance = await asyncio.gather(node.parameters(), node.balance(status.registrar_id))
@@ -57,11 +62,37 @@ def missing_from(accounts: Mapping[str, Account], settings: Settings) -> str | N
     return ", ".join(sorted(named_accounts(settings) - accounts.keys())) or None
 
 
+async def read_members(node: Node, registrar: Account | None, key: str) -> dict[str, Account]:
+    """The accounts that may act for the `registrar`, by id, as far as the chain follows them.
+
+    None are read where `key` signs without them. Raises LinkError or Refused.
+    """
+    members: dict[str, Account] = {}
+    if registrar is None or standing(registrar, key, members).signs:
+        return members
+    level = [registrar]
+    for _ in range(MAX_DEPTH):
+        ids = [each for each in members_of(level) if each not in members][:MAX_MEMBERS]
+        level = await node.accounts_by_id(ids) if ids else []
+        members |= {each.id: each for each in level}
+    return members
+
+
 def identify(
-    settings: Settings, profile: ChainProfile, accounts: Mapping[str, Account], *, head: Head, own: bool
+    settings: Settings,
+    profile: ChainProfile,
+    accounts: Mapping[str, Account],
+    members: Mapping[str, Account],
+    *,
+    head: Head,
+    own: bool,
 ) -> ChainStatus:
-    """What the chain, its head and the accounts that `settings` name are; nothing of money yet."""
+    """What the chain, its head and the accounts that `settings` name are; nothing of money yet.
+
+    `members` are the accounts that may act for the registrar, by id.
+    """
     registrar = accounts.get(settings.registrar)
+    found = None if registrar is None else standing(registrar, profile.public_key, members)
     return ChainStatus(
         chain_id=profile.chain_id,
         prefix=profile.prefix,
@@ -75,7 +106,8 @@ def identify(
         registrar_id=None if registrar is None else registrar.id,
         registrar_member=None if registrar is None else registrar.lifetime_member,
         public_key=profile.public_key,
-        key_matches=None if registrar is None else profile.public_key in registrar.signing_keys,
+        key_matches=None if found is None else found.signs,
+        key_standing=None if found is None else key_standing(settings.registrar, profile.public_key, found),
     )
 
 

@@ -90,9 +90,8 @@ def _key(given: Input) -> Result:
     status, name = given.status, given.settings.registrar
     if status.key_matches is None:
         return None
-    return status.key_matches, f"{status.public_key} signs for {name}" if status.key_matches else wrong_key(
-        name, status.public_key
-    )
+    default = f"{status.public_key} signs for {name}" if status.key_matches else wrong_key(name, status.public_key)
+    return status.key_matches, status.key_standing or default
 
 
 def _fee(given: Input) -> Result:

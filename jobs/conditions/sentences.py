@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+from chain.authority import Role, Standing
 from jobs.budget import ASSERTION, REGISTRATION, TRANSFER, Allowance
 from jobs.model.chain import ChainStatus
 from jobs.model.readable import amount
@@ -80,6 +81,38 @@ def missing_accounts(names: str) -> str:
 def not_a_member(registrar: str) -> str:
     """That the chain lets the registrar register nobody."""
     return f"The registrar {registrar} is not a lifetime member."
+
+
+def key_standing(registrar: str, public_key: str, found: Standing) -> str | None:
+    """How the configured key signs for the registrar, or why it does not; None where its active authority decides."""
+    if found.signs:
+        return _signing(registrar, public_key, found)
+    if found.role is Role.MEMO:
+        return f"The key {public_key} is only the memo key of the registrar {registrar}, which signs nothing."
+    if found.role is Role.NONE:
+        return None
+    if found.within is not None and found.role is Role.OWNER:
+        return (
+            f"The key {public_key} is in the owner authority of the account {found.within}"
+            f", which may act for the registrar {registrar} by its active authority alone."
+        )
+    if found.within is not None:
+        return (
+            f"The key {public_key} has weight {found.weight} in the active authority of the account {found.within}, "
+            f"which may act for the registrar {registrar}, but its threshold is {found.threshold}: it can't sign alone."
+        )
+    whose = f"key {public_key}" if found.through is None else f"account {found.through}, for which the key signs,"
+    return (
+        f"The {whose} has weight {found.weight} in the {found.role} authority of the registrar {registrar}, "
+        f"but its threshold is {found.threshold}: it can't sign alone."
+    )
+
+
+def _signing(registrar: str, public_key: str, found: Standing) -> str | None:
+    account = "" if found.through is None else f" through the account {found.through}"
+    if found.role is Role.OWNER:
+        return f"{public_key} signs for {registrar} by its owner authority{account}: an active key would do"
+    return f"{public_key} signs for {registrar}{account}" if account else None
 
 
 def wrong_key(registrar: str, public_key: str | None) -> str:

@@ -26,7 +26,7 @@ from jobs.model.operators import Pause
 from jobs.monitoring.metrics import Metrics
 from jobs.nodes.confirmation import ConfirmedChain
 from jobs.nodes.fitness import Fitness
-from jobs.observe import identify, missing_from, with_allowance, with_fees
+from jobs.observe import identify, missing_from, read_members, with_allowance, with_fees
 from jobs.settings import Settings
 from jobs.template import named_accounts
 
@@ -189,9 +189,13 @@ class Drainer:
         profile = self._fitness.profile
         if profile is None:
             raise NotSent("no node was met yet")
-        parameters, balance = await asyncio.gather(self._node.parameters(), self._node.balance(ids[settings.registrar]))
+        parameters, balance, members = await asyncio.gather(
+            self._node.parameters(),
+            self._node.balance(ids[settings.registrar]),
+            read_members(self._node, accounts.get(settings.registrar), profile.public_key),
+        )
         fees = fees_of(parameters, profile.prefix, settings)
-        seen = identify(settings, profile, accounts, head=head, own=self._fitness.is_own(peer))
+        seen = identify(settings, profile, accounts, members, head=head, own=self._fitness.is_own(peer))
         status = with_fees(seen, fees, balance)
         allowance = await self._allowances.now(status, fees)
         return DrainContext(

@@ -30,6 +30,7 @@ class ChainStatus:
     registrar_member: bool | None = None  #: the registrar is a lifetime member
     public_key: str | None = None  #: of the configured key, as this chain writes it
     key_matches: bool | None = None  #: the configured key signs for the registrar
+    key_standing: str | None = None  #: how, or why not, for people; None: key_matches says it all
     head_block: int | None = None
     head_time: int | None = None  #: seconds since 1970, chain time
     irreversible_block: int | None = None

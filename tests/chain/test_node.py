@@ -76,7 +76,6 @@ async def test_accounts_are_looked_up_by_name() -> None:
             owner=Authority(threshold=1, keys=((REGISTRAR_KEY, 1),), accounts=(), addresses=0),
             active=Authority(threshold=1, keys=((REGISTRAR_KEY, 1),), accounts=(), addresses=0),
             memo_key=REGISTRAR_KEY,
-            signing_keys=frozenset({REGISTRAR_KEY}),
             member_until=2**32 - 1,
         ),
         None,
@@ -96,13 +95,18 @@ async def test_only_an_endless_membership_is_lifetime(until: str, lifetime: bool
     assert account.member_until == parse_time(until)
 
 
-async def test_signing_key_reaches_the_threshold_alone() -> None:
+async def test_accounts_are_looked_up_by_id_as_far_as_there_are_any() -> None:
     recording = recorded("lookup_account_names")
-    recording.answer["result"][0]["active"] |= {"weight_threshold": "2", "key_auths": [["A", 1], ["B", "2"], ["C", 3]]}
-    account = (await Node(recording).accounts(["faucet-registrar", "nobody-1"]))[0]
-    assert account is not None
-    assert account.active.keys == (("A", 1), ("B", 2), ("C", 3))
-    assert account.signing_keys == {"B", "C"}
+    recording.answer["result"][0]["active"] |= {"weight_threshold": "2", "key_auths": [["A", 1], ["B", "2"]]}
+    (account,) = await Node(recording).accounts_by_id(["1.2.20", "1.2.999"])
+    assert recording.calls == [["database", "get_objects", [["1.2.20", "1.2.999"]]]]
+    assert (account.name, account.active.threshold) == ("faucet-registrar", 2)
+    assert account.active.keys == (("A", 1), ("B", 2))
+
+
+async def test_account_of_another_id_is_a_bad_reply() -> None:
+    with pytest.raises(BadReply):
+        await Node(recorded("lookup_account_names")).accounts_by_id(["1.2.21", "1.2.999"])
 
 
 async def test_authority_is_read_completely() -> None:

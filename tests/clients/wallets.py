@@ -56,7 +56,8 @@ async def exchange(door: Door, name: str, **more: Any) -> list[str]:
     if "account" not in reply:
         return list(reply["error"]["base"])
     account = await door.on_chain(reply["account"]["name"])
-    return SIGNED_UP if account is not None and account_of(name)["active_key"] in account.signing_keys else UNKNOWN
+    active_key = (account_of(name)["active_key"], 1)
+    return SIGNED_UP if account is not None and active_key in account.active.keys else UNKNOWN
 
 
 async def old_mobile(door: Door, name: str, **more: Any) -> list[str]:
