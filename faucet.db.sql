@@ -2,7 +2,7 @@
 -- sqlite3. Times named …_at are milliseconds since 1970, UTC; chain times are seconds. The views at the end
 -- show them readable. Money is in satoshi of the core asset unless said otherwise.
 
-PRAGMA user_version = 5;
+PRAGMA user_version = 6;
 
 -- Who owns the chain: one row, which each write transaction reads first.
 CREATE TABLE ledger (
@@ -248,6 +248,12 @@ CREATE TABLE audit (
     why    TEXT    NOT NULL   -- the reason given; empty where none was
 );
 CREATE INDEX audit_by_target ON audit (target, number);
+
+-- Failed logins of the last minutes, whose number is limited. Backups leave them out.
+CREATE TABLE login_failures (
+    client      TEXT PRIMARY KEY,  -- whose they are: an address (of IPv6, the /64), this machine or everybody
+    forgiven_at INTEGER NOT NULL  -- when the last of them is forgiven; one is after the other, in equal intervals
+) WITHOUT ROWID;
 
 -- Open alerts that operators were notified of.
 CREATE TABLE alerts (

@@ -58,7 +58,7 @@ class AppContext:
     def __post_init__(self) -> None:
         self.held = HeldReplies(self.connections.most * 3 // 4)  # the others are for requests that wait for nothing
         self.readiness = Readiness(self.ledger, self.snapshot, self.settings, clock=self.clock)
-        self.guard = LoginLimiter(clock=self.clock)
+        self.guard = LoginLimiter(self.ledger.login_failures)
         self.session_key = session_key(self.settings.secret_key, self.settings.admin_password_hash)
 
 

@@ -265,6 +265,7 @@ class ChainOwner:
     async def _forget_addresses(self) -> None:
         before = int((self._clock() - self._settings.retention) * 1000)
         try:
+            await self._ledger.login_failures.purge()
             await self._ledger.signups.purge_addresses(before)
         except FaucetError as error:
             log.warning("addresses not erased", extra={"fields": {"reason": error}})

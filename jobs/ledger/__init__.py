@@ -13,6 +13,7 @@ from jobs.ledger.drain import DrainQueue
 from jobs.ledger.errors import ConstraintError, DeposedError, IllegalMoveError, LedgerError, OldLedgerError
 from jobs.ledger.expiry import Expiry
 from jobs.ledger.lease import Lease
+from jobs.ledger.login_failures import LoginFailures
 from jobs.ledger.names import Names
 from jobs.ledger.operators import OperatorActions
 from jobs.ledger.outbox import Outbox
@@ -56,6 +57,7 @@ class Ledger:
         self.expiry = Expiry(store)
         self.reconciliation = Reconciliations(store, random_id)
         self.operators = OperatorActions(store)
+        self.login_failures = LoginFailures(store)
         self.queries = Queries(store)
         self.search = Search(store)
         self.activity = Activity(store)

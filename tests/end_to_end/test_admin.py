@@ -1,5 +1,6 @@
 """The operators' pages of the real program: who gets in, and until when."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -57,3 +58,17 @@ async def test_bad_network_is_refused_by_its_line(tmp_path: Path, networks: str,
     code, output, errors = await command("serve", "--config", str(config))
     assert (code, output, errors.count("\n")) == (2, "", 1)
     assert errors.startswith(f"config.yaml:2: admin_networks: {sentence}")
+
+
+async def test_login_limits_hold_across_processes_and_restarts(tmp_path: Path) -> None:
+    async with workers(tmp_path) as service:
+        guesser = Operator(Door(service), headers=through_proxy("192.0.2.1"))
+        await guesser.see("/admin")
+        replies = await asyncio.gather(*(guesser.send("/admin", name="ann", password="guess") for _ in range(40)))
+        assert sorted(reply.status for reply in replies) == [403] * 5 + [429] * 35
+    async with workers(tmp_path) as service:
+        guesser = Operator(Door(service), headers=through_proxy("192.0.2.1"))
+        replies = [await guesser.log_in() for _ in range(6)]
+        assert {reply.status for reply in replies} == {429}, "not even the right password is looked at"
+        assert all(0 < int(reply.headers["Retry-After"]) <= 60 for reply in replies)
+        assert (await Operator(Door(service), headers=through_proxy("192.0.2.2")).log_in()).status == 303

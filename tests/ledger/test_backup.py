@@ -55,6 +55,7 @@ def fill(folder: Path) -> None:
         )
         connection.executemany("INSERT INTO addresses VALUES (?, 1, 0)", [(ADDRESS,), ("192.0.2.200",)])
         connection.execute("DELETE FROM addresses WHERE address = '192.0.2.200'")
+        connection.execute("INSERT INTO login_failures VALUES (?, 0)", (ADDRESS,))
         connection.commit()
 
 

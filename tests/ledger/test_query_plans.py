@@ -37,9 +37,11 @@ COUNTED = (
     ("jobs", "jobs_by_id", "10000000 1"),
 )
 VERBS = ("SELECT ", "INSERT ", "UPDATE ", "DELETE ")
-#: Tables with a row for each condition, state, setting, day or block that may be orphaned; and values in memory.
+#: Tables with a row for each condition, state, setting, day, recent failure or block that may be orphaned; and values
+#: in memory.
 SMALL = (
-    *("alerts", "blocks", "facts", "job_counts", "lowest_fees", "pauses", "pins", "referrer_questions", "spending"),
+    *("alerts", "blocks", "facts", "job_counts", "login_failures", "lowest_fees", "pauses", "pins", "spending"),
+    "referrer_questions",
     *("json_each", "request", "due", "ends", "known", "last", "superseded", "subquery", "CONSTANT ROW"),
 )
 EXEMPT = {

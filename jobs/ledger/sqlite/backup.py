@@ -11,7 +11,9 @@ from jobs.ledger.errors import LedgerError
 from jobs.ledger.sqlite.file import OPEN_TIMEOUT
 from jobs.ledger.sqlite.wal import LOG_MODE, MAGIC, check_log, header_of, with_sidecars
 
-HAS_ADDRESSES = "SELECT 1 FROM sqlite_schema WHERE name = 'addresses'"
+#: Tables with client addresses: nobody who gets a copy needs them. An older ledger may lack some.
+LEFT_OUT = ("addresses", "login_failures")
+HAS_TABLE = "SELECT 1 FROM sqlite_schema WHERE name = ?"
 FIRST_JOB = "SELECT id FROM jobs ORDER BY number LIMIT 1"
 
 
@@ -94,8 +96,9 @@ def _copy(ledger: Path, to: Path) -> None:
             raise LedgerError(f"{ledger.name} is damaged ({problem}): no copy was made")
         # A copy is one file: whoever restores it needs no other.
         pages.execute("PRAGMA journal_mode = DELETE")
-        if pages.execute(HAS_ADDRESSES).fetchone():
-            pages.execute("DELETE FROM addresses")
+        for table in LEFT_OUT:
+            if pages.execute(HAS_TABLE, (table,)).fetchone():
+                pages.execute(f"DELETE FROM {table}")
         # It leaves out pages that are free, in which erased addresses may still stand.
         pages.execute("VACUUM INTO ?", (str(to),))
     to.chmod(0o600)
