@@ -19,6 +19,7 @@ from handlers.http.headers import JSON, base_headers, cors_headers, preflight_he
 from handlers.http.held import HeldReplies
 from handlers.http.in_flight import InFlight
 from handlers.http.preferences import requested_wait
+from handlers.pages.explorer import Explorer
 from handlers.pages.templates import Pages
 from handlers.replies import Reply, encode_json
 from jobs.chain_status import Snapshot
@@ -49,13 +50,14 @@ class AppContext:
     answer_wait: float = ANSWER_WAIT
     in_flight: InFlight = field(default_factory=InFlight)
     connections: Connections = field(default_factory=Connections)
-    pages: Pages = field(default_factory=Pages)
+    pages: Pages = field(init=False)
     held: HeldReplies = field(init=False)
     readiness: Readiness = field(init=False)
     guard: LoginLimiter = field(init=False)
     session_key: bytes = field(init=False)  #: what login cookies are signed with
 
     def __post_init__(self) -> None:
+        self.pages = Pages(Explorer(self.settings))
         self.held = HeldReplies(self.connections.most * 3 // 4)  # the others are for requests that wait for nothing
         self.readiness = Readiness(self.ledger, self.snapshot, self.settings, clock=self.clock)
         self.guard = LoginLimiter(self.ledger.login_failures)

@@ -7,6 +7,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from handlers.pages.explorer import Explorer
 from handlers.render import core_amount, day, iso_time, moment, readable_json
 from jobs.model.readable import duration, host, visible
 
@@ -17,7 +18,7 @@ STATIC = ROOT / "static"
 class Pages:
     """Renders templates; what they show is escaped."""
 
-    def __init__(self) -> None:
+    def __init__(self, explorer: Explorer) -> None:
         self._environment = Environment(
             loader=FileSystemLoader(ROOT / "templates"),
             autoescape=True,
@@ -26,7 +27,7 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._environment.globals["static"] = static_url
+        self._environment.globals.update(static=static_url, explorer=explorer)
         self._environment.filters.update(time=iso_time, moment=moment, core=core_amount, duration=duration, host=host)
         self._environment.filters.update(readable_json=readable_json, day=day)
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from jobs.settings import values
+from jobs.settings import explorer, values
 from jobs.settings.file import ConfigError, ConfigFile, read_file
 from jobs.settings.predecessor import REPLY_WAIT
 from jobs.settings.values import DailyBudget, Network, Parser, ValueProblemError
@@ -99,6 +99,21 @@ class Settings:
         "addresses or networks whose X-Forwarded-For is believed",
     )
     cors_origins: tuple[str, ...] = _key(_TEXTS, ("*",), "origins whose pages may call the API")
+    explorer_url: str | None = _key(
+        values.optional(explorer.explorer_url("{name}")),
+        None,
+        "where an explorer shows an account, such as https://explorer.example/#/accounts/{name}: the pages link to it",
+    )
+    explorer_block_url: str | None = _key(
+        values.optional(explorer.explorer_url("{number}")),
+        None,
+        "… a block; default: explorer_url with /blocks/{number} for /accounts/{name}, if that is in it",
+    )
+    explorer_transaction_url: str | None = _key(
+        values.optional(explorer.explorer_url("{id}")),
+        None,
+        "… a transaction; default: explorer_url with /txs/{id} for /accounts/{name}, if that is in it",
+    )
     ledger: Path = _key(values.text, "faucet.db", "the ledger's file")
     queue_limit: int = _key(values.whole(1, 10**9), 100_000, "queued signups above which new ones are refused")
     drain_interval: float = _key(values.seconds(0.05, 3600), 1.0, "seconds between two drains")
@@ -178,6 +193,8 @@ def load(path: Path, environ: Mapping[str, str], *, with_key: bool = True) -> Se
     parsed.setdefault("default_referrer", parsed.get("registrar", DEV_REGISTRAR))
     if parsed.get("old_clients"):
         parsed.setdefault("reply_wait", min(REPLY_WAIT, parsed.get("reply_wait_max", REPLY_WAIT)))
+    for key, url in explorer.defaults(parsed).items():
+        parsed.setdefault(key, url)
     paths = _paths(path, parsed, environ)
     settings = Settings(**{**parsed, **paths}, notes=tuple(file.notes), source=path.absolute())
     problem = _contradiction(settings, file, with_key=with_key)

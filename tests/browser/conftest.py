@@ -8,6 +8,8 @@ from tests.browser.chromium import Browser, chromium, missing_programs
 from tests.browser.site import Site, open_site
 from tests.harness.operators import HASH
 
+EXPLORER = "https://explorer.example/#/accounts/{name}"
+
 
 @pytest.fixture(scope="session")
 def running() -> Iterator[Browser]:
@@ -19,7 +21,7 @@ def running() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def site(running: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:  # noqa: ARG001  # without a browser nobody looks at it
-    with open_site(tmp_path_factory.mktemp("site"), admin_password_hash=HASH) as made:
+    with open_site(tmp_path_factory.mktemp("site"), admin_password_hash=HASH, explorer_url=EXPLORER) as made:
         yield made
 
 
