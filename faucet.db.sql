@@ -3,6 +3,7 @@
 -- show them readable. Money is in satoshi of the core asset unless said otherwise.
 
 PRAGMA user_version = 6;
+-- PRAGMA application_id is random, set when a ledger or a backup is made: no other ledger is taken for it.
 
 -- Who owns the chain: one row, which each write transaction reads first.
 CREATE TABLE ledger (

@@ -67,7 +67,10 @@ class Service:
         await self._ledger.queries.counts()
 
     async def misplaced(self) -> LedgerError:
-        """Wait until the ledger is removed, replaced or moved. Requests are told so for MISPLACED_GRACE before."""
+        """Wait until the ledger is removed, replaced, moved or overwritten.
+
+        Requests are told so for MISPLACED_GRACE before.
+        """
         while (problem := self._ledger.misplaced()) is None:  # noqa: ASYNC110  # no event tells of a file that is moved
             await asyncio.sleep(PLACE_INTERVAL)
         log.critical("ledger misplaced", extra={"fields": {"reason": problem}})

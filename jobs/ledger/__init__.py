@@ -107,15 +107,18 @@ class Ledger:
         await self._store.run(step)
 
     def misplaced(self) -> str | None:
-        """The sentence if the ledger was removed, replaced or moved since it was opened: nothing is committed then."""
+        """The sentence if the ledger was removed, replaced, moved or overwritten since it was opened.
+
+        Nothing is committed then.
+        """
         return self._store.misplaced()
 
     async def rescue(self) -> None:
-        """Write what the log holds into the file that was opened, wherever that is now.
+        """Write what the log holds into the file that was opened, wherever that is now, unless it was overwritten.
 
         Raises FaucetError `ledger_unavailable`.
         """
-        await self._store.truncate_log()
+        await self._store.rescue()
 
     def log_size(self) -> int:
         """Bytes of the write-ahead log."""

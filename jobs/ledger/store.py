@@ -71,6 +71,9 @@ class Engine(Protocol):
     async def truncate_log(self) -> bool:
         """Leave no copy of what was deleted there; whether that could be done, as no reader needs it."""
 
+    async def rescue(self) -> None:
+        """Bring what was committed into the file that was opened, if that is still the ledger."""
+
     async def close(self) -> None:
         """Finish the transaction in hand, then close. A second call does nothing."""
 
@@ -112,6 +115,7 @@ class Store:
         self.misplaced = engine.misplaced
         self.log_size = engine.log_size
         self.truncate_log = engine.truncate_log
+        self.rescue = engine.rescue
         self.close = engine.close
 
     async def run(self, step: Callable[[Tx], Result]) -> Result:

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
+from tornado.simple_httpclient import HTTPStreamClosedError
 
 from tests.harness.program import Faucet, command, dev_chain, on_chain, wait_ready
 
@@ -17,6 +18,8 @@ def take_away(folder: Path, slip: str) -> None:
         (folder / "faucet.db").rename(away / "faucet.db")
     elif slip == "replaced":
         (folder / "copy.db").replace(folder / "faucet.db")
+    elif slip == "overwritten":  # as cp does
+        (folder / "faucet.db").write_bytes((folder / "copy.db").read_bytes())
     elif slip == "log removed":
         (folder / "faucet.db-wal").unlink()
     else:
@@ -29,7 +32,7 @@ async def names_of_jobs(service: Faucet) -> set[str]:
     return {json.loads(line)["name"] for line in output.splitlines()}
 
 
-@pytest.mark.parametrize("slip", ["moved", "replaced", "log removed", "removed"])
+@pytest.mark.parametrize("slip", ["moved", "replaced", "overwritten", "log removed", "removed"])
 async def test_ledger_taken_away_from_a_running_faucet(tmp_path: Path, slip: str) -> None:
     """Nothing is accepted that would be lost, and the faucet ends; what was accepted is in the file that it had."""
 
@@ -53,23 +56,28 @@ async def test_ledger_taken_away_from_a_running_faucet(tmp_path: Path, slip: str
         if slip == "moved":
             (tmp_path / "away" / "faucet.db").rename(tmp_path / "faucet.db")
         await service.start()
-        known = {"replaced": {"before-1"}, "removed": set[str]()}.get(slip, {"before-1", "before-2"})
+        known = {"replaced": {"before-1"}, "overwritten": {"before-1"}, "removed": set[str]()}.get(
+            slip, {"before-1", "before-2"}
+        )
         assert await names_of_jobs(service) == known
         await service.stop()
 
 
-async def test_ledger_taken_away_from_several_processes(tmp_path: Path) -> None:
-    """Each of them ends, and is started again on a new ledger."""
+@pytest.mark.parametrize("slip", ["removed", "overwritten"])
+async def test_ledger_taken_away_from_several_processes(tmp_path: Path, slip: str) -> None:
+    """Each of them ends, and is started again on what is there: nothing, or an empty copy."""
 
     async with dev_chain() as chain:
         service = Faucet(tmp_path, on_chain(chain.url))
         await service.start("--workers", "2")
         try:
+            copy = ("backup", "--config", str(service.config), str(tmp_path / "copy.db"))
+            assert (await command(*copy))[0] == 0
             assert (await service.sign_up("before-1")).status == 200
-            take_away(tmp_path, "removed")
+            take_away(tmp_path, slip)
             statuses = [(await service.sign_up("again-1")).status]
             while statuses[-1] != 200:
-                with contextlib.suppress(OSError):  # the process that took the connection ends
+                with contextlib.suppress(OSError, HTTPStreamClosedError):  # the process that took the connection ends
                     statuses.append((await service.sign_up("again-1")).status)
             assert statuses[0] == 503
             assert await names_of_jobs(service) == {"again-1"}

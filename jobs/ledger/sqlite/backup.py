@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from jobs.ledger.errors import LedgerError
-from jobs.ledger.sqlite.file import OPEN_TIMEOUT
+from jobs.ledger.sqlite.file import APPLICATION_ID, OPEN_TIMEOUT, random_id
 from jobs.ledger.sqlite.wal import LOG_MODE, MAGIC, check_log, header_of, with_sidecars
 
 #: Tables with client addresses: nobody who gets a copy needs them. An older ledger may lack some.
@@ -99,6 +99,8 @@ def _copy(ledger: Path, to: Path) -> None:
         for table in LEFT_OUT:
             if pages.execute(HAS_TABLE, (table,)).fetchone():
                 pages.execute(f"DELETE FROM {table}")
+        # Copied over a ledger in use, it is told from it.
+        pages.execute(f"{APPLICATION_ID} = {random_id()}")
         # It leaves out pages that are free, in which erased addresses may still stand.
         pages.execute("VACUUM INTO ?", (str(to),))
     to.chmod(0o600)

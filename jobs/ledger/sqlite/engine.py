@@ -111,7 +111,15 @@ class SqliteEngine:
         Raises FaucetError `ledger_unavailable`.
         """
         with _translated():
-            return await self._in_thread(partial(_truncate_log, self._writer))
+            return await self._in_thread(self._truncate_log)
+
+    async def rescue(self) -> None:
+        """Write the log into the file that was opened, or keep it apart from one that was overwritten.
+
+        Raises FaucetError `ledger_unavailable`.
+        """
+        with _translated():
+            await self._in_thread(lambda: self._place.set_log_aside() or _truncate_log(self._writer))
 
     async def close(self) -> None:
         """Finish the transaction in hand, then close. A second call does nothing."""
@@ -120,6 +128,7 @@ class SqliteEngine:
             await self._in_thread(self._writer.close)
             self._thread.shutdown()
             await self._reader.close()
+            self._place.close()
 
     def _in_thread(self, work: Callable[[], Result]) -> asyncio.Future[Result]:
         """What `work` returns in the writer's thread, where it goes on when its caller is cancelled."""
@@ -128,6 +137,13 @@ class SqliteEngine:
         # Not run_in_executor: to cancel its future would cancel work that waits for the thread.
         self._thread.submit(work).add_done_callback(lambda done: loop.call_soon_threadsafe(_resolve, result, done))
         return result
+
+    def _truncate_log(self) -> bool:
+        if self.log_size():
+            # An older copy of the file is told by its counter. SQLite counts on from the page as it was last read.
+            self._writer.execute("PRAGMA shrink_memory")
+            self._transact(_rewrite_header)
+        return _truncate_log(self._writer)
 
     def _transact(self, step: Callable[[Connection, Turn], Result]) -> Result:
         _begin(self._writer)
@@ -164,6 +180,11 @@ def _begin(connection: sqlite3.Connection) -> None:
             time.sleep(LOCK_RETRY)
         else:
             return
+
+
+def _rewrite_header(connection: Connection, _turn: Turn) -> None:
+    version = connection.execute("PRAGMA user_version")[0][0]
+    connection.execute(f"PRAGMA user_version = {version}")
 
 
 def _truncate_log(connection: sqlite3.Connection) -> bool:

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import secrets
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
@@ -18,7 +19,13 @@ OPEN_TIMEOUT = 5.0  #: seconds to wait for an operator's shell that has the file
 #: Seconds that the file is checked before it is used: a million jobs take longer, and must not hold up a start. A
 #: backup checks all of it.
 CHECK_TIMEOUT = 2.0
+APPLICATION_ID = "PRAGMA application_id"
 CHECK_INTERVAL = 10_000  #: instructions of SQLite's machine between two looks at the time
+
+
+def random_id() -> int:
+    """A ledger's `application_id`."""
+    return 1 + secrets.randbelow(2**31 - 1)
 
 
 def prepare(connection: sqlite3.Connection, schema: str, migrations: Sequence[str]) -> None:
@@ -57,6 +64,15 @@ def prepare_file(path: Path) -> None:
             # A write-ahead log lets readers go on while the one writer commits.
             connection.execute("PRAGMA journal_mode = WAL")
             prepare(connection, SCHEMA.read_text(), migrations())
+            _identify(connection)
+
+
+def _identify(connection: sqlite3.Connection) -> None:
+    """Give the ledger a random id in its header, unless it has one, so that no other ledger is taken for it."""
+    connection.execute("BEGIN IMMEDIATE")
+    if connection.execute(APPLICATION_ID).fetchone()[0] == 0:
+        connection.execute(f"{APPLICATION_ID} = {random_id()}")
+    connection.execute("COMMIT")
 
 
 def check_version(path: Path) -> None:

@@ -1,8 +1,11 @@
 """Whether the ledger's files are still those that were opened."""
 
+import contextlib
 import sqlite3
+from datetime import UTC, datetime
 from pathlib import Path
 
+from jobs.ledger.sqlite.header import Header
 from jobs.ledger.sqlite.wal import with_sidecars
 
 Identity = tuple[int, int]  #: device and inode; what is at a path may be another file than the one that is open
@@ -17,24 +20,41 @@ class Place:
 
     def __init__(self, ledger: Path) -> None:
         # Through a link, the path may lead elsewhere later; the files beside are those of where it leads now.
-        _, log, shared_memory, _ = with_sidecars(ledger)
-        self._opened = {path: _identity(path) for path in (ledger, log, shared_memory)}
+        _, self._log, self._shared_memory, _ = with_sidecars(ledger)
+        self._ledger = ledger
+        self._opened = {path: _identity(path) for path in (ledger, self._log, self._shared_memory)}
+        self._header = Header(ledger)
 
     def problem(self) -> str | None:
-        """The sentence if one of the files was removed, replaced or moved; None where all are in place."""
+        """The sentence if one of the files was removed, replaced, moved or overwritten; None if all are in place."""
         for path, opened in self._opened.items():
             if opened is not None and (found := _identity(path)) != opened:
-                what = "removed or moved" if found is None else "replaced"
-                return (
-                    f"{path.name} was {what} while the faucet used it: the faucet ends, to be started again on what "
-                    "is there"
-                )
-        return None
+                return _sentence(path, "removed or moved" if found is None else "replaced")
+        return None if self._header.is_ours() else _sentence(self._ledger, "overwritten")
 
     def check(self) -> None:
         """Raise MisplacedError unless all files are in place."""
         if (problem := self.problem()) is not None:
             raise MisplacedError(problem)
+
+    def set_log_aside(self) -> bool:
+        """Where the ledger's own file was overwritten: let the log be no part of what is there now; whether it was."""
+        if self._header.is_ours():
+            return False
+        self._header.keep_log_out()
+        for path in (self._log, self._shared_memory):
+            if _identity(path) == self._opened[path]:  # another process may have been started again on what is there
+                with contextlib.suppress(FileNotFoundError):
+                    path.rename(path.with_name(f"{path.name}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"))
+        return True
+
+    def close(self) -> None:
+        """Look no more. SQLite's connections must be closed before."""
+        self._header.close()
+
+
+def _sentence(path: Path, what: str) -> str:
+    return f"{path.name} was {what} while the faucet used it: the faucet ends, to be started again on what is there"
 
 
 def _identity(path: Path) -> Identity | None:

@@ -10,6 +10,7 @@ from jobs.ledger.errors import LedgerError
 
 MAGIC = b"SQLite format 3\0"
 LOG_MODE = b"\2\2"  #: in the header's bytes 18 and 19, of every ledger that was ever opened; a backup has 1 there
+HEADER_SIZE = 100
 RETRIES = 3
 
 
@@ -53,7 +54,7 @@ def check_log(ledger: Path) -> None:
 def header_of(file: Path) -> bytes:
     """The first bytes of a database, or fewer."""
     with file.open("rb") as opened:
-        return opened.read(100)
+        return opened.read(HEADER_SIZE)
 
 
 def _is_foreign(ledger: Path) -> bool:
