@@ -2,7 +2,7 @@
 -- sqlite3. Times named …_at are milliseconds since 1970, UTC; chain times are seconds. The views at the end
 -- show them readable. Money is in satoshi of the core asset unless said otherwise.
 
-PRAGMA user_version = 6;
+PRAGMA user_version = 7;
 -- PRAGMA application_id is random, set when a ledger or a backup is made: no other ledger is taken for it.
 
 -- Who owns the chain: one row, which each write transaction reads first.
@@ -92,6 +92,12 @@ CREATE INDEX jobs_by_registration_time ON jobs (registered_at) WHERE registered_
 CREATE INDEX jobs_by_move ON jobs (updated_at);
 CREATE INDEX jobs_by_account ON jobs (account_id) WHERE account_id IS NOT NULL;
 CREATE INDEX jobs_failed ON jobs (updated_at) WHERE state = 'failed';
+-- Accounts found on the chain, until their block is irreversible.
+CREATE INDEX jobs_claimed ON jobs (block_num)
+WHERE state IN ('registered', 'funding', 'funded') AND registration IS NULL AND irreversible = FALSE;
+-- Initial balances that are not signed.
+CREATE INDEX jobs_owed ON jobs (number)
+WHERE state IN ('queued', 'broadcast', 'registered') AND initial_balance IS NOT NULL AND funding IS NULL;
 
 -- What left the registrar, or may yet leave it, by day; the daily budget is held against it.
 CREATE TABLE spending (
@@ -134,6 +140,13 @@ CREATE TABLE operations (
     PRIMARY KEY (txn, position)
 ) WITHOUT ROWID;
 CREATE INDEX operations_by_job ON operations (job);
+
+-- Transactions with the numbers of the jobs that they serve, as a JSON list in the order of their operations.
+CREATE VIEW signed_transactions AS
+SELECT transactions.*,
+       (SELECT json_group_array(job) FROM (SELECT job FROM operations WHERE txn = transactions.number
+                                           ORDER BY position)) AS jobs
+FROM transactions;
 
 -- Every name on the chain, as far as it was read.
 CREATE TABLE names (

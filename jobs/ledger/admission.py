@@ -9,7 +9,7 @@ import msgspec
 from jobs.errors import Code, FaucetError
 from jobs.ledger.keys import digest_of
 from jobs.ledger.names import NAME_COUNTS
-from jobs.ledger.sql import Query, to_json
+from jobs.ledger.sql import Query, table_of, to_json
 from jobs.model.job import Job, Limits, Signup, State
 
 CROWDED = "Too many signups are waiting, please try again."
@@ -32,26 +32,25 @@ class LookupRow(msgspec.Struct, frozen=True):
 
 # Rows only of those signups of which anything is known, and one row at the least. Of signups in a crowd mostly nothing
 # is.
+_REFERRER_KNOWN = """
+    (request.referrer IS NULL OR EXISTS (SELECT 1 FROM names WHERE name = request.referrer)
+     OR NOT EXISTS (SELECT 1 FROM facts WHERE name = 'names_complete' AND value = 'true'))
+"""
 LOOKUP = Query(
     f"""
     SELECT (SELECT reason FROM pauses WHERE part = 'intake') AS paused,
            (SELECT jobs FROM job_counts WHERE state = 'queued') AS waiting,
            (SELECT coalesce(max(number), 0) FROM jobs) AS last_number,
            known.*
-    FROM (SELECT 1) LEFT JOIN (
-        SELECT request.key AS place, jobs.number AS job, named.account_id, named.keys,
+    FROM (SELECT 1) AS one LEFT JOIN (
+        SELECT request.place, jobs.number AS job, named.account_id, named.keys,
                coalesce(named.block_num, (SELECT max(number) FROM blocks)) AS block_num,
-               json_extract(request.value, '$[2]') IS NULL
-                   OR EXISTS (SELECT 1 FROM names WHERE name = json_extract(request.value, '$[2]'))
-                   OR NOT EXISTS (SELECT 1 FROM facts WHERE name = 'names_complete' AND value = 'true')
-                   AS referrer_known,
-               addresses.accepted_at AS last_accepted_at
-        FROM json_each(?) AS request
-        LEFT JOIN jobs
-            ON jobs.name = json_extract(request.value, '$[0]') AND jobs.state NOT IN ('failed', 'cancelled')
-        LEFT JOIN addresses ON addresses.address = json_extract(request.value, '$[1]')
-        LEFT JOIN names AS named ON named.name = json_extract(request.value, '$[0]') AND {NAME_COUNTS}
-        WHERE jobs.number IS NOT NULL OR named.account_id IS NOT NULL OR NOT referrer_known
+               {_REFERRER_KNOWN} AS referrer_known, addresses.accepted_at AS last_accepted_at
+        FROM {table_of(("place", "name", "address", "referrer"))} AS request
+        LEFT JOIN jobs ON jobs.name = request.name AND jobs.state NOT IN ('failed', 'cancelled')
+        LEFT JOIN addresses ON addresses.address = request.address
+        LEFT JOIN names AS named ON named.name = request.name AND {NAME_COUNTS}
+        WHERE jobs.number IS NOT NULL OR named.account_id IS NOT NULL OR NOT {_REFERRER_KNOWN}
            OR addresses.accepted_at IS NOT NULL
     ) AS known ON TRUE
     """,
@@ -62,7 +61,9 @@ LOOKUP = Query(
 
 def lookup_parameter(group: Iterable[tuple[Signup, Limits]]) -> str:
     """What LOOKUP takes."""
-    return to_json((signup.name, limits.address, signup.referrer) for signup, limits in group)
+    return to_json(
+        (place, signup.name, limits.address, signup.referrer) for place, (signup, limits) in enumerate(group)
+    )
 
 
 @dataclass(frozen=True, slots=True)

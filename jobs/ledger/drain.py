@@ -7,7 +7,7 @@ import msgspec
 from jobs.errors import Code
 from jobs.ledger.job_rows import derive_states, select_jobs
 from jobs.ledger.spending import affordable, committed_on, release_shares
-from jobs.ledger.sql import IN_LIST, Query, to_json
+from jobs.ledger.sql import IN_NUMBERS, Query, to_json
 from jobs.ledger.store import Part, Tx
 from jobs.ledger.transactions import jobs_of, record, select_transactions
 from jobs.model.job import Job, Unfunded
@@ -58,21 +58,26 @@ REFUSE = """
     WHERE number = ? AND fate = 'live'
 """
 DEFER = "UPDATE jobs SET retry_at = ?, reason = ? WHERE number = ? AND state = 'queued'"
-DEFER_LONGER = "UPDATE jobs SET retry_at = ? + 1000 * min(?, ? << min(attempts - 1, 20)) WHERE number = ?"
+_DOUBLED = f"{RETRY_DELAY} << CAST(attempts - 1 AS INTEGER)"
+DEFER_LONGER = f"""
+    UPDATE jobs SET retry_at = ? + 1000 *
+        CASE WHEN attempts > 20 OR {_DOUBLED} > {MAX_RETRY_DELAY} THEN {MAX_RETRY_DELAY} ELSE {_DOUBLED} END
+    WHERE number = ?
+"""
 UNCOUNT = "UPDATE jobs SET attempts = attempts - 1 WHERE number = ? AND state = 'queued'"
 CLAIM = "UPDATE jobs SET account_id = ?, block_num = ? WHERE number = ? AND state = 'queued'"
-FAILING = f"SELECT number, id FROM jobs WHERE state = 'queued' AND number {IN_LIST}"
+FAILING = f"SELECT number, id FROM jobs WHERE state = 'queued' AND number {IN_NUMBERS}"
 FAIL = "UPDATE jobs SET state = 'failed', code = ?, reason = ?, updated_at = ? WHERE number = ?"
 FREE_ADDRESSES = "DELETE FROM addresses WHERE job = ?"
 READY = {
     Kind.REGISTRATION: Query(
-        f"SELECT number FROM jobs WHERE state = 'queued' AND number {IN_LIST}", Numbered, bulk=True
+        f"SELECT number FROM jobs WHERE state = 'queued' AND number {IN_NUMBERS}", Numbered, bulk=True
     ),
     Kind.FUNDING: Query(
         f"""
         SELECT number FROM jobs
         WHERE state = 'registered' AND funding IS NULL AND (irreversible = TRUE OR provisional = FALSE)
-        AND number {IN_LIST}
+        AND number {IN_NUMBERS}
         """,
         Numbered,
         bulk=True,
@@ -173,7 +178,7 @@ def _ready(tx: Tx, signed: Sequence[SignedTransaction]) -> list[SignedTransactio
 
 def _retry(tx: Tx, jobs: Sequence[int], *, counted: bool) -> None:
     if counted:
-        tx.executemany(DEFER_LONGER, [(tx.now, MAX_RETRY_DELAY, RETRY_DELAY, job) for job in jobs])
+        tx.executemany(DEFER_LONGER, [(tx.now, job) for job in jobs])
     else:
         tx.executemany(UNCOUNT, [(job,) for job in jobs])
 

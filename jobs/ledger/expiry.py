@@ -15,7 +15,7 @@ DENY = "UPDATE transactions SET fate = ?, held = NULL, updated_at = ? WHERE numb
 UNRESERVE = "UPDATE transactions SET reserved = 0 WHERE number = ? AND fate IN ('refused', 'expired')"
 HOLD_PAYMENT = "UPDATE transactions SET held = ? WHERE number = ? AND fate = 'live'"
 _RESERVED = """
-    SELECT number FROM transactions INDEXED BY transactions_reserved
+    SELECT number FROM transactions
     WHERE fate IN ('refused', 'expired') AND reserved > 0 AND expiration >= ?
 """
 GIVEN_UP = select_transactions(f"WHERE number IN ({_RESERVED} AND expiration < ?) ORDER BY number")

@@ -5,7 +5,7 @@ from decimal import ROUND_DOWN, Decimal
 
 from jobs.ledger.job_rows import derive_states
 from jobs.ledger.names import save_accounts, save_keys
-from jobs.ledger.sql import IN_LIST, table_of, to_json
+from jobs.ledger.sql import IN_NUMBERS, IN_TEXTS, table_of, to_json
 from jobs.ledger.store import Tx
 from jobs.ledger.transactions import BY_SIGNATURE, LINK, jobs_of, record, select_transactions
 from jobs.model.transaction import BlockEffects, Fate, Kind, OnChainTransaction, SignedTransaction, Transaction
@@ -14,7 +14,7 @@ Results = Sequence[str | None]  #: of a transaction's operations: the ids of wha
 
 INCLUDE = f"""
     UPDATE transactions SET fate = 'included', block_num = ?, reserved = cost, held = NULL, updated_at = ?
-    WHERE number {IN_LIST}
+    WHERE number {IN_NUMBERS}
 """
 #: An ended job whose name a newer signup has taken over stays ended, whatever a block holds.
 _NOT_REPLACED = """
@@ -28,11 +28,11 @@ INCLUDE_JOBS = f"""
     FROM {table_of(("txn", "job", "account_id", "block_num", "provisional"))} AS included
     WHERE jobs.number = included.job AND {_NOT_REPLACED}
 """
-RELEASE = f"UPDATE transactions SET fate = 'live', block_num = NULL, updated_at = ? WHERE number {IN_LIST}"
+RELEASE = f"UPDATE transactions SET fate = 'live', block_num = NULL, updated_at = ? WHERE number {IN_NUMBERS}"
 INCLUDED_SINCE = select_transactions("WHERE fate = 'included' AND block_num >= ? ORDER BY block_num, number")
 DELETE_NAMES = "DELETE FROM names WHERE block_num >= ?"
 DELETE_BLOCKS = "DELETE FROM blocks WHERE number >= ?"
-FINALIZE = f"UPDATE transactions SET fate = 'irreversible', updated_at = ? WHERE number {IN_LIST}"
+FINALIZE = f"UPDATE transactions SET fate = 'irreversible', updated_at = ? WHERE number {IN_NUMBERS}"
 FINALIZE_JOBS = f"""
     UPDATE jobs SET irreversible = TRUE, account_id = final.account_id, provisional = FALSE
     FROM {table_of(("txn", "job", "account_id"))} AS final
@@ -40,7 +40,7 @@ FINALIZE_JOBS = f"""
 """
 PAYABLE = f"""
     SELECT number, name, initial_balance FROM jobs
-    WHERE name {IN_LIST} AND state NOT IN ('failed', 'cancelled', 'done') AND initial_balance IS NOT NULL
+    WHERE name {IN_TEXTS} AND state NOT IN ('failed', 'cancelled', 'done') AND initial_balance IS NOT NULL
 """
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from jobs.ledger.errors import IllegalMoveError
-from jobs.ledger.sql import IN_LIST, Query, columns_of, table_of, to_json
+from jobs.ledger.sql import IN_NUMBERS, Query, columns_of, table_of, to_json
 from jobs.ledger.store import Tx
 from jobs.model.job import MOVES, Job, State, state_of
 from jobs.model.transaction import Fate
@@ -45,7 +45,7 @@ KNOWN = Query(
     FROM jobs
     LEFT JOIN transactions AS registered ON registered.number = jobs.registration
     LEFT JOIN transactions AS funded ON funded.number = jobs.funding
-    WHERE jobs.number {IN_LIST}
+    WHERE jobs.number {IN_NUMBERS}
     """,
     Known,
     bulk=True,

@@ -5,14 +5,16 @@ from collections.abc import Iterable, Sequence
 
 from jobs.errors import Code
 from jobs.ledger.fact_rows import READ_FACT, save_fact
-from jobs.ledger.sql import IN_LIST, table_of, to_json
+from jobs.ledger.sql import IN_TEXTS, table_of, to_json
 from jobs.ledger.store import Part, Tx
 from jobs.model.job import State
 
 #: Whether a name of the cache refuses signups: one that only a stranger showed does as long as he is in use.
-NAME_COUNTS = (
-    "(listed_by IS NULL OR listed_by = (SELECT json_extract(value, '$') FROM facts WHERE name = 'names_node'))"
-)
+NAME_COUNTS = """
+    (listed_by IS NULL OR listed_by = (
+        SELECT source.atom FROM facts JOIN json_each('[' || facts.value || ']') AS source ON TRUE
+        WHERE facts.name = 'names_node'))
+"""
 
 _SAVED = ("name", "account_id", "block_num", "listed_by")
 # What two nodes show, or an own one, is known of nobody alone; '' stands for nobody at all.
@@ -21,7 +23,7 @@ SAVE_NAMES = f"""
     ON CONFLICT (name) DO UPDATE SET
         listed_by = CASE names.listed_by WHEN '' THEN excluded.listed_by END,
         block_num = CASE names.listed_by WHEN '' THEN excluded.block_num ELSE names.block_num END
-    WHERE names.listed_by IS NOT NULL AND names.listed_by IS NOT excluded.listed_by
+    WHERE names.listed_by IS NOT NULL AND (excluded.listed_by IS NULL OR names.listed_by <> excluded.listed_by)
 """
 # Who shows other keys than another did leaves nothing that could be relied on.
 SAVE_KEYS = f"""
@@ -34,9 +36,9 @@ DELETE_KEYS = f"""
     WHERE names.account_id = changed.account_id
       AND (changed.memo_key IS NULL OR names.keys NOT LIKE '%.' || changed.memo_key)
 """
-ACCOUNT_IDS = f"SELECT name, account_id FROM names WHERE name {IN_LIST}"
+ACCOUNT_IDS = f"SELECT name, account_id FROM names WHERE name {IN_TEXTS}"
 FIND = """
-    SELECT (SELECT name FROM names WHERE name = ? OR account_id = ?) AS name,
+    SELECT (SELECT name FROM names WHERE name = ? OR account_id = ? LIMIT 1) AS name,
            EXISTS (SELECT 1 FROM facts WHERE name = 'names_complete' AND value = 'true') AS complete
 """
 AVAILABILITY = f"""

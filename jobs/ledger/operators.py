@@ -7,7 +7,7 @@ from jobs.errors import Code, FaucetError
 from jobs.ledger.expiry import EXPIRE
 from jobs.ledger.inclusion import delete_blocks
 from jobs.ledger.job_rows import check_move, derive_states
-from jobs.ledger.sql import IN_LIST, Query, names_of, to_json
+from jobs.ledger.sql import IN_NUMBERS, Query, names_of, to_json
 from jobs.ledger.store import Part, Tx
 from jobs.model.job import State
 from jobs.model.operators import AuditEntry
@@ -40,7 +40,7 @@ HELD_PAYMENT = """
     JOIN transactions ON transactions.number = jobs.funding
     WHERE jobs.id = ? AND transactions.fate = 'live' AND transactions.held IS NOT NULL
 """
-JOBS_SERVED = f"SELECT job FROM operations WHERE txn {IN_LIST}"
+JOBS_SERVED = f"SELECT job FROM operations WHERE txn {IN_NUMBERS}"
 #: The oldest block of which something may still change, and how many blocks are remembered.
 FOLLOWED = """
     SELECT coalesce(min(first), 0) AS first, (SELECT count(*) FROM blocks) AS blocks FROM (
@@ -48,13 +48,13 @@ FOLLOWED = """
         UNION ALL SELECT min(block_num) FROM transactions WHERE fate = 'included') AS ends
 """
 DOUBT_NAMES = "UPDATE names SET listed_by = '', block_num = NULL WHERE block_num >= ?"
-# By their state, which SQLite would take for common once somebody had a large ledger analysed.
+#: All conditions of the index jobs_owed: few jobs are in it, while SQLite takes each state for a common one.
 OWED = """
-    SELECT count(*) AS jobs FROM jobs INDEXED BY jobs_by_state
+    SELECT count(*) AS jobs FROM jobs
     WHERE state IN ('queued', 'broadcast', 'registered') AND initial_balance IS NOT NULL AND funding IS NULL
 """
 WAIVE = """
-    UPDATE jobs INDEXED BY jobs_by_state SET initial_balance = NULL
+    UPDATE jobs SET initial_balance = NULL
     WHERE state IN ('queued', 'broadcast', 'registered') AND initial_balance IS NOT NULL AND funding IS NULL
     RETURNING number
 """

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from jobs.ledger.sql import IN_LIST, Query, names_of, to_json
+from jobs.ledger.sql import IN_TEXTS, Query, names_of, to_json
 from jobs.ledger.store import Part, Tx
 from jobs.model.operators import Alert, Mail
 
@@ -12,7 +12,7 @@ SAVE_ALERT = """
     ON CONFLICT (name) DO UPDATE SET
         text = excluded.text, since = excluded.since, seen_at = excluded.seen_at, told_at = excluded.told_at
 """
-DELETE_ALERTS = f"DELETE FROM alerts WHERE name {IN_LIST}"
+DELETE_ALERTS = f"DELETE FROM alerts WHERE name {IN_TEXTS}"
 INSERT_MAIL = "INSERT INTO mails (subject, body, created_at) VALUES (?, ?, ?)"
 DUE_MAILS = Query(
     f"SELECT {names_of(Mail)} FROM mails WHERE sent_at IS NULL AND retry_at <= ? ORDER BY number LIMIT ?", Mail

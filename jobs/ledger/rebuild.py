@@ -15,8 +15,8 @@ _WAITING = (State.QUEUED, State.BROADCAST)
 
 LIVE_JOB = select_jobs("WHERE jobs.name = ? AND jobs.state NOT IN ('failed', 'cancelled')")
 INSERT_JOB = """
-    INSERT INTO jobs (id, name, owner_key, active_key, memo_key, created_at, updated_at)
-    VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING number
+    INSERT INTO jobs (number, id, name, owner_key, active_key, memo_key, created_at, updated_at)
+    VALUES ((SELECT coalesce(max(number), 0) + 1 FROM jobs), ?, ?, ?, ?, ?, ?, ?) RETURNING number
 """
 END = "UPDATE jobs SET state = 'failed', code = ?, reason = 'Account exists', updated_at = ? WHERE number = ?"
 DATE = "UPDATE jobs SET registered_at = ? WHERE number = ?"

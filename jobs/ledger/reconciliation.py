@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 
 from jobs.ledger.rebuild import rebuild
-from jobs.ledger.sql import IN_LIST, Query, names_of, to_json
+from jobs.ledger.sql import IN_TEXTS, Query, names_of, to_json
 from jobs.ledger.store import Part, Store, Tx
 from jobs.model.operators import Difference, Reconciliation
 from jobs.model.transaction import OnChainTransaction, Recorded
@@ -15,7 +15,7 @@ RECORDED = Query(
     FROM transactions
     JOIN operations ON operations.txn = transactions.number
     JOIN jobs ON jobs.number = operations.job
-    WHERE signature {IN_LIST}
+    WHERE signature {IN_TEXTS}
     ORDER BY transactions.number, position
     """,
     Recorded,
@@ -23,8 +23,8 @@ RECORDED = Query(
 IRREVERSIBLE_IN = """
     SELECT signature, id, block_num FROM transactions WHERE fate = 'irreversible' AND block_num BETWEEN ? AND ?
 """
-NAMES_WITH_JOBS = f"SELECT name FROM jobs WHERE name {IN_LIST} AND state NOT IN ('failed', 'cancelled')"
-SIGNATURES = f"SELECT signature FROM transactions WHERE signature {IN_LIST}"
+NAMES_WITH_JOBS = f"SELECT name FROM jobs WHERE name {IN_TEXTS} AND state NOT IN ('failed', 'cancelled')"
+SIGNATURES = f"SELECT signature FROM transactions WHERE signature {IN_TEXTS}"
 OLDEST_TRANSACTION = "SELECT reference FROM transactions ORDER BY number LIMIT 1"
 BEGIN = "INSERT INTO reconciliations (first_block, last_block, updated_at) VALUES (?, ?, ?) RETURNING number"
 DELETE_DIFFERENCES = "DELETE FROM differences WHERE block_num BETWEEN ? AND ?"

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import msgspec
 
 from jobs.ledger.job_rows import select_jobs
-from jobs.ledger.sql import IN_LIST, Query, to_json
+from jobs.ledger.sql import IN_NUMBERS, Query, to_json
 from jobs.ledger.store import Part
-from jobs.ledger.transactions import select_transactions
 from jobs.model.job import Job, State
 from jobs.model.transaction import Transaction
 
@@ -68,14 +67,14 @@ class _Listing:
 
 
 SIGNED_FOR = Query(
-    f"""
+    """
     SELECT signed.*, operations.fee, signed.created_at AS signed_at, signed.updated_at AS learned_at
-    FROM operations JOIN ({select_transactions("").sql}) AS signed ON signed.number = operations.txn
+    FROM operations JOIN signed_transactions AS signed ON signed.number = operations.txn
     WHERE operations.job = ? ORDER BY signed.number
     """,
     SignedFor,
 )
-JOBS = select_jobs(f"WHERE jobs.number {IN_LIST}")
+JOBS = select_jobs(f"WHERE jobs.number {IN_NUMBERS}")
 NAME = "SELECT name FROM jobs WHERE number = ?"
 
 

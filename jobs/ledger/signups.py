@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from jobs.errors import Code, FaucetError
 from jobs.ledger.admission import CROWDED, LOOKUP, CommitGroup, LookupRow, decide, lookup_parameter, new_job
 from jobs.ledger.job_rows import derive_states, select_jobs
-from jobs.ledger.sql import IN_LIST, rows_of, table_of, to_json
+from jobs.ledger.sql import IN_NUMBERS, rows_of, table_of, to_json
 from jobs.ledger.store import Part, Store, Tx
 from jobs.model.job import Job, Limits, Signup
 
@@ -15,7 +15,7 @@ from jobs.model.job import Job, Limits, Signup
 MAX_WAITING = 20_000
 MAX_GROUP = 500  #: signups in one commit, so that none waits long for its neighbours
 
-LIVE_JOBS = select_jobs(f"WHERE jobs.number {IN_LIST}", bulk=True)
+LIVE_JOBS = select_jobs(f"WHERE jobs.number {IN_NUMBERS}", bulk=True)
 
 _INSERTED = (
     "number", "id", "name", "owner_key", "active_key", "memo_key", "referrer", "refcode", "email", "real_name",

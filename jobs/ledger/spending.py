@@ -11,11 +11,13 @@ DAY_MS = 86_400_000  #: milliseconds
 # A registration given up on a stranger's word may still be in a block. Its jobs' next one excludes it: a name is
 # registered once. So what it holds of the budget for these jobs is free again, as far as the next one takes it over.
 RELEASE_SHARES = f"""
-    UPDATE transactions SET reserved = max(0, reserved - superseded.share)
-    FROM (SELECT last.txn, sum(min(operations.fee, last.fee)) AS share
+    UPDATE transactions
+    SET reserved = CASE WHEN reserved > superseded.share THEN reserved - superseded.share ELSE 0 END
+    FROM (SELECT last.txn,
+                 sum(CASE WHEN operations.fee < last.fee THEN operations.fee ELSE last.fee END) AS share
           FROM (SELECT max(operations.txn) AS txn, operations.job, next.fee
                 FROM {table_of(("job", "fee"))} AS next JOIN operations ON operations.job = next.job
-                GROUP BY operations.job) AS last
+                GROUP BY operations.job, next.fee) AS last
           JOIN operations ON operations.txn = last.txn AND operations.job = last.job
           GROUP BY last.txn) AS superseded
     WHERE transactions.number = superseded.txn AND transactions.fate IN ('refused', 'expired')

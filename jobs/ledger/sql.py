@@ -1,4 +1,8 @@
-"""SQL that every engine shares: typed queries, and many rows as one JSON parameter."""
+"""SQL that every engine shares: typed queries, and many rows as one JSON parameter.
+
+Statements keep to what both SQLite and PostgreSQL take; tests/ledger/test_common_sql.py holds that. `json_each` is
+SQLite's own, and a function of that name in PostgreSQL's schema.
+"""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, is_dataclass, replace
@@ -12,8 +16,17 @@ Item = TypeVar("Item")
 
 _encode = msgspec.json.Encoder().encode
 
-#: Whether a column is one of the values of a parameter made by to_json.
-IN_LIST = "IN (SELECT value FROM json_each(?))"
+#: Whether a column of texts is one of the values of a parameter made by to_json.
+IN_TEXTS = "IN (SELECT atom FROM json_each(?))"
+#: The same for a column of numbers.
+IN_NUMBERS = "IN (SELECT CAST(atom AS BIGINT) FROM json_each(?))"
+
+#: What a table_of columns casts them to, by their names: PostgreSQL takes all else that comes out of JSON for text.
+_TYPES = dict.fromkeys(
+    ("block_num", "cost", "created_at", "updated_at", "accepted_at", "expiration", "fee", "funding", "job",
+     "number", "place", "position", "reference", "registration", "reserved", "txn"),
+    "BIGINT",
+) | dict.fromkeys(("irreversible", "provisional"), "BOOLEAN")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +84,12 @@ def to_json(values: Iterable[Any]) -> str:
 
 def table_of(columns: Iterable[str]) -> str:
     """A table of one parameter: to_json of its rows, each a list of `columns`."""
-    named = ", ".join(f"json_extract(value, '$[{place}]') AS {column}" for place, column in enumerate(columns))
-    return f"(SELECT {named} FROM json_each(?))"
+    named = ", ".join(f"{_cell(place, column)} AS {column}" for place, column in enumerate(columns))
+    return f"(SELECT {named} FROM json_each(?) AS rows)"
+
+
+def _cell(place: int, column: str) -> str:
+    return f"CAST(value ->> {place} AS {_TYPES[column]})" if column in _TYPES else f"value ->> {place}"
 
 
 def rows_of(item: type, columns: Iterable[str], items: Iterable[Any]) -> Iterator[tuple[Any, ...]]:

@@ -3,25 +3,17 @@
 from collections.abc import Iterable, Sequence
 from itertools import zip_longest
 
-from jobs.ledger.sql import IN_LIST, Query, table_of, to_json
+from jobs.ledger.sql import IN_TEXTS, Query, table_of, to_json
 from jobs.ledger.store import Tx
 from jobs.model.transaction import Fate, Kind, SignedTransaction, Transaction
-
-#: All columns of transactions, and their jobs as a JSON list.
-_TRANSACTIONS = """
-    SELECT transactions.*,
-           (SELECT json_group_array(job) FROM (SELECT job FROM operations WHERE txn = transactions.number
-                                               ORDER BY position)) AS jobs
-    FROM transactions
-"""
 
 
 def select_transactions(rest: str) -> Query[Transaction]:
     """The transactions for which `rest`, all that comes after FROM, holds."""
-    return Query(f"{_TRANSACTIONS} {rest}", Transaction)
+    return Query(f"SELECT * FROM signed_transactions {rest}", Transaction)
 
 
-BY_SIGNATURE = select_transactions(f"WHERE signature {IN_LIST} ORDER BY number")
+BY_SIGNATURE = select_transactions(f"WHERE signature {IN_TEXTS} ORDER BY number")
 
 
 def jobs_of(transactions: Iterable[Transaction]) -> list[int]:
