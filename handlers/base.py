@@ -49,8 +49,8 @@ class AppContext:
     keep_alive: float = KEEP_ALIVE
     answer_wait: float = ANSWER_WAIT
     in_flight: InFlight = field(default_factory=InFlight)
-    connections: Connections = field(default_factory=Connections)
     pages: Pages = field(init=False)
+    connections: Connections = field(init=False)
     held: HeldReplies = field(init=False)
     readiness: Readiness = field(init=False)
     guard: LoginLimiter = field(init=False)
@@ -58,6 +58,7 @@ class AppContext:
 
     def __post_init__(self) -> None:
         self.pages = Pages(Explorer(self.settings))
+        self.connections = Connections(self.metrics)
         self.held = HeldReplies(self.connections.most * 3 // 4)  # the others are for requests that wait for nothing
         self.readiness = Readiness(self.ledger, self.snapshot, self.settings, clock=self.clock)
         self.guard = LoginLimiter(self.ledger.login_failures)

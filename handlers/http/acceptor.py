@@ -8,6 +8,8 @@ from typing import Any
 
 from tornado.ioloop import IOLoop
 
+from jobs.monitoring.metrics import Metrics
+
 BATCH = 128  #: connections accepted in one iteration of the event loop, as Tornado does
 PAUSE = 1.0  #: seconds, where the system refuses
 FULL_PAUSE = 0.05  #: seconds, where all connections are being answered, which mostly is over soon
@@ -24,6 +26,7 @@ class Acceptor:
         listener: socket.socket,
         serve: Callable[[socket.socket, tuple[Any, ...]], None],
         make_room: Callable[[], bool],
+        metrics: Metrics,
         *,
         batch: int = BATCH,
     ) -> None:
@@ -32,6 +35,7 @@ class Acceptor:
         self._serve = serve
         self._make_room = make_room
         self._batch = batch
+        self._pauses = metrics.accept_pauses
         self._loop = get_running_loop()
         self._timer: TimerHandle | None = None  # while it pauses
         self._full_since: float | None = None  # event loop's time, while there is no room
@@ -76,6 +80,7 @@ class Acceptor:
             self._log("As many connections are being answered as may be open")
 
     def _pause(self, seconds: float) -> None:
+        self._pauses.inc()
         IOLoop.current().remove_handler(self._listener)
         self._timer = self._loop.call_later(seconds, self._resume)
 

@@ -4,16 +4,24 @@ A connection waits until it has sent a request whole. One that waits costs its c
 for another one, the one that has waited longest is closed: whoever sends requests is always served.
 """
 
+import logging
 import resource
 import time
 from collections import defaultdict
 
 from handlers.http.stream import ClientStream
+from jobs.monitoring.metrics import Metrics
+
+log = logging.getLogger("faucet.http")
 
 RESERVED_FILES = 64  #: descriptors for the ledger, nodes, mails and log
 MAX_OF_CLIENT = 256  #: connections of one address, proxies excepted
 HEAD_TIMEOUT = 10.0  #: seconds from a request's first byte to the end of its head
 READ_TIMEOUT = 30.0  #: seconds in which a client must read something of the reply that waits for it
+LOG_INTERVAL = 60.0  #: seconds between two lines about connections that give way
+
+#: Why connections are closed here, as a label: all are open, one client has too many, or the client is slow.
+FULL, CLIENT_FULL, SLOW = REASONS = ("full", "client", "slow")
 
 
 def max_connections(files: int) -> int:
@@ -24,8 +32,10 @@ def max_connections(files: int) -> int:
 class Connections:
     """The open connections of one process."""
 
-    def __init__(self, most: int | None = None) -> None:
+    def __init__(self, metrics: Metrics, most: int | None = None) -> None:
         """`most` in all; by default what the process's limit of open files leaves room for."""
+        self._closed = {reason: metrics.connections_closed.labels(reason=reason) for reason in REASONS}
+        self._logged_at = float("-inf")
         self.most = max_connections(resource.getrlimit(resource.RLIMIT_NOFILE)[0]) if most is None else most
         self._most_of_client = min(MAX_OF_CLIENT, max(1, self.most // 4))
         self._open: set[ClientStream] = set()
@@ -35,7 +45,8 @@ class Connections:
     def make_room(self) -> bool:
         """Whether there is room for one more connection; closes the one that has waited longest for it."""
         if len(self._open) >= self.most and self._waiting:
-            next(iter(self._waiting)).close()
+            self._close(next(iter(self._waiting)), FULL)
+            self._log_full()
         return len(self._open) < self.most
 
     def add(self, stream: ClientStream, client: str | None) -> None:
@@ -51,7 +62,7 @@ class Connections:
         siblings = self._clients[client]
         siblings.add(stream)
         if len(siblings) > self._most_of_client:
-            next(waiting for waiting in self._waiting if waiting in siblings).close()
+            self._close(next(waiting for waiting in self._waiting if waiting in siblings), CLIENT_FULL)
 
     def wait(self, stream: ClientStream) -> None:
         """`stream` waits for a request."""
@@ -70,7 +81,17 @@ class Connections:
         slow = [stream for stream in self._waiting if stream.head_began < latest]
         slow += [stream for stream in self._open if stream.stalled_for() > READ_TIMEOUT]
         for stream in slow:
-            stream.close()
+            self._close(stream, SLOW)
+
+    def _close(self, stream: ClientStream, reason: str) -> None:
+        self._closed[reason].inc()
+        stream.close()
+
+    def _log_full(self) -> None:
+        if time.monotonic() - self._logged_at >= LOG_INTERVAL:
+            self._logged_at = time.monotonic()
+            fields = {"most": self.most, "raise": "LimitNOFILE of the unit, or ulimit -n"}
+            log.warning("as many connections as may be open, so waiting ones are closed", extra={"fields": fields})
 
     def _remove(self, stream: ClientStream, client: str | None) -> None:
         self._open.discard(stream)

@@ -71,10 +71,7 @@ class Metrics:
         self.task_failures = Counter(
             "faucet_task_failures", "Background tasks that failed and were started again", ["task"], registry=registry
         )
-        self.process_restarts = Counter(
-            "faucet_process_restarts", "Processes that were started again, and why", ["process", "reason"],
-            registry=registry,
-        )  # fmt: skip
+        self._count_processes_and_connections(registry)
         # A lookup by labels takes the library longer than the count itself.
         self.signups = cache(signups.labels)
         self.requests = cache(requests.labels)
@@ -84,6 +81,17 @@ class Metrics:
         self._gauges = [(_gauge(name, text, registry), value) for name, text, value in GAUGES]
         self._registry = registry
         self._shared = None if folder is None else SharedCounts(folder, process, registry)
+
+    def _count_processes_and_connections(self, registry: CollectorRegistry) -> None:
+        self.process_restarts = Counter(
+            "faucet_process_restarts", "Processes that were started again", ["process", "reason"], registry=registry
+        )
+        self.connections_closed = Counter(
+            "faucet_connections_closed", "Connections that the faucet closed", ["reason"], registry=registry
+        )
+        self.accept_pauses = Counter(
+            "faucet_accept_pauses", "Moments in which no connection was accepted", registry=registry
+        )
 
     async def share(self) -> None:
         """Let the other processes know the counts, until this is cancelled; return at once where there are none."""

@@ -13,6 +13,7 @@ import pytest
 from handlers.http.connections import HEAD_TIMEOUT
 from tests.harness.program import Faucet
 from tests.harness.serving import turn
+from tests.harness.supervised import metric
 
 MEGABYTE = 1024 * 1024
 LIMIT = 256
@@ -46,8 +47,11 @@ async def test_half_requests_leave_others_served(tmp_path: Path, sent: bytes) ->
                 assert (await service.sign_up(f"alice-{number}")).status == 200
             assert (await service.fetch("/readyz")).status == 503  # nobroadcast
         assert (await service.fetch("/status")).status == 200
-        assert (tmp_path / "log").stat().st_size < MEGABYTE
-        assert "Traceback" not in (tmp_path / "log").read_text()
+        assert await metric(service, 'faucet_connections_closed_total{reason="full"}') >= LIMIT
+        log = (tmp_path / "log").read_text()
+        assert len(log) < MEGABYTE
+        assert "Traceback" not in log
+        assert log.count("as many connections as may be open, so waiting ones are closed") == 1
 
 
 async def test_streams_and_held_replies_leave_others_served(tmp_path: Path) -> None:
@@ -71,6 +75,7 @@ async def test_files_that_run_out_are_logged_once_and_survived(tmp_path: Path) -
             while "no connections accepted" not in (tmp_path / "log").read_text():
                 await turn()
         assert (await service.sign_up("alice-1")).status == 200
+        assert await metric(service, "faucet_accept_pauses_total") >= 1
         lines = [line for line in (tmp_path / "log").read_text().splitlines() if "no connections accepted" in line]
         assert [("Too many open files" in line, "LimitNOFILE" in line) for line in lines] == [(True, True)]
 

@@ -8,6 +8,7 @@ import pytest
 from handlers.http.client import connection_key
 from handlers.http.connections import Connections, max_connections
 from handlers.http.stream import ClientStream
+from jobs.monitoring.metrics import Metrics
 from jobs.settings import values
 
 
@@ -30,7 +31,7 @@ def streams(peers: list[socket.socket], count: int) -> list[ClientStream]:
 
 
 async def test_longest_wait_gives_way(peers: list[socket.socket]) -> None:
-    connections = Connections(3)
+    connections = Connections(Metrics(), 3)
     first, second, third, fourth = streams(peers, 4)
     for stream in (first, second, third):
         connections.add(stream, None)
@@ -48,7 +49,8 @@ async def test_longest_wait_gives_way(peers: list[socket.socket]) -> None:
 
 
 async def test_one_client_has_a_quarter(peers: list[socket.socket]) -> None:
-    connections = Connections(8)
+    metrics = Metrics()
+    connections = Connections(metrics, 8)
     ours, other = streams(peers, 3), streams(peers, 1)
     connections.add(other[0], "192.0.2.2")
     for stream in ours:
@@ -59,6 +61,7 @@ async def test_one_client_has_a_quarter(peers: list[socket.socket]) -> None:
     (late,) = streams(peers, 1)
     connections.add(late, "192.0.2.1")
     assert late.closed()
+    assert metrics.connections_closed.labels(reason="client")._value.get() == 2
     for stream in (*ours, *other):
         stream.close()
     assert connections.make_room()
