@@ -12,7 +12,7 @@ from jobs.ledger import Ledger, LedgerError
 from jobs.ledger.sqlite import file
 from jobs.ledger.sqlite.file import migrations, prepare
 from tests.harness.ledgers import FREE, KEYS, from_address, opened, raw, signup
-from tests.harness.program import ROOT
+from tests.harness.program import ROOT, command
 
 SCHEMA = (ROOT / "faucet.db.sql").read_text()
 FIRST_SCHEMA = (ROOT / "tests/data/ledger-1.sql").read_text()  #: as it was at version 1
@@ -157,3 +157,48 @@ async def test_operators_views_show_jobs_without_keys(tmp_path: Path) -> None:
         assert not [value for value in row if value in KEYS.values()]
         assert row[-1] == "2023-11-14 22:13:20"
         raw(tmp_path, "SELECT * FROM today")
+
+
+def of_an_earlier_version(folder: Path, address: str) -> Path:
+    """A ledger of this version's tables, in which `address` was erased and left standing."""
+    path = folder / "faucet.db"
+    with closing(sqlite3.connect(path)) as old:
+        old.executescript(SCHEMA)
+        rows = [(f"{address}-{number}", number, 0) for number in range(1000)]
+        old.execute("PRAGMA secure_delete = OFF")
+        old.executemany("INSERT INTO addresses VALUES (?, ?, ?)", rows)
+        old.commit()
+        old.execute("DELETE FROM addresses")
+        old.commit()
+    assert address.encode() in path.read_bytes()
+    return path
+
+
+async def test_addresses_that_earlier_versions_erased_are_overwritten_once(tmp_path: Path) -> None:
+    path = of_an_earlier_version(tmp_path, "198.51.100.77")
+    (tmp_path / "config.yaml").write_text("")
+    assert (await command("init", "--config", str(tmp_path / "config.yaml")))[0] == 0
+    assert not any(b"198.51.100.77" in file.read_bytes() for file in tmp_path.iterdir())
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("DELETE FROM facts")
+        pages = other.execute("PRAGMA schema_version").fetchone()
+    async with opened(tmp_path):
+        assert raw(tmp_path, "PRAGMA schema_version") == [pages], "VACUUM raises it"
+
+
+async def test_ledger_that_can_not_be_written_anew_is_served(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The next start does it."""
+    monkeypatch.setattr(file, "OPEN_TIMEOUT", 0)
+    path = of_an_earlier_version(tmp_path, "198.51.100.77")
+    with closing(sqlite3.connect(path, isolation_level=None)) as shell:
+        shell.execute("PRAGMA journal_mode = WAL")
+        shell.execute("BEGIN IMMEDIATE")
+        async with opened(tmp_path) as ledger:
+            shell.execute("COMMIT")
+            await ledger.check_writable()
+    assert [record.message for record in caplog.records] == ["ledger not written anew"]
+    async with opened(tmp_path) as ledger:
+        assert ledger.misplaced() is None
+    assert b"198.51.100.77" not in path.read_bytes()

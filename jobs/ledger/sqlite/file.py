@@ -1,6 +1,7 @@
 """The SQLite file: made, migrated and checked before it is used."""
 
 import contextlib
+import logging
 import os
 import secrets
 import sqlite3
@@ -10,6 +11,8 @@ from pathlib import Path
 
 from jobs.ledger.errors import LedgerError, OldLedgerError
 from jobs.ledger.sqlite.wal import check_log, has_log, log_of, with_sidecars
+
+log = logging.getLogger("faucet.ledger")
 
 SCHEMA = Path(__file__).parents[3] / "faucet.db.sql"
 #: The script N.sql takes a ledger from version N - 1 to N.
@@ -57,14 +60,26 @@ def prepare_file(path: Path) -> None:
     check_log(path)
     with _translated(path):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if path.exists():
-            _check_undamaged(path)
+        version = _check_undamaged(path) if path.exists() else 0
         _make_private(path)
         with contextlib.closing(sqlite3.connect(path, timeout=OPEN_TIMEOUT, isolation_level=None)) as connection:
             # A write-ahead log lets readers go on while the one writer commits.
             connection.execute("PRAGMA journal_mode = WAL")
             prepare(connection, SCHEMA.read_text(), migrations())
-            _identify(connection)
+            if connection.execute(APPLICATION_ID).fetchone()[0] == 0 and (version == 0 or _write_anew(connection)):
+                _identify(connection)
+
+
+def _write_anew(connection: sqlite3.Connection) -> bool:
+    """Write all pages anew, as earlier versions left erased addresses in free ones; whether it could be done."""
+    try:
+        connection.execute("VACUUM")
+    except (
+        sqlite3.DatabaseError
+    ) as error:  # such as a full disk, or another process that writes: the next start does it
+        log.warning("ledger not written anew", extra={"fields": {"reason": error}})
+        return False
+    return True
 
 
 def _identify(connection: sqlite3.Connection) -> None:
