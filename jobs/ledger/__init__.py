@@ -26,6 +26,7 @@ from jobs.ledger.search import Search
 from jobs.ledger.signups import Signups
 from jobs.ledger.spending import Spending
 from jobs.ledger.sqlite.engine import SqliteEngine
+from jobs.ledger.sqlite.journal import has_journal
 from jobs.ledger.sqlite.wal import has_log
 from jobs.ledger.store import Store, Tx
 
@@ -83,7 +84,7 @@ class Ledger:
     @staticmethod
     def is_new(path: Path) -> bool:
         """Whether there is nothing of a ledger at `path` yet."""
-        return not path.exists() and not has_log(path)
+        return not path.exists() and not has_log(path) and not has_journal(path)
 
     @classmethod
     async def open_to_read(cls, path: Path, *, clock: Callable[[], float] = time.time) -> "Ledger":

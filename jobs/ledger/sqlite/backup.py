@@ -9,6 +9,7 @@ from pathlib import Path
 
 from jobs.ledger.errors import LedgerError
 from jobs.ledger.sqlite.file import APPLICATION_ID, OPEN_TIMEOUT, random_id
+from jobs.ledger.sqlite.journal import check_journal
 from jobs.ledger.sqlite.wal import LOG_MODE, MAGIC, check_log, header_of, with_sidecars
 
 #: Tables with client addresses: nobody who gets a copy needs them. An older ledger may lack some.
@@ -25,6 +26,7 @@ def back_up(ledger: Path, to: Path) -> None:
     if not ledger.exists():
         raise LedgerError(f"{ledger.name}: there is no ledger")
     check_log(ledger)
+    check_journal(ledger)
     to = to.resolve()
     _check_target(ledger, to)
     try:

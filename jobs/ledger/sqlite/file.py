@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from jobs.ledger.errors import LedgerError, OldLedgerError
+from jobs.ledger.sqlite.journal import check_journal
 from jobs.ledger.sqlite.wal import check_log, has_log, log_of, with_sidecars
 
 log = logging.getLogger("faucet.ledger")
@@ -58,6 +59,7 @@ def prepare_file(path: Path) -> None:
     """Make or migrate the ledger at `path`. Raises LedgerError, and leaves a damaged one as it is."""
     _check_access(path)
     check_log(path)
+    check_journal(path)
     with _translated(path):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         version = _check_undamaged(path) if path.exists() else 0
@@ -94,6 +96,7 @@ def check_version(path: Path) -> None:
     """Raise LedgerError unless the file is an undamaged ledger of the current version. Changes nothing."""
     current = len(migrations()) + 1
     check_log(path)
+    check_journal(path)
     with _translated(path):
         version = _check_undamaged(path)
     if version > current or version == 0:
