@@ -2,7 +2,7 @@
 -- sqlite3. Times named …_at are milliseconds since 1970, UTC; chain times are seconds. The views at the end
 -- show them readable. Money is in satoshi of the core asset unless said otherwise.
 
-PRAGMA user_version = 7;
+PRAGMA user_version = 8;
 -- PRAGMA application_id is random, set when a ledger or a backup is made: no other ledger is taken for it.
 
 -- Who owns the chain: one row, which each write transaction reads first.
@@ -257,11 +257,20 @@ CREATE TABLE audit (
     number INTEGER PRIMARY KEY,  -- order of doing
     at     INTEGER NOT NULL,  -- when
     who    TEXT    NOT NULL,  -- the name given at the login, or the user of the shell
-    what   TEXT    NOT NULL,  -- login, retry, cancel, fail, release, waive, refollow, pause, resume or export
+    what   TEXT    NOT NULL,  -- login, end sessions, retry, cancel, fail, release, waive, refollow, pause, resume or export
     target TEXT    NOT NULL,  -- id of the job, or the part that was paused; empty where there is none
     why    TEXT    NOT NULL   -- the reason given; empty where none was
 );
 CREATE INDEX audit_by_target ON audit (target, number);
+
+-- Operators who are logged in. Backups leave them out.
+CREATE TABLE sessions (
+    hash       TEXT PRIMARY KEY,  -- SHA-256 of the random id in the cookie, in hex: no session can be used from here
+    who        TEXT    NOT NULL,  -- the name given at the login
+    key_id     TEXT    NOT NULL,  -- which key was in force then: another password or secret_key ends the session
+    created_at INTEGER NOT NULL,  -- when the login was
+    used_at    INTEGER NOT NULL  -- when it was last used, to within a minute
+) WITHOUT ROWID;
 
 -- Failed logins of the last minutes, whose number is limited. Backups leave them out.
 CREATE TABLE login_failures (

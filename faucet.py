@@ -11,6 +11,7 @@ from commands.backup import backup
 from commands.bulk import bulk
 from commands.check import check
 from commands.devchain import devchain
+from commands.end_sessions import end_sessions
 from commands.export import export
 from commands.hash_password import hash_a_password
 from commands.init import init
@@ -34,7 +35,7 @@ def main() -> None:
 
 for command in (
     serve, worker, devchain, check, reconcile, init, jobs, retry, cancel, fail, release, waive, pause, resume, refollow,
-    export, audit, backup, signup, bulk, testmail, hash_a_password,
+    export, audit, end_sessions, backup, signup, bulk, testmail, hash_a_password,
 ):  # fmt: skip
     main.add_command(command)
 

@@ -24,7 +24,7 @@ ENDINGS = (".db", ".sqlite", ".sqlite3", ".bak")
 def backup(settings: Settings, to: str, keep: int) -> None:
     """Copy the ledger while it is used: to the file TO, or to a file named by the time in the folder TO.
 
-    Client addresses are left out.
+    Client addresses and sessions are left out.
     """
     target = Path(to)
     if target.is_dir():

@@ -34,7 +34,7 @@ def supervise_until_stopped(program: str, settings: Settings, workers: int, list
         folder = metrics_folder(settings.ledger, os.environ)
         clear(folder)
         metrics = Metrics(folder, "supervisor")
-        # All processes must accept each other's login cookies, even if these end with the program.
+        # All processes must accept each other's sessions, even if these end with the program.
         shared = {"FAUCET_SECRET_KEY": settings.secret_key or secrets.token_hex()}
         launch = partial(start_worker, worker_command(program, settings, folder), shared)
         http = [Role(f"http-{number}", partial(launch, f"http-{number}", listener)) for number in range(workers)]

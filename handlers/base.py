@@ -11,6 +11,7 @@ from tornado.httputil import HTTPHeaders, HTTPServerRequest
 from tornado.web import Application, HTTPError, RequestHandler, stream_request_body
 
 from handlers.admin.login_limiter import LoginLimiter
+from handlers.admin.tokens import key_id
 from handlers.api.readiness import Readiness
 from handlers.http.client import client_key
 from handlers.http.connections import Connections
@@ -54,7 +55,8 @@ class AppContext:
     held: HeldReplies = field(init=False)
     readiness: Readiness = field(init=False)
     guard: LoginLimiter = field(init=False)
-    session_key: bytes = field(init=False)  #: what login cookies are signed with
+    session_key: bytes = field(init=False)  #: what operators' forms and messages are signed with
+    key_id: str = field(init=False)  #: its name in the ledger: sessions of another one are over
 
     def __post_init__(self) -> None:
         self.pages = Pages(Explorer(self.settings))
@@ -63,6 +65,7 @@ class AppContext:
         self.readiness = Readiness(self.ledger, self.snapshot, self.settings, clock=self.clock)
         self.guard = LoginLimiter(self.ledger.login_failures)
         self.session_key = session_key(self.settings.secret_key, self.settings.admin_password_hash)
+        self.key_id = key_id(self.session_key)
 
 
 def address_of(context: AppContext, peer: str, headers: HTTPHeaders) -> str | None:

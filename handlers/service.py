@@ -36,6 +36,7 @@ class HttpService:
     async def start(self, listener: socket.socket) -> None:
         """Serve what comes to `listener`. Raises FaucetError `ledger_unavailable`."""
         await self._snapshot.refresh()
+        await self._end_sessions()
         self._server = listen(self._context, listener)
         for timer in self._timers:
             timer.start()
@@ -52,6 +53,13 @@ class HttpService:
     async def close(self) -> None:
         """Close what connections are left."""
         await self._server.close_all_connections()
+
+    async def _end_sessions(self) -> None:
+        """Delete what another password, another secret or time has ended."""
+        try:
+            await self._ledger.sessions.purge(key_id=self._context.key_id)
+        except FaucetError as error:  # they stay ended all the same
+            log.warning("sessions not deleted", extra={"fields": {"reason": error}})
 
     async def _refresh(self) -> None:
         try:

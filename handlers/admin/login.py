@@ -2,7 +2,7 @@
 
 import re
 
-from handlers.admin.base import PATH, AdminForm, AdminPage
+from handlers.admin.base import PATH, SESSION, AdminForm, AdminPage
 
 MAX_NAME = 64  #: characters of an operator's name
 _OUR_PAGE = re.compile(r"/admin(?:[/?][!-~]*)?")
@@ -20,14 +20,17 @@ class LoginPage(AdminPage):
 
     async def post(self) -> None:
         """Log in and redirect to the page asked for. Raises FaucetError `throttled` after too many failures."""
-        if not self.is_open() or not self.is_our_form():
+        if not self.is_open():
+            return
+        self.read_form()
+        await self.find_session()
+        if not self.is_our_form():
             return
         operator = self.get_body_argument("name", "")
         if not 0 < len(operator) <= MAX_NAME or not operator.isprintable():
             self._refuse_login(f"Please say who you are, in at most {MAX_NAME} characters.")
         elif await self._knows_password():
-            await self.context.ledger.operators.record(who=operator, what="login")
-            self.open_session(operator)
+            await self.open_session(operator)
             self.redirect(self._next(), status=303)
         else:
             self._refuse_login("That password is wrong.")
@@ -56,6 +59,8 @@ class Logout(AdminForm):
     route = "admin_logout"
 
     async def act(self, _operator: str, *_path: str) -> None:
-        """Log out."""
-        self.end_session()
+        """Log out. Raises FaucetError ledger_unavailable: the session goes on then."""
+        if self.session is not None:
+            await self.context.ledger.sessions.end(self.session)
+        self.clear_cookie(SESSION)
         self.redirect(PATH, status=303)

@@ -7,6 +7,7 @@ from handlers.admin.base import AdminNotFound
 from handlers.admin.export import ExportAction
 from handlers.admin.login import Logout
 from handlers.admin.pages import AdminJobPage, AuditPage, Dashboard, JobsPage
+from handlers.admin.sessions import EndSessions, SessionsPage
 
 ROUTES: tuple[tuple[str, type[RequestHandler]], ...] = (
     (r"/admin", Dashboard),
@@ -20,5 +21,7 @@ ROUTES: tuple[tuple[str, type[RequestHandler]], ...] = (
     (r"/admin/waive", WaiveAction),
     (r"/admin/export", ExportAction),
     (r"/admin/audit", AuditPage),
+    (r"/admin/sessions", SessionsPage),
+    (r"/admin/sessions/end", EndSessions),
     (r"/admin/.*", AdminNotFound),
 )

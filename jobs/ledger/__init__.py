@@ -23,6 +23,7 @@ from jobs.ledger.queries import Queries
 from jobs.ledger.reconciliation import Reconciliations
 from jobs.ledger.referrers import Referrers
 from jobs.ledger.search import Search
+from jobs.ledger.sessions import Sessions
 from jobs.ledger.signups import Signups
 from jobs.ledger.spending import Spending
 from jobs.ledger.sqlite.engine import SqliteEngine
@@ -59,6 +60,7 @@ class Ledger:
         self.reconciliation = Reconciliations(store, random_id)
         self.operators = OperatorActions(store)
         self.login_failures = LoginFailures(store)
+        self.sessions = Sessions(store)
         self.queries = Queries(store)
         self.search = Search(store)
         self.activity = Activity(store)

@@ -69,6 +69,16 @@ class AuditEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class Session:
+    """Somebody who is logged in."""
+
+    hash: str  #: of the id in the cookie
+    who: str
+    created_at: int  #: when the login was, milliseconds since 1970, UTC
+    used_at: int  #: when it was last used, to within a minute
+
+
+@dataclass(frozen=True, slots=True)
 class Difference:
     """Where the ledger and the chain disagree."""
 

@@ -146,7 +146,12 @@ class Settings:
     )
     ready_signups: int = _key(values.whole(0, 10**9), 1, "signups that the balance must cover for /readyz to pass")
     ready_queue_age: int = _key(values.whole(1, 10**6), 300, "seconds a queued signup may wait for /readyz to pass")
-    secret_key: str | None = _key(values.optional(values.secret), None, "signs login cookies", repr=False)
+    secret_key: str | None = _key(
+        values.optional(values.secret),
+        None,
+        "key of sessions at /admin; without it they end with the program",
+        repr=False,
+    )
     admin_password_hash: str | None = _key(
         values.optional(values.password_hash), None, "password hash for /admin", repr=False
     )

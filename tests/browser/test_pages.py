@@ -17,6 +17,7 @@ OF_OPERATORS = {
     "list": "/admin/jobs",
     "found none": "/admin/jobs?search=nobody",
     "audit": "/admin/audit",
+    "sessions": "/admin/sessions",
     "no job": "/admin/jobs/0",
 }
 #: The structure of a page, without the times, which change between two reads.

@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
-from tests.harness.operators import HASH, Door, Operator
+from jobs.settings.passwords import hash_password
+from tests.harness.operators import HASH, QUICK, Door, Operator
 from tests.harness.program import HASTY, Faucet, command
 
 WORKERS = 2
+OTHER_HASH = hash_password("another", hasher=QUICK)
 #: Without a chain: nothing here needs one.
 ALONE = {**HASTY, "devchain_port": 0, "nobroadcast": True, "admin_password_hash": HASH}
 
@@ -72,3 +74,64 @@ async def test_login_limits_hold_across_processes_and_restarts(tmp_path: Path) -
         assert {reply.status for reply in replies} == {429}, "not even the right password is looked at"
         assert all(0 < int(reply.headers["Retry-After"]) <= 60 for reply in replies)
         assert (await Operator(Door(service), headers=through_proxy("192.0.2.2")).log_in()).status == 303
+
+
+async def seen(operator: Operator) -> set[int]:
+    """What all processes answer: requests in such numbers come to each."""
+    return {reply.status for reply in await asyncio.gather(*(operator.see("/admin/jobs") for _ in range(40)))}
+
+
+async def test_log_out_in_one_process_is_seen_by_the_other(tmp_path: Path) -> None:
+    async with workers(tmp_path) as service:
+        operator = Operator(Door(service))
+        await operator.log_in()
+        thief = operator.twin()
+        assert await seen(thief) == {200}
+        assert (await operator.send("/admin/logout")).status == 303
+        assert await seen(thief) == {303}
+        assert (await thief.send("/admin/intake/pause", reason="x")).headers["Location"] == "/admin"
+        assert (await service.fetch("/readyz")).body["checks"]["intake"]["ok"]
+
+
+async def test_end_of_all_sessions_is_seen_by_every_process(tmp_path: Path) -> None:
+    async with workers(tmp_path) as service:
+        ann, bob = Operator(Door(service)), Operator(Door(service))
+        await ann.log_in()
+        await bob.log_in("bob")
+        assert "bob" in (await ann.see("/admin/sessions")).body
+        assert (await ann.send("/admin/sessions/end")).status == 303
+        assert [await seen(operator) for operator in (ann, bob)] == [{303}, {303}]
+
+
+async def test_command_ends_all_sessions(tmp_path: Path) -> None:
+    """For somebody who can't log in."""
+    async with workers(tmp_path) as service:
+        operator, where = Operator(Door(service)), ("--config", str(service.config))
+        await operator.log_in()
+        code, output, _ = await command("end-sessions", *where, "--by", "eve", "--reason", "A stolen laptop.")
+        assert (code, output) == (0, "all sessions are ended\n")
+        assert await seen(operator) == {303}
+        _, audit, _ = await command("audit", *where)
+        assert ("eve" in audit, "A stolen laptop." in audit) == (True, True)
+
+
+@pytest.mark.parametrize(
+    ("settings", "status"),
+    [
+        ({"secret_key": "kept"}, 200),
+        ({"secret_key": "changed"}, 303),
+        ({}, 303),
+        ({"secret_key": "kept", "admin_password_hash": OTHER_HASH}, 303),
+    ],
+)
+async def test_restart_ends_sessions_of_another_secret_or_password(
+    tmp_path: Path, settings: dict[str, Any], status: int
+) -> None:
+    """For good: where the old ones are restored, they don't come back."""
+    async with workers(tmp_path, secret_key="kept") as service:
+        operator = Operator(Door(service))
+        await operator.log_in()
+    for after in (settings, {"secret_key": "kept"}):
+        async with workers(tmp_path, **after) as service:
+            operator.served = Door(service)
+            assert (await operator.see("/admin/jobs")).status == status

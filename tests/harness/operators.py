@@ -3,7 +3,7 @@
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.cookies import Morsel, SimpleCookie
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,6 +19,7 @@ from tests.harness.serving import Serving, serving
 PASSWORD = "correct horse battery staple"
 QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 HASH = hash_password(PASSWORD, hasher=QUICK)
+PAGE = "/admin/audit"  #: a page with a form
 _TOKEN = re.compile(r'name="_xsrf" value="([^"]+)"')
 
 
@@ -64,9 +65,12 @@ class Operator:
         return "\r\n".join((*head, "", body)).encode()
 
     async def log_in(self, name: str = "ann", password: str = PASSWORD, **values: str) -> HttpReply:
-        """The reply to a login."""
+        """The reply to a login. Once logged in, it has the token of a page that was seen since."""
         await self.see("/admin")
-        return await self.send("/admin", name=name, password=password, **values)
+        reply = await self.send("/admin", name=name, password=password, **values)
+        if reply.status == 303:
+            await self.see(PAGE)
+        return reply
 
     async def do(self, path: str, **values: str) -> str:
         """Send a form, and read the page that it leads to."""
@@ -75,6 +79,10 @@ class Operator:
         page = await self.see(reply.headers["Location"])
         assert page.status == 200
         return str(page.body)
+
+    def twin(self) -> "Operator":
+        """Somebody who copied the cookies, and the token of the page that was seen last."""
+        return replace(self, headers=dict(self.headers), cookies=dict(self.cookies))
 
     @property
     def _cookie(self) -> str:

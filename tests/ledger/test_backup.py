@@ -15,6 +15,7 @@ from jobs.ledger.sqlite.file import migrations
 from tests.harness.program import command, dev_chain, faucet
 
 ADDRESS = "192.0.2.100"
+SESSION = "0123456789abcdef" * 4
 
 
 async def test_backup_made_under_load_can_be_served(tmp_path: Path) -> None:
@@ -56,6 +57,7 @@ def fill(folder: Path) -> None:
         connection.executemany("INSERT INTO addresses VALUES (?, 1, 0)", [(ADDRESS,), ("192.0.2.200",)])
         connection.execute("DELETE FROM addresses WHERE address = '192.0.2.200'")
         connection.execute("INSERT INTO login_failures VALUES (?, 0)", (ADDRESS,))
+        connection.execute("INSERT INTO sessions VALUES (?, 'ann', 'key', 1, 1)", (SESSION,))
         connection.commit()
 
 
@@ -142,13 +144,14 @@ async def test_backup_to_a_folder_that_is_not_there_is_an_error(tmp_path: Path, 
     assert {*tmp_path.iterdir()} == before
 
 
-async def test_backup_leaves_out_client_addresses_and_is_its_owners_alone(tmp_path: Path) -> None:
+async def test_backup_leaves_out_addresses_and_sessions_and_is_its_owners_alone(tmp_path: Path) -> None:
     config = await init(tmp_path)
     fill(tmp_path)
     copy = tmp_path / "copy.db"
     assert (await backup(config, copy))[0] == 0
     assert (await backup(config, copy))[0] == 0  # a copy may be made anew
     assert b"192.0.2." not in copy.read_bytes()
+    assert SESSION.encode() not in copy.read_bytes()
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
     with closing(sqlite3.connect(copy)) as connection:
         assert connection.execute("SELECT count(*) FROM jobs").fetchone() == (1,)

@@ -29,8 +29,8 @@ COUNTED = (
     ("jobs", "jobs_one_live_a_name", "9499956 1"),
     ("jobs", "jobs_by_id", "10000000 1"),
 )
-#: Tables with a row for each condition, state, setting, day, recent failure or block that may be orphaned; and values
-#: in memory.
+#: Tables with a row for each condition, state, setting, day, session, recent failure or block that may be orphaned; and
+#: values in memory.
 SMALL = (
     *(
         "alerts",
@@ -43,6 +43,7 @@ SMALL = (
         "pauses",
         "pins",
         "referrer_questions",
+        "sessions",
         "spending",
     ),
     *("json_each", "request", "due", "ends", "known", "last", "superseded", "subquery", "CONSTANT ROW", "SCAN one"),

@@ -12,8 +12,8 @@ from jobs.ledger.sqlite.file import APPLICATION_ID, OPEN_TIMEOUT, random_id
 from jobs.ledger.sqlite.journal import check_journal
 from jobs.ledger.sqlite.wal import LOG_MODE, MAGIC, check_log, header_of, with_sidecars
 
-#: Tables with client addresses: nobody who gets a copy needs them. An older ledger may lack some.
-LEFT_OUT = ("addresses", "login_failures")
+#: Tables with client addresses, or of who is logged in: nobody who gets a copy needs them. An older ledger lacks some.
+LEFT_OUT = ("addresses", "login_failures", "sessions")
 HAS_TABLE = "SELECT 1 FROM sqlite_schema WHERE name = ?"
 FIRST_JOB = "SELECT id FROM jobs ORDER BY number LIMIT 1"
 
