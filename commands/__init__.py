@@ -29,16 +29,16 @@ def default_config() -> Path:
     return path
 
 
-def _always(_options: Mapping[str, Any]) -> bool:
+def _always(_settings: Settings, _options: Mapping[str, Any]) -> bool:
     return True
 
 
 def configured(
-    command: Callable[..., None], *, needs_key: Callable[[Mapping[str, Any]], bool] = _always
+    command: Callable[..., None], *, needs_key: Callable[[Settings, Mapping[str, Any]], bool] = _always
 ) -> Callable[..., None]:
     """Give `command` the option --config, and pass it the settings that were loaded from there.
 
-    Where its options say that it `needs_key` the registrar's key is among them, else that one is not even read.
+    Where settings and options say that it `needs_key` the registrar's key is among them, else it is not even read.
 
     A mistake in the file ends the command with exit code 2, one of FAILURES with 1; each prints one line.
     """
@@ -47,7 +47,9 @@ def configured(
     def wrapped(config: Path, **options: Any) -> None:
         forbid_core_dumps()
         try:
-            settings = load(config, os.environ, with_key=needs_key(options))
+            settings = load(config, os.environ, with_key=False)
+            if needs_key(settings, options):
+                settings = load(config, os.environ)
         except ConfigError as error:
             click.echo(one_line(str(error)), err=True)
             sys.exit(2)

@@ -16,7 +16,7 @@ ENDINGS = (".db", ".sqlite", ".sqlite3", ".bak")
 
 
 @click.command()
-@partial(configured, needs_key=lambda _options: False)
+@partial(configured, needs_key=lambda _settings, _options: False)
 @click.argument("to")
 @click.option(
     "--keep", type=click.IntRange(1), default=14, show_default=True, help="Copies to keep, if TO is a folder."

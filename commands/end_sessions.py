@@ -10,7 +10,7 @@ from jobs.settings import Settings
 
 
 @click.command("end-sessions")
-@partial(configured, needs_key=lambda _options: False)
+@partial(configured, needs_key=lambda _settings, _options: False)
 @audited
 def end_sessions(settings: Settings, by: str, reason: str) -> None:
     """Log all operators out of /admin, in every browser."""

@@ -2,8 +2,10 @@
 
 import socket
 import sys
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -11,7 +13,7 @@ from commands import configured
 from commands.chain import announce
 from commands.processes import Stop, run_serving, run_until_stopped
 from commands.service import Service
-from commands.workers import supervise_until_stopped
+from commands.workers import check_key_apart, supervise_until_stopped
 from handlers.server import bind, url_of
 from jobs.monitoring.metrics import Metrics
 from jobs.settings import Settings
@@ -34,8 +36,12 @@ def serve_until_stopped(service: Service, host: str, port: int) -> None:
     run_serving(run_until_stopped(start, check=service.check, failure=service.misplaced))
 
 
+def _is_alone(settings: Settings, options: Mapping[str, Any]) -> bool:
+    return (options["workers"] or settings.workers) == 1
+
+
 @click.command()
-@configured
+@partial(configured, needs_key=_is_alone)
 @click.option("--workers", type=click.IntRange(1, 64), default=None, help="Processes that serve HTTP.")
 @click.option("--host", default=None, help="Address to serve on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=None, help="Port to serve on; 0 is any free one.")
@@ -46,11 +52,12 @@ def serve(settings: Settings, workers: int | None, host: str | None, port: int |
     if workers == 1:
         serve_until_stopped(Service(settings), host, port)
     else:
+        check_key_apart(settings)
         supervise_until_stopped(str(PROGRAM), settings, workers, bind(host, port))
 
 
 @click.command(hidden=True)
-@partial(configured, needs_key=lambda options: options["listener"] is None)
+@partial(configured, needs_key=lambda _settings, options: options["listener"] is None)
 @click.option("--listener", type=int, default=None, help="File descriptor of a listening socket.")
 @click.option("--name", required=True, help="Of this process, among those of its supervisor.")
 @click.option("--metrics", "folder", type=click.Path(path_type=Path), required=True, help="Where they share counts.")

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import click
 
+from chain.text import one_line
 from commands import with_ledger
 from commands.heartbeat import Heart
 from commands.processes import Stop, raise_file_limit, run_until_stopped
@@ -20,7 +21,7 @@ from commands.supervisor import Child, Role, Supervisor
 from handlers.server import url_of
 from jobs.monitoring.metrics import Metrics
 from jobs.monitoring.shared_counts import clear
-from jobs.settings import Settings
+from jobs.settings import ConfigError, Settings, load
 
 
 def supervise_until_stopped(program: str, settings: Settings, workers: int, listener: socket.socket) -> None:
@@ -56,6 +57,27 @@ def supervise_until_stopped(program: str, settings: Settings, workers: int, list
         clear(folder)
         with contextlib.suppress(OSError):
             folder.rmdir()
+
+
+def check_key_apart(settings: Settings) -> None:
+    """End with exit code 2 where the registrar's key is wrong, without holding it: a process of its own reads it."""
+    child = os.fork()
+    if child == 0:
+        os._exit(_check_key(settings))
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if code != 0:
+        sys.exit(code)
+
+
+def _check_key(settings: Settings) -> int:
+    """The exit code; the mistake is printed."""
+    assert settings.source is not None  # noqa: S101  # they were loaded; for the types
+    try:
+        load(settings.source, os.environ)
+    except ConfigError as error:
+        click.echo(one_line(str(error)), err=True)
+        return 2
+    return 0
 
 
 def worker_command(program: str, settings: Settings, metrics: Path) -> list[str]:

@@ -55,7 +55,7 @@ def holds(pid: str, text: bytes) -> bool:
 
 @pytest.mark.skipif(sys.platform != "linux" or os.getuid() != 0, reason="reads the memory of other processes")
 @pytest.mark.parametrize("source", ["wif_file", "FAUCET_WIF"])
-async def test_http_workers_and_backups_never_hold_the_key(
+async def test_only_the_process_that_signs_holds_the_key(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str
 ) -> None:
     key_file = tmp_path / "registrar.wif"
@@ -75,6 +75,8 @@ async def test_http_workers_and_backups_never_hold_the_key(
         owners = [pid for pid in children if pid not in serving]
         assert (len(serving), len(owners)) == (2, 1)
         assert not [pid for pid in serving if holds(pid, REGISTRAR_WIF.encode())]
+        # In the environment it has to stay for the next process that owns the chain.
+        assert holds(str(service.pid), REGISTRAR_WIF.encode()) is (source == "FAUCET_WIF")
         assert holds(owners[0], REGISTRAR_WIF.encode())
         key_file.unlink(missing_ok=True)
         monkeypatch.delitem(os.environ, "FAUCET_WIF", raising=False)
@@ -82,3 +84,15 @@ async def test_http_workers_and_backups_never_hold_the_key(
         assert (code, errors) == (0, "")
     finally:
         await service.stop()
+
+
+@pytest.mark.parametrize("content", ["no key", "", None])
+async def test_wrong_key_is_refused_at_the_start_of_several_processes(tmp_path: Path, content: str | None) -> None:
+    if content is not None:
+        (tmp_path / "registrar.wif").write_text(content)
+    options = {**on_chain("ws://127.0.0.1:1"), "wif_file": "registrar.wif"}
+    del options["wif"]
+    service = Faucet(tmp_path, options)
+    code, output, errors = await command("serve", "--config", str(service.config), "--port", "0", "--workers", "2")
+    assert (code, output, errors.count("\n")) == (2, "", 1)
+    assert errors.startswith("config.yaml:1: wif_file: ")
