@@ -12,6 +12,7 @@ from chain.open_link import open_link
 from commands.nodecheck import LedgerRecord, NodeCheck
 from jobs.conditions import Condition, conditions
 from jobs.errors import FaucetError
+from jobs.folders import exposed_folders
 from jobs.ledger import Ledger, LedgerError, OldLedgerError
 from jobs.model.chain import ChainStatus
 from jobs.monitoring.mailer import MailError, connected
@@ -29,6 +30,8 @@ async def preflight(
     now = clock()
     for line in _check_configuration(settings, now):
         yield line
+    for text in exposed_folders(settings):
+        yield Condition("folder", ok=True, text=text)
     record, finding = await _read_ledger(settings, clock)
     if finding is not None:
         yield finding

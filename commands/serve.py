@@ -1,5 +1,6 @@
 """`serve`: the faucet itself, in one process or several; `worker`: one of several."""
 
+import logging
 import socket
 import sys
 from collections.abc import Mapping
@@ -15,8 +16,11 @@ from commands.processes import Stop, run_serving, run_until_stopped
 from commands.service import Service
 from commands.workers import check_key_apart, supervise_until_stopped
 from handlers.server import bind, url_of
+from jobs.folders import exposed_folders
 from jobs.monitoring.metrics import Metrics
 from jobs.settings import Settings
+
+log = logging.getLogger("faucet")
 
 PROGRAM = Path(__file__).parents[1] / "faucet.py"
 
@@ -49,6 +53,8 @@ def serve(settings: Settings, workers: int | None, host: str | None, port: int |
     """Serve HTTP, and register the accounts that sign up."""
     host, port = host or settings.host, settings.port if port is None else port
     workers = workers or settings.workers
+    for sentence in exposed_folders(settings):
+        log.warning("folder open to other users", extra={"fields": {"reason": sentence}})
     if workers == 1:
         serve_until_stopped(Service(settings), host, port)
     else:

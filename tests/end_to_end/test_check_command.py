@@ -1,6 +1,7 @@
 """`check` as a program: its lines, and its exit code wherever nothing can be registered."""
 
 import json
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -131,3 +132,21 @@ async def test_check_fails_where_the_budget_is_spent(tmp_path: Path) -> None:
         code, (failing,) = await check(service)
         assert code == 1
         assert failing.startswith(f"budget: {chain.url}: The daily budget of 6 TEST is spent")
+
+
+@pytest.mark.parametrize(("mode", "said"), [(0o700, None), (0o750, "list"), (0o705, "list"), (0o777, "write to")])
+async def test_folder_open_to_others_is_named(tmp_path: Path, mode: int, said: str | None) -> None:
+    """By `check`, which does not fail for it, and at the start, which leaves it as it is."""
+    folder = tmp_path / "state"
+    folder.mkdir(mode=0o700)
+    folder.chmod(mode)
+    service = Faucet(tmp_path, on_chain("ws://127.0.0.1:1", ledger="state/faucet.db"))
+    _, output, _ = await command("check", "--config", str(service.config))
+    lines = [line for line in output.splitlines() if "folder: " in line]
+    start = None if said is None else f"ok   folder: other users can {said} {folder}"
+    assert [line.partition(",")[0] for line in lines] == ([] if start is None else [start])
+    await service.start()
+    await service.stop()
+    log = (tmp_path / "log").read_text()
+    assert (f"other users can {said} {folder}" in log, "folder open to other users" in log) == (said is not None,) * 2
+    assert stat.S_IMODE(folder.stat().st_mode) == mode
