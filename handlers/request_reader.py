@@ -9,6 +9,7 @@ from tornado.httputil import HTTPHeaders, HTTPMessageDelegate, RequestStartLine,
 from tornado.routing import Router
 
 from handlers.base import AppContext
+from handlers.http.client import connection_key
 from handlers.http.paths import PLAIN, has_control_characters, plain_target, split_absolute
 from handlers.http.stream import ClientStream
 from handlers.request import Request
@@ -16,6 +17,7 @@ from jobs.errors import Code, FaucetError
 from jobs.signup import MAX_BODY, exposure
 
 BODY_TIMEOUT = 30.0  #: seconds that a request's body may take
+RETRY_AFTER = 10  #: seconds, for a client that has too many requests in hand
 MAX_DIGITS = 18  #: of a Content-Length: int() refuses some thousands, and sys.maxsize has 19
 ADMIN = "/admin"  #: whose forms hold passwords, which may look like anything
 
@@ -49,7 +51,7 @@ class RequestReader(HTTPMessageDelegate):
         if "Content-Length" in headers or "Transfer-Encoding" in headers:
             # Tornado's own timeout makes a task for each body.
             self._timer = asyncio.get_running_loop().call_later(BODY_TIMEOUT, self._connection.stream.close)
-        if (error := _error_of_head(request)) is not None:
+        if (error := _error_of_head(request) or self._crowd_error(request)) is not None:
             self._refuse(request, self._exposure(request) or error)
         return None
 
@@ -89,6 +91,16 @@ class RequestReader(HTTPMessageDelegate):
             return error
         body = b"" if target.startswith(ADMIN) else bytes(self._body)
         return exposure("" if target in PLAIN else target, body, public)
+
+    def _crowd_error(self, request: Request) -> FaucetError | None:
+        """The refusal of a request that a proxy passes on for a client that has too many in hand already."""
+        is_forwarded = "X-Forwarded-For" in request.headers or "X-Real-IP" in request.headers
+        # A client's own connections are limited as they are accepted.
+        if not is_forwarded or connection_key(request.remote_ip, self._context.settings.trusted_proxies) is not None:
+            return None
+        if self._context.connections.carry(self._stream, request.client_address):
+            return None
+        return FaucetError(Code.THROTTLED, "Too many requests of one address are in hand.", retry_after=RETRY_AFTER)
 
     def _refuse(self, request: Request, error: FaucetError) -> None:
         self._stop_timer()

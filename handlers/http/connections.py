@@ -7,7 +7,7 @@ for another one, the one that has waited longest is closed: whoever sends reques
 import logging
 import resource
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 
 from handlers.http.stream import ClientStream
 from jobs.monitoring.metrics import Metrics
@@ -41,6 +41,8 @@ class Connections:
         self._open: set[ClientStream] = set()
         self._waiting: dict[ClientStream, None] = {}  # in the order in which their wait began
         self._clients: defaultdict[str, set[ClientStream]] = defaultdict(set)
+        self._carried: dict[ClientStream, str] = {}  # whose request a proxy's connection carries
+        self._carried_for: Counter[str] = Counter()
 
     def make_room(self) -> bool:
         """Whether there is room for one more connection; closes the one that has waited longest for it."""
@@ -67,9 +69,23 @@ class Connections:
     def wait(self, stream: ClientStream) -> None:
         """`stream` waits for a request."""
         stream.await_head()
+        self._end_carrying(stream)
         if stream in self._open:
             self._waiting.pop(stream, None)
             self._waiting[stream] = None
+
+    def carry(self, stream: ClientStream, client: str | None) -> bool:
+        """Count that `stream`, of a proxy, carries a request of `client` until it waits for the next one.
+
+        False, and not counted, if as many others do as one client may have connections. None is this machine.
+        """
+        if client is None or stream not in self._open:
+            return True
+        if self._carried_for[client] >= self._most_of_client:
+            return False
+        self._carried[stream] = client
+        self._carried_for[client] += 1
+        return True
 
     def answer(self, stream: ClientStream) -> None:
         """`stream` has sent a request whole, and waits no more."""
@@ -96,7 +112,14 @@ class Connections:
     def _remove(self, stream: ClientStream, client: str | None) -> None:
         self._open.discard(stream)
         self._waiting.pop(stream, None)
+        self._end_carrying(stream)
         if client is not None:
             self._clients[client].discard(stream)
             if not self._clients[client]:
                 del self._clients[client]
+
+    def _end_carrying(self, stream: ClientStream) -> None:
+        if (client := self._carried.pop(stream, None)) is not None:
+            self._carried_for[client] -= 1
+            if not self._carried_for[client]:
+                del self._carried_for[client]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from handlers.http.connections import HEAD_TIMEOUT
+from handlers.http.connections import HEAD_TIMEOUT, max_connections
 from tests.harness.program import Faucet
 from tests.harness.serving import turn
 from tests.harness.supervised import metric
@@ -52,6 +52,29 @@ async def test_half_requests_leave_others_served(tmp_path: Path, sent: bytes) ->
         assert len(log) < MEGABYTE
         assert "Traceback" not in log
         assert log.count("as many connections as may be open, so waiting ones are closed") == 1
+
+
+async def test_client_behind_a_proxy_leaves_others_served(tmp_path: Path) -> None:
+    """However many half requests the proxy passes on for it: it is counted by its own address."""
+    head = "POST /faucet HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: {}\r\nContent-Length: 9\r\n\r\n{{"
+    async with limited(tmp_path, LIMIT, LIMIT) as service:
+        share = max_connections(LIMIT) // 4
+        loop = asyncio.get_running_loop()
+        with contextlib.ExitStack() as crowd:
+            for _ in range(share):
+                crowd.enter_context(connect(service)).sendall(head.format("192.0.2.1").encode())
+            late = crowd.enter_context(connect(service))
+            late.setblocking(False)
+            await loop.sock_sendall(late, head.format("192.0.2.1").encode())
+            assert (await loop.sock_recv(late, 12)).startswith(b"HTTP/1.1 429")
+            for _ in range(share):
+                crowd.enter_context(connect(service)).sendall(head.format("192.0.2.9").encode())
+            refused = await service.sign_up("alice-1", headers={"X-Forwarded-For": "192.0.2.1"})
+            assert (refused.status, refused.body["error_code"]) == (429, "throttled")
+            assert int(refused.headers["Retry-After"]) > 0
+            assert (await service.sign_up("bob-1", headers={"X-Forwarded-For": "192.0.2.2"})).status == 200
+        while (await service.sign_up("alice-1", headers={"X-Forwarded-For": "192.0.2.1"})).status != 200:
+            await turn()
 
 
 async def test_streams_and_held_replies_leave_others_served(tmp_path: Path) -> None:

@@ -67,6 +67,28 @@ async def test_one_client_has_a_quarter(peers: list[socket.socket]) -> None:
     assert connections.make_room()
 
 
+async def test_client_behind_a_proxy_has_a_quarter_of_the_requests_in_hand(peers: list[socket.socket]) -> None:
+    connections = Connections(8)
+    proxied = streams(peers, 5)
+    for stream in proxied:
+        connections.add(stream, None)
+        connections.wait(stream)
+    first, second, third, *others = proxied
+    assert [connections.carry(stream, "192.0.2.1") for stream in (first, second, third)] == [True, True, False]
+    assert [connections.carry(stream, client) for stream, client in zip(others, ("192.0.2.2", None), strict=True)] == [
+        True,
+        True,
+    ]
+    connections.wait(first)
+    assert connections.carry(third, "192.0.2.1")
+    assert not connections.carry(first, "192.0.2.1")
+    second.close()
+    assert connections.carry(first, "192.0.2.1")
+    for stream in proxied:
+        stream.close()
+    assert not connections._carried_for
+
+
 @pytest.mark.parametrize(("files", "most"), [(65536, 65472), (256, 192), (100, 50)])
 def test_connections_leave_files_for_the_rest(files: int, most: int) -> None:
     assert max_connections(files) == most
