@@ -20,7 +20,12 @@ from tests.harness.serving import serving
 FOLDER = ROOT / "docs" / "screenshots"
 SCALES = {"phone": 1.0, "desktop": 0.75}  #: small files that are still legible
 PAGES = {"about": "/", "status": "/status", "error": "/nothing/here", "login": "/admin"}
-OPERATORS_PAGES = {"admin": "/admin", "admin-jobs": "/admin/jobs", "admin-audit": "/admin/audit"}
+OPERATORS_PAGES = {
+    "admin": "/admin",
+    "admin-jobs": "/admin/jobs",
+    "admin-audit": "/admin/audit",
+    "admin-sessions": "/admin/sessions",
+}
 
 
 def main() -> None:
