@@ -10,7 +10,7 @@ from chain.connection import BLOCK_CALLBACK
 from chain.errors import NotSent, OutcomeUnknown, Refused
 from chain.link import Link
 from chain.refusals import Cause
-from tests.harness.links import NEVER, SHORT, Blocks, Clock, Naps, connected, link_to, result_of, running
+from tests.harness.links import NEVER, Blocks, Clock, Naps, connected, impatient, link_to, result_of, running
 from tests.harness.scripted_node import ERRORS, SAMPLES, ScriptedNode, drops, sends, sends_recorded, stays_silent
 
 # Calls.
@@ -121,8 +121,8 @@ async def test_late_reply_is_ignored_and_keeps_the_connection() -> None:
         await sends(result="in time")(socket, number)
 
     node = ScriptedNode(get_block=postpones, get_block_header=answers_both)
-    async with connected(node, timeout=SHORT) as link:
-        with pytest.raises(OutcomeUnknown, match="no answer to get_block"):
+    async with connected(node) as link:
+        with pytest.raises(OutcomeUnknown, match="no answer to get_block"), impatient(link._connection):
             await link.call("database", "get_block", [63])
         await tick(1)
         assert link._connection is not None
@@ -133,9 +133,9 @@ async def test_late_reply_is_ignored_and_keeps_the_connection() -> None:
 
 async def test_only_consecutive_timeouts_count() -> None:
     node, clock = ScriptedNode(get_block_header=stays_silent), Clock()
-    async with connected(node, timeout=SHORT, clock=clock, recheck=60.0, silence=NEVER) as link:
+    async with connected(node, clock=clock, recheck=60.0, silence=NEVER) as link:
         for _ in range(2):
-            with pytest.raises(OutcomeUnknown):
+            with pytest.raises(OutcomeUnknown), impatient(link._connection):
                 await link.call("database", "get_block_header", [63])
             await link.call("database", "get_block", [63])
         clock.now += 60.0

@@ -13,7 +13,7 @@ from chain.connection import MAX_CALLS, MAX_FRAME
 from chain.errors import OutcomeUnknown, Refused
 from chain.link import Call, Link
 from chain.protocol import MAX_VALUES
-from tests.harness.links import Naps, connected, error_of, result_of, running
+from tests.harness.links import Naps, connected, error_of, impatient, result_of, running
 from tests.harness.raw_server import PING, Conversation, accepts, raw_server
 from tests.harness.scripted_node import ScriptedNode, sends, sends_frame, stays_silent
 
@@ -96,11 +96,12 @@ async def test_node_that_never_reads_can_be_left(caplog: pytest.LogCaptureFixtur
     caplog.set_level(logging.INFO)
 
     async def validate_node(call: Call, _peer: object) -> None:
-        await call("database", "x" * 50_000_000, [])
+        with impatient(call.__self__):  # type: ignore[attr-defined]  # the connection's method
+            await call("database", "x" * 50_000_000, [])
 
     naps = Naps(most=1)
     async with raw_server(reads_nothing(0)) as url:
-        link = Link([url], validate_node=validate_node, on_block=lambda: None, timeout=0.2, sleep=naps)
+        link = Link([url], validate_node=validate_node, on_block=lambda: None, sleep=naps)
         async with running(link):
             await naps.over.wait()
     assert "the closing handshake timed out" in caplog.text

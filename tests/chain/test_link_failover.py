@@ -6,7 +6,19 @@ from typing import Any
 import pytest
 
 from chain.errors import NotSent, OutcomeUnknown
-from tests.harness.links import NEVER, SHORT, Clock, Naps, closed_port, connected, link_to, result_of, running, take_fit
+from tests.harness.links import (
+    NEVER,
+    SHORT,
+    Clock,
+    Naps,
+    closed_port,
+    connected,
+    impatient,
+    link_to,
+    result_of,
+    running,
+    take_fit,
+)
 from tests.harness.scripted_node import (
     ERRORS,
     Behaviour,
@@ -21,11 +33,12 @@ from tests.harness.scripted_node import (
 
 async def test_unresponsive_node_is_left_for_the_next() -> None:
     hanging, second = ScriptedNode(get_block=stays_silent), ScriptedNode()
-    async with connected(hanging, second, timeout=SHORT, poll=0.01) as link:
+    async with connected(hanging, second, poll=0.01) as link:
         assert link.url == hanging.url
-        outcomes = await asyncio.gather(
-            *(link.call("database", "get_block", [number]) for number in range(2)), return_exceptions=True
-        )
+        with impatient(link._connection):
+            outcomes = await asyncio.gather(
+                *(link.call("database", "get_block", [number]) for number in range(2)), return_exceptions=True
+            )
         assert [type(outcome) for outcome in outcomes] == [OutcomeUnknown] * 2
         await second.until(lambda: second.call_count("set_block_applied_callback") == 1)
         await link.wait_connected()
@@ -53,7 +66,8 @@ async def test_unresponsive_node_is_left_for_the_next() -> None:
 )
 async def test_unfit_node_is_left_for_the_next(script: dict[str, Behaviour]) -> None:
     unfit, fit = ScriptedNode(**script), ScriptedNode()
-    async with connected(unfit, fit, validate_node=take_fit, timeout=SHORT) as link:
+    timeout = {"timeout": SHORT} if stays_silent in script.values() else {}
+    async with connected(unfit, fit, validate_node=take_fit, **timeout) as link:
         assert link.url == fit.url
         assert link.epoch == 1
         assert link.last_error is None
@@ -93,11 +107,12 @@ async def test_fit_node_is_kept() -> None:
 
 async def test_silent_node_is_validated_and_left_if_unresponsive() -> None:
     silent, second, clock = ScriptedNode(), ScriptedNode(), Clock()
-    options: dict[str, Any] = {"clock": clock, "timeout": SHORT, "poll": 0.01, "recheck": NEVER}
+    options: dict[str, Any] = {"clock": clock, "poll": 0.01, "recheck": NEVER}
     async with connected(silent, second, silence=10.0, **options) as link:
         silent.script["get_chain_properties"] = stays_silent
-        clock.now += 10.0
-        await second.until(lambda: second.call_count("set_block_applied_callback") == 1)
+        with impatient(link._connection):
+            clock.now += 10.0
+            await second.until(lambda: second.call_count("set_block_applied_callback") == 1)
         await link.wait_connected()
         assert link.url == second.url
 

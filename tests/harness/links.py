@@ -2,12 +2,13 @@
 
 import asyncio
 import math
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from typing import Any
 
 import msgspec
 
+from chain.connection import Connection
 from chain.errors import UnfitNode
 from chain.link import Call, Link
 from chain.node import Node
@@ -15,7 +16,7 @@ from tests.harness.scripted_node import SAMPLES, ScriptedNode
 
 CHAIN_ID = SAMPLES["get_chain_properties"]["reply"]["result"]["chain_id"]
 
-SHORT = 0.5  #: seconds for a call that is meant to get no answer; the others are answered in a few milliseconds
+SHORT = 0.5  #: seconds for a node that is meant not to answer; another one that is late is just tried again
 NEVER = math.inf
 
 
@@ -79,6 +80,15 @@ def link_to(*nodes: ScriptedNode | str, **options: Any) -> Link:
     urls = [node if isinstance(node, str) else node.url for node in nodes]
     defaults: dict[str, Any] = {"validate_node": take_any, "on_block": lambda: None, "poll": 3600.0, "sleep": Naps()}
     return Link(urls, **{**defaults, "clock": Clock(), "jitter": lambda: 0.0, **options})
+
+
+@contextmanager
+def impatient(connection: Connection | None) -> Iterator[None]:
+    """The calls that begin in this block are given up; only these, however late others are answered."""
+    assert connection is not None
+    patience, connection._timeout = connection._timeout, 0.01
+    yield
+    connection._timeout = patience
 
 
 @asynccontextmanager

@@ -15,6 +15,7 @@ from tests.http.test_hostile import memory
 
 MAX_MEMORY = 300_000_000  #: bytes of memory that the program may use
 MAX_LINE = 500  #: characters of a line of the log, or of a sentence
+PATIENT = 60  #: seconds for a node's answer: none of these lies is to say nothing
 REGISTRAR = "1.2.7"
 
 
@@ -23,7 +24,7 @@ async def lied_to(folder: Path, *, honest: bool = False) -> AsyncIterator[tuple[
     """A scenario with an untrusted node that may lie; it must recover once the block ends."""
     async with dev_chain(*QUICK) as chain, Relay(chain.url) as relay:
         urls = [relay.url, *([chain.url] if honest else [])]
-        service = Faucet(folder, on_chain(urls, own_nodes=[], **PAYING))
+        service = Faucet(folder, on_chain(urls, own_nodes=[], node_timeout=PATIENT, **PAYING))
         scenario = Scenario(chain, service, await chain.node.balance(REGISTRAR))
         await service.start()
         try:
