@@ -7,6 +7,7 @@ from pathlib import Path
 
 import yaml
 
+from commands.supervisor import STOP_TIMEOUT
 from jobs.monitoring.alerts import ALERTS
 from jobs.settings import load
 from tests.harness.nginx import DEPLOY, checked, needs
@@ -65,6 +66,14 @@ def test_systemd_units_are_sound_and_sandboxed() -> None:
     exposure = re.search(r"Overall exposure level for faucet.service: ([0-9.]+)", verdict)
     assert exposure is not None
     assert float(exposure[1]) < 2
+
+
+def test_container_may_stop_as_long_as_the_unit() -> None:
+    """As long as a supervisor needs to stop its processes in order, each with a time limit."""
+    (unit,) = re.findall(r"^TimeoutStopSec=(\d+)$", (DEPLOY / "systemd/faucet.service").read_text(), re.MULTILINE)
+    compose = yaml.safe_load((DEPLOY / "docker/compose.yaml").read_text())["services"]["faucet"]["stop_grace_period"]
+    assert compose == f"{unit}s"
+    assert int(unit) >= 2 * STOP_TIMEOUT
 
 
 def test_container_files_exist() -> None:
