@@ -13,6 +13,8 @@ from jobs.settings import load
 from tests.harness.nginx import DEPLOY, checked, needs
 from tests.harness.program import ROOT, faucet
 
+DOCKERFILE = DEPLOY / "docker/Dockerfile"
+COMPOSE = DEPLOY / "docker/compose.yaml"
 OPTIONS = {"nobroadcast": True}
 
 
@@ -68,10 +70,22 @@ def test_systemd_units_are_sound_and_sandboxed() -> None:
     assert float(exposure[1]) < 2
 
 
+def test_images_of_others_are_named_by_digest() -> None:
+    """A tag can be moved to another image; what its name is followed by can't."""
+    build, *stages = re.findall(r"^FROM (\S+)", DOCKERFILE.read_text(), re.MULTILINE)
+    assert {build, *stages} == {"${BASE}"}
+    base = re.findall(r"^ARG BASE=(.*)", DOCKERFILE.read_text(), re.MULTILINE)
+    services = yaml.safe_load(COMPOSE.read_text())["services"].values()
+    images = base + [service["image"] for service in services if "build" not in service]
+    assert len(images) == len(services)
+    for image in images:
+        assert re.fullmatch(r"docker\.io/[a-z/]+:v?\d+\.\d+\.\d+[a-z-]*@sha256:[0-9a-f]{64}", image), image
+
+
 def test_container_may_stop_as_long_as_the_unit() -> None:
     """As long as a supervisor needs to stop its processes in order, each with a time limit."""
     (unit,) = re.findall(r"^TimeoutStopSec=(\d+)$", (DEPLOY / "systemd/faucet.service").read_text(), re.MULTILINE)
-    compose = yaml.safe_load((DEPLOY / "docker/compose.yaml").read_text())["services"]["faucet"]["stop_grace_period"]
+    compose = yaml.safe_load(COMPOSE.read_text())["services"]["faucet"]["stop_grace_period"]
     assert compose == f"{unit}s"
     assert int(unit) >= 2 * STOP_TIMEOUT
 
