@@ -1,4 +1,4 @@
-"""What holds for all tests, and what pytest says at the end: which programs were missing, so that some were skipped."""
+"""What holds for all tests, and what pytest says at the end: what was missing, so that some were skipped."""
 
 import logging
 import re
@@ -23,7 +23,7 @@ logging.getLogger("asyncio").setLevel(logging.ERROR)
 hypothesis_settings.register_profile("faucet", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 hypothesis_settings.load_profile("faucet")
 
-_REASON = re.compile(r"(?:Skipped: )?(.+) is not installed")
+_REASON = re.compile(r"(?:Skipped: )?(.+ is not (?:installed|supported))")
 
 
 @pytest.fixture(params=BOTH)
@@ -44,11 +44,11 @@ def every_flavour(request: pytest.FixtureRequest) -> Iterator[Flavour]:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Generator[None, None, None]:
     yield
     skipped = terminalreporter.stats.get("skipped", [])
-    for program, tests in sorted(_missing(skipped).items()):
-        terminalreporter.write_line(f"Not tested, as {program} is not installed: {tests} tests.", yellow=True)
+    for reason, tests in sorted(_missing(skipped).items()):
+        terminalreporter.write_line(f"Not tested, as {reason}: {tests} tests.", yellow=True)
 
 
 def _missing(skipped: Iterable[pytest.TestReport]) -> Counter[str]:
-    """How many tests were skipped for want of each program."""
+    """How many tests were skipped for want of each program, or of what else the machine lacks."""
     reasons = (report.longrepr[2] for report in skipped if isinstance(report.longrepr, tuple))
     return Counter(match[1] for reason in reasons if (match := _REASON.fullmatch(reason)))

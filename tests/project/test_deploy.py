@@ -10,11 +10,10 @@ import yaml
 from commands.supervisor import STOP_TIMEOUT
 from jobs.monitoring.alerts import ALERTS
 from jobs.settings import load
+from tests.harness.containers import COMPOSE, DOCKERFILE
 from tests.harness.nginx import DEPLOY, checked, needs
 from tests.harness.program import ROOT, faucet
 
-DOCKERFILE = DEPLOY / "docker/Dockerfile"
-COMPOSE = DEPLOY / "docker/compose.yaml"
 OPTIONS = {"nobroadcast": True}
 
 
@@ -82,6 +81,15 @@ def test_images_of_others_are_named_by_digest() -> None:
         assert re.fullmatch(r"docker\.io/[a-z/]+:v?\d+\.\d+\.\d+[a-z-]*@sha256:[0-9a-f]{64}", image), image
 
 
+def test_compose_file_is_valid(tmp_path: Path) -> None:
+    needs("docker-compose")
+    checked("docker-compose", "--file", COMPOSE, "config", "--quiet")
+    mistaken = tmp_path / "compose.yaml"
+    mistaken.write_text(COMPOSE.read_text().replace("read_only:", "readonly:"))
+    command = ["docker-compose", "--file", str(mistaken), "config", "--quiet"]
+    assert subprocess.run(command, capture_output=True, check=False).returncode != 0
+
+
 def test_container_may_stop_as_long_as_the_unit() -> None:
     """As long as a supervisor needs to stop its processes in order, each with a time limit."""
     (unit,) = re.findall(r"^TimeoutStopSec=(\d+)$", (DEPLOY / "systemd/faucet.service").read_text(), re.MULTILINE)
@@ -91,7 +99,7 @@ def test_container_may_stop_as_long_as_the_unit() -> None:
 
 
 def test_container_files_exist() -> None:
-    """Without Docker, at least no file is missing."""
+    """Whether or not the image can be built here, no file is missing."""
     folder = DEPLOY / "docker"
     copied = re.findall(r"^COPY (?!--from)(.*) \S+$", (folder / "Dockerfile").read_text(), re.MULTILINE)
     for source in " ".join(copied).split():
