@@ -68,7 +68,7 @@ async def test_one_client_has_a_quarter(peers: list[socket.socket]) -> None:
 
 
 async def test_client_behind_a_proxy_has_a_quarter_of_the_requests_in_hand(peers: list[socket.socket]) -> None:
-    connections = Connections(8)
+    connections = Connections(Metrics(), 8)
     proxied = streams(peers, 5)
     for stream in proxied:
         connections.add(stream, None)
