@@ -5,6 +5,7 @@ import contextlib
 import gc
 import ipaddress
 import logging
+import socket
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,9 @@ from typing import Any
 from msgspec import Raw
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.uri import parse_uri
 
+from chain.addresses import open_first
 from chain.errors import LinkError, OutcomeUnknown, UnfitNode
 from chain.protocol import Session
 
@@ -55,10 +58,27 @@ class _Connect(connect):
 async def open_socket(url: str, *, timeout: float) -> AsyncIterator[ClientConnection]:  # noqa: ASYNC109  # of opening
     """A websocket to the node at `url`, opened within `timeout` seconds, until the block ends.
 
-    Raises LinkError, OSError, WebSocketException, or whatever else a URL or a reply makes websockets raise.
+    Of the addresses of its name the first that completes the handshake. Raises LinkError, OSError, WebSocketException,
+    or whatever else a URL or a reply makes websockets raise.
     """
-    socket = await _Connect(
+    parts = parse_uri(url)
+    opened = await open_first(
+        parts.host,
+        parts.port,
+        lambda connection: _handshake(url, connection, timeout),
+        discard=lambda late: late.transport.abort(),
+        timeout=timeout,
+    )
+    try:
+        yield opened
+    finally:
+        await _close(opened)
+
+
+async def _handshake(url: str, connection: socket.socket, timeout: float) -> ClientConnection:  # noqa: ASYNC109  # the caller's
+    return await _Connect(
         url,
+        sock=connection,
         open_timeout=timeout,
         close_timeout=CLOSE_TIMEOUT,
         max_size=MAX_FRAME,
@@ -68,10 +88,6 @@ async def open_socket(url: str, *, timeout: float) -> AsyncIterator[ClientConnec
         logger=socket_log,
         create_connection=_BoundedSocket,
     )
-    try:
-        yield socket
-    finally:
-        await _close(socket)
 
 
 async def _close(socket: ClientConnection) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import socket
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
@@ -12,6 +13,8 @@ from urllib.parse import urlsplit
 
 from aiosmtplib import SMTP, SMTPException, SMTPRecipientsRefused
 
+from chain.addresses import open_first
+from chain.lookups import own_name
 from jobs.errors import FaucetError
 from jobs.ledger.outbox import Outbox
 from jobs.model.operators import Mail
@@ -20,6 +23,7 @@ from jobs.settings import Settings
 log = logging.getLogger("faucet.mailer")
 
 LOOK_INTERVAL = 30.0  #: seconds between two looks for due mails
+OPEN_TIMEOUT = 30.0  #: seconds until one of the mail server's addresses has greeted, and encrypts
 ANSWER_TIMEOUT = 10.0  #: seconds that the mail server has for each answer
 #: Seconds that it has for each answer once a mail is handed over (RFC 5321, 4.5.3.2.6): who gives up earlier, and tries
 #: again, makes a slow server send the mail twice.
@@ -173,16 +177,13 @@ async def send(settings: Settings, message: EmailMessage, recipients: Sequence[s
 @contextlib.asynccontextmanager
 async def connected(settings: Settings) -> AsyncIterator[SMTP]:
     """The mail server, greeted, encrypted and logged in as the configuration says. Raises MailError."""
-    host, port = address(settings.mail_host or "")
-    use_tls = settings.mail_tls == "tls" or (settings.mail_tls == "auto" and port == SUBMISSION_TLS)
-    start_tls = {"starttls": True, "auto": None}.get(settings.mail_tls, False)
-    server = SMTP(
-        hostname=host, port=port, use_tls=use_tls, start_tls=False if use_tls else start_tls, timeout=ANSWER_TIMEOUT
-    )
     try:
-        await server.connect()
+        server = await _greeted(settings)
+    except (SMTPException, OSError, ValueError) as error:
+        raise MailError(_reason(error)) from None
+    try:
         await _log_in(server, settings)
-    except (SMTPException, OSError, TimeoutError) as error:
+    except (SMTPException, OSError) as error:
         server.close()
         raise MailError(_reason(error)) from None
     try:
@@ -191,6 +192,24 @@ async def connected(settings: Settings) -> AsyncIterator[SMTP]:
         with contextlib.suppress(Exception):  # the mail is taken: a rude good-bye must not send it again
             await server.quit()
         server.close()
+
+
+async def _greeted(settings: Settings) -> SMTP:
+    """The mail server at the first of its addresses that greets, and encrypts if it is to."""
+    host, port = address(settings.mail_host or "")
+    use_tls = settings.mail_tls == "tls" or (settings.mail_tls == "auto" and port == SUBMISSION_TLS)
+    start_tls = False if use_tls else {"starttls": True, "auto": None}.get(settings.mail_tls, False)
+    name = await own_name()
+
+    async def greet(connection: socket.socket) -> SMTP:
+        server = SMTP(
+            hostname=host, sock=connection, local_hostname=name, use_tls=use_tls, start_tls=start_tls,
+            timeout=ANSWER_TIMEOUT,
+        )  # fmt: skip
+        await server.connect()
+        return server
+
+    return await open_first(host, port, greet, discard=SMTP.close, timeout=OPEN_TIMEOUT)
 
 
 def address(mail_host: str) -> tuple[str, int]:

@@ -196,9 +196,14 @@ class Faucet:
 
 async def command(*arguments: str) -> tuple[int, str, str]:
     """Exit code, output and errors of a command of faucet.py."""
+    return await command_of(FAUCET, *arguments)
+
+
+async def command_of(script: tuple[str, ...], *arguments: str) -> tuple[int, str, str]:
+    """The same of another script."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-W", "error", str(ROOT / "faucet.py"), *arguments,
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        sys.executable, "-P", "-W", "error", str(ROOT / script[0]), *script[1:], *arguments,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(ROOT)},
     )  # fmt: skip
     output, errors = await process.communicate()
     return process.returncode or 0, output.decode(), errors.decode()

@@ -147,6 +147,7 @@ def test_quoted_sentences_are_in_the_program(sentence: str) -> None:
     foreign = {  # SQLite's, OpenSSL's and the system's
         "file is not a database", "Address already in use", "Address family not supported", "certificate verify failed",
         "Read-only file system", "Too many open files", "… in system", "Operation not permitted",
+        "…: timed out while connecting; …: Connection refused",
     }  # fmt: skip
     assert sentence in foreign or all(part.strip() in SENTENCES for part in sentence.split("…"))
 
