@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from jobs.ledger import Ledger
 from jobs.ledger.chain_status import SavedChainStatus
 from jobs.model.chain import ChainStatus
+from jobs.model.downtime import Downtime
 
 if TYPE_CHECKING:
     from jobs.model.operators import Pause
@@ -51,13 +52,15 @@ class Snapshot:
         self.chain_status = ChainStatus()
         self.intake: Pause | None = None
         self.drain: Pause | None = None
+        self.downtime = Downtime()
         self.registration_rate = 0.0  #: accounts a second that come into a block
 
     async def refresh(self) -> None:
         """Read them anew. Raises FaucetError `ledger_unavailable`, and keeps the old ones then."""
-        chain_status, pauses, self.registration_rate = (
+        chain_status, pauses, self.registration_rate, (_, self.downtime) = (
             await self._ledger.chain_status.load(),
             await self._ledger.pauses.active(),
             await self._ledger.activity.registration_rate(),
+            await self._ledger.downtime.load(),
         )
         self.chain_status, self.intake, self.drain = chain_status, pauses.get("intake"), pauses.get("drain")

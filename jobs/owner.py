@@ -1,6 +1,7 @@
 """The owner of the chain: one connection, one tracker, one drainer."""
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Callable
@@ -26,6 +27,7 @@ from jobs.monitoring.alerts import Alerts
 from jobs.monitoring.mailer import Mailer
 from jobs.monitoring.metrics import Metrics
 from jobs.monitoring.tasks import Tasks
+from jobs.monitoring.uptime import Uptime
 from jobs.nodes.confirmation import ConfirmedChain, SecondNode
 from jobs.nodes.fitness import Fitness
 from jobs.observe import OBSERVED, configured_accounts, observe
@@ -33,9 +35,11 @@ from jobs.settings import Settings
 
 log = logging.getLogger("faucet.owner")
 
+READ_INTERVAL = 10.0  #: seconds between two notes that many blocks are being read
 STOP_TIMEOUT = 2.0  #: seconds that a step in hand may take when the program stops; what it does is on disk anyway
 FORGET_INTERVAL = 60.0  #: seconds between two erasures of old client addresses
 CONNECTION_INTERVAL = 1.0  #: seconds between two checks of the connection
+TICK_INTERVAL = 1.0  #: … at the clock, to notice that the process stood still
 ANSWER_INTERVAL = 0.2  #: … at what dry runs ask
 RECHECK_INTERVAL = 30.0  #: seconds between two validations of the node in use
 
@@ -78,12 +82,14 @@ class ChainOwner:
         )  # fmt: skip
         self._tasks = Tasks(metrics, clock=clock)
         self._mailer = Mailer(settings, ledger.outbox, clock=clock)
-        self._alerts = Alerts(settings, ledger, wake=self._mailer.wake, clock=clock, failures=self._tasks.failures)
+        self._uptime = Uptime(ledger.downtime, clock=clock)
+        self._alerts = self._new_alerts()
         self._running: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Begin; returns at once, whether a node is there or not. Raises FaucetError without a ledger."""
         await self._publisher.load()
+        await self._uptime.start()
         await self._forget_addresses()
         self._tracker = self._new_tracker()
         self._drainer = self._new_drainer()
@@ -107,6 +113,7 @@ class ChainOwner:
         ]
         self._timers = [
             PeriodicCallback(self._drainer.wake, self._settings.drain_interval * 1000),
+            PeriodicCallback(self._uptime.tick, TICK_INTERVAL * 1000),
             PeriodicCallback(self._publish_connection, CONNECTION_INTERVAL * 1000),
             PeriodicCallback(self._answer, ANSWER_INTERVAL * 1000),
             PeriodicCallback(self._forget_addresses, FORGET_INTERVAL * 1000),
@@ -131,7 +138,19 @@ class ChainOwner:
         for task in self._running:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
+        with contextlib.suppress(FaucetError):
+            await self._uptime.stop()
         await self._confirmed.close()
+
+    def _new_alerts(self) -> Alerts:
+        return Alerts(
+            self._settings,
+            self._ledger,
+            wake=self._mailer.wake,
+            clock=self._clock,
+            failures=self._tasks.failures,
+            uptime=self._uptime,
+        )
 
     def _new_tracker(self) -> Tracker:
         blocks, confirmed = self._ledger.blocks, self._confirmed
@@ -146,6 +165,7 @@ class ChainOwner:
             confirmed=confirmed,
             account_ids=lambda: self._fitness.ids,
             check_head=self._check_head,
+            on_read=self._note_read,
             final_before=self._publisher.now.irreversible_block or 0,
         )
 
@@ -168,6 +188,12 @@ class ChainOwner:
         if self._link.peer is not None:
             self._fitness.check_time(head, self._link.peer)
         await self._fitness.check_number(head)
+
+    async def _note_read(self) -> None:
+        """Publish that blocks are read, while there are so many that the head is published much later."""
+        now, status = self._clock(), self._publisher.now
+        if now - max(status.head_time or 0, (status.read_at or 0) / 1000) >= READ_INTERVAL:
+            await self._publisher.update(read_at=int(now * 1000))
 
     def _standstill(self) -> str | None:
         """Why nothing can be signed before blocks are followed, for people."""
@@ -197,6 +223,7 @@ class ChainOwner:
             return
         await self._publisher.update(
             **await self._observe(head, peer),
+            observed_at=int(self._clock() * 1000),
             irreversible_block=self._tracker.final,
             **self._confirmation(),
             **self._connection(),

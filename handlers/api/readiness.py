@@ -62,7 +62,9 @@ class Readiness:
         except FaucetError as error:
             spent, oldest = 0, None
             failed = dict.fromkeys(OF_LEDGER, Check(ok=False, text=error.sentence))
-        ledger = LedgerStatus(spent=spent, oldest=oldest, intake=snapshot.intake, drain=snapshot.drain)
+        ledger = LedgerStatus(
+            spent=spent, oldest=oldest, intake=snapshot.intake, drain=snapshot.drain, downtime=snapshot.downtime
+        )
         found = conditions(snapshot.chain_status, self._settings, self._clock(), ledger)
         by_name = {condition.name: condition for condition in found}
         return {"ledger": writable, **{name: _check(by_name, names) for name, names in CHECKS.items()}, **failed}

@@ -49,6 +49,7 @@ class Tracker:
         confirmed: ConfirmedChain,
         account_ids: Callable[[], Mapping[str, str]],
         check_head: Callable[[Head], Awaitable[None]],
+        on_read: Callable[[], Awaitable[None]] | None = None,
         final_before: int = 0,
     ) -> None:
         """Begin where block `final_before` was final.
@@ -65,6 +66,7 @@ class Tracker:
         self._confirmed = confirmed
         self._account_ids = account_ids
         self._check_head = check_head
+        self._on_read = on_read  # called after each recorded group of blocks
         self.final = final_before  #: number of the last block that stays, as far as it is confirmed
         self.obstacle: str | None = None  #: why blocks can't be followed, for people
         self.unconfirmed: str | None = None  #: why nothing is taken for final, for people
@@ -176,6 +178,8 @@ class Tracker:
         ]
         final = self.final if self._confirmed.stranger else head.irreversible
         self._observe(await self._blocks.follow(effects, final, continues=continues))
+        if effects and self._on_read is not None:
+            await self._on_read()
         return bool(effects)
 
     async def _unknown_payments(self, blocks: Sequence[Block]) -> dict[int, tuple[OnChainTransaction, ...]]:

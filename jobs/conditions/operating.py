@@ -8,6 +8,8 @@ from jobs.errors import Code
 #: Failures that are the wallet's own, which no operator can mend.
 _OF_WALLETS = frozenset({Code.ACCOUNT_EXISTS, Code.INVALID_NAME, Code.INVALID_KEY, Code.REJECTED})
 
+PAUSE_CONFIRMED_AFTER = 60.0  #: seconds after a start in which the faucet's own pause from before is no news
+
 
 def _failing(text: str | None) -> Result:
     """A condition that has something to say only where it fails."""
@@ -15,6 +17,8 @@ def _failing(text: str | None) -> Result:
 
 
 def _low_balance(given: Input) -> Result:
+    if given.stale:
+        return None
     status, threshold = given.status, given.settings.balance_mailthreshold
     below = is_below(status, threshold)
     return _failing(f"The registrar's balance is below {threshold:f} {status.symbol}." if below else None)
@@ -22,7 +26,7 @@ def _low_balance(given: Input) -> Result:
 
 def _runway(given: Input) -> Result:
     days = runway_days(given.status, given.settings, given.ledger.accepted)
-    if days is None or days >= given.settings.runway_mail_days:
+    if days is None or days >= given.settings.runway_mail_days or given.stale:
         return None
     signups = signups_paid(given.status, given.settings)
     rate = f"{days:.1f} days at the rate of the last 24 hours"
@@ -30,17 +34,23 @@ def _runway(given: Input) -> Result:
 
 
 def _own_pause(given: Input) -> Result:
-    pause = given.ledger.drain
-    return _failing(pause.reason if pause is not None and pause.automatic else None)
+    pause, since = given.ledger.drain, given.ledger.downtime.running_since
+    if pause is None or not pause.automatic:
+        return None
+    # After a start the first drains tell whether the reason still holds.
+    is_old = pause.since / 1000 < since and given.now - since < PAUSE_CONFIRMED_AFTER
+    return None if is_old else (False, pause.reason)
 
 
 def _blocks(given: Input) -> Result:
     """A node that is gone, or whose head stands still, shows by the age of the last block seen."""
-    head, now = given.status.head_time, given.now
-    if head is None or now - head <= given.settings.node_mail_seconds:
+    status = given.status
+    if status.head_time is None:
         return None
-    reason = given.status.last_error or "the chain makes none"
-    return False, f"No block was seen for {(now - head) / 60:.0f} minutes: {reason}."
+    unseen = given.elapsed(max(status.head_time, (status.read_at or 0) / 1000))
+    if unseen <= given.settings.node_mail_seconds:
+        return None
+    return False, f"No block was seen for {unseen / 60:.0f} minutes: {status.last_error or 'the chain makes none'}."
 
 
 def _failures(given: Input) -> Result:
@@ -84,7 +94,7 @@ def _finality(given: Input) -> Result:
 def _lasting_finality(given: Input) -> Result:
     """A second node may be away for a moment: what passes by itself is no news."""
     since = given.status.unconfirmed_since
-    lasts = since is not None and given.now - since / 1000 > given.settings.node_mail_seconds
+    lasts = since is not None and given.elapsed(since / 1000) > given.settings.node_mail_seconds
     return _finality(given) if lasts else None
 
 

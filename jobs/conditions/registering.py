@@ -197,7 +197,8 @@ def _queue(given: Input) -> Result:
         return True, "nobody is waiting"
     age = given.now - oldest / 1000
     text, waiting = f"The oldest signup has waited for {duration(age)}.", given.status.waiting
-    return age <= given.settings.ready_queue_age, text if waiting is None else f"{text} {waiting}"
+    waited = given.elapsed(oldest / 1000)
+    return waited <= given.settings.ready_queue_age, text if waiting is None else f"{text} {waiting}"
 
 
 REGISTERING: dict[str, Evaluator] = {

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from jobs.model.chain import ChainStatus
+from jobs.model.downtime import Downtime
 from jobs.model.operators import Failure, Pause
 from jobs.settings import Settings
 
@@ -32,6 +33,7 @@ class LedgerStatus:
     differences: int = 0  #: between ledger and chain
     held: int = 0  #: jobs whose initial balance waits for an operator
     owed: int = 0  #: accounts that wait for an initial balance though none is configured
+    downtime: Downtime = field(default_factory=Downtime)
     task_failures: Mapping[str, Failure] = field(default_factory=dict)  #: the last of each background task, by name
 
 
@@ -43,6 +45,15 @@ class Input:
     settings: Settings
     now: float  #: seconds since 1970
     ledger: LedgerStatus
+
+    def elapsed(self, since: float) -> float:
+        """Seconds from `since`, seconds since 1970, until now in which the faucet ran."""
+        return self.ledger.downtime.elapsed(since, self.now)
+
+    @property
+    def stale(self) -> bool:
+        """Whether no node has shown the registrar's account since the faucet runs."""
+        return (self.status.observed_at or 0) / 1000 < self.ledger.downtime.running_since
 
 
 Result = tuple[bool, str] | None  #: whether it holds, and its sentence; None: it does not apply, or is not known yet

@@ -9,6 +9,7 @@ from jobs.ledger.activity import Activity
 from jobs.ledger.blocks import BlockLog
 from jobs.ledger.chain_status import SavedChainStatus
 from jobs.ledger.change_poller import ChangePoller
+from jobs.ledger.downtime import SavedDowntime
 from jobs.ledger.drain import DrainQueue
 from jobs.ledger.errors import ConstraintError, DeposedError, IllegalMoveError, LedgerError, OldLedgerError
 from jobs.ledger.expiry import Expiry
@@ -65,6 +66,7 @@ class Ledger:
         self.search = Search(store)
         self.activity = Activity(store)
         self.chain_status = SavedChainStatus(store)
+        self.downtime = SavedDowntime(store)
         self.pauses = Pauses(store)
         self.pins = Pins(store)
         self.names = Names(store)

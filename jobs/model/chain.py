@@ -50,6 +50,8 @@ class ChainStatus:
     max_assertion_fee: int | None = None  #: … of an assertion's fee
     budget: int | None = None  #: what may leave the registrar today, satoshi
     names_complete: bool = False  #: the names cache holds every name of the chain
+    observed_at: int | None = None  #: when a node showed the registrar's account, milliseconds since 1970, local clock
+    read_at: int | None = None  #: when a block was read though the head is further on, likewise
     seen_at: int | None = None  #: milliseconds since 1970, local clock
 
 

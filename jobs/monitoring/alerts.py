@@ -11,7 +11,9 @@ from jobs.conditions import FAILURE_WINDOW, LedgerStatus, conditions
 from jobs.errors import FaucetError
 from jobs.ledger import Ledger
 from jobs.model.chain import ChainStatus
+from jobs.model.downtime import Downtime
 from jobs.model.operators import Alert, Failure
+from jobs.monitoring.uptime import Uptime
 from jobs.settings import Settings
 
 log = logging.getLogger("faucet.alerts")
@@ -36,6 +38,7 @@ ALERTS = {
     "task": "a part of the faucet fails",
 }
 
+OF_BALANCE = frozenset({"balance", "runway"})  #: the alerts that need the registrar's balance as it is now
 
 #: The condition behind each alert, where it has another name.
 _CONDITIONS = {
@@ -55,6 +58,15 @@ class Observation:
     now: float  #: seconds since 1970
     chain_status: ChainStatus
     ledger: LedgerStatus
+
+    def elapsed(self, since: int) -> float:
+        """Seconds from `since`, milliseconds since 1970, in which the faucet ran: only then an alert could change."""
+        return self.ledger.downtime.elapsed(since / 1000, self.now)
+
+    @property
+    def stale(self) -> bool:
+        """Whether no node has shown the registrar's balance since the faucet runs."""
+        return (self.chain_status.observed_at or 0) / 1000 < self.ledger.downtime.running_since
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +92,12 @@ def failing(observation: Observation, settings: Settings) -> dict[str, str]:
 def evaluate(observation: Observation, known: Iterable[Alert], settings: Settings) -> AlertChanges:
     """What begins, goes on, ends, and is due for a reminder."""
     now = int(observation.now * 1000)
-    sentences = failing(observation, settings)
+    sentences, unknown = failing(observation, settings), OF_BALANCE if observation.stale else frozenset[str]()
     open_ = {alert.name: alert for alert in known}
     ended = tuple(
-        alert for alert in open_.values() if alert.name not in sentences and now - alert.seen_at >= RESOLVE_AFTER * 1000
+        alert
+        for alert in open_.values()
+        if alert.name not in sentences.keys() | unknown and observation.elapsed(alert.seen_at) >= RESOLVE_AFTER
     )
     begun = tuple(Alert(name, text, now, now, now) for name, text in sentences.items() if name not in open_)
     lasting = [
@@ -91,7 +105,7 @@ def evaluate(observation: Observation, known: Iterable[Alert], settings: Setting
         for alert in open_.values()
         if alert not in ended
     ]
-    reminded = tuple(alert for alert in lasting if now - alert.told_at >= REMIND_INTERVAL * 1000)
+    reminded = tuple(alert for alert in lasting if observation.elapsed(alert.told_at) >= REMIND_INTERVAL)
     current = [replace(alert, told_at=now) if alert in reminded else alert for alert in lasting]
     return AlertChanges((*current, *begun), ended, begun, reminded)
 
@@ -115,12 +129,15 @@ class Alerts:
         wake: Callable[[], None],
         clock: Callable[[], float] = time.time,
         failures: Mapping[str, Failure] | None = None,
+        uptime: Uptime | None = None,
     ) -> None:
+        """Without `uptime` it counts as having run all the time."""
         self._task_failures = {} if failures is None else failures
         self._settings = settings
         self._ledger = ledger
         self._wake = wake
         self._clock = clock
+        self._uptime = uptime
 
     async def run(self) -> None:
         """Evaluate every EVALUATE_INTERVAL seconds."""
@@ -144,6 +161,8 @@ class Alerts:
             self._wake()
 
     async def _gather(self) -> Observation:
+        if self._uptime is not None:
+            await self._uptime.save()
         now, ledger = self._clock(), self._ledger
         day, recently = (int((now - seconds) * 1000) for seconds in (DAY, FAILURE_WINDOW))
         status = LedgerStatus(
@@ -153,6 +172,7 @@ class Alerts:
             failures=await ledger.queries.failures_since(recently),
             differences=await ledger.reconciliation.difference_count(),
             held=await ledger.queries.held_count(),
+            downtime=Downtime() if self._uptime is None else self._uptime.downtime,
             task_failures=self._task_failures,
         )
         return Observation(now, await ledger.chain_status.load(), status)

@@ -11,6 +11,7 @@ from jobs.conditions import CONDITIONS, LedgerStatus
 from jobs.errors import Code
 from jobs.ledger import Ledger
 from jobs.model.chain import ChainStatus
+from jobs.model.downtime import Downtime
 from jobs.model.operators import Alert, Failure, Pause
 from jobs.monitoring.alerts import (
     _CONDITIONS,
@@ -161,6 +162,50 @@ def test_reminder_has_the_latest_message() -> None:
     observation = at(REMIND_INTERVAL, differences=3)
     ((_, body),) = mails_of(evaluate(observation, before, SETTINGS), observation, SETTINGS)
     assert "3 places" in body
+
+
+STOPPED = Downtime().with_gap((NOW - 3600) * 1000, (NOW - 30) * 1000)  #: for an hour, until half a minute ago
+LOW = chain_status(balance=0, head_time=NOW - 3602, observed_at=(NOW - 3601) * 1000)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"chain_status": chain_status(head_time=NOW - 3602, connected=False)},
+        {"chain_status": chain_status(head_time=NOW - 3602, read_at=(NOW - 10) * 1000)},
+        {"chain_status": chain_status(unconfirmed="Nothing is final.", unconfirmed_since=(NOW - 3601) * 1000)},
+        {"chain_status": LOW, "accepted": 1000},
+        {"oldest": (NOW - 3700) * 1000},
+        {"drain": Pause("No money.", "faucet", (NOW - 3700) * 1000, automatic=True), "oldest": 0},
+    ],
+    ids=["no block", "blocks are being read", "unconfirmed", "balance from before", "queue", "pause from before"],
+)
+def test_time_in_which_the_faucet_did_not_run_raises_no_alert(change: dict[str, Any]) -> None:
+    assert failing(observation_with(downtime=STOPPED, **change), SETTINGS) == {}
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        ({"chain_status": chain_status(head_time=NOW - 3600 - 280)}, "node"),
+        ({"chain_status": replace(LOW, observed_at=(NOW - 29) * 1000)}, "balance"),
+        ({"oldest": (NOW - 3600 - 280) * 1000}, "queue"),
+        ({"drain": Pause("No money.", "faucet", (NOW - 29) * 1000, automatic=True)}, "drain"),
+    ],
+    ids=["no block", "balance", "queue", "pause"],
+)
+def test_time_in_which_it_ran_counts_across_a_stop(change: dict[str, Any], name: str) -> None:
+    assert name in failing(observation_with(downtime=STOPPED, **change), SETTINGS)
+
+
+@pytest.mark.parametrize("name", ["node", "balance", "reconcile"])
+def test_stop_neither_ends_an_alert_nor_repeats_it(name: str) -> None:
+    before = (NOW - 3601) * 1000
+    stopped = Downtime().with_gap((NOW - 3600) * 1000, NOW * 1000)
+    observation = Observation(NOW, LOW, LedgerStatus(downtime=stopped, differences=1 if name == "reconcile" else 0))
+    alert = Alert(name, "It is so.", before, before, before - int((REMIND_INTERVAL - 60) * 1000))
+    changes = evaluate(observation, [alert], SETTINGS)
+    assert (changes.ended, changes.begun, changes.reminded) == ((), (), ())
 
 
 async def test_alerts_survive_a_restart(tmp_path: Path) -> None:
