@@ -88,7 +88,7 @@ def key_standing(registrar: str, public_key: str, found: Standing) -> str | None
     if found.signs:
         return _signing(registrar, public_key, found)
     if found.role is Role.MEMO:
-        return f"The key {public_key} is only the memo key of the registrar {registrar}, which signs nothing."
+        return f"{wrong_key(registrar, public_key)} It is only its memo key, which signs nothing."
     if found.role is Role.NONE:
         return None
     if found.within is not None and found.role is Role.OWNER:

@@ -58,7 +58,7 @@ REFUSED: dict[str, tuple[Authorities, dict[str, Any], str]] = {
         {},
         "has weight 2 in the owner authority of the registrar faucet, but its threshold is 3: it can't sign alone.",
     ),
-    "memo key": (LOCKED, {}, "is only the memo key of the registrar faucet, which signs nothing."),
+    "memo key": (LOCKED, {}, "authority of the registrar faucet. It is only its memo key, which signs nothing."),
     "account of too little weight": (
         {
             **LOCKED,
