@@ -195,7 +195,10 @@ CREATE TABLE pauses (
     CONSTRAINT pauses_part_known CHECK (part IN ('intake', 'drain'))
 ) WITHOUT ROWID;
 
--- What the chain's owner last saw, for the processes that serve HTTP.
+-- What the chain's owner last saw, for the processes that serve HTTP. And for comparisons with the chain: first_contact,
+-- the last irreversible block when the ledger met it; restored_from, the last block followed in the backup that this
+-- ledger is, and restored_at, the head when it was served from first; foreign_operations, how many of the registrar's
+-- operations are in no transaction of this ledger.
 CREATE TABLE facts (
     name  TEXT PRIMARY KEY,  -- a field of jobs.model.chain.ChainStatus; names_cursor, names_node: how far the list of names was
                                  -- read, and from which node; checked_at: when it was tried to write

@@ -1,80 +1,21 @@
-"""Parses blocks, and keeps what the faucet needs of them.
+"""Parses blocks."""
 
-A block may have megabytes, and dicts take several times as much: known operations are kept as JSON and decoded on
-access, of all others only the number is kept.
-"""
-
-from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
-from typing import Any, overload
+from typing import TypeVar
 
 import msgspec
 from msgspec import Raw
 
 from chain.errors import BadReply
-from chain.packing import ACCOUNT_CREATE, ACCOUNT_UPDATE, ASSERT, TRANSFER, Operation
-from chain.replies import (
-    AccountId,
-    AccountName,
-    AuthorityObject,
-    BlockId,
-    ObjectId,
-    PublicKey,
-    Satoshi,
-    Signature,
-    Time,
-    Uint16,
-    Uint32,
-    decode,
-    read_time,
-)
+from chain.operations import MALFORMED, Operations, read_operation
+from chain.packing import ACCOUNT_CREATE
+from chain.replies import AccountId, BlockId, ObjectId, Signature, Time, Uint16, Uint32, decode, read_time
+
+T = TypeVar("T")
 
 OBJECT_ID = 1  #: the number of this kind of operation_result; the others are nothing and an amount (base.hpp)
-MAX_BODY = 65_536  #: bytes of an operation body that is kept; no registration or payment is larger
-MAX_NESTING = 500  #: brackets in such a body: deeper nesting can't be decoded everywhere
-OUT_OF_REASON = -1  #: replaces the number of a known operation whose body is too large to be kept
-
-
-class Operations(Sequence[Operation]):
-    """The operations of a transaction, each [number, body], decoded on every access.
-
-    The body is empty but for account_create, transfer, account_update and assert. Where one of these is out of
-    reason, the number is OUT_OF_REASON.
-    """
-
-    __slots__ = ("_parts",)
-
-    def __init__(self, parts: Sequence[tuple[int, bytes]]) -> None:
-        """`parts` are numbers and bodies, as JSON."""
-        self._parts = parts
-
-    def __len__(self) -> int:
-        return len(self._parts)
-
-    @overload
-    def __getitem__(self, index: int) -> Operation: ...
-    @overload
-    def __getitem__(self, index: slice) -> "Operations": ...
-    def __getitem__(self, index: int | slice) -> "Operation | Operations":
-        if isinstance(index, slice):
-            return Operations(self._parts[index])
-        return _operation(*self._parts[index])
-
-    def __iter__(self) -> Iterator[Operation]:
-        return (_operation(*part) for part in self._parts)
-
-    def __eq__(self, other: object) -> bool:
-        """Compare decoded values: nodes format JSON differently."""
-        return isinstance(other, Operations) and (self._parts == other._parts or list(self) == list(other))
-
-    def __hash__(self) -> int:
-        return hash(self.numbers)
-
-    @property
-    def numbers(self) -> tuple[int, ...]:
-        """The operations' numbers, without decoding bodies."""
-        return tuple(number for number, _ in self._parts)
+_Pair = tuple[Uint16, Raw]  #: how a node writes a variant: which kind it is, and its value
+_NO_BODY = Raw(b"{}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +29,13 @@ class BlockTransaction:
     operations: Operations
     #: The object id that each operation made, None where it made none; no results at all where the chain keeps none.
     results: tuple[str | None, ...] | None
+    problem: str | None = field(default=None, compare=False)  #: why one of its operations or results can't be read
     are_looked_up: bool = False  #: the block had no results: ids were looked up by account name
+
+    @property
+    def malformed(self) -> int:
+        """How many of its operations can't be read; at least one if their results can't be."""
+        return max(self.operations.numbers.count(MALFORMED), int(self.problem is not None))
 
     @property
     def made(self) -> tuple[str | None, ...]:
@@ -112,8 +59,8 @@ class _Transaction(msgspec.Struct):
     ref_block_prefix: Uint32
     expiration: Time
     signatures: list[Signature]
-    operations: list[tuple[Uint16, Raw]]
-    operation_results: list[tuple[Uint16, Raw]] = []  # BitShares empties it
+    operations: list[_Pair]
+    operation_results: list[_Pair] = []  # BitShares empties it
 
 
 class _Block(msgspec.Struct):
@@ -122,89 +69,82 @@ class _Block(msgspec.Struct):
     transactions: list[_Transaction]
 
 
-class _Amount(msgspec.Struct):
-    amount: Satoshi
-    asset_id: ObjectId
+class _LooseTransaction(msgspec.Struct):
+    """A transaction with any operations and results: only what tells whose it is must be as it should be."""
+
+    ref_block_num: Uint16
+    ref_block_prefix: Uint32
+    expiration: Time
+    signatures: list[Signature]
+    operations: list[Raw]
+    operation_results: Raw = Raw(b"[]")
 
 
-class _Options(msgspec.Struct):
-    memo_key: PublicKey
-    voting_account: AccountId
-    num_witness: Uint16
-    num_committee: Uint16
-    votes: list[Raw]
-    extensions: Raw
-
-
-class _AccountCreate(msgspec.Struct):
-    fee: _Amount
-    registrar: AccountId
-    referrer: AccountId
-    referrer_percent: Uint16
-    name: AccountName
-    owner: AuthorityObject
-    active: AuthorityObject
-    options: _Options
-    extensions: Raw
-
-
-class _Transfer(msgspec.Struct):
-    fee: _Amount
-    sender: AccountId = msgspec.field(name="from")
-    receiver: AccountId = msgspec.field(name="to")
-    amount: _Amount
-    extensions: Raw
-
-
-class _AccountUpdate(msgspec.Struct):
-    fee: _Amount
-    account: AccountId
-    extensions: Raw
-
-
-class _Assert(msgspec.Struct):
-    fee: _Amount
-    fee_paying_account: AccountId
-    predicates: list[tuple[Uint16, Raw]]
-    extensions: Raw
-
-
-#: The operations whose bodies are kept, and the members that reading and packing need.
-_FORMS: Mapping[int, type[msgspec.Struct]] = {
-    ACCOUNT_CREATE: _AccountCreate,
-    TRANSFER: _Transfer,
-    ACCOUNT_UPDATE: _AccountUpdate,
-    ASSERT: _Assert,
-}
+class _LooseBlock(msgspec.Struct):
+    previous: BlockId
+    timestamp: Time
+    transactions: list[_LooseTransaction]
 
 
 def read_block(number: int, raw: Raw) -> Block | None:
-    """The block `number` of a reply to get_block, None where the node has none. Raises BadReply."""
+    """The block `number` of a reply to get_block, None where the node has none.
+
+    An operation of another form is MALFORMED. Raises BadReply for a block or a transaction of another form.
+    """
     if memoryview(raw)[:5].tobytes() == b"null":
         return None
-    found = decode(raw, _Block)
-    transactions = tuple(map(_transaction, found.transactions))
+    try:
+        found = decode(raw, _Block)
+        transactions = tuple(map(_transaction, found.transactions))
+    except BadReply:
+        loose = decode(raw, _LooseBlock)
+        found = _Block(loose.previous, loose.timestamp, [])
+        transactions = tuple(map(_loose_transaction, loose.transactions))
     return Block(number, found.previous, read_time(found.timestamp), transactions, _size(raw))
 
 
-def _transaction(found: _Transaction) -> BlockTransaction:
+def _transaction(found: _Transaction, problem: str | None = None) -> BlockTransaction:
+    operations = [read_operation(number, raw) for number, raw in found.operations]
+    results, unclear = _results(found)
     return BlockTransaction(
         ref_block_num=found.ref_block_num,
         ref_block_prefix=found.ref_block_prefix,
         expiration=read_time(found.expiration),
         signatures=tuple(found.signatures),
-        operations=Operations([_part(number, raw) for number, raw in found.operations]),
-        results=_results(found),
+        operations=Operations([part for part, _ in operations]),
+        results=results,
+        problem=problem or next((why for _, why in operations if why is not None), unclear),
     )
 
 
-def _results(found: _Transaction) -> tuple[str | None, ...] | None:
+def _loose_transaction(found: _LooseTransaction) -> BlockTransaction:
+    """The transaction with those operations and results that have the form of one."""
+    problems: list[str] = []
+    operations = [_decoded(raw, tuple[Uint16, Raw], (MALFORMED, _NO_BODY), problems) for raw in found.operations]
+    results = _decoded(found.operation_results, list[_Pair], [], problems)
+    head = found.ref_block_num, found.ref_block_prefix, found.expiration, found.signatures
+    return _transaction(_Transaction(*head, operations, results), next(iter(problems), None))
+
+
+def _decoded(raw: Raw, kind: type[T], otherwise: T, problems: list[str]) -> T:
+    try:
+        return decode(raw, kind)
+    except BadReply as error:
+        problems.append(str(error))
+        return otherwise
+
+
+def _results(found: _Transaction) -> tuple[tuple[str | None, ...] | None, str | None]:
+    """The ids of the objects that the operations made; None where they are not known, and if so why they can't be."""
     if not found.operation_results:
-        return None
+        return None, None
     if len(found.operation_results) != len(found.operations):
-        raise BadReply("the node's block has another number of results than of operations")
+        return None, "the node's block has another number of results than of operations"
     pairs = zip(found.operations, found.operation_results, strict=True)
-    return tuple(_result(number, *result) for (number, _), result in pairs)
+    try:
+        return tuple(_result(number, *result) for (number, _), result in pairs), None
+    except BadReply as error:
+        return None, str(error)
 
 
 def _result(number: int, kind: int, raw: Raw) -> str | None:
@@ -214,28 +154,6 @@ def _result(number: int, kind: int, raw: Raw) -> str | None:
     if kind != OBJECT_ID:
         raise BadReply("the node's block does not say which account a registration made")
     return decode(raw, AccountId)
-
-
-def _part(number: int, raw: Raw) -> tuple[int, bytes]:
-    """The number and the body that are kept. Raises BadReply where the body lacks what the operation must have."""
-    form = _FORMS.get(number)
-    if form is None:
-        return _part_without_body(number)
-    body = bytes(raw)
-    if len(body) > MAX_BODY or body.count(b"{") + body.count(b"[") > MAX_NESTING:
-        return _part_without_body(OUT_OF_REASON)
-    decode(body, form)
-    decode(body, dict[str, Any])  # members outside the form must be decodable too: later accesses handle no errors
-    return number, body
-
-
-@cache  # there may be a hundred thousand in a block
-def _part_without_body(number: int) -> tuple[int, bytes]:
-    return number, b"{}"
-
-
-def _operation(number: int, body: bytes) -> Operation:
-    return [number, msgspec.json.decode(body)]
 
 
 def _size(raw: Raw) -> int:

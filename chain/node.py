@@ -7,11 +7,12 @@ from itertools import pairwise, takewhile
 import msgspec
 
 from chain import replies
-from chain.blocks import Block, BlockTransaction, Operations, read_block
+from chain.blocks import Block, BlockTransaction, read_block
 from chain.dialect import RESERVED_ENDINGS, Cause
 from chain.errors import BadReply, Refused
 from chain.link import Call
 from chain.objects import Account, Asset, Authority, Head, Parameters, account_from, head_from, parameters_from
+from chain.operations import Operations
 from chain.packing import Operation
 from chain.replies import decode
 from chain.transactions import CORE_ASSET
@@ -30,6 +31,7 @@ __all__ = [
 
 MAX_BLOCKS = 8_000_000  #: bytes of JSON of the blocks in memory at once; two are allowed whatever their size
 MAX_NAMES = 1000  #: names in one lookup
+MAX_INSTANCE = 2**48 - 1  #: the last number of an object's id (object_id.hpp): a node refuses a larger one
 BLOCKS_IN_FLIGHT = 16  #: concurrent reads of blocks
 UNKNOWN_METHOD = "is_this_api_offered"  #: a method that no API has, to probe for an API
 _Named = replies.AccountObject | replies.NamedObject
@@ -102,12 +104,15 @@ class Node:
             found |= {each.name: each.id for each in accounts if each is not None}
         return found
 
-    async def names(self, account_ids: Sequence[str]) -> list[str]:
-        """The names of the accounts `account_ids`."""
-        reply = await self._call("database", "get_objects", [list(account_ids)])
-        found = decode(reply, list[replies.NamedObject])
-        _require([each.id for each in found] == list(account_ids), "looked up other accounts")
-        return [each.name for each in found]
+    async def names(self, account_ids: Sequence[str]) -> dict[str, str]:
+        """The names of those accounts `account_ids` that the chain has, by id."""
+        possible = [account_id for account_id in account_ids if int(account_id.rpartition(".")[2]) <= MAX_INSTANCE]
+        reply = await self._call("database", "get_objects", [possible])
+        found = decode(reply, list[replies.NamedObject | None])
+        _require(len(found) == len(possible), "looked up another number of accounts")
+        pairs = zip(found, possible, strict=True)
+        _require(all(each is None or each.id == account_id for each, account_id in pairs), "looked up other accounts")
+        return {each.id: each.name for each in found if each is not None}
 
     async def names_page(self, after: str, limit: int) -> list[tuple[str, str]]:
         """(name, account id) of up to `limit` accounts in the order of names, from `after` on."""

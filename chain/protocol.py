@@ -9,6 +9,7 @@ from msgspec import UNSET, Raw, UnsetType
 
 from chain.errors import BadReply, NotSent, OutcomeUnknown, Refused
 from chain.refusals import read_refusal
+from chain.repair import make_readable
 
 LARGEST_ID = 2**32 - 1  #: a node sends larger ones back as strings (measured)
 #: Values in a frame. Decoded, the smallest take a hundred bytes each, so that a frame's bytes do not bound its memory;
@@ -17,6 +18,7 @@ MAX_VALUES = 1_000_000
 #: Bytes of an error that is read. It repeats the transaction that was refused, up to three times: 100 kB of
 #: account_create, as large as transactions are on live chains, are 450 kB of JSON.
 MAX_ERROR = 2_000_000
+HOLDING_ANYTHING = frozenset({"get_block"})  #: calls whose results hold what anybody sent to the chain
 
 
 class _Message(msgspec.Struct):
@@ -45,6 +47,7 @@ class Session:
     def __init__(self) -> None:
         self._last_id = 0
         self._waiting: dict[int, PendingReply] = {}
+        self._may_be_odd: set[int] = set()  # the calls of HOLDING_ANYTHING among them
         self._lost = False
 
     def request(self, api: str, method: str, arguments: list[Any]) -> tuple[str, PendingReply]:
@@ -60,6 +63,8 @@ class Session:
         reply = asyncio.get_running_loop().create_future()
         reply.add_done_callback(partial(self._discard, self._last_id))
         self._waiting[self._last_id] = reply
+        if method in HOLDING_ANYTHING:
+            self._may_be_odd.add(self._last_id)
         message = {"id": self._last_id, "method": "call", "params": [api, method, arguments]}
         return _encode(message).decode(), reply
 
@@ -69,7 +74,12 @@ class Session:
         A reply to an abandoned call is ignored. Raises BadReply for any other frame: such a connection can't be
         trusted with the other replies.
         """
-        message = _read(frame)
+        try:
+            message = _read(frame)
+        except BadReply:
+            if not self._may_be_odd:
+                raise
+            message = self._read_odd(frame)
         if message.method == "notice" and message.params is not UNSET:
             return message.params[0]
         if message.id is UNSET:
@@ -86,8 +96,17 @@ class Session:
             if not reply.done():
                 reply.set_exception(OutcomeUnknown(reason))
 
+    def _read_odd(self, frame: bytes) -> _Message:
+        """The reply in a frame that the decoder refuses, as odd operations make it. Raises BadReply for any other."""
+        message = _read(make_readable(frame))
+        if message.id not in self._may_be_odd or message.result is UNSET:
+            text = "it is nested too deeply, or has half a surrogate pair"
+            raise BadReply(f"the node sent something other than JSON-RPC: {text}")
+        return message
+
     def _discard(self, number: int, reply: PendingReply) -> None:
         del self._waiting[number]
+        self._may_be_odd.discard(number)
         if not reply.cancelled():
             # The waiter may just have been cancelled; retrieving the exception keeps asyncio from reporting it.
             reply.exception()

@@ -15,7 +15,7 @@ from chain.open_link import open_link
 from chain.text import one_line
 from commands import configured
 from commands.chain import open_chain_to_read
-from jobs.blocks.reconcile import Reconciler
+from jobs.blocks.reconcile import Reconciler, Step
 from jobs.ledger import Ledger
 from jobs.model.operators import Difference
 from jobs.nodes.confirmation import ConfirmedChain, SecondNode
@@ -25,7 +25,11 @@ from jobs.settings import Settings
 
 @click.command()
 @configured
-@click.option("--from-block", type=click.IntRange(1), help="Default: after the last comparison.")
+@click.option(
+    "--from-block",
+    type=click.IntRange(1),
+    help="Default: after the last comparison, or where the ledger met the chain.",
+)
 @click.option("--rebuild", is_flag=True, help="Import what the ledger lacks, from the first block on.")
 def reconcile(settings: Settings, from_block: int | None, *, rebuild: bool) -> None:
     """Compare the ledger with the registrar's operations in the chain's blocks; exit 1 if they differ."""
@@ -71,7 +75,26 @@ async def compare(settings: Settings, first: int | None, *, rebuild: bool) -> li
         )
         with Progress(console=Console(stderr=True)) as progress:
             bar = progress.add_task("blocks", total=None)
-            async for step in reconciler.steps(first, rebuild=rebuild):
+            steps = reconciler.steps(first, rebuild=rebuild)
+            begin = step = await anext(steps)
+            async for step in steps:
                 progress.update(bar, completed=step.block, total=step.last)
-        click.echo(f"up to block {step.block}: {step.differences} differences, {step.recovered} recovered")
+        _print_result(begin.block + 1 if reconciler.begins_at_contact else None, step)
         return await ledger.reconciliation.differences()
+
+
+def _print_result(contact: int | None, step: Step) -> None:
+    """Print what was found; `contact` is the first block, if that is where the ledger met the chain."""
+    if contact is not None:
+        click.echo(
+            f"from block {contact}, where this ledger met the chain: --from-block compares earlier ones too, "
+            "--rebuild imports them"
+        )
+    if step.foreign:
+        click.echo(
+            f"{step.foreign} operations of the registrar are in no transaction of this ledger: they are another "
+            "faucet's, or were made by hand"
+        )
+    if step.malformed:
+        click.echo(f"{step.malformed} operations can't be read, and were passed over: {one_line(step.problem or '')}")
+    click.echo(f"up to block {step.block}: {step.differences} differences, {step.recovered} recovered")

@@ -70,6 +70,7 @@ class MetricsHandler(ApiHandler):
             mails=await ledger.outbox.mails_waiting(),
             reconciled=0 if last is None else last.last_block,
             differences=await ledger.reconciliation.difference_count(),
+            foreign=await ledger.reconciliation.foreign_count(),
             log_size=ledger.log_size(),
         )
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from chain.node import Block
 from jobs.blocks.account_ids import with_ids
 from jobs.blocks.effects import effects_of
+from jobs.blocks.malformed import only_ours
 from jobs.ledger.blocks import BlockLog
 from jobs.ledger.expiry import Expiry
 from jobs.model.transaction import Kind, Transaction
@@ -79,7 +80,8 @@ class Expirer:
         for block in blocks:
             matching = sought & {signature for entry in block.transactions for signature in entry.signatures}
             if matching:
-                (block_with_ids,) = await with_ids([block], self._confirmed.account_ids)
+                ours = only_ours(block, matching)
+                (block_with_ids,) = await with_ids([ours], self._confirmed.account_ids)
                 await self._blocks.include(effects_of(block_with_ids, ""))
                 included |= matching
         return included

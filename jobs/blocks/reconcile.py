@@ -2,21 +2,23 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import StrEnum
 
 from chain.errors import LinkError, Refused
 from chain.link import Link
-from chain.node import Node
+from chain.node import Block, Node
 from jobs.blocks.account_ids import names_without_ids
+from jobs.blocks.malformed import malformed, require_readable
 from jobs.blocks.transactions import RegistrarTransaction, read_transactions, registrar_transactions
 from jobs.errors import Code, FaucetError
 from jobs.ledger.chain_status import SavedChainStatus
 from jobs.ledger.pins import Pins
 from jobs.ledger.reconciliation import Reconciliations
-from jobs.model.operators import Difference
-from jobs.model.transaction import Fate, Kind, OnChainTransaction, Recorded
+from jobs.model.operators import Contact, Difference
+from jobs.model.transaction import Fate, Kind, OnChainTransaction, Recorded, is_due
 from jobs.nodes.claims import account_claim
 from jobs.nodes.confirmation import ConfirmedChain
 from jobs.settings import Settings
@@ -29,8 +31,8 @@ RETRY_DELAY = 60.0  #: seconds before a comparison that failed is tried again
 class Disagreement(StrEnum):
     """In what the ledger and the chain can differ."""
 
-    UNKNOWN_ACCOUNT = "unknown_account"  #: the registrar registered an account that no job asked for
-    UNKNOWN_PAYMENT = "unknown_payment"  #: an account of a job was paid, and the ledger does not know
+    UNKNOWN_ACCOUNT = "unknown_account"  #: an account that the registrar registered is missing from the ledger
+    UNKNOWN_PAYMENT = "unknown_payment"  #: an account of a job was paid its initial balance, and the ledger lacks that
     GIVEN_UP = "given_up"  #: a block holds what the ledger gave up
     OTHER_ACCOUNT = "other_account"  #: a job has another account id than its registration gave
     PAID_TWICE = "paid_twice"  #: an account got its initial balance from more than one transaction
@@ -43,8 +45,34 @@ class Step:
 
     block: int  #: the last one compared
     last: int  #: where it will end
-    differences: int  #: found so far
-    recovered: int  #: accounts imported so far
+    differences: int = 0  #: found so far
+    recovered: int = 0  #: accounts imported so far
+    foreign: int = 0  #: operations of the registrar so far that are another faucet's, or made by hand
+    malformed: int = 0  #: operations so far that can't be read
+    problem: str | None = None  #: of the first of these: why, and in which block
+
+    def after(self, block: int, found: "Compared") -> "Step":
+        """The step after the blocks up to `block` were compared, too."""
+        return Step(
+            block,
+            self.last,
+            self.differences + len(found.differences),
+            self.recovered + found.recovered,
+            self.foreign + found.foreign,
+            self.malformed + found.malformed,
+            self.problem or found.problem,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What some blocks have shown."""
+
+    differences: Sequence[Difference]
+    recovered: int
+    foreign: int
+    malformed: int
+    problem: str | None
 
 
 class Reconciler:
@@ -67,6 +95,9 @@ class Reconciler:
         self._chain_status = chain_status
         self._settings = settings
         self._registrar_id: str | None = None
+        self._contact = Contact(0)
+        self._followed: int | None = None  # the last block that the ledger followed; None before the first
+        self.begins_at_contact = False  #: whether it began where the ledger met the chain, as its first comparison
 
     async def steps(self, first: int | None = None, *, rebuild: bool = False) -> AsyncIterator[Step]:
         """Compare from block `first`, or from where the last comparison ended, to the last irreversible block.
@@ -76,34 +107,49 @@ class Reconciler:
         `not_found` where the chain has no such registrar.
         """
         await self._check_chain()
-        begin = await self._first() if first is None else first
         self._registrar_id = await self._registrar()
-        last = await self._confirmed.irreversible(await self._node.head())
+        head = await self._node.head()
+        last = await self._confirmed.irreversible(head)
+        self._contact = await self._reconciliation.meet(last, head.number)
+        begin = await self._first(last) if first is None else first
+        self._followed = await self._reconciliation.last_followed()
+        if not rebuild:
+            last = min(last, self._followed or last)  # the rest when the ledger knows of it
         number = await self._reconciliation.begin(begin)
-        differences = recovered = 0
-        yield Step(begin - 1, last, differences, recovered)
+        step = Step(begin - 1, last)
+        yield step
         async for blocks in self._confirmed.blocks(begin, last):
-            start, end = blocks[0].number, blocks[-1].number
-            entries = await self._with_ids(list(registrar_transactions(blocks, self._registrar_id)))
-            if rebuild:
-                recovered += await self._reconciliation.rebuild(await self._unknown(entries))
-            found = await self._compare(entries, start, end)
-            await self._put(number, start, end, entries, found)
-            differences += len(found)
-            yield Step(end, last, differences, recovered)
+            found = await self._compare_blocks(number, blocks, rebuild=rebuild)
+            step = step.after(blocks[-1].number, found)
+            yield step
+
+    async def _compare_blocks(self, number: int, blocks: Sequence[Block], *, rebuild: bool) -> Compared:
+        """Compare `blocks`, and save what that finds as part of the comparison `number`."""
+        known, start, end = self._reconciliation.known_signatures, blocks[0].number, blocks[-1].number
+        await require_readable(blocks, known)
+        entries = await self._with_ids(list(registrar_transactions(blocks, self._registrar_id)))
+        recovered = await self._reconciliation.rebuild(await self._unknown(entries)) if rebuild else 0
+        differences, foreign = await self._compare(entries, start, end)
+        bad = [(block, entry) for block in blocks for entry in malformed(block.transactions)]
+        problem = next((f"block {block.number}: {entry.problem}" for block, entry in bad), None)
+        found = Compared(differences, recovered, foreign, sum(entry.malformed for _, entry in bad), problem)
+        await self._put(number, (start, end), entries, found)
+        return found
 
     async def _with_ids(self, entries: Sequence[RegistrarTransaction]) -> list[RegistrarTransaction]:
         """`entries` with the ids of the accounts that they registered, looked up where the blocks do not say them."""
         names = names_without_ids([entry.transaction for entry in entries])
-        ids = await self._confirmed.account_ids(names) if names else {}
-        return [entry.with_ids(ids) for entry in entries]
+        if not names:
+            return [entry.with_ids({}) for entry in entries]
+        ids = await self._confirmed.account_ids(names)
+        ours = await self._reconciliation.known_signatures(entry.signature for entry in entries)
+        return [entry.with_ids(ids, strict=entry.signature in ours) for entry in entries]
 
-    async def _first(self) -> int:
-        """After the last comparison; before any, where the ledger's first transaction may be."""
-        last = await self._reconciliation.latest()
-        if last is not None:
-            return last.last_block + 1
-        return max(1, await self._reconciliation.oldest_transaction() or 1)
+    async def _first(self, last: int) -> int:
+        """After the last comparison; before any, where the ledger met the chain."""
+        latest = await self._reconciliation.latest()
+        self.begins_at_contact = latest is None
+        return min(self._contact.first, last) + 1 if latest is None else latest.last_block + 1
 
     async def _check_chain(self) -> None:
         expected = (await self._chain_status.load()).chain_id
@@ -124,33 +170,37 @@ class Reconciler:
         lost = [entry for entry in entries if entry.signature in unknown]
         return await read_transactions(lost, self._node, self._settings) if lost else []
 
-    async def _compare(self, entries: Sequence[RegistrarTransaction], first: int, last: int) -> list[Difference]:
+    async def _compare(
+        self, entries: Sequence[RegistrarTransaction], first: int, last: int
+    ) -> tuple[list[Difference], int]:
+        """The differences in blocks `first` to `last`, and how many operations of the registrar are foreign."""
+        missing = await self._reconciliation.missing_signatures(entry.signature for entry in entries)
         unknown = await self._unknown(entries)
-        named = {operation.name for each in unknown for operation in each.operations}
-        served = await self._reconciliation.names_with_jobs(named)
-        recorded = await self._reconciliation.recorded(entry.signature for entry in entries)
-        return [
-            *unknown_differences(unknown, served),
-            *known_differences(entries, recorded),
+        promised = await self._reconciliation.promised({each.name for found in unknown for each in found.operations})
+        lost = list(unknown_differences(unknown, promised, self._contact))
+        # Before the ledger has followed a block, it does not know what became of its transactions there.
+        followed = [entry for entry in entries if entry.block.number <= (self._followed or last)]
+        recorded = await self._reconciliation.recorded(entry.signature for entry in followed)
+        differences = [
+            *lost,
+            *known_differences(followed, recorded),
             *missing_differences(await self._reconciliation.irreversible_in(first, last), entries),
         ]
+        return differences, sum(len(entry.operations) for entry in entries if entry.signature in missing) - len(lost)
 
     async def _put(
-        self,
-        number: int,
-        first: int,
-        last: int,
-        entries: Sequence[RegistrarTransaction],
-        differences: Sequence[Difference],
+        self, number: int, blocks: tuple[int, int], entries: Sequence[RegistrarTransaction], found: Compared
     ) -> None:
+        """Save what was `found` in `blocks`, the first and the last of them."""
         operations = {kind: sum(len(entry.operations) for entry in entries if entry.kind is kind) for kind in Kind}
+        latest = await self._reconciliation.latest()
         await self._reconciliation.save_compared(
             number,
-            first,
-            last,
-            differences,
+            *blocks,
+            found.differences,
             registrations=operations[Kind.REGISTRATION],
             payments=operations[Kind.FUNDING],
+            foreign=found.foreign if latest is None or blocks[0] > latest.last_block else 0,
         )
 
 
@@ -173,20 +223,33 @@ async def reconcile_forever(
 async def _reconcile(reconciler: Reconciler) -> None:
     async for step in reconciler.steps():
         level = logging.ERROR if step.differences else logging.INFO
-        fields = {"block": step.block, "of": step.last, "differences": step.differences}
+        fields = {
+            "block": step.block, "of": step.last, "differences": step.differences, "foreign": step.foreign,
+            "malformed": step.malformed,
+        }  # fmt: skip
         log.log(level, "blocks reconciled", extra={"fields": fields})
 
 
-def unknown_differences(unknown: Sequence[OnChainTransaction], served: set[str]) -> Iterator[Difference]:
-    """What the registrar did that the ledger has no record of. What it sends to others is no concern of the faucet."""
+def unknown_differences(
+    unknown: Sequence[OnChainTransaction], promised: Mapping[str, Decimal | None], contact: Contact
+) -> Iterator[Difference]:
+    """What of the `unknown` transactions of the registrar the ledger lacks.
+
+    Each of its own was written ahead. So any other is another faucet's, unless the ledger had not met the chain yet or
+    is an old copy; but nobody else pays an account the initial balance that a job here `promised` it.
+    """
     for each in unknown:
+        is_past = contact.is_past(each.block_num)
         for operation in each.operations:
-            if each.kind is Kind.REGISTRATION:
+            if each.kind is Kind.REGISTRATION and is_past:
                 text = f"The registrar registered {operation.name}; no transaction of the ledger did."
                 yield Difference(each.block_num, Disagreement.UNKNOWN_ACCOUNT, operation.name, text)
-            elif operation.name in served:
-                text = f"The registrar paid {operation.amount} to {operation.name}; no transaction of the ledger did."
-                yield Difference(each.block_num, Disagreement.UNKNOWN_PAYMENT, operation.name, text)
+            elif each.kind is Kind.FUNDING and operation.name in promised:
+                balance = promised[operation.name]
+                if is_past or (balance is not None and is_due(balance, operation.amount)):
+                    paid = f"The registrar paid {operation.amount} to {operation.name}"
+                    text = f"{paid}; no transaction of the ledger did."
+                    yield Difference(each.block_num, Disagreement.UNKNOWN_PAYMENT, operation.name, text)
 
 
 def known_differences(entries: Sequence[RegistrarTransaction], recorded: Sequence[Recorded]) -> Iterator[Difference]:

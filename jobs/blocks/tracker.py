@@ -11,12 +11,13 @@ from jobs.blocks.account_ids import with_ids
 from jobs.blocks.effects import accounts_of, effects_of
 from jobs.blocks.expirer import Expirer
 from jobs.blocks.keys import keys_changed, keys_shown
+from jobs.blocks.malformed import MalformedOperations, only_ours
 from jobs.blocks.transactions import read_transactions, registrar_transactions
 from jobs.errors import FaucetError
 from jobs.ledger.blocks import REWIND, BlockLog
 from jobs.ledger.reconciliation import Reconciliations
 from jobs.model.job import Job
-from jobs.model.transaction import Kind, OnChainTransaction, Transaction
+from jobs.model.transaction import Kind, OnChainTransaction, Transaction, is_due
 from jobs.monitoring.metrics import Metrics
 from jobs.nodes.confirmation import ConfirmedChain
 from jobs.settings import Settings
@@ -67,6 +68,8 @@ class Tracker:
         self._account_ids = account_ids
         self._check_head = check_head
         self._on_read = on_read  # called after each recorded group of blocks
+        self._malformed = MalformedOperations(ours=reconciliation.known_signatures, metrics=metrics, clock=clock)
+        self._has_met = False
         self.final = final_before  #: number of the last block that stays, as far as it is confirmed
         self.obstacle: str | None = None  #: why blocks can't be followed, for people
         self.unconfirmed: str | None = None  #: why nothing is taken for final, for people
@@ -83,6 +86,7 @@ class Tracker:
         try:
             head = await self._node.head()
             await self._check_head(head)
+            await self._meet(head)
             if await self._leave_fork(head):
                 await self._read_blocks(head)
             followed = await self._blocks.last()
@@ -99,6 +103,12 @@ class Tracker:
         if followed is not None:
             await self._finalize_confirmed(head, followed[0])
         return head
+
+    async def _meet(self, head: Head) -> None:
+        """Keep where the ledger met the chain: what the registrar did before is no concern of the ledger."""
+        if not self._has_met:
+            await self._reconciliation.meet(head.irreversible, head.number)
+            self._has_met = True
 
     async def _finalize_confirmed(self, head: Head, followed: int) -> None:
         try:
@@ -165,7 +175,9 @@ class Tracker:
         if blocks[-1].number == head.number:
             ids.append(head.id)
         payments = await self._unknown_payments(blocks[: len(ids)])
-        blocks = await with_ids(blocks[: len(ids)], self._node.account_ids)
+        ours = self._reconciliation.known_signatures
+        blocks = await with_ids(blocks[: len(ids)], self._node.account_ids, ours=ours)
+        await self._malformed.pass_over(blocks)
         effects = [
             replace(
                 effects_of(block, block_id),
@@ -183,7 +195,7 @@ class Tracker:
         return bool(effects)
 
     async def _unknown_payments(self, blocks: Sequence[Block]) -> dict[int, tuple[OnChainTransaction, ...]]:
-        """The registrar's payments that the ledger has no record of, by block number.
+        """The registrar's payments to accounts of jobs that the ledger has no record of, by block number.
 
         A ledger restored from a backup has jobs that were paid since: paying them again would be for good.
         """
@@ -197,10 +209,18 @@ class Tracker:
         if not lost:
             return {}
         await self._confirmed.confirm(list({entry.block.number: entry.block for entry in lost}.values()))
-        log.warning("unknown payments imported", extra={"fields": {"payments": len(lost)}})
+        return await self._concerning_jobs(await read_transactions(lost, self._node, self._settings))
+
+    async def _concerning_jobs(self, found: Sequence[OnChainTransaction]) -> dict[int, tuple[OnChainTransaction, ...]]:
+        """Those of `found` that pay what was promised to a job, by block number; others are another faucet's."""
+        promised = await self._reconciliation.promised({entry.name for each in found for entry in each.operations})
         payments: dict[int, tuple[OnChainTransaction, ...]] = {}
-        for payment in await read_transactions(lost, self._node, self._settings):
-            payments[payment.block_num] = (*payments.get(payment.block_num, ()), payment)
+        for payment in found:
+            balances = ((promised.get(operation.name), operation.amount) for operation in payment.operations)
+            if any(balance is not None and is_due(balance, amount) for balance, amount in balances):
+                payments[payment.block_num] = (*payments.get(payment.block_num, ()), payment)
+        if payments:
+            log.warning("unknown payments imported", extra={"fields": {"blocks": len(payments)}})
         return payments
 
     def _observe(self, registered: Sequence[Job]) -> None:
@@ -225,9 +245,8 @@ class Tracker:
         block = await self._confirmed.block(number)
         if block is None:
             return
-        signatures = {transaction.signature for transaction in transactions}
-        ours = tuple(entry for entry in block.transactions if signatures & set(entry.signatures))
-        (block,) = await with_ids([replace(block, transactions=ours)], self._confirmed.account_ids)
+        ours = only_ours(block, {transaction.signature for transaction in transactions})
+        (block,) = await with_ids([ours], self._confirmed.account_ids)
         await self._confirmed.check_ids(dict(account for entry in block.transactions for account in accounts_of(entry)))
         results = effects_of(block, "").results
         included = [(entry, results[entry.signature]) for entry in transactions if entry.signature in results]

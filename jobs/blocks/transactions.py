@@ -1,17 +1,19 @@
 """Reads the registrar's own transactions out of blocks, for a ledger that has no record of them."""
 
+import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
-from chain.errors import BadReply
 from chain.node import Block, BlockTransaction, Node
 from chain.packing import ACCOUNT_CREATE, ASSERT, TRANSFER, Operation
 from chain.transactions import CORE_ASSET, Signed, signed_before
 from jobs.blocks.account_ids import fill_in
 from jobs.model.transaction import Kind, OnChainOperation, OnChainTransaction
 from jobs.settings import Settings
+
+log = logging.getLogger("faucet.tracker")
 
 #: What transactions of the registrar that serve jobs are made of.
 SERVING = frozenset({ACCOUNT_CREATE, ASSERT, TRANSFER})
@@ -46,9 +48,12 @@ class RegistrarTransaction:
         """The account ids that it registered, by name."""
         return {body["name"]: result for (number, body), result in self.operations if number == ACCOUNT_CREATE}
 
-    def with_ids(self, ids: Mapping[str, str]) -> "RegistrarTransaction":
-        """The same, with the ids of its accounts by name where its block does not say them. Raises BadReply."""
-        return replace(self, transaction=fill_in(self.transaction, ids))
+    def with_ids(self, ids: Mapping[str, str], *, strict: bool = True) -> "RegistrarTransaction":
+        """The same, with the ids of its accounts by name where its block does not say them.
+
+        Raises BadReply for an account without an id, if it is `strict`.
+        """
+        return replace(self, transaction=fill_in(self.transaction, ids, strict=strict))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +70,7 @@ def registrar_transactions(blocks: Sequence[Block], registrar_id: str | None) ->
     """The transactions that hold nothing but registrations, or nothing but payments, by the registrar."""
     for block in blocks:
         for transaction in block.transactions:
-            if not SERVING.issuperset(transaction.operations.numbers):
+            if not transaction.signatures or not SERVING.issuperset(transaction.operations.numbers):
                 continue
             kinds = {_kind(operation, registrar_id) for operation in transaction.operations if operation[0] != ASSERT}
             if len(kinds) == 1 and (kind := kinds.pop()) is not None:
@@ -75,21 +80,30 @@ def registrar_transactions(blocks: Sequence[Block], registrar_id: str | None) ->
 async def read_transactions(
     entries: Sequence[RegistrarTransaction], node: Node, settings: Settings
 ) -> list[OnChainTransaction]:
-    """`entries` as they were sent. Raises LinkError or Refused if the node does not give what is missing."""
+    """`entries` as they were sent, without those that can't be read: the faucet sends none that it can't read.
+
+    Raises LinkError or Refused if the node does not give what is missing.
+    """
     prefix, asset = await node.prefix(), await node.core_asset()
-    ids = sorted({receiver for entry in entries for receiver in entry.receivers})
-    names = dict(zip(ids, await node.names(ids), strict=True))
+    names = await node.names(sorted({receiver for entry in entries for receiver in entry.receivers}))
     context = ReadContext(names, prefix, asset.precision, settings)
-    return [read_transaction(entry, context) for entry in entries]
+    found = [read_transaction(entry, context) for entry in entries]
+    return [each for each in found if each is not None]
 
 
-def read_transaction(entry: RegistrarTransaction, context: ReadContext) -> OnChainTransaction:
-    """`entry` as it was sent. Raises BadReply for one that no chain would have accepted."""
-    transaction, number = entry.transaction, entry.block.number
+def read_transaction(entry: RegistrarTransaction, context: ReadContext) -> OnChainTransaction | None:
+    """`entry` as it was sent; None where that can't be read."""
     try:
-        signed = _signed(entry, context.prefix)
-    except Exception as error:  # packing what a node made up may fail in any way
-        raise BadReply(f"block {number} holds a transaction of the registrar that can't be: {error}") from error
+        return _read_transaction(entry, context)
+    except Exception as error:  # noqa: BLE001  # packing what a node made up may fail in any way
+        fields = {"block": entry.block.number, "reason": f"{type(error).__name__}: {error}"}
+        log.debug("transaction of the registrar not read", extra={"fields": fields})
+        return None
+
+
+def _read_transaction(entry: RegistrarTransaction, context: ReadContext) -> OnChainTransaction:
+    transaction, number = entry.transaction, entry.block.number
+    signed = _signed(entry, context.prefix)
     return OnChainTransaction(
         kind=entry.kind,
         id=signed.id,
@@ -131,15 +145,18 @@ def _operation(operation: Operation, result: str | None, context: ReadContext) -
     if number == TRANSFER:
         amount = Decimal(body["amount"]["amount"]).scaleb(-context.precision)
         return OnChainOperation(context.names[body["to"]], body["to"], None, amount, fee)
-    return OnChainOperation(body["name"], result or "", _keys(body, context.settings), Decimal(0), fee)
+    if result is None:
+        raise LookupError(f"the node shows no account {body['name']}")
+    return OnChainOperation(body["name"], result, _keys(body, context.settings), Decimal(0), fee)
 
 
-def _keys(body: Mapping[str, Any], settings: Settings) -> tuple[str, str, str]:
-    """The keys that the wallet sent: those that the faucet does not give to every account."""
+def _keys(body: Mapping[str, Any], settings: Settings) -> tuple[str, str, str] | None:
+    """The keys that the wallet sent: those that the faucet does not give to every account. None without any."""
     owner = _own_key(body["owner"], settings.additional_owner_keys)
-    return owner, _own_key(body["active"], settings.additional_active_keys), body["options"]["memo_key"]
+    active = _own_key(body["active"], settings.additional_active_keys)
+    return None if owner is None or active is None else (owner, active, body["options"]["memo_key"])
 
 
-def _own_key(authority: Mapping[str, Any], additional: Collection[str]) -> str:
+def _own_key(authority: Mapping[str, Any], additional: Collection[str]) -> str | None:
     keys: list[str] = [key for key, _ in authority["key_auths"]]
-    return next((key for key in keys if key not in additional), keys[0])
+    return next((key for key in keys if key not in additional), keys[0] if keys else None)

@@ -1,14 +1,14 @@
 """What it means to transactions and their jobs that a block holds them, holds them no more, or stays."""
 
 from collections.abc import Mapping, Sequence
-from decimal import ROUND_DOWN, Decimal
+from decimal import Decimal
 
 from jobs.ledger.job_rows import derive_states
 from jobs.ledger.names import save_accounts, save_keys
 from jobs.ledger.sql import IN_NUMBERS, IN_TEXTS, table_of, to_json
 from jobs.ledger.store import Tx
 from jobs.ledger.transactions import BY_SIGNATURE, LINK, jobs_of, record, select_transactions
-from jobs.model.transaction import BlockEffects, Fate, Kind, OnChainTransaction, SignedTransaction, Transaction
+from jobs.model.transaction import BlockEffects, Fate, Kind, OnChainTransaction, SignedTransaction, Transaction, is_due
 
 Results = Sequence[str | None]  #: of a transaction's operations: the ids of what they made
 
@@ -125,13 +125,8 @@ def _jobs_paid(tx: Tx, payment: OnChainTransaction) -> dict[int, int]:
     return {
         row["number"]: operations[row["name"]].fee
         for row in rows
-        if _is_due(Decimal(row["initial_balance"]), operations[row["name"]].amount)
+        if is_due(Decimal(row["initial_balance"]), operations[row["name"]].amount)
     }
-
-
-def _is_due(balance: Decimal, amount: Decimal) -> bool:
-    """Whether `amount` is what the chain makes of `balance`: what the asset can't express is cut off."""
-    return amount == balance.quantize(amount, ROUND_DOWN)
 
 
 def signed_from(found: OnChainTransaction, jobs: Mapping[int, int]) -> SignedTransaction:

@@ -38,12 +38,15 @@ def rebuild(tx: Tx, found: Sequence[OnChainTransaction], random_id: Callable[[],
 
 
 def _jobs_served(tx: Tx, found: OnChainTransaction, random_id: Callable[[], str]) -> dict[int, int]:
-    """The jobs that `found` serves, each with the fee of its operation; those that are missing are made."""
+    """The jobs that `found` serves, each with the fee of its operation; those that are missing are made.
+
+    An account without keys of its own, which only other accounts sign for, was no signup.
+    """
     jobs: dict[int, int] = {}
     for operation in found.operations:
-        if found.kind is Kind.REGISTRATION:
+        if found.kind is Kind.REGISTRATION and operation.keys is not None:
             jobs[_job_registered(tx, found, operation, random_id)] = operation.fee
-        elif (number := _job_paid(tx, operation)) is not None:
+        elif found.kind is Kind.FUNDING and (number := _job_paid(tx, operation)) is not None:
             jobs[number] = operation.fee
     return jobs
 

@@ -89,6 +89,20 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
+class Contact:
+    """Since when a ledger has met the chain, by the numbers of blocks."""
+
+    first: int  #: the last irreversible one when it met it first: the ledger has nothing in it or before
+    restored_from: int | None = None  #: the last block followed in the backup that it was restored from
+    restored_at: int | None = None  #: the head when it was served from first
+
+    def is_past(self, block: int) -> bool:
+        """Whether `block` may hold transactions that the ledger lacks: before first contact, or since the backup."""
+        lost = self.restored_from is not None and self.restored_from < block <= (self.restored_at or block)
+        return block <= self.first or lost
+
+
+@dataclass(frozen=True, slots=True)
 class Reconciliation:
     """A comparison of the ledger with the chain's blocks."""
 

@@ -1,7 +1,7 @@
 """Transactions: signed by the faucet, found in a block, and what a block does to the ledger."""
 
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from enum import StrEnum
 
 
@@ -108,3 +108,8 @@ class Recorded:
     name: str  #: of the job's account
     account_id: str | None  #: of the job's account
     in_force: bool  #: the job counts this transaction as its own
+
+
+def is_due(balance: Decimal, amount: Decimal) -> bool:
+    """Whether `amount` is what the chain makes of `balance`: what the asset can't express is cut off."""
+    return amount == balance.quantize(amount, ROUND_DOWN)

@@ -42,6 +42,7 @@ class MetricsSnapshot:
     mails: int  #: that wait
     reconciled: int  #: the last block compared
     differences: int
+    foreign: int  #: operations of the registrar that are in no transaction of the ledger
     log_size: int  #: bytes of the ledger's write-ahead log
 
 
@@ -70,6 +71,9 @@ class Metrics:
         )  # fmt: skip
         self.task_failures = Counter(
             "faucet_task_failures", "Background tasks that failed and were started again", ["task"], registry=registry
+        )
+        self.malformed_operations = Counter(
+            "faucet_malformed_operations", "Operations in blocks that can't be read", registry=registry
         )
         self._count_processes_and_connections(registry)
         # A lookup by labels takes the library longer than the count itself.
@@ -152,6 +156,8 @@ GAUGES: tuple[tuple[str, str, Callable[[MetricsSnapshot], float | Decimal | None
     ("faucet_reconciled_block", "Last block compared with the ledger", lambda now: now.reconciled),
     ("faucet_ledger_log_bytes", "Size of the ledger's write-ahead log", lambda now: now.log_size),
     ("faucet_differences", "Places where ledger and chain disagree", lambda now: now.differences),
+    ("faucet_foreign_operations", "Operations of the registrar that another faucet made, or a person by hand",
+     lambda now: now.foreign),
 )  # fmt: skip
 
 

@@ -212,4 +212,4 @@ async def test_optional_parameters_may_be_missing() -> None:
 
 async def test_names_are_looked_up_by_id() -> None:
     recording = Recording(result=[{"id": "1.2.20", "name": "alice-1"}, {"id": "1.2.21", "name": "bob-1"}])
-    assert await Node(recording).names(["1.2.20", "1.2.21"]) == ["alice-1", "bob-1"]
+    assert await Node(recording).names(["1.2.20", "1.2.21"]) == {"1.2.20": "alice-1", "1.2.21": "bob-1"}

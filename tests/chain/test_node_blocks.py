@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from msgspec import Raw
 
-from chain.blocks import MAX_BODY, MAX_NESTING, OUT_OF_REASON
 from chain.errors import BadReply
 from chain.node import BLOCKS_IN_FLIGHT, MAX_BLOCKS, Block, Node
+from chain.operations import MALFORMED, MAX_BODY, MAX_NESTING
 from chain.packing import ACCOUNT_UPDATE, ASSERT, TRANSFER
 from chain.transactions import CORE_ASSET, parse_time, transfer
 from tests.harness.recordings import SAMPLES, recorded
@@ -96,7 +96,65 @@ async def test_oversized_operation_counts_as_unknown(memo: Any) -> None:
     recording.answer["result"]["transactions"][0]["operations"][0] = [TRANSFER, body]
     block = await Node(recording).block(63)
     assert block is not None
-    assert block.transactions[0].operations[0] == [OUT_OF_REASON, {}]
+    assert block.transactions[0].operations[0] == [MALFORMED, {}]
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (["operations", 0], None),
+        (["operations", 0], [5]),
+        (["operations", 0], [5, {}]),
+        (["operations", 0], [2**16, {}]),
+        (["operations", 0], [-1, {}]),
+        (["operations", 0, 1, "name"], "Alice"),
+        (["operations", 0, 1, "registrar"], "1.3.0"),
+        (["operations", 0, 1, "options"], {"memo_key": "PPY1"}),
+        (["operations", 0], [TRANSFER, {"from": "1.2.3", "to": "1.2.4"}]),
+        (["operations", 0, 1, "fee", "amount"], -1),
+        (["operations", 0, 1, "fee", "amount"], 2**63),
+        (["operations", 0, 1, "owner", "key_auths"], [[]]),
+    ],
+)
+async def test_operation_of_another_form_is_marked(path: list[Any], value: Any) -> None:
+    """The others of its transaction are kept."""
+    transaction = (await block_with(path, value)).transactions[0]
+    assert transaction.operations.numbers == (MALFORMED, 5)
+    assert transaction.operations[0] == [MALFORMED, {}]
+    assert (transaction.malformed, transaction.problem is None) == (1, False)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (["operation_results"], [[0, {}]]),
+        (["operation_results"], "none"),
+        (["operation_results"], None),
+        (["operation_results", 0], [1, None]),
+        (["operation_results", 0], [1, "alice"]),
+        (["operation_results", 0], [1, "1.7.5"]),
+        (["operation_results", 0], [0, {}]),
+        (["operation_results", 0], 7),
+    ],
+)
+async def test_results_of_another_form_are_no_results(path: list[Any], value: Any) -> None:
+    """They are looked up then, as on a chain without."""
+    transaction = (await block_with(path, value)).transactions[0]
+    assert transaction.operations.numbers == (5, 5)
+    assert (transaction.results, transaction.malformed, transaction.problem is None) == (None, 1, False)
+
+
+async def block_with(path: list[Any], value: Any) -> Block:
+    """The recorded block with `value` at `path` of its transaction."""
+    recording = recorded("get_block")
+    *way, last = path
+    part = recording.answer["result"]["transactions"][0]
+    for step in way:
+        part = part[step]
+    part[last] = value
+    block = await Node(recording).block(63)
+    assert block is not None
+    return block
 
 
 class Chain:

@@ -7,7 +7,6 @@ import pytest
 
 from chain.errors import BadReply
 from chain.node import Node
-from chain.packing import TRANSFER
 from chain.transactions import CORE_ASSET, transfer
 from tests.harness.recordings import SAMPLES, Recording, recorded, recorded_parameters
 
@@ -86,19 +85,6 @@ WRONG: list[tuple[str, list[Any], Any, str]] = [
     ("get_block", ["transactions", 0, "ref_block_prefix"], 2**32, "block"),
     ("get_block", ["transactions", 0, "expiration"], "soon", "block"),
     ("get_block", ["transactions", 0, "signatures", 0], "1f", "block"),
-    ("get_block", ["transactions", 0, "operations", 0], [5], "block"),
-    ("get_block", ["transactions", 0, "operations", 0], [5, {}], "block"),
-    ("get_block", ["transactions", 0, "operations", 0, 1, "name"], "Alice", "block"),
-    ("get_block", ["transactions", 0, "operations", 0, 1, "registrar"], "1.3.0", "block"),
-    ("get_block", ["transactions", 0, "operations", 0, 1, "options"], {"memo_key": "PPY1"}, "block"),
-    ("get_block", ["transactions", 0, "operations", 0], [TRANSFER, {"from": "1.2.3", "to": "1.2.4"}], "block"),
-    ("get_block", ["transactions", 0, "operations", 0, 1, "fee", "amount"], -1, "block"),
-    ("get_block", ["transactions", 0, "operations", 0, 1, "owner", "key_auths"], [[]], "block"),
-    ("get_block", ["transactions", 0, "operation_results"], [[0, {}]], "block"),
-    ("get_block", ["transactions", 0, "operation_results", 0], [1, None], "block"),
-    ("get_block", ["transactions", 0, "operation_results", 0], [1, "alice"], "block"),
-    ("get_block", ["transactions", 0, "operation_results", 0], [1, "1.7.5"], "block"),
-    ("get_block", ["transactions", 0, "operation_results", 0], [0, {}], "block"),
 ]
 
 

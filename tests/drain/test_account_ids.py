@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from chain.blocks import BlockTransaction, Operations
+from chain.blocks import BlockTransaction
 from chain.errors import BadReply
 from chain.node import Block
+from chain.operations import Operations
 from devchain import Flavour
 from jobs.blocks.account_ids import with_ids
 from jobs.blocks.effects import effects_of

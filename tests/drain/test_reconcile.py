@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from jobs.blocks.reconcile import Reconciler, Step
+from jobs.ledger.backup import back_up
 from jobs.model.job import Job, Limits, Signup, State
 from jobs.settings import Settings
-from tests.harness.chain_harness import LAG, ChainSide, chain_side, on_dev_chain
+from tests.harness.chain_harness import LAG, ChainSide, chain_side, give, on_dev_chain
 from tests.harness.chain_totals import read_totals
 from tests.harness.program import REGISTRAR_WIF, keys_of
 
@@ -114,6 +115,72 @@ async def test_lost_ledger_is_rebuilt_from_the_chain(tmp_path: Path) -> None:
         columns = "kind, id, signature, body, reference, expiration, fate, block_num"
         query = f"SELECT {columns} FROM transactions ORDER BY signature"
         assert rows(tmp_path / "new", query) == rows(tmp_path, query)
+
+
+async def test_new_ledger_begins_where_it_met_the_chain(tmp_path: Path) -> None:
+    """What the registrar does from there on, and no transaction of the ledger did, is another faucet's."""
+
+    async with chain_side(tmp_path) as side:
+        await registered_and_paid(side, *NAMES)
+        async with on_dev_chain(side.chain, tmp_path / "new") as new:
+            (step,) = await reconcile(new)
+            assert step.block == step.last == (await new.node.head()).irreversible
+            await registered_and_paid(side, "carol-1")
+            await new.tracker.follow()
+            steps = await reconcile(new)
+            assert (steps[-1].foreign, steps[-1].differences, await found(new)) == (2, 0, [])
+            await reconcile(new, 1)
+            assert set(await found(new)) == {("unknown_account", name) for name in NAMES}
+            assert await new.ledger.reconciliation.foreign_count() == 2
+
+
+async def test_restored_ledger_lacks_what_came_since_its_backup(tmp_path: Path) -> None:
+    """And another faucet's operations before and after that are still no differences."""
+
+    async with chain_side(tmp_path) as side, on_dev_chain(side.chain, tmp_path / "other") as other:
+        for faucet, name in ((side, "alice-1"), (other, "before-1")):
+            await faucet.tracker.follow()
+            await registered_and_paid(faucet, name)
+        await side.tracker.follow()
+        (tmp_path / "old").mkdir()
+        back_up(tmp_path / "faucet.db", tmp_path / "old" / "faucet.db")
+        await registered_and_paid(side, "bob-1")
+        async with on_dev_chain(side.chain, tmp_path / "old") as restored:
+            await restored.tracker.follow()
+            await registered_and_paid(other, "after-1")
+            await restored.tracker.follow()
+            await reconcile(restored)
+            assert await found(restored) == [("unknown_account", "bob-1")]
+            await reconcile(restored, 1, rebuild=True)
+            assert await found(restored) == []
+
+
+async def test_block_is_compared_once_the_ledger_followed_it(tmp_path: Path) -> None:
+    """Before that it does not know yet what became of its transactions."""
+
+    async with chain_side(tmp_path) as side:
+        await side.block(LAG + 2)
+        await side.accept("alice-1")
+        await side.drainer.drain()
+        side.chain.control.produce(2 * LAG)
+        for rebuild in (True, False):
+            await reconcile(side, 1, rebuild=rebuild)
+            assert await found(side) == []
+        await side.tracker.follow()
+        steps = await reconcile(side, 1)
+        assert (steps[-1].block, await found(side)) == ((await side.node.head()).irreversible, [])
+        sql(tmp_path, "UPDATE jobs SET account_id = '1.2.9999'")
+        await reconcile(side, 1)
+        assert await found(side) == [("other_account", "alice-1")]
+
+
+async def test_payment_by_hand_is_no_difference(tmp_path: Path) -> None:
+    async with chain_side(tmp_path) as side:
+        await registered_and_paid(side, "alice-1")
+        await give(side, "alice-1", 7)
+        await side.block(LAG + 1)
+        steps = await reconcile(side)
+        assert (steps[-1].foreign, await found(side)) == (1, [])
 
 
 async def test_old_backup_recovers_later_accounts(tmp_path: Path) -> None:

@@ -27,6 +27,9 @@ async def test_rebuilt_ledger_pays_nothing_again(tmp_path: Path) -> None:
         before = await read_totals(chain.node)
         where = ("--config", str(service.config))
         code, output, _ = await command("reconcile", *where)
+        assert (code, output.count("unknown_account")) == (0, 0)
+        assert "where this ledger met the chain: --from-block compares earlier ones too" in output
+        code, output, _ = await command("reconcile", *where, "--from-block", "1")
         assert (code, output.count("unknown_account")) == (1, 2)
         code, output, _ = await command("reconcile", *where, "--rebuild")
         assert (code, output.splitlines()[-1].split(": ")[1]) == (0, "0 differences, 4 recovered")

@@ -6,10 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from chain.transactions import RefBlock, sign, transfer, with_fee
-from devchain.settings import published_key
 from jobs.model.job import State
-from tests.harness.chain_harness import LAG, REGISTRAR, ChainSide, chain_side, on_dev_chain
+from tests.harness.chain_harness import LAG, ChainSide, chain_side, give, on_dev_chain
 from tests.harness.chain_totals import read_totals
 
 pytestmark = pytest.mark.usefixtures("both_flavours")
@@ -24,23 +22,6 @@ def back_up(folder: Path, name: str) -> Path:
     with closing(sqlite3.connect(folder / "faucet.db")) as source, closing(sqlite3.connect(copy / "faucet.db")) as to:
         source.backup(to)
     return copy
-
-
-async def give(side: ChainSide, name: str, amount: int) -> None:
-    """Send `amount` satoshi to `name` with the registrar's key, outside the faucet."""
-    account = (await side.job(name)).account_id
-    head = await side.node.head()
-    bare = transfer(sender=REGISTRAR, receiver=account or "", amount=amount)
-    (fee,) = await side.node.required_fees([bare])
-    signed = sign(
-        [with_fee(bare, fee)],
-        ref_block=RefBlock(head.number, head.id),
-        expiration=head.time + 30,
-        chain_id=side.chain.chain.chain_id,
-        prefix="TEST",
-        key=published_key("registrar"),
-    )
-    await side.node.broadcast(signed.body)
 
 
 async def register(side: ChainSide, name: str) -> None:

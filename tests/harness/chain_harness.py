@@ -14,6 +14,7 @@ from msgspec import Raw
 
 from chain.link import Call, Link
 from chain.node import Head, Node
+from chain.transactions import RefBlock, sign, transfer, with_fee
 from devchain import ChainParameters, DevChain, DevChainSettings
 from devchain.settings import published_key
 from jobs.blocks.expirer import Expirer
@@ -90,6 +91,23 @@ class ChainSide:
     async def job(self, name: str) -> Job:
         """The newest job of `name`."""
         return (await self.ledger.queries.jobs(name=name))[0]
+
+
+async def give(side: ChainSide, name: str, amount: int) -> None:
+    """Send `amount` satoshi to `name` with the registrar's key, outside the faucet."""
+    account = (await side.job(name)).account_id
+    head = await side.node.head()
+    bare = transfer(sender=REGISTRAR, receiver=account or "", amount=amount)
+    (fee,) = await side.node.required_fees([bare])
+    signed = sign(
+        [with_fee(bare, fee)],
+        ref_block=RefBlock(head.number, head.id),
+        expiration=head.time + 30,
+        chain_id=side.chain.chain.chain_id,
+        prefix="TEST",
+        key=REGISTRAR_KEY,
+    )
+    await side.node.broadcast(signed.body)
 
 
 @contextlib.asynccontextmanager

@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from chain.blocks import Block, BlockTransaction, Operations
+from chain.blocks import Block, BlockTransaction
+from chain.operations import Operations
 from chain.packing import ACCOUNT_CREATE, ACCOUNT_UPDATE
 from jobs.blocks.keys import keys_changed, keys_shown
 from jobs.errors import Code, FaucetError

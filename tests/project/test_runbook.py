@@ -32,7 +32,7 @@ RULES = (ROOT / "deploy/prometheus/alerts.yml").read_text()
 #: The texts of the program, on one line.
 SENTENCES = " ".join(
     " ".join(file.read_text().split())
-    for folder in ("chain", "devchain", "handlers", "jobs", "templates")
+    for folder in ("chain", "commands", "devchain", "handlers", "jobs", "templates")
     for file in (ROOT / folder).rglob("*")
     if file.suffix in {".py", ".html"}
 )

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from chain.errors import BadReply, NotSent, OutcomeUnknown, Refused
 from chain.protocol import LARGEST_ID, MAX_ERROR, MAX_VALUES, Session
 from chain.refusals import Cause
+from chain.repair import MAX_DEPTH, make_readable
 from tests.harness.support import data
 
 SAMPLES = data("node-samples.json")
@@ -149,6 +150,39 @@ async def test_other_frames_are_bad_replies_and_complete_nothing(frame: bytes) -
     with pytest.raises(BadReply):
         session.receive(frame)
     assert not answer.done()
+
+
+@pytest.mark.parametrize(
+    ("result", "readable"),
+    [
+        (b'["\\ud800", "\\udc00.", "\\ud83d\\ude00", "\\\\ud800"]', ["\ufffd", "\ufffd.", "\U0001f600", "\\ud800"]),
+        (b'["[", ' + b"[" * 100_000 + b'"]"' + b"]" * 100_000 + b", 7]", None),
+        (b'[{"a":' + b'{"[": [' * 50_000 + b"]}" * 50_000 + b"}, 7]", None),
+    ],
+    ids=["surrogates", "lists", "objects"],
+)
+async def test_odd_result_is_readable_but_for_what_is_odd(result: bytes, readable: list[Any] | None) -> None:
+    session = Session()
+    _, answer = session.request("database", "get_block", [1])
+    session.receive(b'{"id": 1, "result": ' + result + b"}")
+    assert plain(answer) == readable if readable is not None else plain(answer)[-1] == 7
+
+
+async def test_odd_result_of_any_call_but_a_blocks_is_a_bad_reply() -> None:
+    session = Session()
+    session.request("database", "get_block", [1])
+    _, answer = session.request("database", "lookup_accounts", ["", 10])
+    with pytest.raises(BadReply, match="other than JSON-RPC"):
+        session.receive(b'{"id": 2, "result": [["\\ud800", "1.2.5"]]}')
+    assert not answer.done()
+
+
+@pytest.mark.parametrize("depth", [MAX_DEPTH - 1, MAX_DEPTH, MAX_DEPTH + 1, 5 * MAX_DEPTH])
+def test_value_is_kept_down_to_the_depth_that_can_be_read(depth: int) -> None:
+    kept = min(depth, MAX_DEPTH)
+    inner = b'"]"' if depth == kept else b"null"
+    text = b"[" * depth + b'"]"' + b"]" * depth
+    assert make_readable(b"[7, " + text[1:]) == b"[7, " + b"[" * (kept - 1) + inner + b"]" * kept
 
 
 async def test_frame_of_too_many_values_is_a_bad_reply() -> None:

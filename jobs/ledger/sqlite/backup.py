@@ -15,6 +15,12 @@ from jobs.ledger.sqlite.wal import LOG_MODE, MAGIC, check_log, header_of, with_s
 #: Tables with client addresses, or of who is logged in: nobody who gets a copy needs them. An older ledger lacks some.
 LEFT_OUT = ("addresses", "login_failures", "sessions")
 HAS_TABLE = "SELECT 1 FROM sqlite_schema WHERE name = ?"
+#: Whoever serves from the copy lacks what came after these blocks. See jobs.ledger.reconciliation.
+MARK_AS_COPY = """
+    DELETE FROM facts WHERE name IN ('restored_from', 'restored_at');
+    INSERT INTO facts (name, value)
+    SELECT 'restored_from', CAST(max(number) AS TEXT) FROM blocks HAVING max(number) IS NOT NULL;
+"""
 FIRST_JOB = "SELECT id FROM jobs ORDER BY number LIMIT 1"
 
 
@@ -103,6 +109,8 @@ def _copy(ledger: Path, to: Path) -> None:
                 pages.execute(f"DELETE FROM {table}")
         # Copied over a ledger in use, it is told from it.
         pages.execute(f"{APPLICATION_ID} = {random_id()}")
+        if pages.execute(HAS_TABLE, ("blocks",)).fetchone():
+            pages.executescript(MARK_AS_COPY)
         # It leaves out pages that are free, in which erased addresses may still stand.
         pages.execute("VACUUM INTO ?", (str(to),))
     to.chmod(0o600)
