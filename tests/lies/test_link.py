@@ -15,7 +15,7 @@ from tests.http.test_hostile import memory
 
 MAX_MEMORY = 300_000_000  #: bytes of memory that the program may use
 MAX_LINE = 500  #: characters of a line of the log, or of a sentence
-PATIENT = 60  #: seconds for a node's answer: none of these lies is to say nothing
+PATIENT = 10  #: seconds for a node's answer: none of these lies is to say nothing
 REGISTRAR = "1.2.7"
 
 
