@@ -15,6 +15,7 @@ from aiosmtplib import SMTP, SMTPException, SMTPRecipientsRefused
 
 from chain.addresses import open_first
 from chain.lookups import own_name
+from chain.text import cut, one_line
 from jobs.errors import FaucetError
 from jobs.ledger.outbox import Outbox
 from jobs.model.operators import Mail
@@ -49,7 +50,7 @@ class Refusal:
     message: str
 
     def __str__(self) -> str:
-        return f"{self.address} is refused: {self.code} {' '.join(self.message.split())}"
+        return f"{self.address} is refused: {self.code} {cut(' '.join(self.message.split()))}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,4 +246,4 @@ def _domain(settings: Settings) -> str:
 
 
 def _reason(error: Exception) -> str:
-    return " ".join(str(error).split()) or error.__class__.__name__
+    return one_line(" ".join(str(error).split())) or error.__class__.__name__
