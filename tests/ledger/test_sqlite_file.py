@@ -77,6 +77,14 @@ async def test_older_file_with_a_newer_log_is_refused_and_left(tmp_path: Path) -
     assert (slipped.read_bytes(), log.read_bytes()) == before
 
 
+async def test_older_sqlite_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 37, 2))
+    for open_ledger in (Ledger.open, Ledger.open_to_read):
+        with pytest.raises(LedgerError, match=r"^SQLite 3\.38\.0 or newer is needed, and this Python has 3\."):
+            await open_ledger(tmp_path / "faucet.db")
+    assert not list(tmp_path.iterdir())
+
+
 async def test_check_of_a_large_ledger_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What it would have found later holds up no start."""
     monkeypatch.setattr(file, "CHECK_TIMEOUT", 0)

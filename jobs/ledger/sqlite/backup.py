@@ -19,7 +19,7 @@ HAS_TABLE = "SELECT 1 FROM sqlite_schema WHERE name = ?"
 MARK_AS_COPY = """
     DELETE FROM facts WHERE name IN ('restored_from', 'restored_at');
     INSERT INTO facts (name, value)
-    SELECT 'restored_from', CAST(max(number) AS TEXT) FROM blocks HAVING max(number) IS NOT NULL;
+    SELECT 'restored_from', CAST(number AS TEXT) FROM blocks ORDER BY number DESC LIMIT 1;
 """
 FIRST_JOB = "SELECT id FROM jobs ORDER BY number LIMIT 1"
 

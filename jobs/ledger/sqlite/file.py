@@ -24,6 +24,7 @@ OPEN_TIMEOUT = 5.0  #: seconds to wait for an operator's shell that has the file
 #: backup checks all of it.
 CHECK_TIMEOUT = 2.0
 APPLICATION_ID = "PRAGMA application_id"
+OLDEST_SQLITE = (3, 38, 0)  #: the first that has `->>`
 CHECK_INTERVAL = 10_000  #: instructions of SQLite's machine between two looks at the time
 
 
@@ -55,8 +56,16 @@ def migrations() -> list[str]:
     return [file.read_text() for file in files]
 
 
+def check_sqlite() -> None:
+    """Raise LedgerError if this Python came with a SQLite that lacks what the ledger's statements need."""
+    if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+        needed = ".".join(map(str, OLDEST_SQLITE))
+        raise LedgerError(f"SQLite {needed} or newer is needed, and this Python has {sqlite3.sqlite_version}")
+
+
 def prepare_file(path: Path) -> None:
     """Make or migrate the ledger at `path`. Raises LedgerError, and leaves a damaged one as it is."""
+    check_sqlite()
     _check_access(path)
     check_log(path)
     check_journal(path)
@@ -95,6 +104,7 @@ def _identify(connection: sqlite3.Connection) -> None:
 def check_version(path: Path) -> None:
     """Raise LedgerError unless the file is an undamaged ledger of the current version. Changes nothing."""
     current = len(migrations()) + 1
+    check_sqlite()
     check_log(path)
     check_journal(path)
     with _translated(path):
