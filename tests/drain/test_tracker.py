@@ -7,6 +7,7 @@ import pytest
 from chain.errors import UnfitNode
 from chain.node import Block
 from devchain import ChainParameters, Fault, FaultKind
+from jobs.blocks.tracker import CHUNK
 from jobs.ledger.blocks import REWIND
 from jobs.model.job import State
 from tests.harness.chain_harness import LAG, ChainSide, chain_side
@@ -53,6 +54,24 @@ async def test_irreversible_block_is_read_once(tmp_path: Path) -> None:
         await side.tracker.follow()
         assert set(await side.states()) == {State.DONE}
         assert side.node.calls["get_block"] == 1 + LAG + 1
+
+
+async def test_long_catch_up_is_noted_while_it_lasts(tmp_path: Path) -> None:
+    """Else the chain would seem to stand still until the last of many blocks is read."""
+    noted: list[int] = []
+    async with chain_side(tmp_path) as side:
+        await side.block()
+
+        async def note() -> None:
+            last = await side.ledger.blocks.last()
+            noted.append(0 if last is None else last[0])
+
+        side.tracker._on_read = note
+        side.chain.control.produce(3 * CHUNK)
+        head = await side.tracker.follow()
+        assert len(noted) >= 3
+        assert noted == sorted(noted)
+        assert noted[-1] == head.number
 
 
 async def test_expiration_uses_chain_time(tmp_path: Path) -> None:
