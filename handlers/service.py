@@ -1,5 +1,6 @@
 """The HTTP side of the program: one process may run it beside the chain's owner, or several without."""
 
+import asyncio
 import logging
 import socket
 
@@ -28,6 +29,7 @@ class HttpService:
         self._ledger = ledger
         self._snapshot = Snapshot(ledger)
         self._context = AppContext(settings, ledger, self._snapshot, metrics)
+        self._look = asyncio.Lock()  # held by a timer's look at the ledger
         self._timers = [
             PeriodicCallback(self._refresh, REFRESH * 1000),
             PeriodicCallback(self._notice, (NOTICE if alone else REFRESH) * 1000),
@@ -46,6 +48,8 @@ class HttpService:
         self._server.stop()
         for timer in self._timers:
             timer.stop()
+        async with self._look:  # Tornado abandons the one in hand, and the ledger is closed next
+            pass
         self._ledger.changes.close()
         await self._ledger.signups.finish()
         await self._context.in_flight.wait_none(ANSWER_TIMEOUT)
@@ -63,12 +67,14 @@ class HttpService:
 
     async def _refresh(self) -> None:
         try:
-            await self._snapshot.refresh()
+            async with self._look:
+                await self._snapshot.refresh()
         except FaucetError as error:
             log.warning("chain status not read", extra={"fields": {"reason": error}})
 
     async def _notice(self) -> None:
         try:
-            await self._ledger.change_poller.poll()
+            async with self._look:
+                await self._ledger.change_poller.poll()
         except FaucetError as error:
             log.warning("changes not polled", extra={"fields": {"reason": error}})
