@@ -72,6 +72,18 @@ def is_item(hint: Any) -> bool:
     return is_dataclass(hint) or (isinstance(hint, type) and issubclass(hint, msgspec.Struct))
 
 
+def item_of(item: type, row: Any) -> Any:
+    """The item in a row of a query, which returns its values by the names of their columns."""
+    fields: dict[str, Any] = {}
+    for column in columns_of(item):
+        inner = fields
+        for outer in column.path[:-1]:
+            inner = inner.setdefault(outer, {})
+        value = row[column.name]
+        inner[column.path[-1]] = msgspec.json.decode(value) if column.is_list else value
+    return msgspec.convert(fields, item, strict=False)
+
+
 def names_of(item: type) -> str:
     """The columns that make an `item`, for SELECT."""
     return ", ".join(column.name for column in columns_of(item))

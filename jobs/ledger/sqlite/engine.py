@@ -5,7 +5,6 @@ import contextlib
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,6 +19,7 @@ from jobs.ledger.sqlite.place import Place
 from jobs.ledger.sqlite.rows import Connection, items_of, statement_of
 from jobs.ledger.sqlite.wal import log_size
 from jobs.ledger.store import Turn
+from jobs.ledger.thread import ConnectionThread
 
 LOCK_TIMEOUT = 5.0  #: seconds that a transaction waits for another process, or an operator's shell, to let go
 LOCK_RETRY = 0.001  #: seconds between two attempts to begin one
@@ -52,7 +52,7 @@ class SqliteEngine:
         self._writer = writer
         self._reader = reader
         self._clock = clock
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
+        self._thread = ConnectionThread("ledger")
         self._closed = False
 
     @classmethod
@@ -82,7 +82,7 @@ class SqliteEngine:
         write or get the lock, ConstraintError, and what `step` raises.
         """
         with _translated():
-            return await self._in_thread(partial(self._transact, step))
+            return await self._thread.run(partial(self._transact, step))
 
     async def read(self, sql: str, parameters: Sequence[Any] = ()) -> list[sqlite3.Row]:
         """The rows of a query, as they are after the last commit. Raises FaucetError `ledger_unavailable`."""
@@ -111,7 +111,7 @@ class SqliteEngine:
         Raises FaucetError `ledger_unavailable`.
         """
         with _translated():
-            return await self._in_thread(self._truncate_log)
+            return await self._thread.run(self._truncate_log)
 
     async def rescue(self) -> None:
         """Write the log into the file that was opened, or keep it apart from one that was overwritten.
@@ -119,24 +119,16 @@ class SqliteEngine:
         Raises FaucetError `ledger_unavailable`.
         """
         with _translated():
-            await self._in_thread(lambda: self._place.set_log_aside() or _truncate_log(self._writer))
+            await self._thread.run(lambda: self._place.set_log_aside() or _truncate_log(self._writer))
 
     async def close(self) -> None:
         """Finish the transaction in hand, then close. A second call does nothing."""
         if not self._closed:
             self._closed = True
-            await self._in_thread(self._writer.close)
-            self._thread.shutdown()
+            await self._thread.run(self._writer.close)
+            self._thread.end()
             await self._reader.close()
             self._place.close()
-
-    def _in_thread(self, work: Callable[[], Result]) -> asyncio.Future[Result]:
-        """What `work` returns in the writer's thread, where it goes on when its caller is cancelled."""
-        loop = asyncio.get_running_loop()
-        result: asyncio.Future[Result] = loop.create_future()
-        # Not run_in_executor: to cancel its future would cancel work that waits for the thread.
-        self._thread.submit(work).add_done_callback(lambda done: loop.call_soon_threadsafe(_resolve, result, done))
-        return result
 
     def _truncate_log(self) -> bool:
         if self.log_size():
@@ -156,15 +148,6 @@ class SqliteEngine:
             self._writer.rollback()
             raise
         return result
-
-
-def _resolve(result: asyncio.Future[Result], done: Future[Result]) -> None:
-    if result.done():  # cancelled
-        return
-    if (error := done.exception()) is not None:
-        result.set_exception(error)
-    else:
-        result.set_result(done.result())
 
 
 def _begin(connection: sqlite3.Connection) -> None:

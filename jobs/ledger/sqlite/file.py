@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from jobs.ledger.errors import LedgerError, OldLedgerError
+from jobs.ledger.scripts import scripts_in
 from jobs.ledger.sqlite.journal import check_journal
 from jobs.ledger.sqlite.wal import check_log, has_log, log_of, with_sidecars
 
@@ -52,8 +53,7 @@ def prepare(connection: sqlite3.Connection, schema: str, migrations: Sequence[st
 
 def migrations() -> list[str]:
     """The scripts that bring a ledger of version 1 to the current one, in order."""
-    files = sorted(MIGRATIONS_FOLDER.glob("*.sql"), key=lambda file: int(file.stem))
-    return [file.read_text() for file in files]
+    return scripts_in(MIGRATIONS_FOLDER)
 
 
 def check_sqlite() -> None:

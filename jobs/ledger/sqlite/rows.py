@@ -7,7 +7,7 @@ from typing import Any, TypeVar, get_origin, get_type_hints
 
 import msgspec
 
-from jobs.ledger.sql import Query, columns_of, is_item
+from jobs.ledger.sql import Query, is_item, item_of
 
 Item = TypeVar("Item")
 
@@ -38,7 +38,7 @@ def items_of(query: Query[Item], rows: Iterable[Sequence[Any]]) -> list[Item]:
     if query.bulk:
         (row,) = rows
         return _decode(query.item, row[0])
-    return [_item_of(query.item, row) for row in rows]
+    return [item_of(query.item, row) for row in rows]
 
 
 def _decode(item: type, text: str) -> list[Any]:
@@ -49,17 +49,6 @@ def _decode(item: type, text: str) -> list[Any]:
 def _decoder(item: type) -> msgspec.json.Decoder[list[Any]]:
     # SQLite has no booleans: 0 and 1 are taken for them.
     return msgspec.json.Decoder(list[item], strict=False)  # type: ignore[valid-type]  # it is known at run time
-
-
-def _item_of(item: type, row: Any) -> Any:
-    fields: dict[str, Any] = {}
-    for column in columns_of(item):
-        inner = fields
-        for outer in column.path[:-1]:
-            inner = inner.setdefault(outer, {})
-        value = row[column.name]
-        inner[column.path[-1]] = msgspec.json.decode(value) if column.is_list else value
-    return msgspec.convert(fields, item, strict=False)
 
 
 class Connection:
