@@ -11,7 +11,9 @@ from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
 from devchain import Flavour
+from tests.harness.engines import Databases, on_postgresql
 from tests.harness.flavours import BOTH, PARAMETRIZED, flavoured
+from tests.harness.postgresql import FAST, Server, serving
 
 # A shell lets what it runs in the background ignore SIGINT, and so would every program that a test starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -38,6 +40,28 @@ def every_flavour(request: pytest.FixtureRequest) -> Iterator[Flavour]:
     """The same in a long run; else on the first."""
     with flavoured(request.param):
         yield request.param
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Server]:
+    """One server for all tests that need no more than one."""
+    with serving(*FAST) as server:
+        yield server
+
+
+@pytest.fixture
+def databases(postgresql: Server) -> Iterator[Databases]:
+    """Run with the ledgers in PostgreSQL; where they are."""
+    with on_postgresql(postgresql) as made:
+        yield made
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def each_engine(request: pytest.FixtureRequest) -> str:
+    """Run with the ledgers in files, and in PostgreSQL; which of them."""
+    if request.param == "postgresql":
+        request.getfixturevalue("databases")
+    return str(request.param)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

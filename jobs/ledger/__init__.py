@@ -1,9 +1,7 @@
 """The ledger: the only SQL. Its parts hold the public methods, and each of these is one transaction."""
 
 import secrets
-import time
 from collections.abc import Callable
-from pathlib import Path
 
 from jobs.ledger.activity import Activity
 from jobs.ledger.blocks import BlockLog
@@ -11,6 +9,7 @@ from jobs.ledger.chain_status import SavedChainStatus
 from jobs.ledger.change_poller import ChangePoller
 from jobs.ledger.downtime import SavedDowntime
 from jobs.ledger.drain import DrainQueue
+from jobs.ledger.engines import Location, is_new, open_engine, open_engine_to_read
 from jobs.ledger.errors import ConstraintError, DeposedError, IllegalMoveError, LedgerError, OldLedgerError
 from jobs.ledger.expiry import Expiry
 from jobs.ledger.lease import Lease
@@ -27,9 +26,6 @@ from jobs.ledger.search import Search
 from jobs.ledger.sessions import Sessions
 from jobs.ledger.signups import Signups
 from jobs.ledger.spending import Spending
-from jobs.ledger.sqlite.engine import SqliteEngine
-from jobs.ledger.sqlite.journal import has_journal
-from jobs.ledger.sqlite.wal import has_log
 from jobs.ledger.store import Store, Tx
 
 # The row is deleted first: an UPDATE that changes nothing writes nothing, not to a full disk either.
@@ -77,23 +73,23 @@ class Ledger:
     @classmethod
     async def open(
         cls,
-        path: Path,
+        location: Location,
         *,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] | None = None,
         random_id: Callable[[], str] = random_job_id,
     ) -> "Ledger":
-        """The ledger in the file `path`, made or migrated as needed. Raises LedgerError."""
-        return cls(Store(await SqliteEngine.open(path, clock)), random_id=random_id)
+        """The ledger at `location`, made or migrated as needed. Raises LedgerError."""
+        return cls(Store(await open_engine(location, clock)), random_id=random_id)
 
     @staticmethod
-    def is_new(path: Path) -> bool:
-        """Whether there is nothing of a ledger at `path` yet."""
-        return not path.exists() and not has_log(path) and not has_journal(path)
+    def is_new(location: Location) -> bool:
+        """Whether there is nothing of a ledger in a file yet; of a database, only opening it tells."""
+        return is_new(location)
 
     @classmethod
-    async def open_to_read(cls, path: Path, *, clock: Callable[[], float] = time.time) -> "Ledger":
-        """The ledger in the file `path`, for reading only. Raises LedgerError, OldLedgerError for an older one."""
-        return cls(Store(await SqliteEngine.open_to_read(path, clock)))
+    async def open_to_read(cls, location: Location, *, clock: Callable[[], float] | None = None) -> "Ledger":
+        """The ledger at `location`, for reading only. Raises LedgerError, OldLedgerError for an older one."""
+        return cls(Store(await open_engine_to_read(location, clock)))
 
     def as_owner(self, epoch: int) -> "Ledger":
         """The same ledger, for the owner of the chain of this `epoch`.

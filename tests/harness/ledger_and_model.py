@@ -1,8 +1,6 @@
 """The real ledger, its model and a model of the chain, side by side."""
 
 import asyncio
-import shutil
-import sqlite3
 import tempfile
 from collections.abc import Coroutine
 from pathlib import Path
@@ -13,6 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine
 from jobs.errors import Code, FaucetError
 from jobs.ledger import Ledger
 from jobs.model.job import Job, Signup, Unfunded
+from tests.harness.engines import Shell, delete_ledger
 from tests.harness.ledgers import open_ledger
 from tests.harness.modelchain import GENESIS, ModelChain
 from tests.harness.modelledger import ModelLedger
@@ -31,7 +30,7 @@ class LedgerAndModel(RuleBasedStateMachine):
         self.runner = asyncio.Runner()
         self.now = 1_700_000_000.0
         self.ledger = self.run(self._open())
-        self.file = sqlite3.connect(self.folder / "faucet.db")
+        self.shell = Shell(self.folder)
         self.model = ModelLedger()
         self.chain = ModelChain()
         # In memory only: a crash loses it.
@@ -41,9 +40,9 @@ class LedgerAndModel(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         self.run(self.ledger.close())
-        self.file.close()
+        self.shell.close()
         self.runner.close()
-        shutil.rmtree(self.folder)
+        delete_ledger(self.folder)
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         return self.runner.run(work)
@@ -52,8 +51,8 @@ class LedgerAndModel(RuleBasedStateMachine):
         return await open_ledger(self.folder, lambda: self.now)
 
     def _rows(self, sql: str, *parameters: Any) -> list[Any]:
-        """Rows as another process reads them from the file."""
-        return self.file.execute(sql, parameters).fetchall()
+        """Rows as another process reads them."""
+        return self.shell.rows(sql, parameters)
 
     def _code_of(self, attempt: Coroutine[Any, Any, Any]) -> Code:
         """The code of the FaucetError that `attempt` must raise."""

@@ -126,12 +126,12 @@ class LedgerSteps(LedgerAndModel):
         """A transaction is broadcast only once it is on disk with its jobs, reference and expiration."""
         sendable = self.model.signed[transaction.signature]
         on_disk = self._rows(
-            "SELECT body, reference, expiration, group_concat(job) FROM transactions JOIN operations ON txn = number "
-            "WHERE signature = ?",
+            "SELECT body, reference, expiration, job FROM transactions JOIN operations ON txn = number "
+            "WHERE signature = ? ORDER BY position",
             transaction.signature,
         )
         signed = sendable.signed_transaction
-        assert on_disk == [(signed.body, signed.reference, signed.expiration, ",".join(map(str, signed.jobs)))]
+        assert on_disk == [(signed.body, signed.reference, signed.expiration, job) for job in signed.jobs]
         self.unsent.discard(transaction.signature)
         if arrives:
             self.chain.sent[transaction.signature] = sendable

@@ -1,6 +1,5 @@
-"""Ledgers for tests: the only place where the ledger's tests choose an engine."""
+"""Ledgers for tests, in the engine that is in force."""
 
-import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
@@ -10,6 +9,7 @@ from jobs.errors import Code, FaucetError
 from jobs.ledger import Ledger
 from jobs.model.job import Job, Limits, Signup
 from jobs.model.transaction import BlockEffects, Kind, SignedTransaction, Transaction
+from tests.harness.engines import Shell, location_of
 from tests.harness.program import keys_of
 
 START = 1_700_000_000.0
@@ -29,7 +29,7 @@ class Clock:
 
 async def open_ledger(folder: Path, clock: Callable[[], float] | None = None) -> Ledger:
     """The ledger in `folder`; several may have it open at once."""
-    return await Ledger.open(folder / "faucet.db", clock=clock or Clock())
+    return await Ledger.open(location_of(folder), clock=clock or Clock())
 
 
 @asynccontextmanager
@@ -75,5 +75,5 @@ def block(number: int, *transactions: Transaction, accounts: tuple[tuple[str, st
 
 def raw(folder: Path, sql: str) -> list[Any]:
     """Rows as another process reads them from the ledger."""
-    with closing(sqlite3.connect(folder / "faucet.db")) as connection:
-        return connection.execute(sql).fetchall()
+    with closing(Shell(folder)) as shell:
+        return shell.rows(sql)

@@ -12,6 +12,8 @@ from tests.harness.ledgers import opened
 from tests.harness.program import keys_of
 from tests.harness.serving import broadcast, register
 
+pytestmark = pytest.mark.usefixtures("each_engine")
+
 DAY = 86_400
 START = 20_000 * DAY  #: midnight, seconds
 FREE = Limits(address=None, interval=0, queue=1000)

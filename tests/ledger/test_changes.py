@@ -4,6 +4,8 @@ import asyncio
 import time
 from pathlib import Path
 
+import pytest
+
 from jobs.ledger import Ledger
 from jobs.model.job import Job, Limits, Signup
 from tests.harness.ledgers import open_ledger
@@ -17,6 +19,7 @@ async def accepted(ledger: Ledger, name: str) -> Job:
     return await ledger.signups.accept(Signup(name, **keys_of(name)), FREE)
 
 
+@pytest.mark.usefixtures("each_engine")
 async def test_moves_in_another_process_wake_watchers(tmp_path: Path) -> None:
     here, there = [await open_ledger(tmp_path, time.time) for _ in range(2)]
     alice, bob = await accepted(there, "alice-1"), await accepted(there, "bob-1")

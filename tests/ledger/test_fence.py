@@ -7,6 +7,8 @@ import pytest
 from jobs.ledger import DeposedError, Ledger
 from tests.harness.ledgers import FREE, opened, raw, signup
 
+pytestmark = pytest.mark.usefixtures("each_engine")
+
 NEXT_EPOCH = "UPDATE ledger SET epoch = epoch + 1"
 
 

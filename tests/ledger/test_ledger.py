@@ -15,6 +15,8 @@ from jobs.model.job import Job, Limits, State
 from jobs.model.transaction import Fate, Kind
 from tests.harness.ledgers import FREE, Clock, block, code_of, opened, raw, signed_transaction, signup
 
+pytestmark = pytest.mark.usefixtures("each_engine")
+
 
 async def test_job_with_an_initial_balance_passes_through_every_state(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
@@ -204,6 +206,6 @@ def assert_invariants(folder: Path) -> None:
     paid = raw(
         folder,
         "SELECT max(n) FROM (SELECT count(*) AS n FROM operations JOIN transactions ON transactions.number = txn "
-        "WHERE kind = 'funding' AND fate <> 'expired' GROUP BY job)",
+        "WHERE kind = 'funding' AND fate <> 'expired' GROUP BY job) AS paid",
     )
     assert paid[0][0] in (None, 1)

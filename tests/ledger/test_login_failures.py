@@ -9,8 +9,10 @@ import pytest
 
 from jobs.errors import FaucetError
 from jobs.ledger import Ledger
-from tests.harness.ledgers import raw
+from tests.harness.ledgers import open_ledger, raw
 from tests.harness.serving import NOW
+
+pytestmark = pytest.mark.usefixtures("each_engine")
 
 ADDRESS = "192.0.2.1"
 
@@ -18,7 +20,7 @@ ADDRESS = "192.0.2.1"
 @asynccontextmanager
 async def opened_twice(folder: Path, clock: Callable[[], float] = lambda: NOW) -> AsyncIterator[tuple[Ledger, Ledger]]:
     """A ledger as two processes have it."""
-    ledgers = [await Ledger.open(folder / "faucet.db", clock=clock) for _ in range(2)]
+    ledgers = [await open_ledger(folder, clock) for _ in range(2)]
     try:
         yield ledgers[0], ledgers[1]
     finally:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import invariant, rule
 
 from jobs.model.job import ENDED, State
+from tests.harness.engines import in_postgresql
 from tests.harness.ledger_steps import LIFETIME, LedgerSteps
 
 ROUNDS = 12  #: drains, each with the blocks after it, within which all must end once all goes well
@@ -153,8 +154,7 @@ class LedgerMachine(LedgerSteps):
 
 EXAMPLES = os.environ.get("MODEL_EXAMPLES")
 
-TestLedger = LedgerMachine.TestCase
-TestLedger.settings = settings(
+SETTINGS = settings(
     max_examples=int(EXAMPLES or 100),
     stateful_step_count=120,
     derandomize=EXAMPLES is None,
@@ -162,3 +162,7 @@ TestLedger.settings = settings(
     print_blob=True,
     report_multiple_bugs=False,
 )
+
+TestLedger = LedgerMachine.TestCase
+TestLedger.settings = SETTINGS
+TestLedgerInPostgresql = in_postgresql(LedgerMachine.TestCase, settings(SETTINGS, max_examples=int(EXAMPLES or 20)))

@@ -13,6 +13,8 @@ from tests.harness import ledgers
 from tests.harness.program import keys_of
 from tests.harness.serving import broadcast, register
 
+pytestmark = pytest.mark.usefixtures("each_engine")
+
 NOW = 1_800_000_000
 FREE = Limits(address=None, interval=0, queue=1000)
 

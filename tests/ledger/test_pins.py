@@ -2,11 +2,15 @@
 
 from pathlib import Path
 
+import pytest
+
 from jobs.errors import Code
 from jobs.ledger import Ledger
 from jobs.model.chain import Pin
 from jobs.model.transaction import BlockEffects
 from tests.harness.ledgers import FREE, code_of, opened, signup
+
+pytestmark = pytest.mark.usefixtures("each_engine")
 
 
 async def test_confirmed_pin_is_never_replaced(tmp_path: Path) -> None:

@@ -18,6 +18,8 @@ from tests.harness.program import keys_of
 from tests.harness.serving import NOW, broadcast, pay, register, settle
 from tests.ledger.test_operator_actions import opened
 
+pytestmark = pytest.mark.usefixtures("each_engine")
+
 
 async def accepted(ledger: Ledger, name: str, initial_balance: str | None = None) -> Job:
     return await ledger.signups.accept(Signup(name, **keys_of(name)), Limits(None, 0, 1000, initial_balance))

@@ -21,6 +21,8 @@ from jobs.settings import Settings
 from tests.harness.ledgers import open_ledger
 from tests.harness.program import keys_of
 
+pytestmark = pytest.mark.usefixtures("each_engine")
+
 KEYS = keys_of("alice-1")
 ALICE = Signup("alice-1", **KEYS)
 LIMITS = Limits(address="192.0.2.1", interval=300, queue=10, initial_balance="10")

@@ -12,6 +12,8 @@ from jobs.ledger import Ledger, signups
 from jobs.model.job import Job, Limits, State
 from tests.harness.ledgers import FREE, Clock, code_of, from_address, opened, raw, signup
 
+pytestmark = pytest.mark.usefixtures("each_engine")
+
 
 async def test_reply_follows_its_commit(tmp_path: Path) -> None:
     """Once answered, the job is in the file for another connection to read."""

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from msgspec import structs
 
 from jobs.ledger import Ledger
@@ -11,6 +12,8 @@ from jobs.ledger.spending import DAY_MS
 from jobs.model.job import Job, State
 from jobs.model.transaction import Kind, SignedTransaction, Transaction
 from tests.harness.ledgers import FREE, START, Clock, block, opened, signed_transaction, signup
+
+pytestmark = pytest.mark.usefixtures("each_engine")
 
 COST = 100  #: satoshi of each job in these tests
 

@@ -1,6 +1,8 @@
 """The structure of docs/decisions.md: imports run one way, SQL and nodes' texts are in one place."""
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -160,10 +162,19 @@ def test_path_of_a_signup_is_as_drawn(file: str, function: str) -> None:
     assert function in functions_of(ROOT / file)
 
 
-def test_only_the_engine_knows_sqlite() -> None:
+@pytest.mark.parametrize(
+    ("engine", "drivers"), [("sqlite", {"sqlite3", "aiosqlite"}), ("postgresql", {"psycopg"})], ids=str
+)
+def test_only_the_engine_knows_its_database(engine: str, drivers: set[str]) -> None:
     """Another database can stand behind the ledger's parts."""
-    knowing = {path.parent for path in SOURCES if imports(path) & {"sqlite3", "aiosqlite"}}
-    assert knowing == {ROOT / "jobs/ledger/sqlite"}
+    knowing = {path.parent for path in SOURCES if imports(path) & drivers}
+    assert knowing == {ROOT / "jobs/ledger" / engine}
+
+
+def test_psycopg_is_imported_for_its_engine_alone() -> None:
+    """It is an extra: without it a ledger is a file."""
+    command = "import sys, faucet; sys.exit('psycopg' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", command], cwd=ROOT, check=False).returncode == 0
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))

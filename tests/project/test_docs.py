@@ -46,11 +46,15 @@ def _tests() -> set[str]:
     }
 
 
-def test_every_column_of_the_ledger_is_described() -> None:
-    schema = (ROOT / "faucet.db.sql").read_text()
+@pytest.mark.parametrize("file", ["faucet.db.sql", "faucet.postgresql.sql"])
+def test_every_column_of_the_ledger_is_described(file: str) -> None:
+    schema = (ROOT / file).read_text()
     tables = re.findall(r"^CREATE TABLE (\w+) \((.*?)^\)", schema, re.MULTILINE | re.DOTALL)
     columns = [
-        line for _, body in tables for line in body.splitlines() if re.match(r" {4}[a-z]\w* +(?:INTEGER|TEXT)", line)
+        line
+        for _, body in tables
+        for line in body.splitlines()
+        if re.match(r" {4}[a-z]\w* +(?:INTEGER|TEXT|BIGINT|BOOLEAN)", line)
     ]
     assert len(columns) > 40
     assert [line for line in columns if "  -- " not in line] == []

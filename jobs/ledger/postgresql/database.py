@@ -1,0 +1,113 @@
+"""The ledger's tables in a database: made, migrated and checked before they are used."""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import psycopg
+
+from jobs.ledger.errors import LedgerError, OldLedgerError
+from jobs.ledger.postgresql.errors import text_of
+from jobs.ledger.postgresql.link import DatabaseLink, Session
+from jobs.ledger.scripts import scripts_in
+
+SCHEMA = Path(__file__).parents[3] / "faucet.postgresql.sql"
+#: The script N.sql takes a ledger from version N - 1 to N.
+MIGRATIONS_FOLDER = Path(__file__).with_name("migrations")
+
+CURRENT = len(scripts_in(MIGRATIONS_FOLDER)) + 1  #: version of the schema that this program knows
+
+_EXISTS = "SELECT to_regclass('ledger') IS NOT NULL AS made, to_regclass('jobs') IS NOT NULL AS used"
+_VERSION = "SELECT version FROM ledger"
+_SET_VERSION = "UPDATE ledger SET version = %s"
+#: Another machine made it at the same time.
+_MADE_MEANWHILE = (psycopg.errors.UniqueViolation, psycopg.errors.DuplicateTable)
+
+
+def prepare(url: str) -> None:
+    """Make or migrate the ledger in the database at `url`. Raises LedgerError."""
+    with _linked(url) as link:
+        with contextlib.suppress(*_MADE_MEANWHILE):
+            link.use(_prepare)
+            return
+        link.use(_prepare)
+
+
+def _prepare(session: Session) -> None:
+    make_or_migrate(session, SCHEMA.read_text(), scripts_in(MIGRATIONS_FOLDER))
+
+
+def make_or_migrate(session: Session, schema: str, migrations: Sequence[str]) -> None:
+    """Make a ledger where there is none, or bring an older one to the current version.
+
+    Raises LedgerError for a newer ledger, or tables that are no ledger.
+    """
+    session.execute("BEGIN")
+    if _is_made(session):
+        _migrate(session, migrations)
+    else:
+        session.execute(schema)
+        session.execute(_SET_VERSION, (len(migrations) + 1,))
+    session.execute("COMMIT")
+
+
+def check_version(url: str) -> None:
+    """Raise LedgerError unless there is a ledger of the current version in the database. Changes nothing."""
+    with _linked(url) as link:
+        link.use(_check_version)
+
+
+def too_new(version: int) -> LedgerError:
+    """Why this program can't use a ledger of this `version`."""
+    return LedgerError(f"the ledger has version {version}, this program knows up to {CURRENT}: upgrade it")
+
+
+def _check_version(session: Session) -> None:
+    if not _is_made(session):
+        raise OldLedgerError("there is none in the database, and it is made when the faucet starts")
+    version = _version(session, _VERSION)
+    if version > CURRENT:
+        raise too_new(version)
+    if version < CURRENT:
+        raise OldLedgerError(f"the ledger has version {version}, and is migrated when the faucet starts")
+
+
+def _migrate(session: Session, migrations: Sequence[str]) -> None:
+    # Whoever has the row migrates; others wait for it, and find it done.
+    version, current = _version(session, f"{_VERSION} FOR UPDATE"), len(migrations) + 1
+    if version > current:
+        raise LedgerError(f"the ledger has version {version}, this program knows up to {current}: upgrade it")
+    for script in migrations[version - 1 :]:
+        session.execute(script)
+    if version < current:
+        session.execute(_SET_VERSION, (current,))
+
+
+def _is_made(session: Session) -> bool:
+    (row,) = session.execute(_EXISTS).fetchall()
+    if row["used"] and not row["made"]:
+        raise LedgerError("the database has tables, but they are not a ledger")
+    return bool(row["made"])
+
+
+def _version(session: Session, sql: str) -> int:
+    (row,) = session.execute(sql).fetchall()
+    return int(row["version"])
+
+
+@contextlib.contextmanager
+def _linked(url: str) -> Iterator[DatabaseLink]:
+    """A connection for this; psycopg's errors become LedgerErrors, and what they quote of rows stays out."""
+    try:
+        link = DatabaseLink(url)
+        try:
+            yield link
+        finally:
+            link.drop()
+    except psycopg.Error as error:
+        raise LedgerError(f"the ledger's database: {_told(error)}") from None
+
+
+def _told(error: psycopg.Error) -> str:
+    # Whoever starts the program may read what libpq says: no row is in it before there is a connection.
+    return text_of(error) if error.sqlstate is not None else " ".join(str(error).split())

@@ -1,0 +1,153 @@
+"""The ledger in PostgreSQL: one connection that writes and one that reads, each in a thread of its own."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import Any, TypeVar
+
+from psycopg.rows import DictRow
+
+from jobs.ledger.errors import LedgerError
+from jobs.ledger.postgresql.database import CURRENT, check_version, prepare, too_new
+from jobs.ledger.postgresql.errors import NO_CONNECTION, PostgresqlError, translated, unavailable
+from jobs.ledger.postgresql.link import DatabaseLink, Session
+from jobs.ledger.postgresql.rows import Connection, fetched, items_of
+from jobs.ledger.sql import Query
+from jobs.ledger.store import Turn
+from jobs.ledger.thread import ConnectionThread
+
+#: Seconds until a caller hears that the ledger can't serve. What it asked for goes on: nobody can say how it ends.
+REPLY_TIMEOUT = 8.0
+
+#: The turn: who has the row is alone, until the end of the transaction. Whoever waits for it gives up after five
+#: seconds, and whoever stands still amid a transaction loses it after two, by the server's clock. The time is taken
+#: once the row is had: it is everybody's, whatever the clocks of their machines say.
+BEGIN_TURN = """
+    BEGIN; SET LOCAL lock_timeout = '5s'; SET LOCAL idle_in_transaction_session_timeout = '2s';
+    SELECT version, epoch, CAST(floor(extract(epoch FROM clock_timestamp()) * 1000) AS BIGINT) AS now
+    FROM (SELECT version, epoch FROM ledger FOR UPDATE) AS turn
+"""
+#: Every transaction that was running is in it, so it is another one after each commit, whoever made it.
+VERSION = "SELECT hashtextextended(CAST(pg_current_snapshot() AS TEXT), 0) AS version"
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class PostgresqlEngine:
+    """One transaction at a time, of all machines."""
+
+    def __init__(self, url: str, clock: Callable[[], float] | None, *, read_only: bool = False) -> None:
+        """With a `clock`, that is the time, instead of the server's."""
+        self._writer = DatabaseLink(url)
+        self._reader = DatabaseLink(url)
+        self._clock = clock
+        self._read_only = read_only
+        self._ahead = 0  #: milliseconds that the server's clock was ahead of this machine's in the last turn
+        self._writing = ConnectionThread("ledger")
+        self._reading = ConnectionThread("ledger reader")
+        self._closed = False
+
+    @classmethod
+    async def open(cls, url: str, clock: Callable[[], float] | None) -> "PostgresqlEngine":
+        """The ledger in the database at `url`, made or migrated as needed. Raises LedgerError."""
+        await asyncio.to_thread(prepare, url)
+        return cls(url, clock)
+
+    @classmethod
+    async def open_to_read(cls, url: str, clock: Callable[[], float] | None) -> "PostgresqlEngine":
+        """The ledger at `url` as it is: neither made nor migrated, and nothing can be written. Raises LedgerError.
+
+        An older one, or none yet, raises OldLedgerError.
+        """
+        await asyncio.to_thread(check_version, url)
+        return cls(url, clock, read_only=True)
+
+    def now(self) -> int:
+        """Milliseconds since 1970, UTC, by the server's clock as the last turn showed it."""
+        return _milliseconds(time.time) + self._ahead if self._clock is None else _milliseconds(self._clock)
+
+    async def run(self, step: Callable[[Connection, Turn], Result]) -> Result:
+        """What `step` returns, run as one transaction: on disk when this returns, undone when it raises.
+
+        A caller that is cancelled does not undo it. Raises FaucetError `ledger_unavailable`, also where nobody can say
+        whether it was done, ConstraintError, and what `step` raises.
+        """
+        return await _in_time(self._writing.run(partial(self._transact, step)))
+
+    async def read(self, sql: str, parameters: Sequence[Any] = ()) -> list[DictRow]:
+        """The rows of a query, as they are after the last commit. Raises FaucetError `ledger_unavailable`."""
+        return await _in_time(self._reading.run(partial(self._read, sql, parameters)))
+
+    async def rows(self, query: Query[Item], parameters: Sequence[Any] = ()) -> list[Item]:
+        """What a query returns, as it is after the last commit. Raises FaucetError `ledger_unavailable`."""
+        return items_of(query, await self.read(query.sql, parameters))
+
+    async def version(self) -> int:
+        """A number that changes with every commit."""
+        return int((await self.read(VERSION))[0]["version"])
+
+    def misplaced(self) -> str | None:
+        """None: a database is where it is."""
+        return None
+
+    def log_size(self) -> int:
+        """0: the server sees to its log."""
+        return 0
+
+    async def truncate_log(self) -> bool:
+        """True: the server sees to its log."""
+        return True
+
+    async def rescue(self) -> None:
+        """Nothing: what was committed is in the database."""
+
+    async def close(self) -> None:
+        """Finish the transaction in hand, then close. A second call does nothing."""
+        if not self._closed:
+            self._closed = True
+            await self._writing.run(self._writer.drop)
+            await self._reading.run(self._reader.drop)
+            self._writing.end()
+            self._reading.end()
+
+    def _transact(self, step: Callable[[Connection, Turn], Result]) -> Result:
+        with translated():
+            session, turn = self._writer.use(self._begin)
+            try:
+                result = step(Connection(session), turn)
+            except BaseException as error:
+                self._writer.undo(error)
+                raise
+            self._writer.commit(session)
+        return result
+
+    def _begin(self, session: Session) -> tuple[Session, Turn]:
+        if self._read_only:
+            raise LedgerError("the ledger was opened to read it")
+        cursor = session.execute(BEGIN_TURN)
+        while cursor.nextset():
+            """The last result is the turn's."""
+        (row,) = cursor.fetchall()
+        if row["version"] > CURRENT:
+            raise too_new(row["version"])
+        self._ahead = row["now"] - _milliseconds(time.time)
+        return session, Turn(row["now"] if self._clock is None else self.now(), row["epoch"])
+
+    def _read(self, sql: str, parameters: Sequence[Any]) -> list[DictRow]:
+        with translated():
+            return self._reader.use(lambda session: fetched(session, sql, parameters))
+
+
+async def _in_time(result: Awaitable[Result]) -> Result:
+    """The result; FaucetError `ledger_unavailable` where it is not there after REPLY_TIMEOUT."""
+    try:
+        async with asyncio.timeout(REPLY_TIMEOUT):
+            return await result
+    except TimeoutError:
+        raise unavailable(PostgresqlError(NO_CONNECTION)) from None
+
+
+def _milliseconds(clock: Callable[[], float]) -> int:
+    return int(clock() * 1000)

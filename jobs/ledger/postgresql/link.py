@@ -1,0 +1,99 @@
+"""A connection to PostgreSQL that is made again when it is lost."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.pq import TransactionStatus
+from psycopg.rows import DictRow, dict_row
+
+from jobs.ledger.postgresql.errors import OutcomeUnknownError
+from jobs.ledger.postgresql.rows import adapt
+
+Result = TypeVar("Result")
+Session = psycopg.Connection[DictRow]
+
+#: What a URL need not say: whom it looks for, and when a server that is gone is given up.
+DEFAULTS = {
+    "application_name": "faucet",
+    "target_session_attrs": "read-write",
+    "connect_timeout": "3",
+    "keepalives_idle": "5",
+    "keepalives_interval": "2",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "10000",
+}
+
+
+class DatabaseLink:
+    """One connection, for one thread."""
+
+    def __init__(self, url: str) -> None:
+        """Raises psycopg.ProgrammingError where the URL is none."""
+        given = conninfo_to_dict(url)
+        defaults = {name: value for name, value in DEFAULTS.items() if name not in given}
+        self._conninfo = make_conninfo(url, client_encoding="UTF8", **defaults)
+        self._session: Session | None = None
+        self._notices: list[str] = []
+
+    def use(self, work: Callable[[Session], Result]) -> Result:
+        """What `work` returns, which is begun again on a new connection where the last one turns out to be lost.
+
+        So it must be nothing that could be done twice. Raises psycopg.Error; then no transaction is open.
+        """
+        kept = self._session is not None
+        try:
+            return self._try(work)
+        except psycopg.Error:
+            if not kept or self._session is not None:
+                raise
+        return self._try(work)
+
+    def _try(self, work: Callable[[Session], Result]) -> Result:
+        try:
+            return work(self._connected())
+        except BaseException as error:
+            self.undo(error)
+            raise
+
+    def _connected(self) -> Session:
+        if self._session is None:
+            # No statement is prepared: behind a pooler, the next one may reach another server process.
+            self._session = psycopg.Connection.connect(
+                self._conninfo, autocommit=True, prepare_threshold=None, row_factory=dict_row
+            )
+            adapt(self._session.adapters)
+            self._session.add_notice_handler(lambda notice: self._notices.append(notice.message_primary or ""))
+        return self._session
+
+    def commit(self, session: Session) -> None:
+        """Commit the transaction: it is on disk, here and on the synchronous standby, when this returns.
+
+        Raises psycopg.Error where it may be otherwise. Nobody may cancel it: a commit that is cancelled while it waits
+        for the standby is reported as done, with a warning, and is lost if that standby takes over.
+        """
+        self._notices.clear()
+        reply = session.execute("COMMIT").statusmessage
+        if reply != "COMMIT" or self._notices:
+            self.drop()
+            raise OutcomeUnknownError(f"the commit was not confirmed: {'; '.join(self._notices) or reply}")
+
+    def undo(self, error: BaseException) -> None:
+        """Roll back what is open after `error`; drop the connection where that can't be done, or leads nowhere."""
+        if self._session is None:
+            return
+        # A server that became a standby takes no writes any more: the next connection looks for the one that does.
+        if self._session.closed or isinstance(error, psycopg.errors.ReadOnlySqlTransaction):
+            self.drop()
+        elif self._session.info.transaction_status != TransactionStatus.IDLE:
+            try:
+                self._session.execute("ROLLBACK")
+            except psycopg.Error:
+                self.drop()
+
+    def drop(self) -> None:
+        """Close the connection; the next use makes another."""
+        if self._session is not None:
+            self._session.close()
+            self._session = None

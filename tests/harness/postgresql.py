@@ -1,0 +1,117 @@
+"""A PostgreSQL of the tests' own: a server for the session, a schema for each folder that a test keeps a ledger in."""
+
+import contextlib
+import itertools
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import psycopg
+import pytest
+
+#: Debian keeps the server out of the path.
+FOLDERS = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda folder: int(folder.parent.name))
+USER = "postgres"
+#: For tests that look at what is in the tables, not at what survives.
+FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
+
+
+def needs_postgresql() -> Path:
+    """The folder of its programs; skips the test where there is none."""
+    if FOLDERS:
+        return FOLDERS[-1]
+    if (found := shutil.which("postgres")) is None:
+        pytest.skip("PostgreSQL is not installed")
+    return Path(found).resolve().parent
+
+
+def _as_its_user(*command: str | Path) -> list[str | Path]:
+    """PostgreSQL refuses to run as root. Whatever becomes of the tests, it ends with them."""
+    user = [f"--reuid={USER}", f"--regid={USER}", "--clear-groups"] if os.geteuid() == 0 else []
+    return ["setpriv", *user, "--pdeathsig", "INT", *command]
+
+
+class Server:
+    """A server on a socket in a folder of its own."""
+
+    def __init__(self, folder: Path, *settings: str) -> None:
+        self.folder = folder
+        self._settings = settings
+        self._programs = needs_postgresql()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._schemas = itertools.count()
+        if os.geteuid() == 0:
+            shutil.chown(folder, USER)
+        options = ("--no-sync", "--auth=trust", f"--username={USER}", "--encoding=UTF8", "--locale=C.UTF-8")
+        command = _as_its_user(self._programs / "initdb", "-D", folder / "data", *options)
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd="/")
+
+    @property
+    def pid(self) -> int:
+        """Of the process that listens."""
+        if self._process is None:
+            raise AssertionError("it was not started")
+        return self._process.pid
+
+    def start(self) -> None:
+        """Serve; returns when it answers."""
+        options = [part for setting in ("listen_addresses=", *self._settings) for part in ("-c", setting)]
+        command = _as_its_user(self._programs / "postgres", "-D", self.folder / "data", "-k", self.folder, *options)
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd="/")
+        while not self._answers():
+            if self._process.poll() is not None:
+                raise AssertionError((self.folder / "log").read_text())
+
+    def _answers(self) -> bool:
+        try:
+            self.connect().close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def stop(self, number: int = signal.SIGINT) -> None:
+        """End it, and wait for that; SIGINT ends its sessions in order."""
+        if self._process is not None:
+            self._process.send_signal(number)
+            self._process.wait()
+            self._process = None
+
+    def url(self, schema: str = "public") -> str:
+        """Where a ledger can be."""
+        return f"postgresql://{USER}@/{USER}?host={quote(str(self.folder), safe='')}&options=-csearch_path%3D{schema}"
+
+    def connect(self, schema: str = "public") -> psycopg.Connection:
+        """A session of a test's own."""
+        return psycopg.connect(self.url(schema), autocommit=True)
+
+    def new_schema(self) -> str:
+        """A schema that nobody has used."""
+        schema = f"test_{next(self._schemas)}"
+        with self.connect() as session:
+            session.execute(f"CREATE SCHEMA {schema}")
+        return schema
+
+    def drop_schema(self, schema: str) -> None:
+        """Delete all that is in it."""
+        with self.connect() as session:
+            session.execute("SET client_min_messages = error")
+            session.execute(f"DROP SCHEMA {schema} CASCADE")
+
+
+@contextlib.contextmanager
+def serving(*settings: str) -> Iterator[Server]:
+    """A server that ends with the block."""
+    # Not the test's own folder: its path is too long for a socket, and not open to PostgreSQL's user.
+    with tempfile.TemporaryDirectory(prefix="faucet-pg-", ignore_cleanup_errors=True) as folder:
+        server = Server(Path(folder), *settings)
+        try:
+            server.start()
+            yield server
+        finally:
+            server.stop()
