@@ -25,41 +25,69 @@ log = logging.getLogger("faucet")
 PROGRAM = Path(__file__).parents[1] / "faucet.py"
 
 
-def serve_until_stopped(service: Service, host: str, port: int) -> None:
-    """Serve in this process, and print its URL as the first line of standard output."""
+def serve_until_stopped(service: Service, host: str, port: int, *, chain: bool) -> None:
+    """Serve in this process, and print its URL as the first line of standard output; stand in line for the `chain`."""
 
     async def start() -> Stop:
         listener = bind(host, port)
         url = url_of(listener)
         await service.start(listener)
+        if chain:
+            await service.stand_in_line()
         click.echo(f"listening on {url}")
-        if service.dev_chain is not None:
-            announce(service.dev_chain)
+        service.announce_chain(announce)
         return service.stop
 
-    run_serving(run_until_stopped(start, check=service.check, failure=service.misplaced))
+    run_serving(run_until_stopped(start, check=service.check, failure=service.failure))
 
 
-def _is_alone(settings: Settings, options: Mapping[str, Any]) -> bool:
-    return (options["workers"] or settings.workers) == 1
+def own_until_stopped(service: Service) -> None:
+    """Serve nothing: stand in line for the chain, and own it, in this process."""
+
+    async def start() -> Stop:
+        await service.start(None)
+        await service.stand_in_line()
+        click.echo("serving no HTTP")
+        service.announce_chain(announce)
+        return service.stop
+
+    run_serving(run_until_stopped(start, check=service.check, failure=service.failure))
+
+
+def _signs(settings: Settings, options: Mapping[str, Any]) -> bool:
+    """Whether this process itself may own the chain."""
+    role: str = options["role"]
+    return role == "chain" or (role == "all" and (options["workers"] or settings.workers) == 1)
 
 
 @click.command()
-@partial(configured, needs_key=_is_alone)
+@partial(configured, needs_key=_signs)
+@click.option(
+    "--role",
+    type=click.Choice(["all", "http", "chain"]),
+    default="all",
+    show_default=True,
+    help="What this faucet does, where several share one ledger: serve HTTP, own the chain or wait to, both.",
+)
 @click.option("--workers", type=click.IntRange(1, 64), default=None, help="Processes that serve HTTP.")
 @click.option("--host", default=None, help="Address to serve on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=None, help="Port to serve on; 0 is any free one.")
-def serve(settings: Settings, workers: int | None, host: str | None, port: int | None) -> None:
+def serve(settings: Settings, role: str, workers: int | None, host: str | None, port: int | None) -> None:
     """Serve HTTP, and register the accounts that sign up."""
+    if role == "chain" and (workers, host, port) != (None, None, None):
+        raise click.UsageError("--workers, --host and --port are for HTTP, which --role chain does not serve")
     host, port = host or settings.host, settings.port if port is None else port
     workers = workers or settings.workers
     for sentence in exposed_folders(settings):
         log.warning("folder open to other users", extra={"fields": {"reason": sentence}})
-    if workers == 1:
-        serve_until_stopped(Service(settings), host, port)
+    if role == "chain":
+        own_until_stopped(Service(settings))
+    elif workers == 1:
+        serve_until_stopped(Service(settings), host, port, chain=role == "all")
     else:
-        check_key_apart(settings)
-        supervise_until_stopped(str(PROGRAM), settings, workers, bind(host, port))
+        if role == "all":
+            check_key_apart(settings)
+        supervise_until_stopped(str(PROGRAM), settings, workers, bind(host, port), owns=role == "all")
 
 
 @click.command(hidden=True)
@@ -72,10 +100,10 @@ def worker(settings: Settings, listener: int | None, name: str, folder: Path) ->
     service, metrics = Service(settings), Metrics(folder, name)
 
     async def start() -> Stop:
-        served = None if listener is None else socket.socket(fileno=listener)
-        await service.start(served, chain=listener is None, metrics=metrics)
-        if service.dev_chain is not None:
-            announce(service.dev_chain)
+        await service.start(None if listener is None else socket.socket(fileno=listener), metrics=metrics)
+        if listener is None:
+            await service.stand_in_line()
+            service.announce_chain(announce)
         return service.stop
 
-    run_serving(run_until_stopped(start, parent=sys.stdin.fileno(), failure=service.misplaced))
+    run_serving(run_until_stopped(start, parent=sys.stdin.fileno(), failure=service.failure))

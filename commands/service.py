@@ -4,20 +4,21 @@ import asyncio
 import contextlib
 import logging
 import socket
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
-from chain.keys import PrivateKey
 from chain.node import Node
-from commands.chain import open_chain
+from commands.owned_chain import OwnedChain
+from devchain import DevChain
+from devchain.journal import JournalError, JournalInUseError
 from handlers.service import HttpService
+from jobs.election import Election
 from jobs.errors import FaucetError
 from jobs.ledger import Ledger, LedgerError
+from jobs.ledger.processes import this_process
+from jobs.model.owner import Candidate
 from jobs.monitoring.metrics import Metrics
-from jobs.owner import ChainOwner
+from jobs.monitoring.tasks import Tasks
 from jobs.settings import Settings
-
-if TYPE_CHECKING:
-    from devchain import DevChain
 
 log = logging.getLogger("faucet")
 
@@ -26,7 +27,7 @@ MISPLACED_GRACE = 3.0  #: seconds that signups and /readyz are answered with the
 
 
 class Service:
-    """Runs HTTP, or the chain's owner with the embedded dev chain, or both."""
+    """Serves HTTP, stands in line for the chain, or both."""
 
     def __init__(
         self, settings: Settings, *, ledger_class: type[Ledger] = Ledger, node_class: type[Node] = Node
@@ -35,42 +36,95 @@ class Service:
         self._ledger_class = ledger_class
         self._node_class = node_class
         self._http: HttpService | None = None
-        self._owner: ChainOwner | None = None
-        self.dev_chain: DevChain | None = None
+        self._election: Election | None = None
+        self._announce: Callable[[DevChain], None] | None = None
+        self._stands = False  # in line, or owns the chain
+        self._dev_chain: DevChain | None = None  # the embedded one, as long as this process owns it
+        self._watch: asyncio.Task[None] | None = None  # whether the ledger is in its place
+        self._fatal: asyncio.Queue[Exception] = asyncio.Queue()  # why this process can't go on
 
-    async def start(
-        self, listener: socket.socket | None, *, chain: bool = True, metrics: Metrics | None = None
-    ) -> None:
-        """Serve HTTP on `listener`, if there is one, and own the chain if `chain` says so.
+    async def start(self, listener: socket.socket | None, *, metrics: Metrics | None = None) -> None:
+        """Open the ledger, and serve HTTP on `listener`, if there is one.
 
         Raises OSError, LedgerError or FaucetError, and leaves nothing open then.
         """
         async with contextlib.AsyncExitStack() as opened:
             if listener is not None:
                 opened.enter_context(listener)
-            nodes = await self._open_chain(opened) if chain else None
             self._ledger = ledger = await self._ledger_class.open(self._settings.ledger)
             opened.push_async_callback(ledger.close)
-            metrics = metrics or Metrics()
+            self._metrics = metrics = metrics or Metrics()
             opened.callback(asyncio.create_task(metrics.share(), name="metrics").cancel)
             if listener is not None:
-                self._http = HttpService(self._settings, ledger, metrics, alone=not chain)
+                self._http = HttpService(self._settings, ledger, metrics, owns_chain=self.owns_chain)
                 await self._http.start(listener)
-            if nodes is not None:
-                await self._own(*nodes, ledger, metrics)
             self._opened = opened.pop_all()
+
+    async def stand_in_line(self) -> None:
+        """Own the chain once no other process does; returns at once where one does."""
+
+        def owner_of(ledger: Ledger) -> OwnedChain:
+            return OwnedChain(
+                self._settings, ledger, self._metrics, node_class=self._node_class, opened=self._chain_opened,
+                fail=self._chain_failed,
+            )  # fmt: skip
+
+        self._election = Election(
+            self._ledger, Candidate(self._settings.machine_name, this_process()), seconds=self._settings.lease_seconds,
+            owner_of=owner_of, tasks=Tasks(self._metrics),
+        )  # fmt: skip
+        await self._election.start()
+        self._stands = True
+
+    def announce_chain(self, announce: Callable[[DevChain], None]) -> None:
+        """Call `announce` with the embedded dev chain, now and whenever this process opens it."""
+        self._announce = announce
+        if self._dev_chain is not None:
+            announce(self._dev_chain)
+
+    def _chain_failed(self, error: JournalError) -> None:
+        """End this process, unless it waited in line and the file may soon be free: a stopped owner may go on."""
+        if not (self._stands and isinstance(error, JournalInUseError)):
+            self._fatal.put_nowait(error)
+            if self._election is not None:
+                self._election.leave()
+
+    def _chain_opened(self, dev_chain: DevChain | None) -> None:
+        self._dev_chain = dev_chain
+        if self._announce is not None and dev_chain is not None:
+            self._announce(dev_chain)
+
+    def owns_chain(self) -> bool:
+        """Whether this process owns the chain."""
+        return self._election is not None and self._election.epoch is not None
 
     async def check(self) -> None:
         """Raises FaucetError if the ledger can't be read, or a background task of the chain's owner has ended."""
-        if self._owner is not None:
-            self._owner.check()
+        if self._election is not None:
+            self._election.check()
         await self._ledger.queries.counts()
 
-    async def misplaced(self) -> LedgerError:
-        """Wait until the ledger is removed, replaced, moved or overwritten.
+    async def failure(self) -> Exception:
+        """Wait until this process can't go on; the reason."""
+        self._watch = asyncio.create_task(self._watch_place(), name="place")
+        try:
+            return await self._fatal.get()
+        finally:
+            self._watch.cancel()
 
-        Requests are told so for MISPLACED_GRACE before.
-        """
+    async def stop(self) -> None:
+        """Answer what was accepted, finish the drain in hand, give the lease back, close everything."""
+        if self._watch is not None:
+            self._watch.cancel()  # SQLite's last connection takes the log away
+        # At once: another process waits for the lease, and what was accepted is in the ledger for that one.
+        stops = [part.finish() for part in (self._http,) if part] + [part.stop() for part in (self._election,) if part]
+        await asyncio.gather(*stops)
+        if self._http is not None:
+            await self._http.close()
+        await self._opened.aclose()
+
+    async def _watch_place(self) -> None:
+        """End this process once the ledger is removed, replaced, moved or overwritten; requests are told so before."""
         while (problem := self._ledger.misplaced()) is None:  # noqa: ASYNC110  # no event tells of a file that is moved
             await asyncio.sleep(PLACE_INTERVAL)
         log.critical("ledger misplaced", extra={"fields": {"reason": problem}})
@@ -79,26 +133,4 @@ class Service:
         except FaucetError as error:
             log.warning("ledger's log not written", extra={"fields": {"reason": error.__cause__}})
         await asyncio.sleep(MISPLACED_GRACE)
-        return LedgerError(problem)
-
-    async def stop(self) -> None:
-        """Answer what was accepted, finish the current drain, close everything."""
-        if self._http is not None:
-            await self._http.finish()
-        if self._owner is not None:
-            await self._owner.stop()
-        if self._http is not None:
-            await self._http.close()
-        await self._opened.aclose()
-
-    async def _open_chain(self, opened: contextlib.AsyncExitStack) -> tuple[tuple[str, ...], PrivateKey]:
-        self.dev_chain, urls, key = await open_chain(self._settings)
-        if self.dev_chain is not None:
-            opened.push_async_callback(self.dev_chain.stop)
-        return urls, key
-
-    async def _own(self, urls: tuple[str, ...], key: PrivateKey, ledger: Ledger, metrics: Metrics) -> None:
-        self._owner = ChainOwner(
-            settings=self._settings, urls=urls, key=key, ledger=ledger, metrics=metrics, node_class=self._node_class
-        )
-        await self._owner.start()
+        self._fatal.put_nowait(LedgerError(problem))

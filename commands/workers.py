@@ -2,13 +2,15 @@
 
 import asyncio
 import contextlib
+import fcntl
 import os
 import secrets
 import socket
 import stat
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from itertools import chain, count
 from pathlib import Path
 
 import click
@@ -24,22 +26,28 @@ from jobs.monitoring.shared_counts import clear
 from jobs.settings import ConfigError, Settings, load
 
 
-def supervise_until_stopped(program: str, settings: Settings, workers: int, listener: socket.socket) -> None:
-    """Run `workers` processes that serve `listener` and one that owns the chain. Raises LedgerError or OSError.
+def supervise_until_stopped(
+    program: str, settings: Settings, workers: int, listener: socket.socket, *, owns: bool
+) -> None:
+    """Run `workers` processes that serve `listener`, and one that stands in line for the chain if it `owns` it.
+
+    Raises LedgerError or OSError.
 
     HTTP is stopped first, so that the chain's owner can still register what was accepted meanwhile.
     """
     raise_file_limit()  # the processes inherit it
-    with listener:
+    with contextlib.ExitStack() as opened:
+        opened.enter_context(listener)
         with_ledger(settings, lambda ledger: ledger.check_writable())
-        folder = metrics_folder(settings.ledger, os.environ)
+        folder = opened.enter_context(held_folder(metrics_folder(settings.ledger, os.environ)))
         clear(folder)
         metrics = Metrics(folder, "supervisor")
         # All processes must accept each other's sessions, even if these end with the program.
         shared = {"FAUCET_SECRET_KEY": settings.secret_key or secrets.token_hex()}
         launch = partial(start_worker, worker_command(program, settings, folder), shared)
         http = [Role(f"http-{number}", partial(launch, f"http-{number}", listener)) for number in range(workers)]
-        supervisor = Supervisor(http, [Role("chain", partial(launch, "chain"))], metrics=metrics)
+        owner = [Role("chain", partial(launch, "chain"))] if owns else []
+        supervisor = Supervisor(http, owner, metrics=metrics)
 
         async def start() -> Stop:
             await supervisor.start()
@@ -97,6 +105,29 @@ def metrics_folder(ledger: Path, environ: Mapping[str, str]) -> Path:
     if given and runtime.is_dir() and not runtime.stat().st_mode & stat.S_IWOTH:
         return runtime / "metrics"
     return ledger.with_name(f"metrics-{ledger.name}.d")
+
+
+@contextlib.contextmanager
+def held_folder(first: Path) -> Iterator[Path]:
+    """The folder `first`, or a numbered one beside it while another supervisor of this ledger has that."""
+    beside = (first.with_name(f"{first.stem}-{number}{first.suffix}") for number in count(2))
+    with contextlib.ExitStack() as held:
+        yield next(folder for folder in chain([first], beside) if _hold(folder, held))
+
+
+def _hold(folder: Path, held: contextlib.ExitStack) -> bool:
+    """Keep `folder` from other supervisors; False where one of them has it."""
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return True  # nobody can share counts there
+    held.callback(os.close, descriptor)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 async def start_worker(

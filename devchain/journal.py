@@ -12,11 +12,15 @@ class JournalError(OSError):
     """A file that this chain can't be resumed from."""
 
 
+class JournalInUseError(JournalError):
+    """Another process makes the blocks of this chain."""
+
+
 class Journal:
     """Appends lines to a file that no other process may append to meanwhile."""
 
     def __init__(self, path: Path) -> None:
-        """Open the file, or create it. Raises JournalError where another chain is writing it."""
+        """Open the file, or create it. Raises JournalInUseError where another chain is writing it."""
         self._path = path
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file: IO[bytes] = path.open("a+b")
@@ -25,7 +29,7 @@ class Journal:
         except BlockingIOError:
             self._file.close()
             text = "is in use: another faucet or dev chain makes the blocks of this chain"
-            raise JournalError(f"{path} {text}") from None
+            raise JournalInUseError(f"{path} {text}") from None
 
     def repair(self) -> None:
         """Drop a line that a crash cut short, and let nobody but the owner read the file."""

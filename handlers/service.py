@@ -3,6 +3,8 @@
 import asyncio
 import logging
 import socket
+import time
+from collections.abc import Callable
 
 from tornado.ioloop import PeriodicCallback
 
@@ -18,21 +20,24 @@ log = logging.getLogger("faucet.http")
 
 REFRESH = 0.5  #: seconds between two looks at what the chain's owner wrote
 NOTICE = 0.1  #: … at what other processes moved, while somebody waits for it and the chain's owner is one of them
+OPERATORS_NOTICE = 0.5  #: … while that is this process, and only operators' commands are others
 ANSWER_TIMEOUT = 1.0  #: seconds that replies in hand may take when the program stops
 
 
 class HttpService:
     """Answers on a socket, with what the ledger knows."""
 
-    def __init__(self, settings: Settings, ledger: Ledger, metrics: Metrics, *, alone: bool) -> None:
-        """`alone`: the chain's owner is in another process; else only operators' commands move jobs elsewhere."""
+    def __init__(self, settings: Settings, ledger: Ledger, metrics: Metrics, *, owns_chain: Callable[[], bool]) -> None:
+        """`owns_chain`: whether the chain's owner is in this process, which may change."""
         self._ledger = ledger
+        self._owns_chain = owns_chain
+        self._noticed_at = 0.0
         self._snapshot = Snapshot(ledger)
         self._context = AppContext(settings, ledger, self._snapshot, metrics)
         self._look = asyncio.Lock()  # held by a timer's look at the ledger
         self._timers = [
             PeriodicCallback(self._refresh, REFRESH * 1000),
-            PeriodicCallback(self._notice, (NOTICE if alone else REFRESH) * 1000),
+            PeriodicCallback(self._notice, NOTICE * 1000),
         ]
 
     async def start(self, listener: socket.socket) -> None:
@@ -73,6 +78,10 @@ class HttpService:
             log.warning("chain status not read", extra={"fields": {"reason": error}})
 
     async def _notice(self) -> None:
+        now = time.monotonic()
+        if self._owns_chain() and now - self._noticed_at < OPERATORS_NOTICE:
+            return
+        self._noticed_at = now
         try:
             async with self._look:
                 await self._ledger.change_poller.poll()

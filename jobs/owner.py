@@ -36,7 +36,7 @@ from jobs.settings import Settings
 log = logging.getLogger("faucet.owner")
 
 READ_INTERVAL = 10.0  #: seconds between two notes that many blocks are being read
-STOP_TIMEOUT = 2.0  #: seconds that a step in hand may take when the program stops; what it does is on disk anyway
+STOP_TIMEOUT = 0.5  #: seconds that a drain in hand may take when another process is to own the chain, or none
 FORGET_INTERVAL = 60.0  #: seconds between two erasures of old client addresses
 CONNECTION_INTERVAL = 1.0  #: seconds between two checks of the connection
 TICK_INTERVAL = 1.0  #: … at the clock, to notice that the process stood still
@@ -85,6 +85,7 @@ class ChainOwner:
         self._uptime = Uptime(ledger.downtime, clock=clock)
         self._alerts = self._new_alerts()
         self._running: list[asyncio.Task[None]] = []
+        self._halted = False
 
     async def start(self) -> None:
         """Begin; returns at once, whether a node is there or not. Raises FaucetError without a ledger."""
@@ -101,10 +102,10 @@ class ChainOwner:
             confirmed=self._confirmed,
         )
         start = self._tasks.start
+        self._connecting = start("chain link", self._link.run)
         self._drains = start("drainer", self._drainer.run)
         self._running = [
             self._drains,
-            start("chain link", self._link.run),
             start("tracker", self._follow),
             start("names", names.run),
             start("reconciliation", self._reconcile),
@@ -123,24 +124,37 @@ class ChainOwner:
 
     def check(self) -> None:
         """Raises FaucetError `internal` if a background task has ended, which none does by itself."""
-        for task in self._running:
+        for task in (self._connecting, *self._running) if self._running else ():
             if task.done():
                 raise FaucetError(Code.INTERNAL, f"The task {task.get_name()} has ended.")
 
-    async def stop(self) -> None:
-        """Finish the drain in hand, within STOP_TIMEOUT seconds, then close the connections."""
-        if not self._running:
+    async def halt(self) -> None:
+        """Finish the drain in hand, within STOP_TIMEOUT seconds, and end the other tasks.
+
+        What is left undone is on disk, for the next owner. A task may take longer to end, as where a mail server hangs;
+        once the ledger is given back it sends and writes nothing.
+        """
+        if not self._running or self._halted:
             return
+        self._halted = True
         for timer in self._timers:
             timer.stop()
         self._drainer.stop()
-        await asyncio.wait({self._drains}, timeout=STOP_TIMEOUT)
+        if not self._ledger.deposed.is_set():
+            await asyncio.wait({self._drains}, timeout=STOP_TIMEOUT)
         for task in self._running:
             task.cancel()
-        await asyncio.gather(*self._running, return_exceptions=True)
+        await asyncio.wait(self._running, timeout=STOP_TIMEOUT)
         with contextlib.suppress(FaucetError):
             await self._uptime.stop()
-        await self._confirmed.close()
+
+    async def stop(self) -> None:
+        """Halt, and close the connections."""
+        await self.halt()
+        if self._running:
+            self._connecting.cancel()
+            await asyncio.gather(self._connecting, *self._running, return_exceptions=True)
+            await self._confirmed.close()
 
     def _new_alerts(self) -> Alerts:
         return Alerts(

@@ -88,6 +88,8 @@ class Sender:
 
     async def _broadcast(self, transaction: Transaction, head: Head) -> Refusal | None:
         async with self._slots:
+            if self._queue.deposed:
+                return None  # it is on disk: the owner of the chain sends it
             self._sent[transaction.number] = (self._link.epoch, head.number)
             try:
                 await self._node.broadcast(transaction.body)

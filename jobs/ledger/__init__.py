@@ -49,6 +49,7 @@ class Ledger:
         self.changes = store.changes
         self.deposed = store.deposed  #: set once an owner's ledger refuses to write, since another epoch began
         self.lease = Lease(store)
+        self.now = store.now
         self.signups = Signups(store, random_id)
         self.drain = DrainQueue(store)
         self.spending = Spending(store)

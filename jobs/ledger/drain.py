@@ -88,6 +88,11 @@ READY = {
 class DrainQueue(Part):
     """Queue, write-ahead and refusals."""
 
+    @property
+    def deposed(self) -> bool:
+        """Whether another process owns the chain, so that this one must send nothing."""
+        return self._store.deposed.is_set()
+
     async def queued(self, limit: int) -> list[Job]:
         """The oldest `limit` jobs that wait for a drain and may be tried now."""
         return await self._store.rows(QUEUED, (self._store.now(), limit))

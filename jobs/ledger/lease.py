@@ -22,6 +22,10 @@ class Lease(Part):
         """Who owns the chain. Raises FaucetError `ledger_unavailable`."""
         return (await self._store.rows(HOLDER))[0]
 
+    async def is_free(self, candidate: Candidate, *, gone: Callable[[str], bool] = is_gone) -> bool:
+        """Whether `acquire` is worth its transaction. Raises FaucetError `ledger_unavailable`."""
+        return may_take(await self.holder(), candidate, self._store.now(), gone)
+
     async def acquire(
         self, candidate: Candidate, seconds: float, *, gone: Callable[[str], bool] = is_gone
     ) -> int | None:
@@ -32,7 +36,7 @@ class Lease(Part):
 
         def step(tx: Tx) -> int | None:
             (holder,) = tx.rows(HOLDER)
-            if not is_free(holder, candidate, tx.now, gone):
+            if not may_take(holder, candidate, tx.now, gone):
                 return None
             tx.execute(TAKE, (candidate.machine, candidate.process, tx.now + int(seconds * 1000)))
             return holder.epoch + 1
@@ -44,16 +48,18 @@ class Lease(Part):
         await self._store.run(lambda tx: tx.execute(RENEW, (tx.now + int(seconds * 1000),)))
 
     async def give_back(self) -> None:
-        """Let another process own the chain at once; this ledger writes nothing more, and raises DeposedError.
+        """Let another process own the chain at once. This ledger writes nothing more, whether that succeeds or not.
 
         Raises FaucetError `ledger_unavailable`, and DeposedError where another process owns the chain already.
         """
-        await self._store.run(lambda tx: tx.execute(GIVE_BACK, (tx.now,)))
-        self._store.deposed.set()
+        try:
+            await self._store.run(lambda tx: tx.execute(GIVE_BACK, (tx.now,)))
+        finally:
+            self._store.deposed.set()
 
 
-def is_free(holder: Holder, candidate: Candidate, now: int, gone: Callable[[str], bool]) -> bool:
-    """Whether `candidate` may own the chain at `now`, milliseconds."""
+def may_take(holder: Holder, candidate: Candidate, now: int, gone: Callable[[str], bool]) -> bool:
+    """Whether `candidate` may own the chain after `holder` at `now`, milliseconds."""
     if not holder.owns(now) or holder.process in (None, candidate.process):
         return True
     return holder.until > now + MAX_LEASE * 1000 or gone(holder.process)

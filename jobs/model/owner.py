@@ -23,3 +23,7 @@ class Holder:
     def owns(self, now: int) -> bool:
         """Whether somebody owns the chain at `now`, milliseconds."""
         return self.owner is not None and now < self.until
+
+    def seconds_left(self, now: int) -> float:
+        """Seconds that the lease lasts from `now`, milliseconds, unless it is renewed; 0 if nobody owns the chain."""
+        return (self.until - now) / 1000 if self.owns(now) else 0.0

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from dataclasses import fields as fields_of
 from decimal import Decimal
 from pathlib import Path
+from socket import gethostname
 from typing import Any
 
 from jobs.settings import explorer, values
@@ -115,6 +116,12 @@ class Settings:
         "… a transaction; default: explorer_url with /txs/{id} for /accounts/{name}, if that is in it",
     )
     ledger: Path = _key(values.text, "faucet.db", "the ledger's file")
+    machine: str | None = _key(
+        values.optional(values.machine), None, "this machine's name as owner of the chain; default: its host name"
+    )
+    lease_seconds: float = _key(
+        values.seconds(1, 60), 10.0, "seconds of silence after which another process takes the chain over"
+    )
     queue_limit: int = _key(values.whole(1, 10**9), 100_000, "queued signups above which new ones are refused")
     drain_interval: float = _key(values.seconds(0.05, 3600), 1.0, "seconds between two drains")
     transaction_expiration: int = _key(values.whole(10, 3600), 60, "seconds of chain time until a transaction expires")
@@ -172,6 +179,11 @@ class Settings:
     def payment(self) -> Decimal | None:
         """The initial balance of a new account, core asset; None if none is paid."""
         return self.initial_balance if self.enable_initial_balance and self.initial_balance else None
+
+    @property
+    def machine_name(self) -> str:
+        """What this machine is called where it owns the chain."""
+        return gethostname() if self.machine is None else self.machine
 
     @property
     def retention(self) -> int:

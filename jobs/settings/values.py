@@ -19,6 +19,7 @@ _HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[\w.-]+)(?::([0-9]{1,5}))?", re.ASCII
 _MAILBOX = r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,253}[A-Za-z0-9])?"
 _ADDRESS = re.compile(_MAILBOX)
 _SENDER = re.compile(rf"{_MAILBOX}|[^<>@\r\n\0]*<{_MAILBOX}>")
+_MACHINE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _SYMBOL = re.compile(r"[A-Z][A-Z0-9.]{2,15}")  # asset_object.cpp, is_valid_symbol
 
 Parser = Callable[[Any], Any]
@@ -197,6 +198,13 @@ def mail_sender(value: Any) -> str:
     """A mail address, perhaps after a name."""
     if not _SENDER.fullmatch(text(value)):
         raise ValueProblemError("must be a mail address, or Name <address>")
+    return str(value)
+
+
+def machine(value: Any) -> str:
+    """A machine's name."""
+    if not _MACHINE.fullmatch(text(value)):
+        raise ValueProblemError("must be a name of at most 64 letters, digits, dots, hyphens and underscores")
     return str(value)
 
 

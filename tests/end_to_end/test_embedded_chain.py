@@ -1,6 +1,7 @@
 """The embedded dev chain has one program that makes its blocks, whatever else runs beside it."""
 
 import contextlib
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -68,10 +69,13 @@ async def test_reconcile_compares_with_the_chain_as_it_is_now(tmp_path: Path) ->
 
 @pytest.mark.parametrize("options", [(), ("--workers", "2")], ids=" ".join)
 async def test_second_program_on_one_chain_is_refused(tmp_path: Path, options: tuple[str, ...]) -> None:
+    """A second faucet on the same ledger waits for the first one's end; one on another ledger can't have the chain."""
     async with embedding(tmp_path, *options) as service:
         journal = str(tmp_path / "devchain.journal")
-        where = ("--config", str(service.config))
-        for arguments in (("serve", "--port", "0"), ("devchain", "--port", "0", "--data", journal)):
+        other = tmp_path / "other.yaml"
+        other.write_text(json.dumps({**json.loads(service.config.read_text()), "ledger": "other.db"}))
+        where = ("--port", "0", "--config", str(other))
+        for arguments in (("serve",), ("devchain", "--data", journal)):
             code, _, errors = await command(*arguments, *where)
             (line,) = [line for line in errors.splitlines() if journal in line]
             assert (code, line) == (

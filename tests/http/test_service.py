@@ -18,7 +18,7 @@ async def test_stop_waits_for_the_look_at_the_ledger_in_hand(tmp_path: Path, mon
     """The ledger is closed next."""
     begun, over = asyncio.Event(), asyncio.Event()
     async with opened(tmp_path) as ledger:
-        service = HttpService(Settings(), ledger, Metrics(), alone=True)
+        service = HttpService(Settings(), ledger, Metrics(), owns_chain=lambda: False)
         await service.start(bind("127.0.0.1", 0))
         ours = ledger._store.read
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 
-from commands.workers import metrics_folder
+from commands.workers import held_folder, metrics_folder
 from jobs.monitoring.shared_counts import MAX_SIZE, SharedCounts, clear
 from tests.harness.loglines import log_lines
 
@@ -180,3 +180,19 @@ def test_folder_is_systemds_or_beside_the_ledger_and_never_for_all(tmp_path: Pat
     assert metrics_folder(ledger, {"RUNTIME_DIRECTORY": f"{runtime}:/run/other"}) == runtime / "metrics"
     for given in ("", str(public), str(tmp_path / "missing")):
         assert metrics_folder(ledger, {"RUNTIME_DIRECTORY": given}) == beside
+
+
+def test_supervisors_of_one_ledger_have_a_folder_each(tmp_path: Path) -> None:
+    first = tmp_path / "metrics-faucet.db.d"
+    with held_folder(first) as folder:
+        assert folder == first
+        with held_folder(first) as second, held_folder(first) as third:
+            assert (second.name, third.name) == ("metrics-faucet.db-2.d", "metrics-faucet.db-3.d")
+    with held_folder(first) as folder:
+        assert folder == first
+
+
+def test_folder_that_can_not_be_made_is_nobodys(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with held_folder(tmp_path / "file" / "metrics") as folder:
+        assert folder == tmp_path / "file" / "metrics"

@@ -67,6 +67,7 @@ def test_systemd_that_is_away_or_busy_ends_nothing(tmp_path: Path, caplog: pytes
 async def test_service_is_alive_while_all_its_tasks_are(tmp_path: Path) -> None:
     service = Service(load(Faucet(tmp_path, on_chain("ws://127.0.0.1:1")).config, {}))
     await service.start(None)
+    await service.stand_in_line()
     try:
         await service.check()
         (names,) = [task for task in asyncio.all_tasks() if task.get_name() == "names"]

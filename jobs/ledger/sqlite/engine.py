@@ -140,14 +140,19 @@ class SqliteEngine:
     def _transact(self, step: Callable[[Connection, Turn], Result]) -> Result:
         _begin(self._writer)
         try:
-            (epoch,) = self._writer.execute(_EPOCH).fetchone()
-            result = step(Connection(self._writer), Turn(self.now(), epoch))
+            result = step(Connection(self._writer), self._turn())
             self._place.check()
             self._writer.commit()
         except BaseException:
             self._writer.rollback()
             raise
         return result
+
+    def _turn(self) -> Turn:
+        row = self._writer.execute(_EPOCH).fetchone()
+        if row is None:  # the file was overwritten
+            raise sqlite3.DatabaseError("the table ledger is empty")
+        return Turn(self.now(), row[0])
 
 
 def _begin(connection: sqlite3.Connection) -> None:
