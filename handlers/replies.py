@@ -134,11 +134,20 @@ class CheckView(msgspec.Struct, frozen=True):
     text: str
 
 
+class OwnerView(msgspec.Struct, frozen=True):
+    """Which process owns the chain."""
+
+    machine: Annotated[str | None, Meta(description="null: none does")]
+    epoch: Annotated[int, Meta(description="number of the last owner")]
+    lease_seconds: Annotated[float, Meta(description="until another process takes over, unless it is renewed")]
+
+
 class ReadyReply(msgspec.Struct, frozen=True):
-    """Whether a new user can register now, and each condition by name."""
+    """Whether a new user can register now, each condition by name, and who owns the chain."""
 
     ready: bool
     checks: dict[str, CheckView]
+    owner: OwnerView
 
 
 class ErrorLines(msgspec.Struct, frozen=True):

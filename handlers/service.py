@@ -14,6 +14,8 @@ from jobs.chain_status import Snapshot
 from jobs.errors import FaucetError
 from jobs.ledger import Ledger
 from jobs.monitoring.metrics import Metrics
+from jobs.monitoring.owner_watch import OwnerWatch
+from jobs.monitoring.tasks import Tasks
 from jobs.settings import Settings
 
 log = logging.getLogger("faucet.http")
@@ -35,6 +37,8 @@ class HttpService:
         self._snapshot = Snapshot(ledger)
         self._context = AppContext(settings, ledger, self._snapshot, metrics)
         self._look = asyncio.Lock()  # held by a timer's look at the ledger
+        self._owner_watch = OwnerWatch(settings, ledger, self._snapshot)
+        self._tasks = Tasks(metrics)
         self._timers = [
             PeriodicCallback(self._refresh, REFRESH * 1000),
             PeriodicCallback(self._notice, NOTICE * 1000),
@@ -47,12 +51,15 @@ class HttpService:
         self._server = listen(self._context, listener)
         for timer in self._timers:
             timer.start()
+        self._watching = self._tasks.start("owner watch", self._owner_watch.run)
 
     async def finish(self) -> None:
         """Take no more requests, and answer those that were accepted."""
         self._server.stop()
         for timer in self._timers:
             timer.stop()
+        self._watching.cancel()
+        await asyncio.gather(self._watching, return_exceptions=True)
         async with self._look:  # Tornado abandons the one in hand, and the ledger is closed next
             pass
         self._ledger.changes.close()

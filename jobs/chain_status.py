@@ -11,6 +11,7 @@ from jobs.model.downtime import Downtime
 
 if TYPE_CHECKING:
     from jobs.model.operators import Pause
+    from jobs.model.owner import Holder
 
 
 class ChainStatusPublisher:
@@ -45,7 +46,7 @@ class ChainStatusPublisher:
 
 
 class Snapshot:
-    """Status, pauses and registration rate as of the last refresh, so that no request reads the ledger for them."""
+    """What the last refresh read, so that no request reads the ledger for it: status, pauses, owner of the chain."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
@@ -54,6 +55,8 @@ class Snapshot:
         self.drain: Pause | None = None
         self.downtime = Downtime()
         self.registration_rate = 0.0  #: accounts a second that come into a block
+        self.holder: Holder | None = None  #: of the lease
+        self.ownerless_since: int | None = None  #: when it was first seen that nobody owns the chain, milliseconds
 
     async def refresh(self) -> None:
         """Read them anew. Raises FaucetError `ledger_unavailable`, and keeps the old ones then."""
@@ -64,3 +67,5 @@ class Snapshot:
             await self._ledger.downtime.load(),
         )
         self.chain_status, self.intake, self.drain = chain_status, pauses.get("intake"), pauses.get("drain")
+        self.holder, now = await self._ledger.lease.holder(), self._ledger.now()
+        self.ownerless_since = None if self.holder.owns(now) else self.ownerless_since or now

@@ -2,8 +2,9 @@
 
 from handlers.base import ApiHandler
 from handlers.pages.overview import owed_count
-from handlers.replies import ChainReply, ChainView, CheckView, HealthReply, ReadyReply
+from handlers.replies import ChainReply, ChainView, CheckView, HealthReply, OwnerView, ReadyReply
 from jobs.budget import budget_left, runway_days, signups_paid
+from jobs.model.owner import Holder
 from jobs.monitoring.metrics import MetricsSnapshot
 
 DAY = 86_400  #: seconds
@@ -31,9 +32,15 @@ class ReadyHandler(ApiHandler):
         checks = await self.context.readiness.checks()
         ready = all(check.ok for check in checks.values())
         self.set_status(200 if ready else 503)
-        self.reply(ReadyReply(ready, {name: CheckView(check.ok, check.text) for name, check in checks.items()}))
+        views = {name: CheckView(check.ok, check.text) for name, check in checks.items()}
+        self.reply(ReadyReply(ready, views, self._owner()))
 
     head = get
+
+    def _owner(self) -> OwnerView:
+        holder, now = self.context.snapshot.holder or Holder(), self.context.ledger.now()
+        left = holder.seconds_left(now)
+        return OwnerView(holder.owner if left else None, holder.epoch, round(left, 1))
 
 
 class MetricsHandler(ApiHandler):
@@ -56,6 +63,8 @@ class MetricsHandler(ApiHandler):
         pauses = {"intake": snapshot.intake, "drain": snapshot.drain}
         return MetricsSnapshot(
             at=now,
+            holder=snapshot.holder or Holder(),
+            machine=settings.machine_name,
             counts=await ledger.queries.counts(),
             chain_status=chain_status,
             paused=[part for part, pause in pauses.items() if pause is not None],

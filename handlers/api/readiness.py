@@ -15,6 +15,7 @@ LEDGER_CHECK_LASTS = 1.0  #: seconds that the ledger's check is good for
 
 #: The checks of /readyz, each with the conditions that it stands for.
 CHECKS: Mapping[str, tuple[str, ...]] = {
+    "owner": ("owner",),
     "chain": ("nodes", "connection"),
     "head": ("head",),
     "registrar": ("registrar", "membership"),
@@ -63,8 +64,9 @@ class Readiness:
             spent, oldest = 0, None
             failed = dict.fromkeys(OF_LEDGER, Check(ok=False, text=error.sentence))
         ledger = LedgerStatus(
-            spent=spent, oldest=oldest, intake=snapshot.intake, drain=snapshot.drain, downtime=snapshot.downtime
-        )
+            spent=spent, oldest=oldest, intake=snapshot.intake, drain=snapshot.drain, downtime=snapshot.downtime,
+            holder=snapshot.holder, ownerless_since=snapshot.ownerless_since,
+        )  # fmt: skip
         found = conditions(snapshot.chain_status, self._settings, self._clock(), ledger)
         by_name = {condition.name: condition for condition in found}
         return {"ledger": writable, **{name: _check(by_name, names) for name, names in CHECKS.items()}, **failed}

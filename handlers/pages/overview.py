@@ -9,6 +9,7 @@ from jobs.budget import budget_left, runway_days, signup_cost, signups_in_budget
 from jobs.conditions import LedgerStatus, conditions
 from jobs.model.chain import ChainStatus
 from jobs.model.job import State
+from jobs.model.owner import Holder
 
 HOUR = 60  #: minutes in the first chart
 MONTH = 30  #: days in the second
@@ -23,6 +24,9 @@ class Overview:
     now: int  #: milliseconds since 1970, UTC
     obstacles: Sequence[str]  #: why nobody can register now, a sentence each
     notices: Mapping[str, str]  #: what operators should look at though everybody can: sentences by condition
+    owner: str | None  #: machine of the chain's owner; None: no process owns the chain
+    epoch: int  #: number of the last owner
+    lease: float  #: seconds that its lease lasts unless it is renewed
     chain_status: ChainStatus
     head_age: float | None  #: seconds
     counts: dict[State, int]
@@ -45,7 +49,7 @@ class Overview:
 async def overview(context: AppContext) -> Overview:
     """How it is now. Raises FaucetError `ledger_unavailable`."""
     ledger, settings, chain_status = context.ledger, context.settings, context.snapshot.chain_status
-    now = int(context.clock() * 1000)
+    now, holder = int(context.clock() * 1000), context.snapshot.holder or Holder()
     counts, oldest, spent = (
         await ledger.queries.counts(),
         await ledger.queries.oldest_waiting(),
@@ -57,6 +61,9 @@ async def overview(context: AppContext) -> Overview:
         now=now,
         obstacles=await obstacles(context),
         notices=await notices(context),
+        owner=holder.owner if holder.owns(now) else None,
+        epoch=holder.epoch,
+        lease=holder.seconds_left(now),
         chain_status=chain_status,
         head_age=None if chain_status.head_time is None else now / 1000 - chain_status.head_time,
         counts={state: counts[state] for state in State},

@@ -4,7 +4,9 @@ from jobs.budget import is_below, runway_days, signups_paid
 from jobs.conditions.sentences import signups_count
 from jobs.conditions.values import FAILURE_WINDOW, Evaluator, Input, Result
 from jobs.errors import Code
+from jobs.model.readable import duration
 
+OWNERLESS_AFTER = 30  #: seconds without an owner of the chain until that is a failure
 #: Failures that are the wallet's own, which no operator can mend.
 _OF_WALLETS = frozenset({Code.ACCOUNT_EXISTS, Code.INVALID_NAME, Code.INVALID_KEY, Code.REJECTED})
 
@@ -87,6 +89,18 @@ def _owed(given: Input) -> Result:
     )
 
 
+def _owner(given: Input) -> Result:
+    """A process that takes over, or starts, leaves the chain without an owner for a moment."""
+    holder, since = given.ledger.holder, given.ledger.ownerless_since
+    if holder is None:
+        return None
+    if since is None:
+        return True, f"{holder.owner} owns the chain, epoch {holder.epoch}"
+    seconds = given.now - since / 1000
+    last = f"the last epoch was {holder.epoch}"
+    return seconds <= OWNERLESS_AFTER, f"No process has owned the chain for {duration(max(0.0, seconds))}: {last}."
+
+
 def _finality(given: Input) -> Result:
     return _failing(given.status.unconfirmed)
 
@@ -113,6 +127,7 @@ OPERATING: dict[str, Evaluator] = {
     "differences": _differences,
     "held": _held,
     "owed": _owed,
+    "owner": _owner,
     "finality": _finality,
     "lasting_finality": _lasting_finality,
     "tasks": _tasks,

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from jobs.model.chain import ChainStatus
 from jobs.model.downtime import Downtime
 from jobs.model.operators import Failure, Pause
+from jobs.model.owner import Holder
 from jobs.settings import Settings
 
 FAILURE_WINDOW = 600  #: seconds in which failures are counted
@@ -34,6 +35,8 @@ class LedgerStatus:
     held: int = 0  #: jobs whose initial balance waits for an operator
     owed: int = 0  #: accounts that wait for an initial balance though none is configured
     downtime: Downtime = field(default_factory=Downtime)
+    holder: Holder | None = None  #: of the lease on the chain; None where that was not looked at
+    ownerless_since: int | None = None  #: when it was first seen that nobody owns the chain, milliseconds since 1970
     task_failures: Mapping[str, Failure] = field(default_factory=dict)  #: the last of each background task, by name
 
 

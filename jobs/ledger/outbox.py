@@ -12,6 +12,10 @@ SAVE_ALERT = """
     ON CONFLICT (name) DO UPDATE SET
         text = excluded.text, since = excluded.since, seen_at = excluded.seen_at, told_at = excluded.told_at
 """
+BEGIN_ALERT = """
+    INSERT INTO alerts (name, text, since, seen_at, told_at) VALUES (?, ?, ?, ?, ?)
+    ON CONFLICT (name) DO NOTHING RETURNING name
+"""
 DELETE_ALERTS = f"DELETE FROM alerts WHERE name {IN_TEXTS}"
 INSERT_MAIL = "INSERT INTO mails (subject, body, created_at) VALUES (?, ?, ?)"
 DUE_MAILS = Query(
@@ -44,6 +48,20 @@ class Outbox(Part):
             tx.executemany(INSERT_MAIL, [(subject, body, tx.now) for subject, body in mails])
 
         await self._store.run(step)
+
+    async def begin_alert(self, alert: Alert, mails: Sequence[tuple[str, str]]) -> bool:
+        """Keep `alert` and write its mails, unless it is open already, as where another process was quicker.
+
+        Whether it was not.
+        """
+
+        def step(tx: Tx) -> bool:
+            begun = tx.execute(BEGIN_ALERT, (alert.name, alert.text, alert.since, alert.seen_at, alert.told_at))
+            if begun:
+                tx.executemany(INSERT_MAIL, [(subject, body, tx.now) for subject, body in mails])
+            return bool(begun)
+
+        return await self._store.run(step)
 
     async def due_mails(self, limit: int = 10) -> list[Mail]:
         """The oldest `limit` mails that wait and may be tried now."""

@@ -28,6 +28,7 @@ SEEN_INTERVAL = 60.0  #: seconds by which the ledger's time of the last sighting
 ALERTS = {
     "balance": "the registrar's balance is low",
     "runway": "the registrar's balance does not last long",
+    "owner": "no process owns the chain",
     "drain": "nothing is registered",
     "node": "no node of the chain",
     "failures": "signups fail",
@@ -147,6 +148,21 @@ class Alerts:
             except FaucetError as error:
                 log.warning("alerts not evaluated", extra={"fields": {"reason": error}})
             await asyncio.sleep(EVALUATE_INTERVAL)
+
+    async def begin(self, name: str, text: str) -> bool:
+        """Begin the alert `name` at once, as whoever is no owner of the chain may; False where it is open already.
+
+        Raises FaucetError `ledger_unavailable`.
+        """
+        observation = await self._gather()
+        now = int(observation.now * 1000)
+        alert = Alert(name, text, now, now, now)
+        changes = AlertChanges((alert,), begun=(alert,))
+        mails = list(mails_of(changes, observation, self._settings)) if _mails(self._settings) else []
+        if not await self._ledger.outbox.begin_alert(alert, mails):
+            return False
+        _log_changes(changes)
+        return True
 
     async def evaluate_once(self) -> None:
         """Evaluate, and save what changed. Raises FaucetError `ledger_unavailable`."""

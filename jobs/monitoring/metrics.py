@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from jobs.model.chain import ChainStatus
 from jobs.model.job import State
 from jobs.model.operators import PARTS
+from jobs.model.owner import Holder
 from jobs.monitoring.alerts import ALERTS
 from jobs.monitoring.shared_counts import SharedCounts
 
@@ -28,6 +29,8 @@ class MetricsSnapshot:
     """The values of the gauges, read when somebody scrapes."""
 
     at: float  #: seconds since 1970
+    holder: Holder  #: of the lease
+    machine: str  #: this one's name
     counts: Mapping[State, int]
     chain_status: ChainStatus
     paused: Collection[str]  #: of PARTS
@@ -122,6 +125,14 @@ def _core_asset(satoshi: int | None, chain_status: ChainStatus) -> Decimal | Non
     return None if satoshi is None else Decimal(satoshi).scaleb(-(chain_status.precision or 0))
 
 
+def _owned_here(now: MetricsSnapshot) -> bool:
+    return _lease_left(now) > 0 and now.holder.owner == now.machine
+
+
+def _lease_left(now: MetricsSnapshot) -> float:
+    return now.holder.seconds_left(int(now.at * 1000))
+
+
 def _head_age(now: MetricsSnapshot) -> float | None:
     head = now.chain_status.head_time
     return None if head is None else now.at - head
@@ -139,6 +150,10 @@ GAUGES: tuple[tuple[str, str, Callable[[MetricsSnapshot], float | Decimal | None
      lambda now: _core_asset(now.chain_status.budget, now.chain_status)),
     ("faucet_budget_left", "Core asset that is left of today's budget",
      lambda now: _core_asset(now.left, now.chain_status)),
+    ("faucet_chain_owned", "1 if a process owns the chain", lambda now: _lease_left(now) > 0),
+    ("faucet_owner", "1 if a process of this machine owns the chain", _owned_here),
+    ("faucet_owner_epoch", "Number of the chain's last owner", lambda now: now.holder.epoch),
+    ("faucet_lease_seconds", "Seconds that the lease on the chain lasts unless it is renewed", _lease_left),
     ("faucet_chain_connected", "1 if a node is in use", lambda now: now.chain_status.connected),
     ("faucet_chain_head_block", "Number of the head block", lambda now: now.chain_status.head_block or 0),
     ("faucet_chain_head_age_seconds", "Age of the head block", _head_age),

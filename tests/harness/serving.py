@@ -19,6 +19,7 @@ from jobs.chain_status import Snapshot
 from jobs.ledger import Ledger
 from jobs.model.chain import ChainStatus
 from jobs.model.job import Job, Limits, Signup
+from jobs.model.owner import Candidate
 from jobs.model.transaction import BlockEffects, Kind, SignedTransaction, Transaction
 from jobs.monitoring.metrics import Metrics
 from jobs.settings import Settings
@@ -49,6 +50,10 @@ CHAIN_STATUS = ChainStatus(
     budget=2_500_00000,
     names_complete=True,
 )
+
+
+OWNER = Candidate("machine-1", "a process")
+OWNED_FOR = 10.0**6  #: seconds, longer than any test
 
 
 @dataclass
@@ -150,6 +155,7 @@ async def serving(
     keep_alive: float = KEEP_ALIVE,
     answer_wait: float = 0,
     chain_status: ChainStatus = CHAIN_STATUS,
+    owner: Candidate | None = OWNER,
     **settings: Any,
 ) -> AsyncIterator[Serving]:
     """The application with `chain_status` published, until the block ends."""
@@ -162,6 +168,8 @@ async def serving(
     server = listen(context, listener)
     served = Serving(context, listener.getsockname()[1])
     try:
+        if owner is not None:
+            await ledger.lease.acquire(owner, OWNED_FOR)
         await served.see(chain_status)
         yield served
     finally:

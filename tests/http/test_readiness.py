@@ -18,6 +18,7 @@ async def test_ready(tmp_path: Path) -> None:
         assert (reply.status, reply.body["ready"]) == (200, True)
         assert {name: check["text"] for name, check in reply.body["checks"].items()} == {
             "ledger": "writable",
+            "owner": "machine-1 owns the chain, epoch 1",
             "chain": "connected to node.example:8090",
             "head": "block 1007 is 2 seconds old",
             "registrar": "faucet is a lifetime member",
