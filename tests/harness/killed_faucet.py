@@ -1,15 +1,17 @@
-"""The faucet, killed by SIGKILL at a named step of a job's path.
+"""The faucet, killed or stopped at a named step of a job's path.
 
 The first argument names the step: before or after, a method of a part of the ledger or of the node, and which call,
-such as after:drain.record_signed:2 or before:node.broadcast:1. The rest is the command line of faucet.py. All parts
-are the real ones.
+such as after:drain.record_signed:2 or before:node.broadcast:1; and at its end the signal, if it is not SIGKILL, such as
+:SIGSTOP. That one is sent between two transactions: who is stopped amid one keeps SQLite's lock. The rest is the
+command line of faucet.py. All parts are the real ones.
 """
 
 import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import faucet
 from chain.node import Node
@@ -18,14 +20,19 @@ from commands.service import Service
 from jobs.ledger import Ledger
 from jobs.ledger.store import Store
 
+if TYPE_CHECKING:
+    from jobs.ledger.thread import ConnectionThread
+
 
 class Killer:
-    """Counts the calls of one method, and kills the process at the given one."""
+    """Counts the calls of one method, and sends the process the signal at the given one."""
 
     def __init__(self, step: str) -> None:
-        self._when, method, number = step.split(":")
+        self._when, method, number, *named = step.split(":")
+        self._signal = signal.Signals[named[0]] if named else signal.SIGKILL
         self.owner, self._method = method.split(".")
         self._left = int(number)
+        self.writer: ConnectionThread | None = None  #: the thread of the ledger's transactions
 
     def arm(self, owner: object) -> None:
         """Make the process kill itself before or after the method of `owner`."""
@@ -33,19 +40,23 @@ class Killer:
 
     def _killing(self, method: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
         async def killed(*arguments: Any, **options: Any) -> Any:
-            self._reach("before")
+            await self._reach("before")
             result = await method(*arguments, **options)
-            self._reach("after")
+            await self._reach("after")
             return result
 
         return killed
 
-    def _reach(self, when: str) -> None:
+    async def _reach(self, when: str) -> None:
         if when != self._when:
             return
         self._left -= 1
         if self._left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
+            send = partial(os.kill, os.getpid(), self._signal)
+            if self.writer is None or self._signal is signal.SIGKILL:
+                send()
+            else:
+                await self.writer.run(send)
 
 
 class KilledLedger(Ledger):
@@ -53,6 +64,7 @@ class KilledLedger(Ledger):
 
     def __init__(self, store: Store, **options: Any) -> None:
         super().__init__(store, **options)
+        KILLER.writer = vars(vars(store)["_engine"])["_thread"]
         if KILLER.owner != "node":
             KILLER.arm(getattr(self, KILLER.owner))
 

@@ -64,6 +64,11 @@ class Program:
         """Of the process."""
         return self._process.pid
 
+    @property
+    def runs(self) -> bool:
+        """Whether it has not ended."""
+        return self._process.returncode is None
+
     async def stop(self, number: int = signal.SIGTERM) -> int:
         """Send a signal, unless it has ended; its exit code."""
         with contextlib.suppress(ProcessLookupError):

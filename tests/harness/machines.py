@@ -1,0 +1,136 @@
+"""Several faucets on one ledger, each with its own configuration, as on machines of their own."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sqlite3
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+from tests.harness.chain_totals import ChainTotals, read_totals
+from tests.harness.program import FAUCET, DevChainProgram, Faucet, Program, on_chain
+from tests.harness.serving import turn
+
+PAYING = {"enable_initial_balance": True, "initial_balance": 1.5}
+PAYMENT = 150_000  #: satoshi, the initial balance
+LOCK_TIMEOUT = 0.5  #: seconds that a machine which goes on may take for a transaction
+LONG_LEASE = 60  #: seconds: whoever takes over within a test does not wait for its end
+
+
+class Machine(Faucet):
+    """A faucet with a name, on the ledger in its folder's parent."""
+
+    def __init__(self, folder: Path, name: str, settings: dict[str, Any]) -> None:
+        (folder / name).mkdir(exist_ok=True)
+        self.settings = {**settings, "machine": name, "ledger": "../faucet.db"}
+        super().__init__(folder / name, self.settings)
+        self.name = name
+
+    async def start_chain(self) -> None:
+        """Stand in line for the chain, serving no HTTP."""
+        arguments = ("serve", "--config", str(self.config), "--role", "chain")
+        self._program = await Program.start(*arguments, log=self.folder / "log")
+
+    async def owner(self) -> dict[str, Any]:
+        """Who owns the chain, as /readyz of this machine says."""
+        owner: dict[str, Any] = (await self.fetch("/readyz")).body["owner"]
+        return owner
+
+    async def sees_owner(self, name: str | None, *, after: int = 0) -> int:
+        """Return when it says that the machine `name` owns the chain, in an epoch later than `after`: that epoch."""
+        while True:
+            owner = await self.owner()
+            if owner["machine"] == name and owner["epoch"] > after:
+                return int(owner["epoch"])
+
+    def send(self, number: int) -> None:
+        """Send a signal to its process."""
+        os.kill(self.pid, number)
+
+    @property
+    def runs(self) -> bool:
+        """Whether its process has not ended."""
+        return self._program is not None and self._program.runs
+
+    async def stop(self, number: int = signal.SIGTERM) -> int:
+        """End it, also while it is stopped; its exit code."""
+        if self._program is not None and number != signal.SIGKILL:
+            with contextlib.suppress(ProcessLookupError):
+                self.send(signal.SIGCONT)
+        return await super().stop(number)
+
+    async def pause(self) -> None:
+        """Stop its process between two transactions: in one, it would keep SQLite's lock."""
+        while True:
+            self.send(signal.SIGSTOP)
+            if await asyncio.to_thread(_is_writable, self.folder.parent / "faucet.db"):
+                return
+            self.send(signal.SIGCONT)
+
+    def log(self) -> str:
+        """What it logged so far."""
+        return (self.folder / "log").read_text()
+
+    async def logged(self, words: str, count: int = 1) -> None:
+        """Return when its log holds `words` so often."""
+        while self.log().count(words) < count:
+            await turn()
+
+
+@contextlib.asynccontextmanager
+async def machines(
+    folder: Path, chain: DevChainProgram, *names: str, script: tuple[str, ...] = FAUCET, **settings: Any
+) -> AsyncIterator[list[Machine]]:
+    """Faucets named `names`, which start one after the other, so that the first one owns the chain.
+
+    The first one runs as `script`.
+    """
+    every = [Machine(folder, name, {**on_chain(chain.url, **PAYING), **settings}) for name in names]
+    async with contextlib.AsyncExitStack() as running:
+        for number, machine in enumerate(every):
+            await machine.start(script=script if number == 0 else FAUCET)
+            running.push_async_callback(machine.stop)
+            await _owned(folder)
+        yield every
+
+
+async def _owned(folder: Path) -> None:
+    """Return when the chain was owned, as the ledger in `folder` says: a machine that was stopped does not answer."""
+    with contextlib.closing(sqlite3.connect(folder / "faucet.db")) as ledger:
+        while not ledger.execute("SELECT 1 FROM ledger WHERE epoch > 0").fetchall():
+            await turn()
+
+
+def _is_writable(ledger: Path) -> bool:
+    with contextlib.closing(sqlite3.connect(ledger, timeout=LOCK_TIMEOUT, isolation_level=None)) as connection:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return False
+    return True
+
+
+def recorded(folder: Path) -> set[str]:
+    """The signatures of all transactions in the ledger in `folder`."""
+    with contextlib.closing(sqlite3.connect(folder / "faucet.db")) as ledger:
+        return {signature for (signature,) in ledger.execute("SELECT signature FROM transactions")}
+
+
+async def sent(chain: DevChainProgram) -> set[str]:
+    """The signatures of all transactions in the chain's blocks."""
+    head = await chain.node.head()
+    blocks = await chain.node.blocks(range(1, head.number + 1))
+    return {signature for block in blocks for entry in block.transactions for signature in entry.signatures}
+
+
+async def check_totals(folder: Path, chain: DevChainProgram, names: list[str], balance: int) -> ChainTotals:
+    """Check that each of `names` was registered and paid once, and nothing else spent, of what the ledger knew."""
+    totals = await read_totals(chain.node)
+    assert dict(totals.registered) == dict.fromkeys(names, 1)
+    assert dict(totals.paid) == {totals.ids[name]: 1 for name in names}
+    assert dict(totals.amounts) == {totals.ids[name]: PAYMENT for name in names}
+    assert await chain.node.balance("1.2.7") == balance - totals.spent
+    assert await sent(chain) <= recorded(folder)
+    return totals
