@@ -12,6 +12,8 @@ import pytest
 from jobs.ledger import LedgerError
 from jobs.ledger.backup import back_up
 from jobs.ledger.sqlite.file import migrations
+from jobs.model.owner import Candidate
+from tests.harness.ledgers import opened
 from tests.harness.program import command, dev_chain, faucet
 
 ADDRESS = "192.0.2.100"
@@ -180,3 +182,12 @@ def test_backup_of_a_missing_ledger_creates_none(tmp_path: Path) -> None:
     with pytest.raises(LedgerError, match="no ledger"):
         back_up(tmp_path / "faucet.db", tmp_path / "copy.db")
     assert list(tmp_path.iterdir()) == []
+
+
+async def test_backup_has_no_owner_of_the_chain(tmp_path: Path) -> None:
+    """Whoever restores it need not wait for a lease."""
+    async with opened(tmp_path) as ledger:
+        assert await ledger.lease.acquire(Candidate("ann", "process"), 10) == 1
+    back_up(tmp_path / "faucet.db", tmp_path / "copy.db")
+    with closing(sqlite3.connect(tmp_path / "copy.db")) as connection:
+        assert connection.execute("SELECT epoch, owner, process, until FROM ledger").fetchall() == [(1, None, None, 0)]

@@ -14,6 +14,7 @@ from jobs.ledger.sqlite.wal import LOG_MODE, MAGIC, check_log, header_of, with_s
 
 #: Tables with client addresses, or of who is logged in: nobody who gets a copy needs them. An older ledger lacks some.
 LEFT_OUT = ("addresses", "login_failures", "sessions")
+WITHOUT_OWNER = "UPDATE ledger SET owner = NULL, process = NULL, until = 0"
 HAS_TABLE = "SELECT 1 FROM sqlite_schema WHERE name = ?"
 #: Whoever serves from the copy lacks what came after these blocks. See jobs.ledger.reconciliation.
 MARK_AS_COPY = """
@@ -107,6 +108,8 @@ def _copy(ledger: Path, to: Path) -> None:
         for table in LEFT_OUT:
             if pages.execute(HAS_TABLE, (table,)).fetchone():
                 pages.execute(f"DELETE FROM {table}")
+        if pages.execute(HAS_TABLE, ("ledger",)).fetchone():
+            pages.execute(WITHOUT_OWNER)
         # Copied over a ledger in use, it is told from it.
         pages.execute(f"{APPLICATION_ID} = {random_id()}")
         if pages.execute(HAS_TABLE, ("blocks",)).fetchone():
