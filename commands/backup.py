@@ -27,12 +27,14 @@ def backup(settings: Settings, to: str, keep: int) -> None:
     Client addresses and sessions are left out.
     """
     target = Path(to)
+    if (ledger := settings.ledger_file) is None:
+        raise LedgerError("the ledger is in PostgreSQL, whose own pg_dump copies it")
     if target.is_dir():
-        _back_up_to_folder(settings.ledger, target, keep)
+        _back_up_to_folder(ledger, target, keep)
         return
     if not target.exists() and (to.endswith("/") or target.suffix not in ENDINGS):
         raise LedgerError(f"{to}: there is no folder of this name (the name of a file ends in {', '.join(ENDINGS)})")
-    back_up(settings.ledger, target)
+    back_up(ledger, target)
     click.echo(f"{target} is a whole copy of the ledger")
 
 

@@ -11,4 +11,5 @@ from jobs.settings import Settings
 def init(settings: Settings) -> None:
     """Create the ledger, or migrate it."""
     with_ledger(settings, lambda ledger: ledger.check_writable())
-    click.echo(f"{settings.ledger.name} is ready")
+    name = "the database" if settings.ledger_file is None else settings.ledger_file.name
+    click.echo(f"{name} is ready")

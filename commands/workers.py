@@ -39,7 +39,8 @@ def supervise_until_stopped(
     with contextlib.ExitStack() as opened:
         opened.enter_context(listener)
         with_ledger(settings, lambda ledger: ledger.check_writable())
-        folder = opened.enter_context(held_folder(metrics_folder(settings.ledger, os.environ)))
+        beside = settings.ledger_file or settings.source or Path("faucet")
+        folder = opened.enter_context(held_folder(metrics_folder(beside, os.environ)))
         clear(folder)
         metrics = Metrics(folder, "supervisor")
         # All processes must accept each other's sessions, even if these end with the program.
@@ -95,8 +96,10 @@ def worker_command(program: str, settings: Settings, metrics: Path) -> list[str]
     return [sys.executable, *warnings, program, "worker", *config, f"--metrics={metrics}"]
 
 
-def metrics_folder(ledger: Path, environ: Mapping[str, str]) -> Path:
-    """Where processes share their counts: in the folder that systemd made (RuntimeDirectory), or beside the ledger.
+def metrics_folder(beside: Path, environ: Mapping[str, str]) -> Path:
+    """Where processes share their counts: in the folder that systemd made (RuntimeDirectory), or beside a file.
+
+    That is the ledger's, or the configuration's where the ledger is in a database.
 
     Never where any user may write.
     """
@@ -104,7 +107,7 @@ def metrics_folder(ledger: Path, environ: Mapping[str, str]) -> Path:
     runtime = Path(given)
     if given and runtime.is_dir() and not runtime.stat().st_mode & stat.S_IWOTH:
         return runtime / "metrics"
-    return ledger.with_name(f"metrics-{ledger.name}.d")
+    return beside.with_name(f"metrics-{beside.name}.d")
 
 
 @contextlib.contextmanager

@@ -10,8 +10,8 @@ READABLE, WRITABLE = stat.S_IRGRP | stat.S_IROTH, stat.S_IWGRP | stat.S_IWOTH
 
 def exposed_folders(settings: Settings) -> list[str]:
     """A sentence for each such folder that is there; one that the faucet makes is its owner's alone."""
-    files = [settings.ledger, *([settings.devchain_data] if settings.uses_devchain else [])]
-    folders = dict.fromkeys(file.resolve().parent for file in files)
+    files = [settings.ledger_file, settings.devchain_data if settings.uses_devchain else None]
+    folders = dict.fromkeys(file.resolve().parent for file in files if file is not None)
     return [sentence for folder in folders if (sentence := _exposure(folder)) is not None]
 
 

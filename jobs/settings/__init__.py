@@ -8,7 +8,7 @@ from pathlib import Path
 from socket import gethostname
 from typing import Any
 
-from jobs.settings import explorer, values
+from jobs.settings import explorer, location, values
 from jobs.settings.file import ConfigError, ConfigFile, read_file
 from jobs.settings.predecessor import REPLY_WAIT
 from jobs.settings.values import DailyBudget, Network, Parser, ValueProblemError
@@ -115,7 +115,9 @@ class Settings:
         None,
         "… a transaction; default: explorer_url with /txs/{id} for /accounts/{name}, if that is in it",
     )
-    ledger: Path = _key(values.text, "faucet.db", "the ledger's file")
+    ledger: Path | str = _key(
+        location.location, "faucet.db", "the ledger's file, or postgresql://USER@HOST/DATABASE?passfile=FILE"
+    )
     machine: str | None = _key(
         values.optional(values.machine), None, "this machine's name as owner of the chain; default: its host name"
     )
@@ -176,6 +178,11 @@ class Settings:
         return self.witness_url == ("devchain",)
 
     @property
+    def ledger_file(self) -> Path | None:
+        """The ledger's file; None where the ledger is in a database."""
+        return self.ledger if isinstance(self.ledger, Path) else None
+
+    @property
     def payment(self) -> Decimal | None:
         """The initial balance of a new account, core asset; None if none is paid."""
         return self.initial_balance if self.enable_initial_balance and self.initial_balance else None
@@ -213,7 +220,8 @@ def load(path: Path, environ: Mapping[str, str], *, with_key: bool = True) -> Se
     for key, url in explorer.defaults(parsed).items():
         parsed.setdefault(key, url)
     paths = _paths(path, parsed, environ)
-    settings = Settings(**{**parsed, **paths}, notes=tuple(file.notes), source=path.absolute())
+    ledger = _ledger(path, file, parsed, environ)
+    settings = Settings(**{**parsed, **paths, "ledger": ledger}, notes=tuple(file.notes), source=path.absolute())
     problem = _contradiction(settings, file, with_key=with_key)
     if problem is not None:
         raise file.mistake(*problem)
@@ -222,11 +230,17 @@ def load(path: Path, environ: Mapping[str, str], *, with_key: bool = True) -> Se
 
 def _paths(path: Path, parsed: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, Path]:
     """The keys that are paths: relative to the file, the private key's to systemd's credentials if there are any."""
-    defaults = {"ledger": "faucet.db", "devchain_data": "devchain.journal"}
-    named = {key: parsed.get(key, default) for key, default in defaults.items()}
+    named = {"devchain_data": parsed.get("devchain_data", "devchain.journal")}
     if "wif_file" in parsed:
         named["wif_file"] = Path(environ.get("CREDENTIALS_DIRECTORY", "")) / parsed["wif_file"]
     return {key: path.absolute().parent / value for key, value in named.items()}
+
+
+def _ledger(path: Path, file: ConfigFile, parsed: Mapping[str, Any], environ: Mapping[str, str]) -> Path | str:
+    try:
+        return location.resolve(parsed.get("ledger", "faucet.db"), path.absolute().parent, environ)
+    except ValueProblemError as error:
+        raise file.mistake("ledger", str(error)) from None
 
 
 def _contradiction(settings: Settings, file: ConfigFile, *, with_key: bool) -> tuple[str, str] | None:

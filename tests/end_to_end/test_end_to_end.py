@@ -30,6 +30,7 @@ ALIASES = ("/api/v1/accounts", "/faucet", "/faucet/api/v1/accounts", "/referrer/
 FUNDED = {"enable_initial_balance": True, "initial_balance": 12.5}
 
 
+@pytest.mark.usefixtures("each_engine")
 async def test_signup_becomes_an_account_with_its_keys(tmp_path: Path) -> None:
     async with dev_chain() as chain, faucet(tmp_path, chain.url) as service:
         reply = await service.sign_up("alice-1")
@@ -48,6 +49,7 @@ async def test_signup_becomes_an_account_with_its_keys(tmp_path: Path) -> None:
         assert job["account_id"] in block.transactions[0].made or not has_results()
 
 
+@pytest.mark.usefixtures("each_engine")
 async def test_repeated_signup_returns_the_same_job(tmp_path: Path) -> None:
     async with dev_chain() as chain, faucet(tmp_path, chain.url) as service:
         first = await service.sign_up("alice-1")
@@ -81,6 +83,7 @@ async def test_reply_waits_until_the_account_is_in_a_block(tmp_path: Path) -> No
         assert preferred.body["job"]["state"] in ("registered", "done")
 
 
+@pytest.mark.usefixtures("each_engine")
 async def test_initial_balance_is_paid_once(tmp_path: Path) -> None:
     async with dev_chain() as chain, faucet(tmp_path, chain.url, **FUNDED) as service:
         replies = [await service.sign_up(f"rich-{i}") for i in range(5)]

@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.harness.chain_totals import read_totals
 from tests.harness.operators import HASH, Door, Operator
 from tests.harness.program import DevChainProgram, Faucet, dev_chain, on_chain
@@ -28,6 +30,7 @@ async def workers(folder: Path, chain: DevChainProgram, **settings: Any) -> Asyn
         await service.stop()
 
 
+@pytest.mark.usefixtures("each_engine")
 async def test_concurrent_signups_are_registered_and_paid_once(tmp_path: Path) -> None:
     names = [f"crowd-{number}" for number in range(120)]
 
@@ -51,6 +54,7 @@ async def test_concurrent_signups_are_registered_and_paid_once(tmp_path: Path) -
         assert [totals.paid[totals.ids[name]] for name in names] == [1] * len(names)
 
 
+@pytest.mark.usefixtures("each_engine")
 async def test_concurrent_repeats_are_one_job(tmp_path: Path) -> None:
     async with dev_chain() as chain, workers(tmp_path, chain) as service:
         replies = await asyncio.gather(*(service.sign_up("same-1") for _ in range(60)))
@@ -58,6 +62,7 @@ async def test_concurrent_repeats_are_one_job(tmp_path: Path) -> None:
         assert len({reply.body["job"]["id"] for reply in replies}) == 1
 
 
+@pytest.mark.usefixtures("each_engine")
 async def test_concurrent_signups_from_one_address_get_one_account(tmp_path: Path) -> None:
     client = {"X-Forwarded-For": "192.0.2.1"}
 
@@ -66,6 +71,7 @@ async def test_concurrent_signups_from_one_address_get_one_account(tmp_path: Pat
         assert sorted(reply.status for reply in replies) == [200] + [429] * 59
 
 
+@pytest.mark.usefixtures("each_engine")
 async def test_waiting_reply_learns_of_blocks_from_another_process(tmp_path: Path) -> None:
     """The process that holds the request is not the one that follows blocks."""
 

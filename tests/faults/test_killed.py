@@ -9,7 +9,7 @@ import pytest
 from tests.harness.chain_totals import read_totals
 from tests.harness.program import Faucet, dev_chain, on_chain
 
-pytestmark = pytest.mark.usefixtures("every_flavour")
+pytestmark = pytest.mark.usefixtures("every_flavour", "each_engine")
 
 NAMES = [f"kill-{number}" for number in range(4)]
 PAYMENT = 1_250_000  #: satoshi

@@ -19,6 +19,7 @@ from chain.link import Link
 from chain.node import Node
 from chain.wallet import derive_key
 from devchain.settings import published_key
+from tests.harness.engines import location_of
 from tests.harness.flavours import flavour, prefix
 
 ROOT = Path(__file__).parents[2]
@@ -149,7 +150,7 @@ class Faucet:
     def __init__(self, folder: Path, settings: Mapping[str, Any]) -> None:
         self.folder = folder
         self.config = folder / "config.yaml"
-        self.config.write_text(json.dumps(settings))
+        self.config.write_text(json.dumps({"ledger": str(location_of(folder)), **settings}))
         self.url = ""
         self._program: Program | None = None
 

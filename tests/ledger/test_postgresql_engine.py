@@ -249,14 +249,18 @@ async def test_commit_that_is_cancelled_fails(own: Server) -> None:
         assert (await ledger.signups.accept(signup("lost-1"), FREE)).signup.name == "lost-1"
 
 
-async def test_killed_server_keeps_what_was_confirmed(own: Server) -> None:
+async def test_killed_server_keeps_what_was_confirmed(own: Server, caplog: pytest.LogCaptureFixture) -> None:
     async with opened_at(own.url()) as ledger:
         accepted: list[Any] = [await ledger.signups.accept(signup("kept-1"), FREE)]
+        assert len(await ledger.queries.jobs()) == 1
         own.stop(signal.SIGQUIT)
         assert await code_of(ledger.signups.accept(signup("lost-1"), FREE)) is Code.LEDGER_UNAVAILABLE
         with pytest.raises(FaucetError) as failed:
             await ledger.queries.jobs()
         assert str(failed.value.__cause__) == "PostgreSQL does not answer"
+        assert await code_of(ledger.signups.accept(signup("lost-1"), FREE)) is Code.LEDGER_UNAVAILABLE
+        # Once for each of the two connections.
+        assert [record.message for record in caplog.records] == ["no connection to the ledger"] * 2
         own.start()
         accepted.append(await ledger.signups.accept(signup("then-1"), FREE))
         assert {job.id for job in await ledger.queries.jobs()} == {job.id for job in accepted}

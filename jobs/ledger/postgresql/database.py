@@ -7,7 +7,7 @@ from pathlib import Path
 import psycopg
 
 from jobs.ledger.errors import LedgerError, OldLedgerError
-from jobs.ledger.postgresql.errors import text_of
+from jobs.ledger.postgresql.errors import connection_failure
 from jobs.ledger.postgresql.link import DatabaseLink, Session
 from jobs.ledger.scripts import scripts_in
 
@@ -105,9 +105,4 @@ def _linked(url: str) -> Iterator[DatabaseLink]:
         finally:
             link.drop()
     except psycopg.Error as error:
-        raise LedgerError(f"the ledger's database: {_told(error)}") from None
-
-
-def _told(error: psycopg.Error) -> str:
-    # Whoever starts the program may read what libpq says: no row is in it before there is a connection.
-    return text_of(error) if error.sqlstate is not None else " ".join(str(error).split())
+        raise LedgerError(f"the ledger's database: {connection_failure(error)}") from None

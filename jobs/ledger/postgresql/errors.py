@@ -42,6 +42,11 @@ def text_of(error: Exception) -> str:
     return NO_CONNECTION if isinstance(error, psycopg.OperationalError | OSError) else type(error).__name__
 
 
+def connection_failure(error: psycopg.Error) -> str:
+    """Why there is no connection, for logs and whoever starts the program: hosts and users are in it, but no row."""
+    return text_of(error) if error.sqlstate is not None else " ".join(str(error).split())
+
+
 @contextlib.contextmanager
 def translated() -> Iterator[None]:
     """Raise ConstraintError and FaucetError `ledger_unavailable` instead of psycopg's errors."""

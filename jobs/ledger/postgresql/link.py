@@ -1,5 +1,6 @@
 """A connection to PostgreSQL that is made again when it is lost."""
 
+import logging
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -8,8 +9,10 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.pq import TransactionStatus
 from psycopg.rows import DictRow, dict_row
 
-from jobs.ledger.postgresql.errors import OutcomeUnknownError
+from jobs.ledger.postgresql.errors import OutcomeUnknownError, connection_failure
 from jobs.ledger.postgresql.rows import adapt
+
+log = logging.getLogger("faucet.ledger")
 
 Result = TypeVar("Result")
 Session = psycopg.Connection[DictRow]
@@ -36,6 +39,8 @@ class DatabaseLink:
         self._conninfo = make_conninfo(url, client_encoding="UTF8", **defaults)
         self._session: Session | None = None
         self._notices: list[str] = []
+        self._was_connected = False
+        self._failure: str | None = None  #: of the last attempt to connect
 
     def use(self, work: Callable[[Session], Result]) -> Result:
         """What `work` returns, which is begun again on a new connection where the last one turns out to be lost.
@@ -59,13 +64,28 @@ class DatabaseLink:
 
     def _connected(self) -> Session:
         if self._session is None:
-            # No statement is prepared: behind a pooler, the next one may reach another server process.
-            self._session = psycopg.Connection.connect(
-                self._conninfo, autocommit=True, prepare_threshold=None, row_factory=dict_row
-            )
-            adapt(self._session.adapters)
-            self._session.add_notice_handler(lambda notice: self._notices.append(notice.message_primary or ""))
+            try:
+                self._session = self._connect()
+            except psycopg.Error as error:
+                self._log_once(connection_failure(error))
+                raise
+            self._was_connected, self._failure = True, None
         return self._session
+
+    def _connect(self) -> Session:
+        # No statement is prepared: behind a pooler, the next one may reach another server process.
+        session = psycopg.Connection.connect(
+            self._conninfo, autocommit=True, prepare_threshold=None, row_factory=dict_row
+        )
+        adapt(session.adapters)
+        session.add_notice_handler(lambda notice: self._notices.append(notice.message_primary or ""))
+        return session
+
+    def _log_once(self, failure: str) -> None:
+        """Until the server is back each attempt fails: one line says so. The first one is told by who makes it."""
+        if self._was_connected and failure != self._failure:
+            log.warning("no connection to the ledger", extra={"fields": {"reason": failure}})
+        self._failure = failure
 
     def commit(self, session: Session) -> None:
         """Commit the transaction: it is on disk, here and on the synchronous standby, when this returns.
