@@ -32,6 +32,8 @@ async def preflight(
         yield line
     for text in exposed_folders(settings):
         yield Condition("folder", ok=True, text=text)
+    for line in await check_database(settings):
+        yield line
     record, finding = await _read_ledger(settings, clock)
     if finding is not None:
         yield finding
@@ -98,6 +100,15 @@ def _difference(first: str, first_claims: Claims, claims: Claims) -> str | None:
 
 def _naming(url: str, line: Condition) -> Condition:
     return replace(line, text=f"{url}: {line.text}")
+
+
+async def check_database(settings: Settings) -> list[Condition]:
+    """A line for each reason why the start would refuse the ledger's database."""
+    try:
+        return [Condition("ledger", ok=False, text=text) for text in await Ledger.unfitness(settings.ledger)]
+    except LedgerError as error:
+        # Whoever reads it next, to compare it with the nodes, says the same.
+        return [Condition("ledger", ok=False, text=str(error))] if settings.uses_devchain else []
 
 
 async def _read_ledger(settings: Settings, clock: Callable[[], float]) -> tuple[LedgerRecord, Condition | None]:

@@ -13,7 +13,7 @@ from hypothesis import settings as hypothesis_settings
 from devchain import Flavour
 from tests.harness.engines import Databases, on_postgresql
 from tests.harness.flavours import BOTH, PARAMETRIZED, flavoured
-from tests.harness.postgresql import FAST, Server, serving
+from tests.harness.postgresql import Server, serving
 
 # A shell lets what it runs in the background ignore SIGINT, and so would every program that a test starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -45,7 +45,7 @@ def every_flavour(request: pytest.FixtureRequest) -> Iterator[Flavour]:
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[Server]:
     """One server for all tests that need no more than one."""
-    with serving(*FAST) as server:
+    with serving() as server:
         yield server
 
 

@@ -9,7 +9,7 @@ from jobs.ledger.chain_status import SavedChainStatus
 from jobs.ledger.change_poller import ChangePoller
 from jobs.ledger.downtime import SavedDowntime
 from jobs.ledger.drain import DrainQueue
-from jobs.ledger.engines import Location, is_new, open_engine, open_engine_to_read
+from jobs.ledger.engines import Location, is_new, open_engine, open_engine_to_read, unfitness
 from jobs.ledger.errors import ConstraintError, DeposedError, IllegalMoveError, LedgerError, OldLedgerError
 from jobs.ledger.expiry import Expiry
 from jobs.ledger.lease import Lease
@@ -79,13 +79,21 @@ class Ledger:
         clock: Callable[[], float] | None = None,
         random_id: Callable[[], str] = random_job_id,
     ) -> "Ledger":
-        """The ledger at `location`, made or migrated as needed. Raises LedgerError."""
+        """The ledger at `location`, made or migrated as needed.
+
+        Raises LedgerError, also where the database could lose what it confirms.
+        """
         return cls(Store(await open_engine(location, clock)), random_id=random_id)
 
     @staticmethod
     def is_new(location: Location) -> bool:
         """Whether there is nothing of a ledger in a file yet; of a database, only opening it tells."""
         return is_new(location)
+
+    @staticmethod
+    async def unfitness(location: Location) -> list[str]:
+        """A sentence for each reason why a database must not hold the ledger; a file always may. Raises LedgerError."""
+        return await unfitness(location)
 
     @classmethod
     async def open_to_read(cls, location: Location, *, clock: Callable[[], float] | None = None) -> "Ledger":

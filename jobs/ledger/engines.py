@@ -1,5 +1,6 @@
 """Which engine holds a ledger: SQLite in a file, PostgreSQL behind a URL."""
 
+import asyncio
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -33,6 +34,16 @@ async def open_engine_to_read(location: Location, clock: Callable[[], float] | N
         return await SqliteEngine.open_to_read(location, clock or time.time)
     engine: Engine = await _postgresql().PostgresqlEngine.open_to_read(location, clock)
     return engine
+
+
+async def unfitness(location: Location) -> list[str]:
+    """A sentence for each reason why a database must not hold the ledger; a file always may. Raises LedgerError."""
+    if isinstance(location, Path):
+        return []
+    _postgresql()
+    from jobs.ledger.postgresql.database import unfitness as of_database  # noqa: PLC0415
+
+    return await asyncio.to_thread(of_database, location)
 
 
 def is_new(location: Location) -> bool:

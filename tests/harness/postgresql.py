@@ -17,8 +17,9 @@ import pytest
 #: Debian keeps the server out of the path.
 FOLDERS = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda folder: int(folder.parent.name))
 USER = "postgres"
-#: For tests that look at what is in the tables, not at what survives.
-FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
+#: In memory, what a server confirms costs it nothing: so the tests' own is as fit for a ledger as any other must be.
+MEMORY = Path("/dev/shm")  # noqa: S108  # each server makes a folder of its own there
+NEEDED = 2**30  #: bytes, of all servers
 
 
 def needs_postgresql() -> Path:
@@ -47,8 +48,14 @@ class Server:
         self._schemas = itertools.count()
         if os.geteuid() == 0:
             shutil.chown(folder, USER)
+        self._make()
+
+    def _make(self) -> None:
         options = ("--no-sync", "--auth=trust", f"--username={USER}", "--encoding=UTF8", "--locale=C.UTF-8")
-        command = _as_its_user(self._programs / "initdb", "-D", folder / "data", *options)
+        self._run("initdb", "-D", self.folder / "data", *options)
+
+    def _run(self, program: str, *arguments: str | Path) -> None:
+        command = _as_its_user(self._programs / program, *arguments)
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd="/")
 
     @property
@@ -104,14 +111,48 @@ class Server:
             session.execute(f"DROP SCHEMA {schema} CASCADE")
 
 
+class Standby(Server):
+    """A server that follows another one, with a slot there."""
+
+    def __init__(self, folder: Path, primary: Server, *settings: str) -> None:
+        self._primary = primary
+        super().__init__(folder, *settings)
+
+    def _make(self) -> None:
+        source = f"host={self._primary.folder} user={USER} application_name=standby"
+        options = ("--checkpoint=fast", "--no-sync", "--write-recovery-conf", "--create-slot", "--slot=standby")
+        self._run("pg_basebackup", "-D", self.folder / "data", "-d", source, *options)
+
+
 @contextlib.contextmanager
 def serving(*settings: str) -> Iterator[Server]:
     """A server that ends with the block."""
-    # Not the test's own folder: its path is too long for a socket, and not open to PostgreSQL's user.
-    with tempfile.TemporaryDirectory(prefix="faucet-pg-", ignore_cleanup_errors=True) as folder:
-        server = Server(Path(folder), *settings)
-        try:
-            server.start()
-            yield server
-        finally:
-            server.stop()
+    with _folder() as folder, _started(Server(folder, *settings)) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def following(primary: Server) -> Iterator[Server]:
+    """A standby of `primary`, attached, that ends with the block."""
+    with _folder() as folder, _started(Standby(folder, primary)) as standby:
+        with primary.connect() as shell:
+            while not shell.execute("SELECT 1 FROM pg_stat_replication WHERE state = 'streaming'").fetchall():
+                """Asking is the waiting: no event tells of it."""
+        yield standby
+
+
+@contextlib.contextmanager
+def _started(server: Server) -> Iterator[Server]:
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+@contextlib.contextmanager
+def _folder() -> Iterator[Path]:
+    # Not the test's own: its path is too long for a socket, and not open to PostgreSQL's user.
+    parent = MEMORY if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > NEEDED else None
+    with tempfile.TemporaryDirectory(prefix="faucet-pg-", dir=parent, ignore_cleanup_errors=True) as folder:
+        yield Path(folder)

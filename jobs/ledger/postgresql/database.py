@@ -1,6 +1,7 @@
 """The ledger's tables in a database: made, migrated and checked before they are used."""
 
 import contextlib
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import psycopg
 
 from jobs.ledger.errors import LedgerError, OldLedgerError
 from jobs.ledger.postgresql.errors import connection_failure
+from jobs.ledger.postgresql.fitness import READ_ONLY, look, problems
 from jobs.ledger.postgresql.link import DatabaseLink, Session
 from jobs.ledger.scripts import scripts_in
 
@@ -25,8 +27,10 @@ _MADE_MEANWHILE = (psycopg.errors.UniqueViolation, psycopg.errors.DuplicateTable
 
 
 def prepare(url: str) -> None:
-    """Make or migrate the ledger in the database at `url`. Raises LedgerError."""
+    """Make or migrate the ledger in the database at `url`. Raises LedgerError, also where the server isn't fit."""
     with _linked(url) as link:
+        if found := link.use(_problems):
+            raise LedgerError(f"the ledger's database: {'; '.join(found)}")
         with contextlib.suppress(*_MADE_MEANWHILE):
             link.use(_prepare)
             return
@@ -49,6 +53,16 @@ def make_or_migrate(session: Session, schema: str, migrations: Sequence[str]) ->
         session.execute(schema)
         session.execute(_SET_VERSION, (len(migrations) + 1,))
     session.execute("COMMIT")
+
+
+def unfitness(url: str) -> list[str]:
+    """A sentence for each reason why the server at `url` must not hold the ledger. Raises LedgerError."""
+    with _linked(url) as link:
+        return link.use(_problems)
+
+
+def _problems(session: Session) -> list[str]:
+    return problems(look(session, re.findall(r"^CREATE TABLE (\w+)", SCHEMA.read_text(), re.MULTILINE)))
 
 
 def check_version(url: str) -> None:
@@ -105,4 +119,17 @@ def _linked(url: str) -> Iterator[DatabaseLink]:
         finally:
             link.drop()
     except psycopg.Error as error:
-        raise LedgerError(f"the ledger's database: {connection_failure(error)}") from None
+        told = READ_ONLY if error.sqlstate is None and _is_read_only(url) else connection_failure(error)
+        raise LedgerError(f"the ledger's database: {told}") from None
+
+
+def _is_read_only(url: str) -> bool:
+    """Whether a server answers at `url`, but none that takes writes: libpq says so only in words."""
+    link = DatabaseLink(url, target_session_attrs="read-only")
+    try:
+        link.use(lambda session: session.execute("SELECT 1"))
+    except psycopg.Error:
+        return False
+    finally:
+        link.drop()
+    return True

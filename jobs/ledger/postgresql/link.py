@@ -32,11 +32,11 @@ DEFAULTS = {
 class DatabaseLink:
     """One connection, for one thread."""
 
-    def __init__(self, url: str) -> None:
-        """Raises psycopg.ProgrammingError where the URL is none."""
+    def __init__(self, url: str, **options: str) -> None:
+        """`options` replace those in the URL. Raises psycopg.ProgrammingError where that is none."""
         given = conninfo_to_dict(url)
         defaults = {name: value for name, value in DEFAULTS.items() if name not in given}
-        self._conninfo = make_conninfo(url, client_encoding="UTF8", **defaults)
+        self._conninfo = make_conninfo(url, client_encoding="UTF8", **{**defaults, **options})
         self._session: Session | None = None
         self._notices: list[str] = []
         self._was_connected = False
