@@ -12,12 +12,12 @@ from chain.open_link import open_link
 from commands.nodecheck import LedgerRecord, NodeCheck
 from jobs.conditions import Condition, conditions
 from jobs.errors import FaucetError
-from jobs.folders import exposed_folders
 from jobs.ledger import Ledger, LedgerError, OldLedgerError
 from jobs.model.chain import ChainStatus
 from jobs.monitoring.mailer import MailError, connected
 from jobs.nodes.claims import Claims, first_difference
 from jobs.settings import Settings
+from jobs.settings.folders import exposed_folders
 
 #: Conditions of the configuration alone, each with its line; what holds needs no line.
 OF_CONFIGURATION = {"broadcast": "broadcast", "nodes": "node"}

@@ -18,8 +18,7 @@ from commands.chain import open_chain_to_read
 from jobs.blocks.reconcile import Reconciler, Step
 from jobs.ledger import Ledger
 from jobs.model.operators import Difference
-from jobs.nodes.confirmation import ConfirmedChain, SecondNode
-from jobs.nodes.fitness import Fitness
+from jobs.nodes.access import new_confirmed_chain, new_fitness
 from jobs.settings import Settings
 
 
@@ -56,22 +55,17 @@ async def compare(settings: Settings, first: int | None, *, rebuild: bool) -> li
         ledger = await Ledger.open(settings.ledger)
         opened.push_async_callback(ledger.close)
         link = await opened.enter_async_context(open_link(urls, timeout=settings.node_timeout))
-        node, fitness = (
-            Node(link.call),
-            Fitness(settings=settings, pins=ledger.pins, blocks=ledger.blocks, urls=urls, key=key, clock=time.time),
-        )
+        node, fitness = Node(link.call), new_fitness(settings, ledger, urls, key, time.time)
         await fitness.load()
-        second = SecondNode(
-            link, urls, is_own=fitness.is_own, validate=fitness.validate_second, timeout=settings.node_timeout
-        )
-        opened.push_async_callback(second.close)
+        confirmed = new_confirmed_chain(node, link, urls, fitness, settings.node_timeout)
+        opened.push_async_callback(confirmed.close)
         reconciler = Reconciler(
             node=node,
             reconciliation=ledger.reconciliation,
             pins=ledger.pins,
             chain_status=ledger.chain_status,
             settings=settings,
-            confirmed=ConfirmedChain(node, second),
+            confirmed=confirmed,
         )
         with Progress(console=Console(stderr=True)) as progress:
             bar = progress.add_task("blocks", total=None)

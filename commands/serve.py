@@ -16,9 +16,9 @@ from commands.processes import Stop, run_serving, run_until_stopped
 from commands.service import Service
 from commands.workers import check_key_apart, supervise_until_stopped
 from handlers.server import bind, url_of
-from jobs.folders import exposed_folders
 from jobs.monitoring.metrics import Metrics
 from jobs.settings import Settings
+from jobs.settings.folders import exposed_folders
 
 log = logging.getLogger("faucet")
 

@@ -11,13 +11,13 @@ from commands.owned_chain import OwnedChain
 from devchain import DevChain
 from devchain.journal import JournalError, JournalInUseError
 from handlers.service import HttpService
-from jobs.election import Election
 from jobs.errors import FaucetError
 from jobs.ledger import Ledger, LedgerError
 from jobs.ledger.processes import this_process
 from jobs.model.owner import Candidate
 from jobs.monitoring.metrics import Metrics
 from jobs.monitoring.tasks import Tasks
+from jobs.owner.election import Election
 from jobs.settings import Settings
 
 log = logging.getLogger("faucet")

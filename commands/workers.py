@@ -2,15 +2,12 @@
 
 import asyncio
 import contextlib
-import fcntl
 import os
 import secrets
 import socket
-import stat
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
-from itertools import chain, count
 from pathlib import Path
 
 import click
@@ -18,6 +15,7 @@ import click
 from chain.text import one_line
 from commands import with_ledger
 from commands.heartbeat import Heart
+from commands.metrics_folder import held_folder, metrics_folder
 from commands.processes import Stop, raise_file_limit, run_until_stopped
 from commands.supervisor import Child, Role, Supervisor
 from handlers.server import url_of
@@ -42,30 +40,34 @@ def supervise_until_stopped(
         beside = settings.ledger_file or settings.source or Path("faucet")
         folder = opened.enter_context(held_folder(metrics_folder(beside, os.environ)))
         clear(folder)
-        metrics = Metrics(folder, "supervisor")
         # All processes must accept each other's sessions, even if these end with the program.
         shared = {"FAUCET_SECRET_KEY": settings.secret_key or secrets.token_hex()}
         launch = partial(start_worker, worker_command(program, settings, folder), shared)
         http = [Role(f"http-{number}", partial(launch, f"http-{number}", listener)) for number in range(workers)]
         owner = [Role("chain", partial(launch, "chain"))] if owns else []
-        supervisor = Supervisor(http, owner, metrics=metrics)
-
-        async def start() -> Stop:
-            await supervisor.start()
-            sharing = asyncio.create_task(metrics.share(), name="metrics")
-            click.echo(f"listening on {url_of(listener)}")
-
-            async def stop() -> None:
-                sharing.cancel()
-                await supervisor.stop()
-
-            return stop
-
-        # Processes that die are started again here; a hang that is not over soon is left to the watchdog.
-        asyncio.run(run_until_stopped(start, check=supervisor.check))
+        _supervise(http, owner, Metrics(folder, "supervisor"), url_of(listener))
         clear(folder)
         with contextlib.suppress(OSError):
             folder.rmdir()
+
+
+def _supervise(http: Sequence[Role], owner: Sequence[Role], metrics: Metrics, url: str) -> None:
+    """Run the processes until stopped, and share the supervisor's own `metrics`."""
+    supervisor = Supervisor(http, owner, metrics=metrics)
+
+    async def start() -> Stop:
+        await supervisor.start()
+        sharing = asyncio.create_task(metrics.share(), name="metrics")
+        click.echo(f"listening on {url}")
+
+        async def stop() -> None:
+            sharing.cancel()
+            await supervisor.stop()
+
+        return stop
+
+    # Processes that die are started again here; a hang that is not over soon is left to the watchdog.
+    asyncio.run(run_until_stopped(start, check=supervisor.check))
 
 
 def check_key_apart(settings: Settings) -> None:
@@ -94,43 +96,6 @@ def worker_command(program: str, settings: Settings, metrics: Path) -> list[str]
     warnings = (f"-W{option}" for option in sys.warnoptions)
     config = ("--config", str(settings.source))
     return [sys.executable, *warnings, program, "worker", *config, f"--metrics={metrics}"]
-
-
-def metrics_folder(beside: Path, environ: Mapping[str, str]) -> Path:
-    """Where processes share their counts: in the folder that systemd made (RuntimeDirectory), or beside a file.
-
-    That is the ledger's, or the configuration's where the ledger is in a database.
-
-    Never where any user may write.
-    """
-    given = environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]
-    runtime = Path(given)
-    if given and runtime.is_dir() and not runtime.stat().st_mode & stat.S_IWOTH:
-        return runtime / "metrics"
-    return beside.with_name(f"metrics-{beside.name}.d")
-
-
-@contextlib.contextmanager
-def held_folder(first: Path) -> Iterator[Path]:
-    """The folder `first`, or a numbered one beside it while another supervisor of this ledger has that."""
-    beside = (first.with_name(f"{first.stem}-{number}{first.suffix}") for number in count(2))
-    with contextlib.ExitStack() as held:
-        yield next(folder for folder in chain([first], beside) if _hold(folder, held))
-
-
-def _hold(folder: Path, held: contextlib.ExitStack) -> bool:
-    """Keep `folder` from other supervisors; False where one of them has it."""
-    try:
-        folder.mkdir(mode=0o700, exist_ok=True)
-        descriptor = os.open(folder, os.O_RDONLY)
-    except OSError:
-        return True  # nobody can share counts there
-    held.callback(os.close, descriptor)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 async def start_worker(

@@ -11,7 +11,6 @@ from jobs.blocks.tracker import CHUNK
 from jobs.ledger.blocks import REWIND
 from jobs.model.job import State
 from tests.harness.chain_harness import LAG, ChainSide, chain_side
-from tests.harness.dev_chain import payment, signed
 from tests.harness.flavours import has_results
 from tests.harness.program import keys_of
 
@@ -262,39 +261,5 @@ async def test_deep_fork_below_irreversible_is_refused(tmp_path: Path) -> None:
                 await side.tracker.follow()
             assert "another block" in (side.tracker.obstacle or "")
         await side.ledger.operators.refollow(by="ann")
-        await side.tracker.follow()
-        assert side.tracker.obstacle is None
-
-
-async def follow_payment(side: ChainSide) -> None:
-    """Follow a block with a payment that the ledger has no record of."""
-    chain = side.chain.chain
-    await side.block()
-    chain.push(signed(chain, payment(chain, 100)))
-    await side.block()
-
-
-async def test_payment_that_can_not_be_read_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is none of the ledger's, which are written ahead."""
-
-    def fail(*_: object, **__: object) -> None:
-        raise ValueError("no key")
-
-    async with chain_side(tmp_path) as side:
-        monkeypatch.setattr("jobs.blocks.transactions.signed_before", fail)
-        await follow_payment(side)
-        assert side.tracker.obstacle is None
-        last = await side.ledger.blocks.last()
-        assert last is not None
-        assert last[0] == (await side.node.head()).number
-
-
-async def test_bug_while_following_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with chain_side(tmp_path) as side:
-        with monkeypatch.context() as patched:
-            patched.setattr("jobs.blocks.tracker.registrar_transactions", lambda *_: 1 // 0)
-            with pytest.raises(ZeroDivisionError):
-                await follow_payment(side)
-        assert "its log says how" in (side.tracker.obstacle or "")
         await side.tracker.follow()
         assert side.tracker.obstacle is None

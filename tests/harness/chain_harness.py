@@ -25,7 +25,8 @@ from jobs.drain.drainer import Drainer
 from jobs.ledger import Ledger
 from jobs.model.job import Job, Limits, Signup, State
 from jobs.monitoring.metrics import Metrics
-from jobs.nodes.confirmation import ConfirmedChain, SecondNode
+from jobs.nodes.access import new_confirmed_chain, new_fitness
+from jobs.nodes.confirmation import ConfirmedChain
 from jobs.nodes.fitness import Fitness
 from jobs.settings import Settings
 from tests.harness.flavours import flavour, has_results
@@ -153,13 +154,10 @@ async def on_dev_chain(
         ledger = await Ledger.open(folder / "faucet.db", clock=clock)
         stack.push_async_callback(ledger.close)
         config = _configured(folder, urls, settings or {})
-        fitness = Fitness(
-            settings=config, pins=ledger.pins, blocks=ledger.blocks, urls=urls, key=REGISTRAR_KEY, clock=clock
-        )
+        fitness = new_fitness(config, ledger, urls, REGISTRAR_KEY, clock)
         link = Link(urls, validate_node=fitness.validate, on_block=lambda: None, timeout=timeout, sleep=sleep)
-        second = SecondNode(link, urls, is_own=fitness.is_own, validate=fitness.validate_second, timeout=timeout)
         node = CountingNode(link.call)
-        confirmed = ConfirmedChain(node, second)
+        confirmed = new_confirmed_chain(node, link, urls, fitness, timeout)
         stack.push_async_callback(confirmed.close)
         await stack.enter_async_context(_running(link))
         if wait:

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from jobs.election import Election
 from jobs.errors import Code, FaucetError
 from jobs.ledger import DeposedError, Ledger
 from jobs.model.owner import Candidate
 from jobs.monitoring.metrics import Metrics
 from jobs.monitoring.tasks import Tasks
+from jobs.owner.election import Election
 from tests.harness.ledgers import Clock, opened, raw
 from tests.harness.serving import turn
 
@@ -97,7 +97,7 @@ async def standing(
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     for delay in ("LOOK_INTERVAL", "RETRY_DELAY", "FIRST_DELAY"):
-        monkeypatch.setattr(f"jobs.election.{delay}", 0.001)
+        monkeypatch.setattr(f"jobs.owner.election.{delay}", 0.001)
 
 
 async def test_lease_is_given_back_before_the_slow_part_of_the_stop(tmp_path: Path) -> None:

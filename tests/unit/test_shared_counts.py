@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 
-from commands.workers import held_folder, metrics_folder
+from commands.metrics_folder import held_folder, metrics_folder
 from jobs.monitoring.shared_counts import MAX_SIZE, SharedCounts, clear
 from tests.harness.loglines import log_lines
 

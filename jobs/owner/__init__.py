@@ -5,11 +5,9 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable
-from typing import Any
 
 from tornado.ioloop import PeriodicCallback
 
-from chain.connection import Peer
 from chain.errors import LinkError, Refused, UnfitNode
 from chain.keys import PrivateKey
 from chain.link import Link
@@ -28,14 +26,12 @@ from jobs.monitoring.mailer import Mailer
 from jobs.monitoring.metrics import Metrics
 from jobs.monitoring.tasks import Tasks
 from jobs.monitoring.uptime import Uptime
-from jobs.nodes.confirmation import ConfirmedChain, SecondNode
-from jobs.nodes.fitness import Fitness
-from jobs.observe import OBSERVED, configured_accounts, observe
+from jobs.nodes.access import new_confirmed_chain, new_fitness
+from jobs.owner.publishing import Observer
 from jobs.settings import Settings
 
 log = logging.getLogger("faucet.owner")
 
-READ_INTERVAL = 10.0  #: seconds between two notes that many blocks are being read
 STOP_TIMEOUT = 0.5  #: seconds that a drain in hand may take when another process is to own the chain, or none
 FORGET_INTERVAL = 60.0  #: seconds between two erasures of old client addresses
 CONNECTION_INTERVAL = 1.0  #: seconds between two checks of the connection
@@ -64,21 +60,20 @@ class ChainOwner:
         self._clock = clock
         self._new_block = asyncio.Event()
         self._publisher = ChainStatusPublisher(ledger.chain_status, clock=clock)
-        self._fitness = fitness = Fitness(
-            settings=settings, pins=ledger.pins, blocks=ledger.blocks, urls=urls, key=key, clock=clock
-        )
+        self._fitness = fitness = new_fitness(settings, ledger, urls, key, clock)
         self._link = link = Link(
             urls, validate_node=fitness.validate, on_block=self._new_block.set, timeout=settings.node_timeout,
             recheck=RECHECK_INTERVAL,
         )  # fmt: skip
         self._node = node_class(link.call)
-        second = SecondNode(
-            link, urls, is_own=fitness.is_own, validate=fitness.validate_second, timeout=settings.node_timeout
-        )
-        self._confirmed = ConfirmedChain(self._node, second)
+        self._confirmed = new_confirmed_chain(self._node, link, urls, fitness, settings.node_timeout)
         self._allowances = Allowances(
             settings=settings, spending=ledger.spending, pins=ledger.pins, queries=ledger.queries,
             confirmed=self._confirmed,
+        )  # fmt: skip
+        self._observer = Observer(
+            settings=settings, link=link, node=self._node, fitness=fitness, confirmed=self._confirmed,
+            allowances=self._allowances, publisher=self._publisher, clock=clock,
         )  # fmt: skip
         self._tasks = Tasks(metrics, clock=clock)
         self._mailer = Mailer(settings, ledger.outbox, clock=clock)
@@ -115,7 +110,7 @@ class ChainOwner:
         self._timers = [
             PeriodicCallback(self._drainer.wake, self._settings.drain_interval * 1000),
             PeriodicCallback(self._uptime.tick, TICK_INTERVAL * 1000),
-            PeriodicCallback(self._publish_connection, CONNECTION_INTERVAL * 1000),
+            PeriodicCallback(self._observer.publish_connection, CONNECTION_INTERVAL * 1000),
             PeriodicCallback(self._answer, ANSWER_INTERVAL * 1000),
             PeriodicCallback(self._forget_addresses, FORGET_INTERVAL * 1000),
         ]
@@ -179,7 +174,7 @@ class ChainOwner:
             confirmed=confirmed,
             account_ids=lambda: self._fitness.ids,
             check_head=self._check_head,
-            on_read=self._note_read,
+            on_read=self._observer.note_read,
             final_before=self._publisher.now.irreversible_block or 0,
         )
 
@@ -202,12 +197,6 @@ class ChainOwner:
         if self._link.peer is not None:
             self._fitness.check_time(head, self._link.peer)
         await self._fitness.check_number(head)
-
-    async def _note_read(self) -> None:
-        """Publish that blocks are read, while there are so many that the head is published much later."""
-        now, status = self._clock(), self._publisher.now
-        if now - max(status.head_time or 0, (status.read_at or 0) / 1000) >= READ_INTERVAL:
-            await self._publisher.update(read_at=int(now * 1000))
 
     def _standstill(self) -> str | None:
         """Why nothing can be signed before blocks are followed, for people."""
@@ -232,43 +221,7 @@ class ChainOwner:
 
     async def _follow_once(self) -> None:
         head = await self._tracker.follow()
-        peer = self._link.peer
-        if peer is None:
-            return
-        await self._publisher.update(
-            **await self._observe(head, peer),
-            observed_at=int(self._clock() * 1000),
-            irreversible_block=self._tracker.final,
-            **self._confirmation(),
-            **self._connection(),
-        )
-
-    async def _observe(self, head: Head, peer: Peer) -> dict[str, Any]:
-        """The fields of the chain's status that the node in use shows.
-
-        Raises UnfitNode, LinkError, Refused or FaucetError.
-        """
-        accounts = await configured_accounts(self._node, self._settings)
-        await self._fitness.account_ids(accounts, peer)
-        profile = self._fitness.profile
-        if profile is None:
-            return {"head_block": head.number, "head_time": head.time}
-        own, allow = self._fitness.is_own(peer), self._allowances.now
-        status = await observe(self._node, self._settings, profile, accounts, head=head, own=own, allow=allow)
-        return {name: getattr(status, name) for name in OBSERVED}
-
-    def _confirmation(self) -> dict[str, Any]:
-        """Why nothing is taken for final, and since when."""
-        why, chain_status = self._tracker.unconfirmed, self._publisher.now
-        since = None if why is None else chain_status.unconfirmed_since or int(self._clock() * 1000)
-        return {"unconfirmed": why, "unconfirmed_since": since}
-
-    async def _publish_connection(self) -> None:
-        """Publish whether a node is in use, and why none is: the reason may change."""
-        try:
-            await self._publisher.change(**self._connection())
-        except FaucetError as error:
-            log.warning("connection not published", extra={"fields": {"reason": error}})
+        await self._observer.publish(head, self._tracker)
 
     async def _answer(self) -> None:
         """Answer dry runs: they ask by the ledger, as their process may have no node."""
@@ -276,13 +229,6 @@ class ChainOwner:
             await self._drainer.answer_referrers()
         except (LinkError, Refused, FaucetError) as error:
             log.info("dry runs not answered", extra={"fields": {"reason": error}})
-
-    def _connection(self) -> dict[str, str | int | bool | None]:
-        link = self._link
-        return {
-            "connected": link.connected, "node": link.url, "failovers": link.failovers, "last_error": link.last_error,
-            "stranger": self._confirmed.stranger if link.connected else None,
-        }  # fmt: skip
 
     async def _reconcile(self) -> None:
         """Compare ledger and chain once in `reconcile_interval`."""
