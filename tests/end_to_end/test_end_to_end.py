@@ -112,16 +112,15 @@ async def test_start_without_a_node(tmp_path: Path) -> None:
 async def test_failover_to_the_next_node(tmp_path: Path) -> None:
     """The first node is on another chain, the second goes down: the third is used."""
 
-    journal = tmp_path / "chain.journal"
-    async with dev_chain(*QUICK, "--chain-id", "ab" * 32) as foreign, dev_chain(*QUICK) as only:
-        chain_id = await only.node.chain_id()
+    data = ("--data", str(tmp_path / "chain.journal"))
+    async with dev_chain(*QUICK, "--chain-id", "ab" * 32) as foreign, dev_chain(*QUICK, *data) as only:
         service = Faucet(tmp_path, {**on_chain(only.url), "log_level": "info"})
         await service.start()
         first = await service.sign_up("first-1")
         await service.job(first.body["job"]["id"], until="done")
         await service.stop()
         await only.program.stop()
-        heir = await start_dev_chain(*QUICK, "--data", str(journal), "--chain-id", chain_id)
+        heir = await start_dev_chain(*QUICK, *data)
         try:
             service.config.write_text(json.dumps(on_chain([foreign.url, only.url, heir.url])))
             await service.start()
