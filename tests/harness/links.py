@@ -87,8 +87,10 @@ def impatient(connection: Connection | None) -> Iterator[None]:
     """The calls that begin in this block are given up; only these, however late others are answered."""
     assert connection is not None
     patience, connection._timeout = connection._timeout, 0.01
-    yield
-    connection._timeout = patience
+    try:
+        yield
+    finally:
+        connection._timeout = patience
 
 
 @asynccontextmanager
