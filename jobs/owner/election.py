@@ -114,7 +114,6 @@ class Election:
 
     async def _own(self, epoch: int) -> None:
         """Own the chain until another process does, this one stops, or its owner can't start."""
-        self._log_once(epoch, logging.INFO, "chain owned", self._fields(epoch))
         try:
             await self._own_until_over(epoch)
         except (OSError, FaucetError) as error:
@@ -138,6 +137,7 @@ class Election:
             ending.callback(self._end)
             await owner.start()
             self._owner = owner
+            self._log_once(epoch, logging.INFO, "chain owned", self._fields(epoch))
             self._tried.set()
             await _first(renewing, self._stopping.wait(), ledger.deposed.wait())
 
@@ -165,7 +165,8 @@ class Election:
             return
         try:
             await ledger.lease.give_back()
-            log.info("lease given back", extra={"fields": self._fields(epoch)})
+            if self._logged == ("chain owned", epoch):
+                log.info("lease given back", extra={"fields": self._fields(epoch)})
         except FaucetError as error:
             log.warning("lease not given back", extra={"fields": self._fields(epoch, reason=error)})
 
