@@ -11,7 +11,7 @@ from tests.harness.machines import LONG_LEASE, Machine, check_totals, machines
 from tests.harness.mailserver import Mailbox, mail_server
 from tests.harness.program import HASTY, command, dev_chain
 
-pytestmark = pytest.mark.usefixtures("every_flavour")
+pytestmark = pytest.mark.usefixtures("every_flavour", "each_engine")
 
 SHORT_LEASE = 1.5  #: seconds
 ROUNDS = 6

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.harness.chain_totals import ChainTotals, read_totals
+from tests.harness.engines import Shell, location_of
 from tests.harness.program import FAUCET, DevChainProgram, Faucet, Program, on_chain
 from tests.harness.serving import turn
 
@@ -20,11 +21,11 @@ LONG_LEASE = 60  #: seconds: whoever takes over within a test does not wait for 
 
 
 class Machine(Faucet):
-    """A faucet with a name, on the ledger in its folder's parent."""
+    """A faucet with a name, on the ledger of its folder's parent."""
 
     def __init__(self, folder: Path, name: str, settings: dict[str, Any]) -> None:
         (folder / name).mkdir(exist_ok=True)
-        self.settings = {**settings, "machine": name, "ledger": "../faucet.db"}
+        self.settings = {**settings, "machine": name, "ledger": str(location_of(folder))}
         super().__init__(folder / name, self.settings)
         self.name = name
 
@@ -62,10 +63,11 @@ class Machine(Faucet):
         return await super().stop(number)
 
     async def pause(self) -> None:
-        """Stop its process between two transactions: in one, it would keep SQLite's lock."""
+        """Stop its process, on SQLite between two transactions: in one, it would keep the lock."""
+        ledger = location_of(self.folder.parent)
         while True:
             self.send(signal.SIGSTOP)
-            if await asyncio.to_thread(_is_writable, self.folder.parent / "faucet.db"):
+            if isinstance(ledger, str) or await asyncio.to_thread(_is_writable, ledger):
                 return
             self.send(signal.SIGCONT)
 
@@ -98,8 +100,8 @@ async def machines(
 
 async def _owned(folder: Path) -> None:
     """Return when the chain was owned, as the ledger in `folder` says: a machine that was stopped does not answer."""
-    with contextlib.closing(sqlite3.connect(folder / "faucet.db")) as ledger:
-        while not ledger.execute("SELECT 1 FROM ledger WHERE epoch > 0").fetchall():
+    with contextlib.closing(Shell(folder)) as ledger:
+        while not ledger.rows("SELECT 1 FROM ledger WHERE epoch > 0"):
             await turn()
 
 
@@ -114,8 +116,8 @@ def _is_writable(ledger: Path) -> bool:
 
 def recorded(folder: Path) -> set[str]:
     """The signatures of all transactions in the ledger in `folder`."""
-    with contextlib.closing(sqlite3.connect(folder / "faucet.db")) as ledger:
-        return {signature for (signature,) in ledger.execute("SELECT signature FROM transactions")}
+    with contextlib.closing(Shell(folder)) as ledger:
+        return {signature for (signature,) in ledger.rows("SELECT signature FROM transactions")}
 
 
 async def sent(chain: DevChainProgram) -> set[str]:

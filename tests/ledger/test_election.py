@@ -18,6 +18,8 @@ from jobs.owner.election import Election
 from tests.harness.ledgers import Clock, opened, raw
 from tests.harness.serving import turn
 
+pytestmark = pytest.mark.usefixtures("each_engine")
+
 LEASE = 10.0
 AWAY = FaucetError(Code.LEDGER_UNAVAILABLE, "The ledger can't be written now.")
 

@@ -45,7 +45,7 @@ class PostgresqlEngine:
         self._clock = clock
         self._read_only = read_only
         self._ahead = 0  #: milliseconds that the server's clock was ahead of this machine's in the last turn
-        self._writing = ConnectionThread("ledger")
+        self._thread = ConnectionThread("ledger")
         self._reading = ConnectionThread("ledger reader")
         self._closed = False
 
@@ -74,7 +74,7 @@ class PostgresqlEngine:
         A caller that is cancelled does not undo it. Raises FaucetError `ledger_unavailable`, also where nobody can say
         whether it was done, ConstraintError, and what `step` raises.
         """
-        return await _in_time(self._writing.run(partial(self._transact, step)))
+        return await _in_time(self._thread.run(partial(self._transact, step)))
 
     async def read(self, sql: str, parameters: Sequence[Any] = ()) -> list[DictRow]:
         """The rows of a query, as they are after the last commit. Raises FaucetError `ledger_unavailable`."""
@@ -107,9 +107,9 @@ class PostgresqlEngine:
         """Finish the transaction in hand, then close. A second call does nothing."""
         if not self._closed:
             self._closed = True
-            await self._writing.run(self._writer.drop)
+            await self._thread.run(self._writer.drop)
             await self._reading.run(self._reader.drop)
-            self._writing.end()
+            self._thread.end()
             self._reading.end()
 
     def _transact(self, step: Callable[[Connection, Turn], Result]) -> Result:
