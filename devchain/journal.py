@@ -21,6 +21,7 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         """Open the file, or create it. Raises JournalInUseError where another chain is writing it."""
+        _check_regular(path)
         self._path = path
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file: IO[bytes] = path.open("a+b")
@@ -49,6 +50,7 @@ class Journal:
 
 def read_journal(path: Path) -> list[dict[str, Any]]:
     """The whole lines of the file at `path`, also while it is written; none without a file. Raises JournalError."""
+    _check_regular(path)
     content = path.read_bytes() if path.exists() else b""
     *lines, partial = content.split(b"\n")
     if partial and not lines:
@@ -57,3 +59,9 @@ def read_journal(path: Path) -> list[dict[str, Any]]:
         return [msgspec.json.decode(line, type=dict[str, Any]) for line in lines]
     except msgspec.DecodeError as error:
         raise JournalError(f"{path} is no dev chain's file: {error}") from error
+
+
+def _check_regular(path: Path) -> None:
+    """Raise JournalError for a folder, a device or a pipe, whose mode would be changed, or whose end never comes."""
+    if path.exists() and not path.is_file():
+        raise JournalError(f"{path} is no regular file")

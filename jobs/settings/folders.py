@@ -1,5 +1,6 @@
 """Folders of the faucet's files that other users of the machine can read or write: they may replace what is in them."""
 
+import os
 import stat
 from pathlib import Path
 
@@ -11,7 +12,7 @@ READABLE, WRITABLE = stat.S_IRGRP | stat.S_IROTH, stat.S_IWGRP | stat.S_IWOTH
 def exposed_folders(settings: Settings) -> list[str]:
     """A sentence for each such folder that is there; one that the faucet makes is its owner's alone."""
     files = [settings.ledger_file, settings.devchain_data if settings.uses_devchain else None]
-    folders = dict.fromkeys(file.resolve().parent for file in files if file is not None)
+    folders = dict.fromkeys(Path(os.path.realpath(file)).parent for file in files if file is not None)
     return [sentence for folder in folders if (sentence := _exposure(folder)) is not None]
 
 

@@ -1,5 +1,7 @@
 """A dev chain goes on by its file."""
 
+import os
+import stat
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -135,6 +137,14 @@ def test_other_file_is_refused(tmp_path: Path, content: str) -> None:
     with pytest.raises(JournalError):
         reopened(path)
     assert path.read_text() == content
+
+
+def test_pipe_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "chain.jsonl"
+    os.mkfifo(path, 0o644)
+    with pytest.raises(JournalError, match="no regular file"):
+        reopened(path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644
 
 
 async def test_private_keys_are_not_in_the_file(tmp_path: Path) -> None:

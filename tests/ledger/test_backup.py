@@ -146,6 +146,18 @@ async def test_backup_to_a_folder_that_is_not_there_is_an_error(tmp_path: Path, 
     assert {*tmp_path.iterdir()} == before
 
 
+@pytest.mark.parametrize("name", ["loop.db", "loop.db/copy.db", "\udcff.db"])
+async def test_backup_to_an_impossible_name_is_an_error(tmp_path: Path, name: str) -> None:
+    """A link to itself, and a name that SQLite can't take."""
+    config = await init(tmp_path)
+    (tmp_path / "loop.db").symlink_to("loop.db")
+    code, _, errors = await backup(config, f"{tmp_path}/{name}")
+    assert (code, len(errors.splitlines())) == (1, 1)
+    assert {file.name for file in tmp_path.iterdir()} <= {
+        "config.yaml", "faucet.db", "faucet.db-wal", "faucet.db-shm", "loop.db",
+    }  # fmt: skip
+
+
 async def test_backup_leaves_out_addresses_and_sessions_and_is_its_owners_alone(tmp_path: Path) -> None:
     config = await init(tmp_path)
     fill(tmp_path)

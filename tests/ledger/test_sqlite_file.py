@@ -1,7 +1,10 @@
 """The ledger's SQLite file: opening, refusing, migrating, and what operators can read in it."""
 
 import asyncio
+import os
+import socket
 import sqlite3
+import stat
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -37,6 +40,42 @@ async def test_other_file_is_refused_and_left_unchanged(tmp_path: Path, content:
     with pytest.raises(LedgerError, match=sentence):
         await Ledger.open(path)
     assert path.read_bytes()[100:] == tables
+
+
+def make_special(path: Path, kind: str) -> None:
+    """Put something at `path` that is no file of a database."""
+    if kind == "pipe":
+        os.mkfifo(path, 0o644)
+    elif kind == "socket":
+        with closing(socket.socket(socket.AF_UNIX)) as made:
+            made.bind(str(path))
+    elif kind == "link to itself":
+        path.symlink_to(path)
+    else:
+        path.mkdir()
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        *(("faucet.db", kind) for kind in ("folder", "pipe", "socket", "link to itself")),
+        ("faucet.db-journal", "pipe"),
+        ("faucet.db-wal", "folder"),
+    ],
+)
+async def test_ledger_that_is_no_regular_file_is_refused_and_left(tmp_path: Path, name: str, kind: str) -> None:
+    """Of a device, SQLite would make an empty ledger; a pipe would be read for ever."""
+    special, config = tmp_path / name, tmp_path / "config.yaml"
+    config.write_text("")
+    make_special(special, kind)
+    mode = special.lstat().st_mode
+
+    for arguments in (("init",), ("jobs",), ("backup", str(tmp_path / "copy.db"))):
+        code, _, errors = await command(arguments[0], "--config", str(config), *arguments[1:])
+        assert (code, len(errors.splitlines())) == (1, 1)
+
+    assert stat.S_IMODE(special.lstat().st_mode) == stat.S_IMODE(mode)
+    assert not (tmp_path / "copy.db").exists()
 
 
 async def damaged_ledger(folder: Path) -> Path:

@@ -10,7 +10,7 @@ from pathlib import Path
 from jobs.ledger.errors import LedgerError
 from jobs.ledger.sqlite.file import APPLICATION_ID, OPEN_TIMEOUT, random_id
 from jobs.ledger.sqlite.journal import check_journal
-from jobs.ledger.sqlite.wal import LOG_MODE, MAGIC, check_log, header_of, with_sidecars
+from jobs.ledger.sqlite.wal import LOG_MODE, MAGIC, check_log, check_regular, header_of, with_sidecars
 
 #: Tables with client addresses, or of who is logged in: nobody who gets a copy needs them. An older ledger lacks some.
 LEFT_OUT = ("addresses", "login_failures", "sessions")
@@ -32,9 +32,13 @@ def back_up(ledger: Path, to: Path) -> None:
     """
     if not ledger.exists():
         raise LedgerError(f"{ledger.name}: there is no ledger")
+    check_regular(ledger)
     check_log(ledger)
     check_journal(ledger)
-    to = to.resolve()
+    try:
+        to = to.resolve()
+    except RuntimeError:
+        raise LedgerError(f"{to}: its links lead in a circle") from None
     _check_target(ledger, to)
     try:
         # A folder: nobody can read what is in it, and it is gone whatever happens.
@@ -43,7 +47,7 @@ def back_up(ledger: Path, to: Path) -> None:
             _copy(ledger, copy)
             copy.replace(to)
         _sync(to.parent)
-    except (sqlite3.Error, OSError) as error:
+    except (sqlite3.Error, OSError, UnicodeError) as error:  # SQLite takes no name that is not UTF-8
         raise LedgerError(f"{to.name}: {error}") from error
 
 

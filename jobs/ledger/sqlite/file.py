@@ -12,7 +12,7 @@ from pathlib import Path
 from jobs.ledger.errors import LedgerError, OldLedgerError
 from jobs.ledger.scripts import scripts_in
 from jobs.ledger.sqlite.journal import check_journal
-from jobs.ledger.sqlite.wal import check_log, has_log, log_of, with_sidecars
+from jobs.ledger.sqlite.wal import check_log, check_regular, has_log, log_of, with_sidecars
 
 log = logging.getLogger("faucet.ledger")
 
@@ -66,6 +66,7 @@ def check_sqlite() -> None:
 def prepare_file(path: Path) -> None:
     """Make or migrate the ledger at `path`. Raises LedgerError, and leaves a damaged one as it is."""
     check_sqlite()
+    check_regular(path)
     _check_access(path)
     check_log(path)
     check_journal(path)
@@ -105,6 +106,7 @@ def check_version(path: Path) -> None:
     """Raise LedgerError unless the file is an undamaged ledger of the current version. Changes nothing."""
     current = len(migrations()) + 1
     check_sqlite()
+    check_regular(path)
     check_log(path)
     check_journal(path)
     with _translated(path):
@@ -132,7 +134,7 @@ def _check_undamaged(path: Path) -> int:
     """
     # Without a log no other process writes, and it would be made just to look; with one, it is read and stays.
     mode = "mode=ro" if log_of(path).exists() else "mode=ro&immutable=1"
-    uri = f"{path.resolve().as_uri()}?{mode}"
+    uri = f"{with_sidecars(path)[0].as_uri()}?{mode}"
     with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=OPEN_TIMEOUT)) as connection:
         version: int = connection.execute("PRAGMA user_version").fetchone()[0]
         # Of an older copy with a newer log beside it, the pages are whole, but tables and indexes disagree.

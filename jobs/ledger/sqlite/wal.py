@@ -4,6 +4,7 @@ The files are read as they are, before SQLite opens them, by https://www.sqlite.
 process that has no connection yet: closing a file ends the locks that the process holds on it.
 """
 
+import os
 from pathlib import Path
 
 from jobs.ledger.errors import LedgerError
@@ -16,8 +17,18 @@ RETRIES = 3
 
 def with_sidecars(database: Path) -> list[Path]:
     """The file that SQLite opens as `database`, and those that it makes beside it, whether they are there or not."""
-    file = database.resolve()
+    file = Path(os.path.realpath(database))  # which leaves links that lead in a circle, and Path.resolve raises
     return [file, *(file.with_name(f"{file.name}-{ending}") for ending in ("wal", "shm", "journal"))]
+
+
+def check_regular(ledger: Path) -> None:
+    """Raise LedgerError if `ledger`, or what is beside it, is a folder, a device or a pipe. Changes and opens nothing.
+
+    SQLite takes a device for an empty ledger, reading a pipe never ends, and all of them would be made private.
+    """
+    for file in with_sidecars(ledger):
+        if file.exists() and not file.is_file():
+            raise LedgerError(f"{file} is no regular file, so it can't be the ledger or a part of it")
 
 
 def log_of(ledger: Path) -> Path:
