@@ -119,18 +119,23 @@ class SqliteEngine:
         Raises FaucetError `ledger_unavailable`.
         """
         with _translated():
-            await self._thread.run(lambda: self._place.set_log_aside() or _truncate_log(self._writer))
+            await self._thread.run(lambda: self._place.keep_log_out() or _truncate_log(self._writer))
 
     async def close(self) -> None:
         """Finish the transaction in hand, then close. A second call does nothing."""
         if not self._closed:
             self._closed = True
-            await self._thread.run(self._writer.close)
+            await self._thread.run(self._close_writer)
             self._thread.end()
             await self._reader.close()
             self._place.close()
 
+    def _close_writer(self) -> None:
+        self._place.keep_log_out()  # the last connection that is closed would write it into the ledger
+        self._writer.close()
+
     def _truncate_log(self) -> bool:
+        self._place.check()
         if self.log_size():
             # An older copy of the file is told by its counter. SQLite counts on from the page as it was last read.
             self._writer.execute("PRAGMA shrink_memory")
@@ -138,6 +143,13 @@ class SqliteEngine:
         return _truncate_log(self._writer)
 
     def _transact(self, step: Callable[[Connection, Turn], Result]) -> Result:
+        try:
+            return self._try_to_transact(step)
+        except sqlite3.DatabaseError:
+            self._place.check()  # which knows the reason, where SQLite fails in consequence
+            raise
+
+    def _try_to_transact(self, step: Callable[[Connection, Turn], Result]) -> Result:
         _begin(self._writer)
         try:
             result = step(Connection(self._writer), self._turn())

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from jobs.ledger.sqlite.header import Header
 from jobs.ledger.sqlite.wal import with_sidecars
+from jobs.ledger.sqlite.wal_index import WalIndex
 
 Identity = tuple[int, int]  #: device and inode; what is at a path may be another file than the one that is open
 
@@ -24,33 +25,48 @@ class Place:
         self._ledger = ledger
         self._opened = {path: _identity(path) for path in (ledger, self._log, self._shared_memory)}
         self._header = Header(ledger)
+        # A copy that was only looked at has none.
+        self._wal_index = WalIndex(self._log, self._shared_memory) if None not in self._opened.values() else None
 
     def problem(self) -> str | None:
-        """The sentence if one of the files was removed, replaced, moved or overwritten; None if all are in place."""
+        """The sentence if one of the files was taken away, overwritten or cut; None if all are as they were opened."""
         for path, opened in self._opened.items():
             if opened is not None and (found := _identity(path)) != opened:
                 return _sentence(path, "removed or moved" if found is None else "replaced")
-        return None if self._header.is_ours() else _sentence(self._ledger, "overwritten")
+        if not self._header.is_ours():
+            return _sentence(self._ledger, "overwritten")
+        return None if self._is_log_whole() else _sentence(self._log, "cut or overwritten")
 
     def check(self) -> None:
         """Raise MisplacedError unless all files are in place."""
         if (problem := self.problem()) is not None:
             raise MisplacedError(problem)
 
-    def set_log_aside(self) -> bool:
-        """Where the ledger's own file was overwritten: let the log be no part of what is there now; whether it was."""
-        if self._header.is_ours():
+    def keep_log_out(self) -> bool:
+        """Write nothing into the ledger from a log that is not its own any more, or was cut; whether it is so."""
+        is_ours = self._header.is_ours()
+        if is_ours and self._is_log_whole():
             return False
         self._header.keep_log_out()
+        # Of a log that was only cut, the next start takes what is whole.
+        if not is_ours or (self._wal_index is not None and self._wal_index.is_another()):
+            self._set_log_aside()
+        return True
+
+    def _set_log_aside(self) -> None:
         for path in (self._log, self._shared_memory):
             if _identity(path) == self._opened[path]:  # another process may have been started again on what is there
                 with contextlib.suppress(FileNotFoundError):
                     path.rename(path.with_name(f"{path.name}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"))
-        return True
 
     def close(self) -> None:
         """Look no more. SQLite's connections must be closed before."""
         self._header.close()
+        if self._wal_index is not None:
+            self._wal_index.close()
+
+    def _is_log_whole(self) -> bool:
+        return self._wal_index is None or self._wal_index.is_whole()
 
 
 def _sentence(path: Path, what: str) -> str:
