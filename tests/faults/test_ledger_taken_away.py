@@ -16,6 +16,9 @@ def take_away(folder: Path, slip: str) -> None:
     away.mkdir()
     if slip == "moved":
         (folder / "faucet.db").rename(away / "faucet.db")
+    elif slip == "moved behind a link":
+        (folder / "faucet.db").rename(away / "faucet.db")
+        (folder / "faucet.db").symlink_to(away / "faucet.db")
     elif slip == "replaced":
         (folder / "copy.db").replace(folder / "faucet.db")
     elif slip == "overwritten":  # as cp does
@@ -34,7 +37,9 @@ async def names_of_jobs(service: Faucet) -> set[str]:
     return {json.loads(line)["name"] for line in output.splitlines()}
 
 
-@pytest.mark.parametrize("slip", ["moved", "replaced", "overwritten", "log cut", "log removed", "removed"])
+@pytest.mark.parametrize(
+    "slip", ["moved", "moved behind a link", "replaced", "overwritten", "log cut", "log removed", "removed"]
+)
 async def test_ledger_taken_away_from_a_running_faucet(tmp_path: Path, slip: str) -> None:
     """Nothing is accepted that would be lost, and the faucet ends; what was accepted is in the file that it had."""
 

@@ -21,7 +21,7 @@ class Place:
 
     def __init__(self, ledger: Path) -> None:
         # Through a link, the path may lead elsewhere later; the files beside are those of where it leads now.
-        _, self._log, self._shared_memory, _ = with_sidecars(ledger)
+        self._file, self._log, self._shared_memory, _ = with_sidecars(ledger)
         self._ledger = ledger
         self._opened = {path: _identity(path) for path in (ledger, self._log, self._shared_memory)}
         self._header = Header(ledger)
@@ -33,6 +33,10 @@ class Place:
         for path, opened in self._opened.items():
             if opened is not None and (found := _identity(path)) != opened:
                 return _sentence(path, "removed or moved" if found is None else "replaced")
+        if with_sidecars(self._ledger)[0] != self._file:
+            return _sentence(
+                self._ledger, "moved"
+            )  # by a link it is the same file, but whoever opens it makes another log
         if not self._header.is_ours():
             return _sentence(self._ledger, "overwritten")
         return None if self._is_log_whole() else _sentence(self._log, "cut or overwritten")
