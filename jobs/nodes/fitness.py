@@ -9,6 +9,7 @@ from chain.keys import PrivateKey
 from chain.link import Call, without_credentials
 from chain.node import Account, Head, Node
 from chain.open_link import open_link
+from jobs.errors import FaucetError
 from jobs.ledger.blocks import BlockLog
 from jobs.ledger.pins import Pins
 from jobs.model.chain import Pin
@@ -66,8 +67,11 @@ class Fitness:
         node = Node(call)
         head = await node.head()
         self.check_time(head, peer)
-        await self.check_number(head)
-        await self._pin(await self._claims(node), peer)
+        try:
+            await self.check_number(head)
+            await self._pin(await self._claims(node), peer)
+        except FaucetError as error:  # without a ledger no node can be judged, and none is to blame
+            raise UnfitNode(error.sentence) from error
 
     async def validate_second(self, call: Call, peer: Peer) -> None:
         """Take a node that only confirms what another says: it pins nothing. Raises the same."""
