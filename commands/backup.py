@@ -26,6 +26,8 @@ def backup(settings: Settings, to: str, keep: int) -> None:
 
     Client addresses and sessions are left out.
     """
+    if not to:  # such as an unset variable of a shell, which would mean the folder of whoever calls
+        raise LedgerError("TO is empty: there is no folder of this name")
     target = Path(to)
     if (ledger := settings.ledger_file) is None:
         raise LedgerError("the ledger is in PostgreSQL, whose own pg_dump copies it")

@@ -158,6 +158,12 @@ async def test_backup_to_an_impossible_name_is_an_error(tmp_path: Path, name: st
     }  # fmt: skip
 
 
+async def test_backup_to_an_empty_name_is_an_error(tmp_path: Path) -> None:
+    """As where a shell's variable is not set: it is not the folder of whoever calls."""
+    code, _, errors = await backup(await init(tmp_path), "")
+    assert (code, errors) == (1, "TO is empty: there is no folder of this name\n")
+
+
 async def test_backup_leaves_out_addresses_and_sessions_and_is_its_owners_alone(tmp_path: Path) -> None:
     config = await init(tmp_path)
     fill(tmp_path)
