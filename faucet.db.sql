@@ -2,7 +2,7 @@
 -- sqlite3. Times named …_at are milliseconds since 1970, UTC; chain times are seconds. The views at the end
 -- show them readable. Money is in satoshi of the core asset unless said otherwise.
 
-PRAGMA user_version = 8;
+PRAGMA user_version = 9;
 -- PRAGMA application_id is random, set when a ledger or a backup is made: no other ledger is taken for it.
 
 -- Who owns the chain: one row, which each write transaction reads first.
@@ -11,6 +11,8 @@ CREATE TABLE ledger (
     owner   TEXT,              -- name of the owner's machine, for people; null: nobody owns the chain
     process TEXT,              -- which process that is, for others on that machine
     until   INTEGER NOT NULL,  -- when the lease ends, unless it is renewed; 0: there was no owner yet
+    moved_to    TEXT,  -- where all of it was moved: nobody may use this one any more; null: it was not
+    moving_from TEXT,  -- which ledger is being moved here, its id and place: nobody may use this one yet; null: none is
     CONSTRAINT ledger_owner_is_a_process CHECK ((owner IS NULL) = (process IS NULL))
 );
 CREATE UNIQUE INDEX ledger_one_row ON ledger ((1));

@@ -9,6 +9,8 @@ CREATE TABLE ledger (
     owner   TEXT,              -- name of the owner's machine, for people; null: nobody owns the chain
     process TEXT,              -- which process that is, for others on that machine
     until   BIGINT  NOT NULL,  -- when the lease ends, unless it is renewed; 0: there was no owner yet
+    moved_to    TEXT,  -- where all of it was moved: nobody may use this one any more; null: it was not
+    moving_from TEXT,  -- which ledger is being moved here, its id and place: nobody may use this one yet; null: none is
     CONSTRAINT ledger_owner_is_a_process CHECK ((owner IS NULL) = (process IS NULL))
 );
 CREATE UNIQUE INDEX ledger_one_row ON ledger ((1));

@@ -60,7 +60,7 @@ async def test_newer_ledger_is_refused(databases: Databases, tmp_path: Path) -> 
     with databases.connect(tmp_path) as shell:
         shell.execute("UPDATE ledger SET version = 99")
     for attempt in (Ledger.open, Ledger.open_to_read):
-        with pytest.raises(LedgerError, match="has version 99, this program knows up to 1: upgrade it"):
+        with pytest.raises(LedgerError, match="has version 99, this program knows up to 2: upgrade it"):
             await attempt(url)
 
 

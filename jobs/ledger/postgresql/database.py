@@ -8,6 +8,7 @@ from pathlib import Path
 import psycopg
 
 from jobs.ledger.errors import LedgerError, OldLedgerError
+from jobs.ledger.moved import MOVED, why_unused
 from jobs.ledger.postgresql.errors import connection_failure
 from jobs.ledger.postgresql.fitness import READ_ONLY, look, problems
 from jobs.ledger.postgresql.link import DatabaseLink, Session
@@ -27,18 +28,38 @@ _MADE_MEANWHILE = (psycopg.errors.UniqueViolation, psycopg.errors.DuplicateTable
 
 
 def prepare(url: str) -> None:
-    """Make or migrate the ledger in the database at `url`. Raises LedgerError, also where the server isn't fit."""
-    with _linked(url) as link:
-        if found := link.use(_problems):
-            raise LedgerError(f"the ledger's database: {'; '.join(found)}")
-        with contextlib.suppress(*_MADE_MEANWHILE):
-            link.use(_prepare)
-            return
+    """Make or migrate the ledger in the database at `url`.
+
+    Raises LedgerError, also where the server isn't fit, or the ledger was moved.
+    """
+    with linked(url) as link:
+        check_fit(link)
+        prepare_tables(link)
+        link.use(_check_unmoved)
+
+
+def check_fit(link: DatabaseLink) -> None:
+    """Raise LedgerError where the server must not hold the ledger."""
+    if found := link.use(_problems):
+        raise LedgerError(f"the ledger's database: {'; '.join(found)}")
+
+
+def prepare_tables(link: DatabaseLink) -> None:
+    """Make or migrate the ledger in that database. Raises LedgerError, psycopg.Error."""
+    with contextlib.suppress(*_MADE_MEANWHILE):
         link.use(_prepare)
+        return
+    link.use(_prepare)
 
 
 def _prepare(session: Session) -> None:
     make_or_migrate(session, SCHEMA.read_text(), scripts_in(MIGRATIONS_FOLDER))
+
+
+def _check_unmoved(session: Session) -> None:
+    (row,) = session.execute(MOVED).fetchall()
+    if (refusal := why_unused(**row)) is not None:
+        raise refusal
 
 
 def make_or_migrate(session: Session, schema: str, migrations: Sequence[str]) -> None:
@@ -47,7 +68,7 @@ def make_or_migrate(session: Session, schema: str, migrations: Sequence[str]) ->
     Raises LedgerError for a newer ledger, or tables that are no ledger.
     """
     session.execute("BEGIN")
-    if _is_made(session):
+    if is_made(session):
         _migrate(session, migrations)
     else:
         session.execute(schema)
@@ -57,7 +78,7 @@ def make_or_migrate(session: Session, schema: str, migrations: Sequence[str]) ->
 
 def unfitness(url: str) -> list[str]:
     """A sentence for each reason why the server at `url` must not hold the ledger. Raises LedgerError."""
-    with _linked(url) as link:
+    with linked(url) as link:
         return link.use(_problems)
 
 
@@ -67,8 +88,9 @@ def _problems(session: Session) -> list[str]:
 
 def check_version(url: str) -> None:
     """Raise LedgerError unless there is a ledger of the current version in the database. Changes nothing."""
-    with _linked(url) as link:
-        link.use(_check_version)
+    with linked(url) as link:
+        link.use(check_version_in)
+        link.use(_check_unmoved)
 
 
 def too_new(version: int) -> LedgerError:
@@ -76,8 +98,9 @@ def too_new(version: int) -> LedgerError:
     return LedgerError(f"the ledger has version {version}, this program knows up to {CURRENT}: upgrade it")
 
 
-def _check_version(session: Session) -> None:
-    if not _is_made(session):
+def check_version_in(session: Session) -> None:
+    """Raise LedgerError unless the database of this session has a ledger of the current version."""
+    if not is_made(session):
         raise OldLedgerError("there is none in the database, and it is made when the faucet starts")
     version = _version(session, _VERSION)
     if version > CURRENT:
@@ -97,7 +120,8 @@ def _migrate(session: Session, migrations: Sequence[str]) -> None:
         session.execute(_SET_VERSION, (current,))
 
 
-def _is_made(session: Session) -> bool:
+def is_made(session: Session) -> bool:
+    """Whether the database of this session has a ledger. Raises LedgerError where it has other tables."""
     (row,) = session.execute(_EXISTS).fetchall()
     if row["used"] and not row["made"]:
         raise LedgerError("the database has tables, but they are not a ledger")
@@ -110,7 +134,7 @@ def _version(session: Session, sql: str) -> int:
 
 
 @contextlib.contextmanager
-def _linked(url: str) -> Iterator[DatabaseLink]:
+def linked(url: str) -> Iterator[DatabaseLink]:
     """A connection for this; psycopg's errors become LedgerErrors, and what they quote of rows stays out."""
     try:
         link = DatabaseLink(url)

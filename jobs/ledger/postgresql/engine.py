@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from psycopg.rows import DictRow
 
 from jobs.ledger.errors import LedgerError
+from jobs.ledger.moved import why_unused
 from jobs.ledger.postgresql.database import CURRENT, check_version, prepare, too_new
 from jobs.ledger.postgresql.errors import NO_CONNECTION, PostgresqlError, translated, unavailable
 from jobs.ledger.postgresql.link import DatabaseLink, Session
@@ -25,8 +26,8 @@ REPLY_TIMEOUT = 8.0
 #: once the row is had: it is everybody's, whatever the clocks of their machines say.
 BEGIN_TURN = """
     BEGIN; SET LOCAL lock_timeout = '5s'; SET LOCAL idle_in_transaction_session_timeout = '2s';
-    SELECT version, epoch, CAST(floor(extract(epoch FROM clock_timestamp()) * 1000) AS BIGINT) AS now
-    FROM (SELECT version, epoch FROM ledger FOR UPDATE) AS turn
+    SELECT turn.*, CAST(floor(extract(epoch FROM clock_timestamp()) * 1000) AS BIGINT) AS now
+    FROM (SELECT version, epoch, moved_to, moving_from FROM ledger FOR UPDATE) AS turn
 """
 #: Every transaction that was running is in it, so it is another one after each commit, whoever made it.
 VERSION = "SELECT hashtextextended(CAST(pg_current_snapshot() AS TEXT), 0) AS version"
@@ -132,6 +133,8 @@ class PostgresqlEngine:
         (row,) = cursor.fetchall()
         if row["version"] > CURRENT:
             raise too_new(row["version"])
+        if (refusal := why_unused(row["moved_to"], row["moving_from"])) is not None:
+            raise refusal
         self._ahead = row["now"] - _milliseconds(time.time)
         return session, Turn(row["now"] if self._clock is None else self.now(), row["epoch"])
 

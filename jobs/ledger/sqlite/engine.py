@@ -13,6 +13,7 @@ import aiosqlite
 
 from jobs.errors import Code, FaucetError
 from jobs.ledger.errors import ConstraintError
+from jobs.ledger.moved import MOVED, why_unused
 from jobs.ledger.sql import Query
 from jobs.ledger.sqlite.file import check_version, prepare_file
 from jobs.ledger.sqlite.place import Place
@@ -202,7 +203,9 @@ def _writer(path: Path, *pragmas: str) -> sqlite3.Connection:
     for pragma in (*_PRAGMAS, *pragmas, "PRAGMA busy_timeout = 0"):
         connection.execute(pragma)
     # From here on its log and shared memory are there, too.
-    connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    if (refusal := why_unused(*connection.execute(MOVED).fetchone())) is not None:
+        connection.close()
+        raise refusal
     return connection
 
 
