@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
@@ -24,7 +25,7 @@ async def open_engine(location: Location, clock: Callable[[], float] | None) -> 
     """
     if isinstance(location, Path):
         return await SqliteEngine.open(location, clock or time.time)
-    engine: Engine = await _postgresql().PostgresqlEngine.open(location, clock)
+    engine: Engine = await needs_postgresql("engine").PostgresqlEngine.open(location, clock)
     return engine
 
 
@@ -32,7 +33,7 @@ async def open_engine_to_read(location: Location, clock: Callable[[], float] | N
     """The ledger at `location` as it is. Raises LedgerError, OldLedgerError for an older one."""
     if isinstance(location, Path):
         return await SqliteEngine.open_to_read(location, clock or time.time)
-    engine: Engine = await _postgresql().PostgresqlEngine.open_to_read(location, clock)
+    engine: Engine = await needs_postgresql("engine").PostgresqlEngine.open_to_read(location, clock)
     return engine
 
 
@@ -40,10 +41,8 @@ async def unfitness(location: Location) -> list[str]:
     """A sentence for each reason why a database must not hold the ledger; a file always may. Raises LedgerError."""
     if isinstance(location, Path):
         return []
-    _postgresql()
-    from jobs.ledger.postgresql.database import unfitness as of_database  # noqa: PLC0415
-
-    return await asyncio.to_thread(of_database, location)
+    found: list[str] = await asyncio.to_thread(needs_postgresql("database").unfitness, location)
+    return found
 
 
 def is_new(location: Location) -> bool:
@@ -53,10 +52,9 @@ def is_new(location: Location) -> bool:
     return not location.exists() and not has_log(location) and not has_journal(location)
 
 
-def _postgresql() -> ModuleType:
-    """The engine, with psycopg, which only such a ledger needs."""
+def needs_postgresql(module: str) -> ModuleType:
+    """This module of the engine, with psycopg, which only such a ledger needs. Raises LedgerError without it."""
     try:
-        from jobs.ledger.postgresql import engine  # noqa: PLC0415
+        return import_module(f"jobs.ledger.postgresql.{module}")
     except ImportError as error:
         raise LedgerError(f"a ledger in PostgreSQL needs psycopg: pip install 'psycopg[binary]' ({error})") from None
-    return engine

@@ -1,12 +1,14 @@
-"""What a test makes of a ledger: a spent budget, every alarm at once, a lost table."""
+"""What a test makes of a ledger: a spent budget, every alarm at once, a lost table, all that can be in one."""
 
 import sqlite3
 from pathlib import Path
 
+from jobs.errors import Code
 from jobs.ledger import Ledger
-from jobs.model.job import Job
+from jobs.model.job import Job, Limits
 from jobs.model.operators import Alert, Difference
 from jobs.model.transaction import Kind, SignedTransaction
+from tests.harness.ledgers import block, signed_transaction, signup
 from tests.harness.serving import NOW
 
 
@@ -34,3 +36,37 @@ def drop_table(folder: Path, table: str = "job_counts") -> None:
     connection = sqlite3.connect(folder / "faucet.db")
     connection.execute(f"DROP TABLE {table}")
     connection.close()
+
+
+async def reach_every_state(ledger: Ledger) -> None:
+    """A job in each state, and rows in every table."""
+    limits = Limits(address=None, interval=0, queue=99, initial_balance="2.5")
+    names = ("done", "funded", "funding", "registered", "broadcast", "failed", "cancelled", "queued")
+    jobs = [await ledger.signups.accept(signup(f"{name}-1", email=f"{name}@ü.example"), limits) for name in names]
+    *_, failed, cancelled, _queued = jobs
+    sign, follow, finalize = ledger.drain.record_signed, ledger.blocks.follow, ledger.blocks.finalize
+    registrations = await sign([signed_transaction(Kind.REGISTRATION, [job], f"r{job.number}") for job in jobs[:5]])
+    await follow([block(1, *registrations[:4], accounts=(("stranger-1", "1.2.7"),))], 0)
+    payments = await sign([signed_transaction(Kind.FUNDING, [job], f"p{job.number}") for job in jobs[:3]])
+    await follow([block(2, *payments[:2])], 0)
+    await finalize([(registrations[0], ["1.2.101"])])
+    await finalize([(payments[0], [None])])
+    await ledger.drain.fail({failed.number: (Code.CHAIN_REFUSED, "no \U0001f600")})
+    await ledger.operators.cancel([cancelled.id], by="ann", reason="a test")
+    await raise_every_alarm(ledger)
+    await _fill_the_rest(ledger)
+
+
+async def _fill_the_rest(ledger: Ledger) -> None:
+    await ledger.signups.accept(signup("client-1"), Limits(address="192.0.2.1", interval=300, queue=99))
+    spender = await ledger.signups.accept(signup("spender-1"), Limits(address=None, interval=0, queue=99))
+    await spend(ledger, spender, 2**62)
+    await ledger.spending.open_day(2**62, agreed=True)
+    await ledger.pins.save({"chain_id": "aa", "prefix": "TEST"}, agreed=False)
+    await ledger.pins.save_lowest_fees({"transfer": 2**53 + 1}, agreed=True)
+    await ledger.names.save_page([("listed-1", "1.2.9"), ("lísted-2", "1.2.10")], "listed-1", "wss://stranger")
+    await ledger.referrers.ask("")
+    await ledger.referrers.ask("referrer-1")
+    await ledger.login_failures.count("192.0.2.9")
+    await ledger.sessions.open("a session", who="ann", key_id="key")
+    await ledger.check_writable()

@@ -67,10 +67,10 @@ def prepare_file(path: Path) -> None:
     """Make or migrate the ledger at `path`. Raises LedgerError, and leaves a damaged one as it is."""
     check_sqlite()
     check_regular(path)
-    _check_access(path)
+    check_access(path)
     check_log(path)
     check_journal(path)
-    with _translated(path):
+    with translated(path):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         version = _check_undamaged(path) if path.exists() else 0
         _make_private(path)
@@ -109,7 +109,7 @@ def check_version(path: Path) -> None:
     check_regular(path)
     check_log(path)
     check_journal(path)
-    with _translated(path):
+    with translated(path):
         version = _check_undamaged(path)
     if version > current or version == 0:
         raise LedgerError(f"{path.name} is no ledger of version {current} or earlier")
@@ -144,7 +144,8 @@ def _check_undamaged(path: Path) -> int:
 
 
 @contextlib.contextmanager
-def _translated(path: Path) -> Iterator[None]:
+def translated(path: Path) -> Iterator[None]:
+    """Raise LedgerError instead of SQLite's errors and the system's."""
     try:
         yield
     except (sqlite3.Error, OSError) as error:
@@ -166,8 +167,11 @@ def _problem(connection: sqlite3.Connection, check: str) -> str | None:
     return None if found == "ok" else found
 
 
-def _check_access(path: Path) -> None:
-    """SQLite would read what it may not write, refuse every signup, and not notice when that is mended."""
+def check_access(path: Path) -> None:
+    """Raise LedgerError where the ledger or a file of it can't be written.
+
+    SQLite would read what it may not write, refuse every signup, and not notice when that is mended.
+    """
     for file in with_sidecars(path):
         if file.exists() and not os.access(file, os.W_OK):
             raise LedgerError(f"{file.name} can't be written by this user")

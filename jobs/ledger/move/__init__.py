@@ -1,0 +1,1 @@
+"""Moving a ledger from one engine to another."""
