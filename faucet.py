@@ -17,6 +17,7 @@ from commands.hash_password import hash_a_password
 from commands.init import init
 from commands.job_actions import cancel, fail, release, retry
 from commands.jobs import jobs
+from commands.move import move
 from commands.pause import pause, resume
 from commands.reconcile import reconcile
 from commands.refollow import refollow
@@ -35,7 +36,7 @@ def main() -> None:
 
 for command in (
     serve, worker, devchain, check, reconcile, init, jobs, retry, cancel, fail, release, waive, pause, resume, refollow,
-    export, audit, end_sessions, backup, signup, bulk, testmail, hash_a_password,
+    export, audit, end_sessions, backup, move, signup, bulk, testmail, hash_a_password,
 ):  # fmt: skip
     main.add_command(command)
 
