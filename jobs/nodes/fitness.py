@@ -70,7 +70,7 @@ class Fitness:
         try:
             await self.check_number(head)
             await self._pin(await self._claims(node), peer)
-        except FaucetError as error:  # without a ledger no node can be judged, and none is to blame
+        except FaucetError as error:  # without a ledger none can be validated, and none is to blame
             raise UnfitNode(error.sentence) from error
 
     async def validate_second(self, call: Call, peer: Peer) -> None:
