@@ -266,17 +266,35 @@ async def test_killed_server_keeps_what_was_confirmed(own: Server, caplog: pytes
         assert {job.id for job in await ledger.queries.jobs()} == {job.id for job in accepted}
 
 
+@contextmanager
+def frozen(server: Server) -> Iterator[None]:
+    """What serves faucets stands still."""
+    with server.connect() as shell:
+        pids = shell.execute("SELECT pid FROM pg_stat_activity WHERE application_name = 'faucet'").fetchall()
+    for (pid,) in pids:
+        os.kill(pid, signal.SIGSTOP)
+    yield
+    for (pid,) in pids:
+        os.kill(pid, signal.SIGCONT)
+
+
 async def test_frozen_server_holds_up_nobody_for_long(own: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "REPLY_TIMEOUT", 0.2)
+    """What was not begun when its time was over is not done later either."""
     async with opened_at(own.url()) as ledger:
         await ledger.check_writable()
-        with psycopg.connect(own.url(), autocommit=True) as shell:
-            pids = shell.execute("SELECT pid FROM pg_stat_activity WHERE application_name = 'faucet'").fetchall()
-        for (pid,) in pids:
-            os.kill(pid, signal.SIGSTOP)
-        assert await code_of(ledger.signups.accept(signup("late-1"), FREE)) is Code.LEDGER_UNAVAILABLE
-        for (pid,) in pids:
-            os.kill(pid, signal.SIGCONT)
+        monkeypatch.setattr(module, "REPLY_TIMEOUT", 0.2)
+        with frozen(own):
+            assert await code_of(ledger.signups.accept(signup("late-1"), FREE)) is Code.LEDGER_UNAVAILABLE
+            assert await code_of(ledger.signups.accept(signup("never-1"), FREE)) is Code.LEDGER_UNAVAILABLE
         monkeypatch.undo()
         job = await ledger.signups.accept(signup("late-1"), FREE)
         assert [job.id] == [job.id for job in await ledger.queries.jobs()]
+
+
+async def test_ledger_can_be_closed_while_its_server_is_frozen(own: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger = await Ledger.open(own.url())
+    await ledger.check_writable()
+    monkeypatch.setattr(module, "REPLY_TIMEOUT", 0.2)
+    with frozen(own):
+        assert await code_of(ledger.signups.accept(signup("late-1"), FREE)) is Code.LEDGER_UNAVAILABLE
+        await ledger.close()

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -18,7 +18,7 @@ from jobs.ledger.sql import Query
 from jobs.ledger.store import Turn
 from jobs.ledger.thread import ConnectionThread
 
-#: Seconds until a caller hears that the ledger can't serve. What it asked for goes on: nobody can say how it ends.
+#: Seconds until a caller hears that the ledger can't serve. What was begun goes on: nobody can say how it ends.
 REPLY_TIMEOUT = 8.0
 
 #: The turn: who has the row is alone, until the end of the transaction. Whoever waits for it gives up after five
@@ -75,11 +75,11 @@ class PostgresqlEngine:
         A caller that is cancelled does not undo it. Raises FaucetError `ledger_unavailable`, also where nobody can say
         whether it was done, ConstraintError, and what `step` raises.
         """
-        return await _in_time(self._thread.run(partial(self._transact, step)))
+        return await _in_time(self._thread, partial(self._transact, step))
 
     async def read(self, sql: str, parameters: Sequence[Any] = ()) -> list[DictRow]:
         """The rows of a query, as they are after the last commit. Raises FaucetError `ledger_unavailable`."""
-        return await _in_time(self._reading.run(partial(self._read, sql, parameters)))
+        return await _in_time(self._reading, partial(self._read, sql, parameters))
 
     async def rows(self, query: Query[Item], parameters: Sequence[Any] = ()) -> list[Item]:
         """What a query returns, as it is after the last commit. Raises FaucetError `ledger_unavailable`."""
@@ -105,13 +105,10 @@ class PostgresqlEngine:
         """Nothing: what was committed is in the database."""
 
     async def close(self) -> None:
-        """Finish the transaction in hand, then close. A second call does nothing."""
+        """Finish the transaction in hand, then close; without it, where that takes too long. Works once."""
         if not self._closed:
             self._closed = True
-            await self._thread.run(self._writer.drop)
-            await self._reading.run(self._reader.drop)
-            self._thread.end()
-            self._reading.end()
+            await asyncio.gather(_close(self._thread, self._writer), _close(self._reading, self._reader))
 
     def _transact(self, step: Callable[[Connection, Turn], Result]) -> Result:
         with translated():
@@ -143,13 +140,21 @@ class PostgresqlEngine:
             return self._reader.use(lambda session: fetched(session, sql, parameters))
 
 
-async def _in_time(result: Awaitable[Result]) -> Result:
-    """The result; FaucetError `ledger_unavailable` where it is not there after REPLY_TIMEOUT."""
+async def _in_time(thread: ConnectionThread, work: Callable[[], Result]) -> Result:
+    """What `work` returns; FaucetError `ledger_unavailable` where that takes longer than REPLY_TIMEOUT."""
     try:
-        async with asyncio.timeout(REPLY_TIMEOUT):
-            return await result
+        return await thread.run_within(REPLY_TIMEOUT, work)
     except TimeoutError:
         raise unavailable(PostgresqlError(NO_CONNECTION)) from None
+
+
+async def _close(thread: ConnectionThread, link: DatabaseLink) -> None:
+    dropped = thread.run(link.drop)
+    await asyncio.wait([dropped], timeout=REPLY_TIMEOUT)
+    if not dropped.done():
+        link.abandon()
+        await dropped
+    thread.end()
 
 
 def _milliseconds(clock: Callable[[], float]) -> int:

@@ -1,6 +1,9 @@
 """A connection to PostgreSQL that is made again when it is lost."""
 
+import contextlib
 import logging
+import os
+import socket
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -111,6 +114,15 @@ class DatabaseLink:
                 self._session.execute("ROLLBACK")
             except psycopg.Error:
                 self.drop()
+
+    def abandon(self) -> None:
+        """Let the thread that waits for the server, which may have stopped, wait no more. For another thread.
+
+        This cancels nothing: a server that goes on finishes the commit in hand.
+        """
+        if (session := self._session) is not None:
+            with contextlib.suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(session.fileno())) as shared:
+                shared.shutdown(socket.SHUT_RDWR)
 
     def drop(self) -> None:
         """Close the connection; the next use makes another."""
