@@ -20,8 +20,8 @@ help: ## list the targets
 run: $(VENV)/.run ## set up, then serve on http://127.0.0.1:5000 with the embedded dev chain
 	$(BIN)/python faucet.py serve
 
-test: $(VENV)/.dev $(AXE) ## set up, then run every test
-	$(BIN)/python -m pytest
+test: $(VENV)/.dev $(AXE) ## set up, then run every test, two files at a time
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 lint: $(VENV)/.dev ## ruff and mypy --strict
 	$(BIN)/ruff check .

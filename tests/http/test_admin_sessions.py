@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from handlers.admin.tokens import random_id
 from jobs.ledger.sessions import hash_of
 from jobs.ledger.sqlite import engine
 from jobs.settings.passwords import hash_password
@@ -95,7 +94,7 @@ async def test_page_is_shown_while_the_last_use_can_not_be_written(
             assert await is_in(operator)
 
 
-@pytest.mark.parametrize("value", [random_id(), "x", "2|1:0|10:1800000000|14:faucet_session|4:YW5u|00"])
+@pytest.mark.parametrize("value", ["A" * 43, "x", "2|1:0|10:1800000000|14:faucet_session|4:YW5u|00"])
 async def test_login_takes_no_id_from_before(tmp_path: Path, value: str) -> None:
     """An attacker may have put that cookie into the browser."""
     async with serving(tmp_path, admin_password_hash=HASH) as served:
