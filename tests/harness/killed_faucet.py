@@ -64,7 +64,8 @@ class KilledLedger(Ledger):
 
     def __init__(self, store: Store, **options: Any) -> None:
         super().__init__(store, **options)
-        KILLER.writer = vars(vars(store)["_engine"])["_thread"]
+        engine = vars(vars(store)["_engine"])
+        KILLER.writer = engine.get("_thread") or engine["_writing"]  # of SQLite, or of PostgreSQL
         if KILLER.owner != "node":
             KILLER.arm(getattr(self, KILLER.owner))
 
