@@ -8,7 +8,7 @@ from tornado.web import Application, RequestHandler
 
 from handlers.admin.routes import ROUTES as ADMIN_ROUTES
 from handlers.api.accounts import AccountHandler, SignupOptions
-from handlers.api.health import ChainHandler, HealthHandler, MetricsHandler, ReadyHandler
+from handlers.api.health import ChainHandler, HealthHandler, IntakeHandler, MetricsHandler, ReadyHandler
 from handlers.api.jobs import JobEventsHandler, JobHandler
 from handlers.api.openapi import OpenApiHandler
 from handlers.base import READING, ApiNotFound, AppContext
@@ -31,6 +31,7 @@ ROUTES: tuple[tuple[str, type[RequestHandler]] | tuple[str, type[RequestHandler]
     (r"/api/v1/openapi\.json", OpenApiHandler),
     (r"/api(?:/.*)?", ApiNotFound),
     (r"/healthz", HealthHandler),
+    (r"/healthz/intake", IntakeHandler, NO_CORS),
     (r"/readyz", ReadyHandler, NO_CORS),
     (r"/metrics", MetricsHandler, NO_CORS),
     (r"/", IndexPage),

@@ -22,6 +22,19 @@ class HealthHandler(ApiHandler):
     head = get
 
 
+class IntakeHandler(ApiHandler):
+    """This process takes signups, whether they can be registered now or wait: what a load balancer asks."""
+
+    route = "healthz_intake"
+
+    async def get(self) -> None:
+        """As /healthz. Raises FaucetError ledger_unavailable."""
+        await self.context.readiness.check_ledger()
+        self.reply(HealthReply(ok=True))
+
+    head = get
+
+
 class ReadyHandler(ApiHandler):
     """A new user can register now."""
 

@@ -11,6 +11,7 @@ from handlers.replies import (
     AvailabilityReply,
     ChainReply,
     ErrorReply,
+    HealthReply,
     JobReply,
     SignupReply,
     SignupRequest,
@@ -27,7 +28,7 @@ _JOB_CODES = (*_READ_CODES, Code.NOT_FOUND, Code.THROTTLED, Code.OVERLOADED)
 
 
 #: Described by the document, in this order.
-_TYPES = (SignupRequest, SignupReply, JobReply, AvailabilityReply, ChainReply, ErrorReply)
+_TYPES = (SignupRequest, SignupReply, JobReply, AvailabilityReply, ChainReply, HealthReply, ErrorReply)
 _REFERENCES, _SCHEMAS = msgspec.json.schema_components(_TYPES, ref_template="#/components/schemas/{name}")
 _SCHEMA_OF = dict(zip(_TYPES, _REFERENCES, strict=True))
 
@@ -116,6 +117,10 @@ DOCUMENT = {
             _in_path("id"),
         ),
         "/api/v1/chain": _read("The chain that accounts are made on", _SCHEMA_OF[ChainReply]),
+        "/healthz/intake": _read(
+            "Whether this process takes signups, whether or not they can be registered now: for load balancers",
+            _SCHEMA_OF[HealthReply],
+        ),
         "/api/v1/openapi.json": _read("This document", {"type": "object"}),
     },
     "components": {"schemas": _SCHEMAS},

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 from jobs.chain_status import Snapshot
 from jobs.conditions import Condition, LedgerStatus, conditions
-from jobs.errors import FaucetError
+from jobs.errors import Code, FaucetError
 from jobs.ledger import Ledger
 from jobs.settings import Settings
 
 LEDGER_CHECK_LASTS = 1.0  #: seconds that the ledger's check is good for
+UNAVAILABLE, RETRY_AFTER = "The ledger takes no signups now.", 5  #: and seconds
 
 #: The checks of /readyz, each with the conditions that it stands for.
 CHECKS: Mapping[str, tuple[str, ...]] = {
@@ -53,6 +54,11 @@ class Readiness:
         self._lock = asyncio.Lock()
         self._checked_at = float("-inf")
         self._ledger_check = NOT_KNOWN
+
+    async def check_ledger(self) -> None:
+        """Raises FaucetError `ledger_unavailable` unless the ledger takes signups."""
+        if not (await self._writable()).ok:
+            raise FaucetError(Code.LEDGER_UNAVAILABLE, UNAVAILABLE, retry_after=RETRY_AFTER)
 
     async def checks(self) -> dict[str, Check]:
         """Every check by its name at /readyz."""

@@ -23,6 +23,7 @@ from jobs.model.owner import Candidate
 from jobs.model.transaction import BlockEffects, Kind, SignedTransaction, Transaction
 from jobs.monitoring.metrics import Metrics
 from jobs.settings import Settings
+from tests.harness.engines import location_of
 from tests.harness.program import HttpReply, keys_of
 
 NOW = 1_800_000_000  #: seconds, the time of all tests of the HTTP side
@@ -159,7 +160,7 @@ async def serving(
     **settings: Any,
 ) -> AsyncIterator[Serving]:
     """The application with `chain_status` published, until the block ends."""
-    ledger = await Ledger.open(folder / "faucet.db", clock=clock)
+    ledger = await Ledger.open(location_of(folder), clock=clock)
     snapshot = Snapshot(ledger)
     # The client has gone.
     options: dict[str, Any] = {"clock": clock, "keep_alive": keep_alive, "answer_wait": answer_wait}

@@ -24,11 +24,12 @@ API_ROUTES = {
     "/api/v1/chain": {"GET", "HEAD"},
     "/api/v1/openapi.json": {"GET", "HEAD"},
     "/healthz": {"GET", "HEAD"},
+    "/healthz/intake": {"GET", "HEAD"},
     "/readyz": {"GET", "HEAD"},
     "/metrics": {"GET", "HEAD"},
 }
 PAGES = ("/", "/status", "/jobs/none")
-MACHINES = ("/readyz", "/metrics")
+MACHINES = ("/healthz/intake", "/readyz", "/metrics")
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"}
 
 

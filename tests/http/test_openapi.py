@@ -79,6 +79,7 @@ async def test_replies_match_their_schemas(tmp_path: Path) -> None:
             (await served.fetch("/api/v1/accounts/alice-2"), "get", "/api/v1/accounts/{name}"),
             (await served.fetch("/api/v1/accounts/%ff"), "get", "/api/v1/accounts/{name}"),
             (await served.fetch("/api/v1/chain"), "get", "/api/v1/chain"),
+            (await served.fetch("/healthz/intake"), "get", "/healthz/intake"),
             (await served.fetch("/api/v1/openapi.json"), "get", "/api/v1/openapi.json"),
         ]
         assert [misfit for reply, method, path in replies for misfit in misfits(reply, method, path)] == []

@@ -100,3 +100,27 @@ async def test_ledger_that_is_not_writable_is_noticed_within_a_second(tmp_path: 
         reply = await served.fetch("/readyz")
         assert (reply.status, reply.body["checks"]["ledger"]["ok"]) == (503, False)
         assert (await served.fetch("/healthz")).status == 200
+
+
+@pytest.mark.usefixtures("each_engine")
+async def test_intake_is_healthy_whatever_the_chain_does(tmp_path: Path) -> None:
+    """A balancer that asked /readyz would send nobody anywhere, though all could sign up and wait."""
+    broke: dict[str, Any] = {"connected": False, "balance": 0, "key_matches": False, "head_time": 0}
+    async with serving(tmp_path, chain_status=replace(CHAIN_STATUS, **broke), owner=None) as served:
+        for part in ("drain", "intake"):
+            await served.ledger.operators.pause(part, by="ann", reason="x")
+        await served.see(served.context.snapshot.chain_status)
+        assert (await served.fetch("/readyz")).status == 503
+        reply = await served.fetch("/healthz/intake")
+        assert (reply.status, reply.body) == (200, {"ok": True})
+
+
+@pytest.mark.usefixtures("each_engine")
+async def test_intake_is_unhealthy_while_the_ledger_can_not_be_written(tmp_path: Path) -> None:
+    async with serving(tmp_path) as served:
+        await served.ledger._store.execute("DROP TABLE facts")
+        for method in ("GET", "HEAD"):
+            reply = await served.fetch("/healthz/intake", method=method)
+            assert (reply.status, reply.headers["Retry-After"]) == (503, "5")
+        assert (await served.fetch("/healthz/intake")).body["error_code"] == "ledger_unavailable"
+        assert (await served.fetch("/healthz")).status == 200
