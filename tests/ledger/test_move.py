@@ -1,9 +1,11 @@
 """Moving a ledger to PostgreSQL and back: all of it is there, and whatever interrupts it, it goes on."""
 
+import asyncio
 import sqlite3
 from contextlib import closing, suppress
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from jobs.errors import Code
@@ -106,6 +108,20 @@ async def test_interrupted_move_leaves_the_source_in_use(call: int, file: Path, 
     before = rows_of(file)
     moved(file, url)
     assert rows_of(url) == before, "what was copied before is compared, and copied anew"
+
+
+async def test_transaction_that_is_under_way_is_moved_too(file: Path, url: str, tmp_path: Path) -> None:
+    moved(file, url)
+    waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    with psycopg.connect(url) as writing:
+        writing.execute("SELECT 1 FROM ledger FOR UPDATE")
+        writing.execute("INSERT INTO pins VALUES ('late', '', TRUE, 1)")
+        moving = asyncio.create_task(asyncio.to_thread(moved, url, tmp_path / "back.db"))
+        while not await asyncio.to_thread(run_in, url, waiting):
+            """Asking is the waiting: no event tells of it."""
+        writing.commit()
+    await moving
+    assert ("late",) in run_in(tmp_path / "back.db", "SELECT name FROM pins")
 
 
 async def test_texts_have_one_order_whatever_the_databases_own_is(

@@ -96,7 +96,7 @@ async def test_nobody_else_uses_the_source_meanwhile(file: Path, url: str, tmp_p
 
     def look_at_database(task: str, _done: int, _total: int) -> None:
         with pytest.raises(psycopg.errors.LockNotAvailable):
-            run_in(url, "SELECT 1 FROM ledger FOR UPDATE NOWAIT")
+            run_in(url, "BEGIN; LOCK TABLE ledger IN ROW SHARE MODE NOWAIT")  # as each turn does
         seen.add(task)
 
     seen: set[str] = set()

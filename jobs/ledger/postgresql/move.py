@@ -16,9 +16,13 @@ from jobs.ledger.postgresql.link import DatabaseLink
 from jobs.ledger.postgresql.rows import placed
 
 _NOW = "SELECT CAST(floor(extract(epoch FROM clock_timestamp()) * 1000) AS BIGINT) AS now"
-#: Whoever has the row is alone: each write transaction begins with it. A move may stand still as long as it needs.
-_BEGIN = "BEGIN; SET LOCAL lock_timeout = '5s'; SET LOCAL idle_in_transaction_session_timeout = 0"
-_BEGIN_SNAPSHOT = _BEGIN.replace("BEGIN;", "BEGIN ISOLATION LEVEL REPEATABLE READ; SET LOCAL statement_timeout = 0;")
+#: A move gives up where others have the ledger, and stands still itself as long as it needs.
+_LIMITS = (
+    "SET LOCAL lock_timeout = '5s'; SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL statement_timeout = 0"
+)
+_BEGIN = f"BEGIN; {_LIMITS}"
+#: The snapshot is taken once nobody is amid a transaction, each of which has locked a row of that table.
+_BEGIN_SNAPSHOT = f"BEGIN ISOLATION LEVEL REPEATABLE READ; {_LIMITS}; LOCK TABLE ledger IN EXCLUSIVE MODE"
 _OTHERS = """
     SELECT count(*) AS others FROM pg_stat_activity
     WHERE datname = current_database() AND application_name = 'faucet' AND pid <> pg_backend_pid()
@@ -57,9 +61,6 @@ class PostgresqlSide:
         (row,) = self._session.execute(sql).fetchall()
         return row
 
-    def _lock(self) -> LedgerRow:
-        return LedgerRow(**self._one(f"{ROW} FOR UPDATE"))
-
     def _stream(self, table: Table, after: Values | None, last: Values | None) -> Iterator[Values]:
         """The rows, through a cursor of the server's: within a transaction."""
         sql, parameters = select_rows(table, _BYTE_ORDER, after, last)
@@ -79,7 +80,7 @@ class PostgresqlSource(PostgresqlSide):
         self.identity = f"postgresql:{found['cluster']}:{found['ledger']}"
         self.changed_texts = 0
         self._session.execute(_BEGIN_SNAPSHOT)
-        self.row = self._lock()
+        self.row = LedgerRow(**self._one(ROW))
         self._check_unused()
 
     def rows(self, table: Table, *, after: Values | None = None, last: Values | None = None) -> Iterator[Values]:
@@ -107,7 +108,7 @@ class PostgresqlTarget(PostgresqlSide):
 
     def rows(self, table: Table, *, after: Values | None = None, last: Values | None = None) -> Iterator[Values]:
         """The rows in the order of their keys, those `after` a key, up to the `last` one."""
-        self._session.execute("BEGIN")
+        self._session.execute(_BEGIN)
         try:
             yield from self._stream(table, after, last)
         finally:
@@ -183,7 +184,8 @@ class PostgresqlTarget(PostgresqlSide):
         """Make a change in a transaction; the ledger's row as it was before."""
         self._session.execute(_BEGIN)
         try:
-            row = self._lock()
+            # Each transaction that writes locks it first: whoever has it is alone.
+            row = LedgerRow(**self._one(f"{ROW} FOR UPDATE"))
             change(row)
         except BaseException as error:
             self._link.undo(error)
