@@ -99,10 +99,14 @@ class Service:
         return self._election is not None and self._election.epoch is not None
 
     async def check(self) -> None:
-        """Raises FaucetError if the ledger can't be read, or a background task of the chain's owner has ended."""
+        """Raises FaucetError if a background task of the chain's owner has ended, or the ledger's file can't be read.
+
+        A database is not asked: another start of this process does not mend it.
+        """
         if self._election is not None:
             self._election.check()
-        await self._ledger.queries.counts()
+        if self._settings.ledger_file is not None:
+            await self._ledger.queries.counts()
 
     async def failure(self) -> Exception:
         """Wait until this process can't go on; the reason."""

@@ -14,6 +14,7 @@ from jobs.model.job import Job, Limits, Signup
 #: signups that may wait for their commit: a crowd of twenty thousand is taken whole
 MAX_WAITING = 20_000
 MAX_GROUP = 500  #: signups in one commit, so that none waits long for its neighbours
+STALLED_AFTER = 1.0  #: seconds after which a commit that failed has kept those behind it waiting long enough
 
 LIVE_JOBS = select_jobs(f"WHERE jobs.number {IN_NUMBERS}", bulk=True)
 
@@ -97,25 +98,35 @@ class Signups(Part):
             while self._waiting:
                 group, self._waiting = self._waiting[:MAX_GROUP], self._waiting[MAX_GROUP:]
                 began = loop.time()
-                await self._commit(group)
-                self._seconds_each = (loop.time() - began) / len(group)
+                error = await self._commit(group)
+                took = loop.time() - began
+                self._seconds_each = took / len(group)
+                if error is not None and took > STALLED_AFTER:
+                    # They would wait as long again, one group after the other.
+                    group, self._waiting = self._waiting, []
+                    _respond(group, [error] * len(group))
         finally:
             self._writer = None
 
-    async def _commit(self, requests: list[Request]) -> None:
-        """Commit one group, then respond: a response never precedes its commit."""
-        results: Sequence[Job | Exception]
+    async def _commit(self, requests: list[Request]) -> Exception | None:
+        """Commit one group, then respond: a response never precedes its commit. Returns why it failed as a whole."""
         try:
             results = await self._store.run(lambda tx: _insert(tx, requests, self._random_id))
         except Exception as error:  # noqa: BLE001  # whatever it was, each caller must hear of it
-            results = [error] * len(requests)
-        for request, result in zip(requests, results, strict=True):
-            if request.response.done():  # its caller has gone away; the job stays
-                continue
-            if isinstance(result, Job):
-                request.response.set_result(result)
-            else:
-                request.response.set_exception(result)
+            _respond(requests, [error] * len(requests))
+            return error
+        _respond(requests, results)
+        return None
+
+
+def _respond(requests: list[Request], results: Sequence[Job | Exception]) -> None:
+    for request, result in zip(requests, results, strict=True):
+        if request.response.done():  # its caller has gone away; the job stays
+            continue
+        if isinstance(result, Job):
+            request.response.set_result(result)
+        else:
+            request.response.set_exception(result)
 
 
 def _insert(tx: Tx, requests: list[Request], random_id: Callable[[], str]) -> list[Job | Exception]:

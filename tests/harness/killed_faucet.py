@@ -21,6 +21,7 @@ from jobs.ledger import Ledger
 from jobs.ledger.store import Store
 
 if TYPE_CHECKING:
+    from jobs.ledger.postgresql.link_thread import LinkThread
     from jobs.ledger.thread import ConnectionThread
 
 
@@ -32,7 +33,7 @@ class Killer:
         self._signal = signal.Signals[named[0]] if named else signal.SIGKILL
         self.owner, self._method = method.split(".")
         self._left = int(number)
-        self.writer: ConnectionThread | None = None  #: the thread of the ledger's transactions
+        self.writer: ConnectionThread | LinkThread | None = None  #: the thread of the ledger's transactions
 
     def arm(self, owner: object) -> None:
         """Make the process kill itself before or after the method of `owner`."""

@@ -89,6 +89,42 @@ class Server:
             self._process.wait()
             self._process = None
 
+    def crash(self) -> None:
+        """Kill all its processes at once, and start it again."""
+        children = self.children()
+        os.kill(self.pid, signal.SIGKILL)
+        for child in children:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
+        self.stop(signal.SIGKILL)
+        while any(_runs(child) for child in children):
+            """Its memory is in use until they have ended."""
+        self.start()
+
+    def lose(self, process: int) -> None:
+        """Kill the process of one session: the server ends all the others, and recovers by itself."""
+        os.kill(process, signal.SIGKILL)
+        while process in self.children() or not self._answers():
+            """Asking is the waiting."""
+
+    @contextlib.contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Let all its processes stand still during the block: connections are taken by the system, nothing answers."""
+        stopped = [self.pid]
+        try:
+            os.kill(self.pid, signal.SIGSTOP)  # first: so it starts no others
+            for child in self.children():
+                os.kill(child, signal.SIGSTOP)
+                stopped.append(child)
+            yield
+        finally:
+            for process in stopped:
+                os.kill(process, signal.SIGCONT)
+
+    def children(self) -> list[int]:
+        """The processes that it started."""
+        return [int(pid) for pid in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()]
+
     def url(self, schema: str = "public") -> str:
         """Where a ledger can be."""
         return f"postgresql://{USER}@/{USER}?host={quote(str(self.folder), safe='')}&options=-csearch_path%3D{schema}"
@@ -109,6 +145,15 @@ class Server:
         with self.connect() as session:
             session.execute("SET client_min_messages = error")
             session.execute(f"DROP SCHEMA {schema} CASCADE")
+
+
+def _runs(process: int) -> bool:
+    """Whether it runs: what has ended may wait for its parent to ask how."""
+    try:
+        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state not in "ZX"
 
 
 class Standby(Server):

@@ -1,7 +1,6 @@
 """The PostgreSQL engine: the turn, lost connections, commits that are not confirmed, and what errors show."""
 
 import asyncio
-import os
 import signal
 import threading
 import time
@@ -17,6 +16,7 @@ import pytest
 from jobs.errors import Code, FaucetError
 from jobs.ledger import ConstraintError, Ledger
 from jobs.ledger.postgresql import engine as module
+from jobs.ledger.postgresql import link_thread
 from jobs.ledger.postgresql.rows import without_nul
 from jobs.ledger.store import Tx
 from tests.harness.engines import Databases
@@ -266,27 +266,16 @@ async def test_killed_server_keeps_what_was_confirmed(own: Server, caplog: pytes
         assert {job.id for job in await ledger.queries.jobs()} == {job.id for job in accepted}
 
 
-@contextmanager
-def frozen(server: Server) -> Iterator[None]:
-    """What serves faucets stands still."""
-    with server.connect() as shell:
-        pids = shell.execute("SELECT pid FROM pg_stat_activity WHERE application_name = 'faucet'").fetchall()
-    for (pid,) in pids:
-        os.kill(pid, signal.SIGSTOP)
-    yield
-    for (pid,) in pids:
-        os.kill(pid, signal.SIGCONT)
-
-
 async def test_frozen_server_holds_up_nobody_for_long(own: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was not begun when its time was over is not done later either."""
     async with opened_at(own.url()) as ledger:
         await ledger.check_writable()
-        monkeypatch.setattr(module, "REPLY_TIMEOUT", 0.2)
-        with frozen(own):
+        monkeypatch.setattr(link_thread, "REPLY_TIMEOUT", 0.2)
+        with own.frozen():
             assert await code_of(ledger.signups.accept(signup("late-1"), FREE)) is Code.LEDGER_UNAVAILABLE
             assert await code_of(ledger.signups.accept(signup("never-1"), FREE)) is Code.LEDGER_UNAVAILABLE
         monkeypatch.undo()
+        while await code_of(ledger.signups.accept(signup("late-1"), FREE)) is not None:
+            """Asking is the waiting."""
         job = await ledger.signups.accept(signup("late-1"), FREE)
         assert [job.id] == [job.id for job in await ledger.queries.jobs()]
 
@@ -294,7 +283,7 @@ async def test_frozen_server_holds_up_nobody_for_long(own: Server, monkeypatch: 
 async def test_ledger_can_be_closed_while_its_server_is_frozen(own: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     ledger = await Ledger.open(own.url())
     await ledger.check_writable()
-    monkeypatch.setattr(module, "REPLY_TIMEOUT", 0.2)
-    with frozen(own):
+    monkeypatch.setattr(link_thread, "REPLY_TIMEOUT", 0.2)
+    with own.frozen():
         assert await code_of(ledger.signups.accept(signup("late-1"), FREE)) is Code.LEDGER_UNAVAILABLE
         await ledger.close()

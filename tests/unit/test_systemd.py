@@ -12,6 +12,7 @@ from commands.service import Service
 from commands.systemd import READY, keep_alive, notify
 from jobs.errors import Code, FaucetError
 from jobs.settings import load
+from tests.harness.engines import Databases
 from tests.harness.loglines import log_lines
 from tests.harness.program import ROOT, Faucet, dev_chain, on_chain
 
@@ -75,5 +76,17 @@ async def test_service_is_alive_while_all_its_tasks_are(tmp_path: Path) -> None:
         await asyncio.wait({names})
         with pytest.raises(FaucetError, match="The task names has ended"):
             await service.check()
+    finally:
+        await service.stop()
+
+
+async def test_service_is_alive_while_its_database_is_away(databases: Databases, tmp_path: Path) -> None:
+    """Started anew, the program would not even say why nobody can sign up."""
+    service = Service(load(Faucet(tmp_path, on_chain("ws://127.0.0.1:1")).config, {}))
+    await service.start(None)
+    try:
+        with databases.connect(tmp_path) as shell:
+            shell.execute("DROP TABLE job_counts")
+        await service.check()
     finally:
         await service.stop()

@@ -11,15 +11,12 @@ from psycopg.rows import DictRow
 from jobs.ledger.errors import LedgerError
 from jobs.ledger.moved import why_unused
 from jobs.ledger.postgresql.database import CURRENT, check_version, prepare, too_new
-from jobs.ledger.postgresql.errors import NO_CONNECTION, PostgresqlError, translated, unavailable
+from jobs.ledger.postgresql.errors import translated
 from jobs.ledger.postgresql.link import DatabaseLink, Session
+from jobs.ledger.postgresql.link_thread import LinkThread
 from jobs.ledger.postgresql.rows import Connection, fetched, items_of
 from jobs.ledger.sql import Query
 from jobs.ledger.store import Turn
-from jobs.ledger.thread import ConnectionThread
-
-#: Seconds until a caller hears that the ledger can't serve. What was begun goes on: nobody can say how it ends.
-REPLY_TIMEOUT = 8.0
 
 #: The turn: who has the row is alone, until the end of the transaction. Whoever waits for it gives up after five
 #: seconds, and whoever stands still amid a transaction loses it after two, by the server's clock. The time is taken
@@ -43,11 +40,12 @@ class PostgresqlEngine:
         """With a `clock`, that is the time, instead of the server's."""
         self._writer = DatabaseLink(url)
         self._reader = DatabaseLink(url)
+        stalled: set[str] = set()
+        self._thread = LinkThread("ledger", self._writer, stalled)
+        self._reading = LinkThread("ledger reader", self._reader, stalled)
         self._clock = clock
         self._read_only = read_only
         self._ahead = 0  #: milliseconds that the server's clock was ahead of this machine's in the last turn
-        self._thread = ConnectionThread("ledger")
-        self._reading = ConnectionThread("ledger reader")
         self._closed = False
 
     @classmethod
@@ -75,11 +73,11 @@ class PostgresqlEngine:
         A caller that is cancelled does not undo it. Raises FaucetError `ledger_unavailable`, also where nobody can say
         whether it was done, ConstraintError, and what `step` raises.
         """
-        return await _in_time(self._thread, partial(self._transact, step))
+        return await self._thread.run(partial(self._transact, step))
 
     async def read(self, sql: str, parameters: Sequence[Any] = ()) -> list[DictRow]:
         """The rows of a query, as they are after the last commit. Raises FaucetError `ledger_unavailable`."""
-        return await _in_time(self._reading, partial(self._read, sql, parameters))
+        return await self._reading.run(partial(self._read, sql, parameters))
 
     async def rows(self, query: Query[Item], parameters: Sequence[Any] = ()) -> list[Item]:
         """What a query returns, as it is after the last commit. Raises FaucetError `ledger_unavailable`."""
@@ -105,10 +103,10 @@ class PostgresqlEngine:
         """Nothing: what was committed is in the database."""
 
     async def close(self) -> None:
-        """Finish the transaction in hand, then close; without it, where that takes too long. Works once."""
+        """Finish the transaction in hand, if the server answers, then close. A second call does nothing."""
         if not self._closed:
             self._closed = True
-            await asyncio.gather(_close(self._thread, self._writer), _close(self._reading, self._reader))
+            await asyncio.gather(self._thread.close(), self._reading.close())
 
     def _transact(self, step: Callable[[Connection, Turn], Result]) -> Result:
         with translated():
@@ -138,23 +136,6 @@ class PostgresqlEngine:
     def _read(self, sql: str, parameters: Sequence[Any]) -> list[DictRow]:
         with translated():
             return self._reader.use(lambda session: fetched(session, sql, parameters))
-
-
-async def _in_time(thread: ConnectionThread, work: Callable[[], Result]) -> Result:
-    """What `work` returns; FaucetError `ledger_unavailable` where that takes longer than REPLY_TIMEOUT."""
-    try:
-        return await thread.run_within(REPLY_TIMEOUT, work)
-    except TimeoutError:
-        raise unavailable(PostgresqlError(NO_CONNECTION)) from None
-
-
-async def _close(thread: ConnectionThread, link: DatabaseLink) -> None:
-    dropped = thread.run(link.drop)
-    await asyncio.wait([dropped], timeout=REPLY_TIMEOUT)
-    if not dropped.done():
-        link.abandon()
-        await dropped
-    thread.end()
 
 
 def _milliseconds(clock: Callable[[], float]) -> int:

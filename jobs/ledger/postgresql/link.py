@@ -4,6 +4,7 @@ import contextlib
 import logging
 import os
 import socket
+import threading
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -33,7 +34,7 @@ DEFAULTS = {
 
 
 class DatabaseLink:
-    """One connection, for one thread."""
+    """One connection, for one thread; any other may `abandon` it."""
 
     def __init__(self, url: str, **options: str) -> None:
         """`options` replace those in the URL. Raises psycopg.ProgrammingError where that is none."""
@@ -41,6 +42,10 @@ class DatabaseLink:
         defaults = {name: value for name, value in DEFAULTS.items() if name not in given}
         self._conninfo = make_conninfo(url, client_encoding="UTF8", **{**defaults, **options})
         self._session: Session | None = None
+        self._socket: socket.socket | None = None  #: the session's, under a number of ours, which nobody else closes
+        self._closing = threading.Lock()  #: held while that is closed or shut down
+        self._abandoned = False
+        self.is_wanted: Callable[[], bool] = lambda: True  #: whether anybody waits for what is to be begun
         self._notices: list[str] = []
         self._was_connected = False
         self._failure: str | None = None  #: of the last attempt to connect
@@ -48,13 +53,14 @@ class DatabaseLink:
     def use(self, work: Callable[[Session], Result]) -> Result:
         """What `work` returns, which is begun again on a new connection where the last one turns out to be lost.
 
-        So it must be nothing that could be done twice. Raises psycopg.Error; then no transaction is open.
+        So it must be nothing that could be done twice. After `abandon` it is not: nobody waits for it any more. Raises
+        psycopg.Error; then no transaction is open.
         """
         kept = self._session is not None
         try:
             return self._try(work)
         except psycopg.Error:
-            if not kept or self._session is not None:
+            if not kept or self._session is not None or self._abandoned:
                 raise
         return self._try(work)
 
@@ -72,7 +78,10 @@ class DatabaseLink:
             except psycopg.Error as error:
                 self._log_once(connection_failure(error))
                 raise
+            self._socket, self._abandoned = socket.socket(fileno=os.dup(self._session.fileno())), False
             self._was_connected, self._failure = True, None
+            if not self.is_wanted():
+                raise psycopg.OperationalError("whoever wanted it was told meanwhile that it can't be done")
         return self._session
 
     def _connect(self) -> Session:
@@ -115,17 +124,22 @@ class DatabaseLink:
             except psycopg.Error:
                 self.drop()
 
-    def abandon(self) -> None:
-        """Let the thread that waits for the server, which may have stopped, wait no more. For another thread.
-
-        This cancels nothing: a server that goes on finishes the commit in hand.
-        """
-        if (session := self._session) is not None:
-            with contextlib.suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(session.fileno())) as shared:
-                shared.shutdown(socket.SHUT_RDWR)
-
     def drop(self) -> None:
         """Close the connection; the next use makes another."""
         if self._session is not None:
             self._session.close()
             self._session = None
+        with self._closing:
+            if self._socket is not None:
+                self._socket.close()
+                self._socket = None
+
+    def abandon(self) -> None:
+        """Let the thread that waits for the server, which may have stopped, wait no more. For another thread.
+
+        This cancels nothing: a server that goes on finishes the commit in hand.
+        """
+        with self._closing, contextlib.suppress(OSError):
+            self._abandoned = True
+            if self._socket is not None:
+                self._socket.shutdown(socket.SHUT_RDWR)
