@@ -113,9 +113,13 @@ async def give(side: ChainSide, name: str, amount: int) -> None:
 
 @contextlib.asynccontextmanager
 async def chain_side(
-    folder: Path, *, parameters: ChainParameters | None = None, settings: dict[str, Any] | None = None
+    folder: Path,
+    *,
+    parameters: ChainParameters | None = None,
+    settings: dict[str, Any] | None = None,
+    url: str | None = None,
 ) -> AsyncIterator[ChainSide]:
-    """A chain side on a dev chain that makes blocks only on demand."""
+    """A chain side on a dev chain that makes blocks only on demand; its ledger is in `folder`, or at `url`."""
     options = DevChainSettings(
         block_interval=0,
         faults=True,
@@ -126,7 +130,7 @@ async def chain_side(
     chain = DevChain(options)
     await chain.start()
     try:
-        async with on_dev_chain(chain, folder, settings) as side:
+        async with on_dev_chain(chain, folder, settings, url=url) as side:
             yield side
     finally:
         await chain.stop()
@@ -143,15 +147,16 @@ async def on_dev_chain(
     timeout: float = 5,  # noqa: ASYNC109  # of each call
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     wait: bool = True,
+    url: str | None = None,
 ) -> AsyncIterator[ChainSide]:
-    """A chain side with the ledger in `folder`, on the nodes at `urls`, or on the dev chain itself.
+    """A chain side with the ledger in `folder`, or at `url`, on the nodes at `urls`, or on the dev chain itself.
 
     `timeout` is what a call may take, seconds; `sleep` passes the time between two attempts to connect. The block
     begins once a node is in use, unless not to `wait`.
     """
     urls = tuple(urls or (chain.url,))
     async with contextlib.AsyncExitStack() as stack:
-        ledger = await Ledger.open(folder / "faucet.db", clock=clock)
+        ledger = await Ledger.open(url or folder / "faucet.db", clock=clock)
         stack.push_async_callback(ledger.close)
         config = _configured(folder, urls, settings or {})
         fitness = new_fitness(config, ledger, urls, REGISTRAR_KEY, clock)

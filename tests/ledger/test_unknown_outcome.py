@@ -1,0 +1,99 @@
+"""PostgreSQL is killed at each statement, and in the commit: what its outcome is nobody knows, and no harm is done."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from jobs.errors import Code
+from jobs.ledger import Ledger
+from tests.harness.chain_harness import REGISTRAR, ChainSide, chain_side
+from tests.harness.chain_totals import read_totals
+from tests.harness.database_relay import DatabaseRelay, database_relay
+from tests.harness.ledgers import FREE, code_of, signup
+from tests.harness.postgresql import Server, serving
+
+MOST = 40  #: statements; fewer are needed
+
+
+@pytest.fixture(scope="module")
+def killed() -> Iterator[Server]:
+    """A server that tests kill."""
+    with serving() as server:
+        yield server
+
+
+def killing(server: Server, how: str) -> Callable[[int], None]:
+    """Kills the process of a session, or all that the server has."""
+    return server.lose if how == "backend" else lambda _process: server.crash()
+
+
+def socket_of(server: Server) -> str:
+    return str(server.folder / ".s.PGSQL.5432")
+
+
+def at(relay: DatabaseRelay, schema: str) -> str:
+    return f"{relay.url}&options=-csearch_path%3D{schema}"
+
+
+@pytest.mark.parametrize("done_first", [False, True])
+@pytest.mark.parametrize("how", ["backend", "server"])
+async def test_repeat_of_an_unknown_outcome_gives_one_job(killed: Server, how: str, done_first: bool) -> None:
+    outcomes = []
+    async with database_relay(socket_of(killed)) as relay:
+        ledger = await Ledger.open(at(relay, killed.new_schema()))
+        for number in range(1, MOST):
+            each = signup(f"each-{number}")
+            relay.arm(number, killing(killed, how), done_first=done_first)
+            code = await code_of(ledger.signups.accept(each, FREE))
+            relay.disarm()
+            outcomes.append((code, len(await ledger.queries.jobs(name=each.name))))
+            jobs = {(await ledger.signups.accept(each, FREE)).id for _ in range(2)}
+            assert [job.id for job in await ledger.queries.jobs(name=each.name)] == [*jobs]
+            if not relay.struck.is_set():
+                break
+        await ledger.close()
+    # Where the commit was done before the kill, the job is there though nobody was told.
+    assert outcomes.count((Code.LEDGER_UNAVAILABLE, 1)) == done_first
+    assert outcomes.count((Code.LEDGER_UNAVAILABLE, 0)) >= 2
+    assert set(outcomes) <= {(Code.LEDGER_UNAVAILABLE, 0), (Code.LEDGER_UNAVAILABLE, 1), (None, 1)}
+
+
+def checks_the_ledger(side: ChainSide, server: Server, schema: str) -> list[str]:
+    """Let the node take only what is in the ledger, as another session sees it; what else it was sent."""
+    unknown: list[str] = []
+    broadcast = side.node.broadcast
+
+    async def checked(body: str) -> None:
+        with server.connect(schema) as shell:
+            if not shell.execute("SELECT 1 FROM transactions WHERE body = %s", (body,)).fetchall():
+                unknown.append(body)
+        await broadcast(body)
+
+    side.node.broadcast = checked  # type: ignore[method-assign]  # as a test may
+    return unknown
+
+
+@pytest.mark.parametrize("done_first", [False, True])
+async def test_nothing_is_broadcast_that_is_not_in_the_ledger(killed: Server, tmp_path: Path, done_first: bool) -> None:
+    """The drain begins anew after each kill: what it wrote ahead it sends, and nothing else."""
+    schema = killed.new_schema()
+    async with database_relay(socket_of(killed)) as relay, chain_side(tmp_path, url=at(relay, schema)) as side:
+        await side.block()
+        unknown, names = checks_the_ledger(side, killed, schema), []
+        for number in range(1, MOST):
+            names.append(f"drained-{number}")
+            await side.accept(names[-1], balance="1")
+            relay.arm(number, killed.lose, done_first=done_first)
+            await code_of(side.drainer.drain())
+            relay.disarm()
+            await side.drainer.drain()
+            await side.block()
+            if not relay.struck.is_set():
+                break
+        await side.finish()
+        totals = await read_totals(side.node, payer=REGISTRAR)
+        assert unknown == []
+        assert {name: totals.registered[name] for name in names} == dict.fromkeys(names, 1)
+        assert {totals.paid[totals.ids[name]] for name in names} == {1}
+        assert len(names) > 8
