@@ -1,7 +1,10 @@
 """Nodes that are down, silent, on another chain, behind or ahead; and one that dies in the middle of a batch."""
 
 import asyncio
+import os
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -33,6 +36,27 @@ async def disconnect(scenario: Scenario) -> None:
     await scenario.chain.link.wait_connected()
 
 
+@contextmanager
+def stopped(pid: int) -> Iterator[None]:
+    """The process stands still in the block."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+async def expired(scenario: Scenario) -> None:
+    """Return when the chain takes nothing more of before its node was away: a block is made after the break.
+
+    Into the first one it takes what had not expired at the last one before.
+    """
+    await scenario.chain.link.wait_connected()
+    first = (await scenario.chain.node.head()).number
+    while (await scenario.chain.node.head()).number < first + 2:
+        """The call is the wait."""
+
+
 async def test_node_away_for_five_minutes(tmp_path: Path) -> None:
     """Transactions in flight when it died have expired by then, and are signed again."""
 
@@ -42,7 +66,9 @@ async def test_node_away_for_five_minutes(tmp_path: Path) -> None:
         await scenario.chain.program.stop(signal.SIGKILL)
         await scenario.sign_up("away-1", "away-2")
         await scenario.reported("chain", scenario.chain.url)
-        await scenario.chain.come_back(*kept(tmp_path), script=(CLOCKED, "300"))
+        with stopped(scenario.service.pid):
+            await scenario.chain.come_back(*kept(tmp_path), script=(CLOCKED, "300"))
+            await expired(scenario)
         assert (await scenario.service.job(scenario.jobs["before-1"], until="done"))["attempts"] == 2
 
 
