@@ -2,6 +2,7 @@
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,7 @@ def test_every_claim_has_its_tests(document: str, least: int) -> None:
         assert set(named) <= _tests(), claim
 
 
+@cache
 def _tests() -> set[str]:
     """The names of all tests."""
     return {
