@@ -13,7 +13,7 @@ from tests.harness.database_relay import DatabaseRelay, database_relay
 from tests.harness.ledgers import FREE, code_of, signup
 from tests.harness.postgresql import Server, serving
 
-MOST = 40  #: statements; fewer are needed
+MAX_STEPS = 40  #: statements; fewer are needed
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ async def test_repeat_of_an_unknown_outcome_gives_one_job(killed: Server, how: s
     outcomes = []
     async with database_relay(socket_of(killed)) as relay:
         ledger = await Ledger.open(at(relay, killed.new_schema()))
-        for number in range(1, MOST):
+        for number in range(1, MAX_STEPS):
             each = signup(f"each-{number}")
             relay.arm(number, killing(killed, how), done_first=done_first)
             code = await code_of(ledger.signups.accept(each, FREE))
@@ -81,7 +81,7 @@ async def test_nothing_is_broadcast_that_is_not_in_the_ledger(killed: Server, tm
     async with database_relay(socket_of(killed)) as relay, chain_side(tmp_path, url=at(relay, schema)) as side:
         await side.block()
         unknown, names = checks_the_ledger(side, killed, schema), []
-        for number in range(1, MOST):
+        for number in range(1, MAX_STEPS):
             names.append(f"drained-{number}")
             await side.accept(names[-1], balance="1")
             relay.arm(number, killed.lose, done_first=done_first)
