@@ -13,7 +13,7 @@ from tornado.web import Application, HTTPError, RequestHandler, stream_request_b
 from handlers.admin.login_limiter import LoginLimiter
 from handlers.admin.tokens import key_id
 from handlers.api.readiness import Readiness
-from handlers.http.client import client_key
+from handlers.http.client import client_key, forwarded_in
 from handlers.http.connections import Connections
 from handlers.http.errors import STATUS, error_headers, error_of_status, error_reply, internal_error
 from handlers.http.headers import JSON, base_headers, cors_headers, preflight_headers, random_request_id, request_id_of
@@ -70,8 +70,7 @@ class AppContext:
 
 def address_of(context: AppContext, peer: str, headers: HTTPHeaders) -> str | None:
     """The address that the limits of one client count; None for a client on this machine."""
-    forwarded = headers.get_list("X-Forwarded-For")
-    return client_key(peer, forwarded, headers.get("X-Real-IP"), context.settings.trusted_proxies)
+    return client_key(peer, *forwarded_in(headers), context.settings.trusted_proxies)
 
 
 def log_request(context: AppContext, request_id: str, *, method: str, route: str, status: int, seconds: float) -> None:

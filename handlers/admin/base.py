@@ -11,7 +11,7 @@ from tornado.escape import parse_qs_bytes
 from tornado.web import create_signed_value, decode_signed_value
 
 from handlers.admin.tokens import form_token, is_id, is_token, random_id
-from handlers.http.client import client_address, is_https, is_in
+from handlers.http.client import client_address, forwarded_in, is_https, is_in
 from handlers.pages.public import PageHandler
 from jobs.errors import Code, FaucetError
 from jobs.ledger.sessions import LIFETIME
@@ -125,9 +125,8 @@ class AdminHandler(PageHandler):
         networks, request = self.context.settings.admin_networks, self.request
         if not networks:
             return True
-        headers, trusted = request.headers, self.context.settings.trusted_proxies
-        forwarded, real_ip = headers.get_list("X-Forwarded-For"), headers.get("X-Real-IP")
-        address = client_address(request.remote_ip or "", forwarded, real_ip, trusted)
+        trusted = self.context.settings.trusted_proxies
+        address = client_address(request.remote_ip or "", *forwarded_in(request.headers), trusted)
         return address is not None and is_in(address, networks)
 
     @cached_property

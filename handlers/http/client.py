@@ -4,10 +4,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
+from tornado.httputil import HTTPHeaders
+
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
 PEERS = 1024  #: whose addresses are remembered: to read one takes as long as to read a signup's JSON
+
+
+def forwarded_in(headers: HTTPHeaders) -> tuple[list[str], str | None]:
+    """What proxies say of the client: the values of X-Forwarded-For, and that of X-Real-IP."""
+    return headers.get_list("X-Forwarded-For"), headers.get("X-Real-IP")
 
 
 def client_key(peer: str, forwarded: Sequence[str], real_ip: str | None, trusted: tuple[Network, ...]) -> str | None:
@@ -16,8 +23,7 @@ def client_key(peer: str, forwarded: Sequence[str], real_ip: str | None, trusted
     `forwarded` are the values of X-Forwarded-For and `real_ip` that of X-Real-IP, which only a trusted peer
     may set. A request straight from a loopback address is exempt, as in the predecessor.
     """
-    hops = _hops(forwarded) or ([] if real_ip is None else [real_ip])
-    proxy = _proxy(peer, trusted) if hops else None
+    proxy, hops = _forwarding(peer, forwarded, real_ip, trusted)
     return _direct_key(peer) if proxy is None else _key(_client(proxy, hops, trusted))
 
 
@@ -25,8 +31,7 @@ def client_address(
     peer: str, forwarded: Sequence[str], real_ip: str | None, trusted: tuple[Network, ...]
 ) -> Address | None:
     """The client's address, from what `client_key` takes; None if a trusted proxy gives one that can't be read."""
-    hops = _hops(forwarded) or ([] if real_ip is None else [real_ip])
-    proxy = _proxy(peer, trusted) if hops else None
+    proxy, hops = _forwarding(peer, forwarded, real_ip, trusted)
     return _parse(peer) if proxy is None else [*_path(proxy, hops, trusted)][-1]
 
 
@@ -59,6 +64,14 @@ def _direct_key(peer: str) -> str | None:
     if address is None:
         return peer
     return None if address.is_loopback else _key(address)
+
+
+def _forwarding(
+    peer: str, forwarded: Sequence[str], real_ip: str | None, trusted: tuple[Network, ...]
+) -> tuple[Address | None, list[str]]:
+    """The proxy that passed the request on, if that is trusted and says for whom; and the addresses that it names."""
+    hops = _hops(forwarded) or ([] if real_ip is None else [real_ip])
+    return (_proxy(peer, trusted) if hops else None), hops
 
 
 def _client(peer: Address, hops: Sequence[str], trusted: Sequence[Network]) -> Address:
