@@ -11,6 +11,11 @@ class OldLedgerError(LedgerError):
     """The ledger is of an earlier version: it is migrated when the faucet starts."""
 
 
+def unavailable() -> FaucetError:
+    """FaucetError `ledger_unavailable`, as clients read it; its cause is the engine's."""
+    return FaucetError(Code.LEDGER_UNAVAILABLE, "The ledger can't be written now, please try again.", retry_after=5)
+
+
 class IllegalMoveError(Exception):
     """A job was about to make a move that `jobs.model.job.MOVES` does not hold: a fault of this program."""
 

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 
 import psycopg
 
-from jobs.errors import Code, FaucetError
+from jobs.errors import FaucetError
+from jobs.ledger import errors
 from jobs.ledger.errors import ConstraintError, LedgerError
 
-UNAVAILABLE = "The ledger can't be written now, please try again."
 NO_CONNECTION = "PostgreSQL does not answer"
 
 
@@ -25,7 +25,7 @@ class OutcomeUnknownError(psycopg.OperationalError):
 
 def unavailable(error: Exception) -> FaucetError:
     """That the ledger can't serve; its cause is what can be shown of `error`."""
-    failure = FaucetError(Code.LEDGER_UNAVAILABLE, UNAVAILABLE, retry_after=5)
+    failure = errors.unavailable()
     failure.__cause__ = PostgresqlError(text_of(error))
     return failure
 

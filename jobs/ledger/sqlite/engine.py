@@ -11,8 +11,7 @@ from typing import Any, TypeVar
 
 import aiosqlite
 
-from jobs.errors import Code, FaucetError
-from jobs.ledger.errors import ConstraintError
+from jobs.ledger.errors import ConstraintError, unavailable
 from jobs.ledger.moved import MOVED, why_unused
 from jobs.ledger.sql import Query
 from jobs.ledger.sqlite.file import check_version, prepare_file
@@ -224,6 +223,4 @@ def _translated() -> Iterator[None]:
     except sqlite3.IntegrityError as error:
         raise ConstraintError(str(error)) from error
     except sqlite3.DatabaseError as error:
-        raise FaucetError(
-            Code.LEDGER_UNAVAILABLE, "The ledger can't be written now, please try again.", retry_after=5
-        ) from error
+        raise unavailable() from error
