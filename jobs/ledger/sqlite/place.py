@@ -33,10 +33,9 @@ class Place:
         for path, opened in self._opened.items():
             if opened is not None and (found := _identity(path)) != opened:
                 return _sentence(path, "removed or moved" if found is None else "replaced")
-        if with_sidecars(self._ledger)[0] != self._file:
-            return _sentence(
-                self._ledger, "moved"
-            )  # by a link it is the same file, but whoever opens it makes another log
+        # By a link it is the same file, but whoever opens it makes another log.
+        if self._ledger.resolve() != self._file:
+            return _sentence(self._ledger, "moved")
         if not self._header.is_ours():
             return _sentence(self._ledger, "overwritten")
         return None if self._is_log_whole() else _sentence(self._log, "cut or overwritten")
