@@ -209,3 +209,12 @@ def assert_invariants(folder: Path) -> None:
         "WHERE kind = 'funding' AND fate <> 'expired' GROUP BY job) AS paid",
     )
     assert paid[0][0] in (None, 1)
+
+
+async def test_transaction_that_raises_is_rolled_back(tmp_path: Path) -> None:
+    async with opened(tmp_path) as ledger:
+        job = await ledger.signups.accept(signup("one-1"), FREE)
+        assert await code_of(ledger.operators.cancel([job.id, "nothing"], by="ann", reason="x")) is Code.NOT_FOUND
+        assert await ledger.operators.audit() == []
+        await ledger.operators.cancel([job.id], by="ann", reason="x")
+        await ledger.close()

@@ -111,16 +111,6 @@ async def test_cancelled_caller_does_not_roll_back_a_transaction(databases: Data
         assert (await ledger.pauses.active())["drain"].reason == "the balance is low"
 
 
-@pytest.mark.usefixtures("databases")
-async def test_transaction_that_raises_is_rolled_back(tmp_path: Path) -> None:
-    async with opened(tmp_path) as ledger:
-        job = await ledger.signups.accept(signup("one-1"), FREE)
-        assert await code_of(ledger.operators.cancel([job.id, "nothing"], by="ann", reason="x")) is Code.NOT_FOUND
-        assert await ledger.operators.audit() == []
-        await ledger.operators.cancel([job.id], by="ann", reason="x")
-        await ledger.close()
-
-
 async def test_lost_connections_are_made_again(databases: Databases, tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
         await ledger.signups.accept(signup("one-1"), FREE)

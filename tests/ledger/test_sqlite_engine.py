@@ -63,14 +63,6 @@ async def test_lock_wait_behind_a_shell_times_out(tmp_path: Path, monkeypatch: p
         assert await code_of(ledger.signups.accept(signup("held-1"), FREE)) is None
 
 
-async def test_transaction_that_raises_is_rolled_back(tmp_path: Path) -> None:
-    async with opened(tmp_path) as ledger:
-        job = await ledger.signups.accept(signup("one-1"), FREE)
-        assert await code_of(ledger.operators.cancel([job.id, "nothing"], by="ann", reason="x")) is Code.NOT_FOUND
-        assert await ledger.operators.audit() == []
-        await ledger.operators.cancel([job.id], by="ann", reason="x")
-
-
 async def test_second_close_is_a_no_op(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
         await ledger.close()
