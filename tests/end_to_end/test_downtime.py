@@ -5,7 +5,8 @@ import json
 import os
 import signal
 import sqlite3
-from contextlib import closing
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
@@ -48,20 +49,23 @@ async def reported_ok(service: Faucet, check: str, words: str) -> None:
             return
 
 
-async def started(folder: Path, chain: DevChainProgram, **settings: Any) -> Scenario:
-    """A faucet that is ready."""
+@asynccontextmanager
+async def started(folder: Path, chain: DevChainProgram, **settings: Any) -> AsyncIterator[Scenario]:
+    """A faucet that is ready, until the block ends."""
     service = Faucet(folder, on_chain(chain.url, **settings))
     await service.start(script=RIGHT)
-    await wait_ready(service)
-    return Scenario(chain, service, 0)
+    try:
+        await wait_ready(service)
+        yield Scenario(chain, service, 0)
+    finally:
+        await service.stop()
 
 
 async def test_long_stop_raises_no_alert(tmp_path: Path) -> None:
     """Neither of the node, which is not there yet when it starts again, nor of the signup that waited meanwhile."""
     async with dev_chain(*kept(tmp_path), script=RIGHT) as chain:
-        scenario = await started(tmp_path, chain)
-        service = scenario.service
-        try:
+        async with started(tmp_path, chain) as scenario:
+            service = scenario.service
             await chain.program.stop(signal.SIGKILL)
             await scenario.sign_up("waits-1")
             await service.stop()
@@ -69,16 +73,13 @@ async def test_long_stop_raises_no_alert(tmp_path: Path) -> None:
             await reported_ok(service, "queue", "has waited for 60 min.")
             await chain.come_back(*kept(tmp_path), script=HOUR_LATER)
             await scenario.reach("done")
-        finally:
-            await service.stop()
         assert alerts_of(service) == []
 
 
 async def test_sleeping_machine_raises_no_alert(tmp_path: Path) -> None:
     async with dev_chain(*kept(tmp_path), script=RIGHT) as chain:
-        scenario = await started(tmp_path, chain)
-        service = scenario.service
-        try:
+        async with started(tmp_path, chain) as scenario:
+            service = scenario.service
             await chain.control("stall", True)
             for process in (chain.program.pid, service.pid):
                 os.kill(process, SLEEPS_AN_HOUR)
@@ -86,17 +87,14 @@ async def test_sleeping_machine_raises_no_alert(tmp_path: Path) -> None:
             await chain.control("stall", False)
             await scenario.sign_up("after-1")
             await scenario.reach("done")
-        finally:
-            await service.stop()
         assert alerts_of(service) == []
 
 
 async def test_stopped_process_raises_no_alert(tmp_path: Path) -> None:
     """It stands still for longer than node_mail_seconds, and the last block is old when it goes on."""
     async with dev_chain() as chain:
-        scenario = await started(tmp_path, chain, node_mail_seconds=6)
-        service = scenario.service
-        try:
+        async with started(tmp_path, chain, node_mail_seconds=6) as scenario:
+            service = scenario.service
             os.kill(service.pid, signal.SIGSTOP)
             await chain.control("stall", True)
             await asyncio.sleep(7)  # the time of the stopped process is the real one
@@ -105,8 +103,6 @@ async def test_stopped_process_raises_no_alert(tmp_path: Path) -> None:
             await chain.control("stall", False)
             await scenario.sign_up("after-1")
             await scenario.reach("done")
-        finally:
-            await service.stop()
         assert alerts_of(service) == []
 
 
@@ -114,9 +110,8 @@ async def test_balance_from_before_a_stop_raises_no_alert(tmp_path: Path) -> Non
     """The registrar was refilled meanwhile, which no node can tell yet."""
     async with dev_chain(*kept(tmp_path), script=RIGHT) as chain:
         await chain.control("set_balance", "faucet", 50_00000)
-        scenario = await started(tmp_path, chain)
-        service = scenario.service
-        try:
+        async with started(tmp_path, chain) as scenario:
+            service = scenario.service
             await service.stop()
             await chain.control("set_balance", "faucet", 10**12)
             await chain.program.stop()
@@ -127,22 +122,17 @@ async def test_balance_from_before_a_stop_raises_no_alert(tmp_path: Path) -> Non
             await scenario.reported("chain", "Connect call failed")
             await chain.come_back(*kept(tmp_path), script=HOUR_LATER)
             await scenario.reach("done")
-        finally:
-            await service.stop()
         assert alerts_of(service) == []
 
 
 async def test_absent_node_is_told_though_the_faucet_restarts(tmp_path: Path) -> None:
     async with dev_chain() as chain:
-        scenario = await started(tmp_path, chain, node_mail_seconds=2)
-        service = scenario.service
-        try:
+        async with started(tmp_path, chain, node_mail_seconds=2) as scenario:
+            service = scenario.service
             await chain.program.stop(signal.SIGKILL)
             while not alerts_of(service):
                 await service.stop()
                 await service.start(script=RIGHT)
                 await scenario.reported("chain", "Connect call failed")
-        finally:
-            await service.stop()
         assert "alert=node" in alerts_of(service)[0]
         assert "No block was seen for 0 minutes" in alerts_of(service)[0]
