@@ -8,7 +8,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from jobs.ledger.processes import this_process
 from jobs.model.job import State
+from jobs.model.owner import Candidate
 from tests.browser.beside import beside
 from tests.browser.chromium import LOOKS, Browser, chromium
 from tests.browser.month import CHAIN_STATUS, Clock, Month
@@ -19,6 +21,7 @@ from tests.harness.serving import serving
 
 FOLDER = ROOT / "docs" / "screenshots"
 SCALES = {"phone": 1.0, "desktop": 0.75}  #: small files that are still legible
+LEASE = 10.0  #: seconds
 PAGES = {"about": "/", "status": "/status", "error": "/nothing/here", "login": "/admin"}
 OPERATORS_PAGES = {
     "admin": "/admin",
@@ -54,6 +57,7 @@ def faucet_of_a_month(folder: Path) -> Iterator[tuple[str, str]]:
     application = serving(folder, clock=clock, chain_status=CHAIN_STATUS, admin_password_hash=HASH)
     with beside() as loop, loop.opened(application) as served:
         loop.do(Month(served.ledger, clock).live())
+        loop.do(served.ledger.lease.acquire(Candidate("faucet-1", this_process()), LEASE))
         loop.do(served.see(CHAIN_STATUS))
         job, *_ = loop.do(served.ledger.queries.jobs(state=State.REGISTERED, limit=1))
         yield f"http://127.0.0.1:{served.port}", job.id
