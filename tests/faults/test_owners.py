@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.harness.machines import LONG_LEASE, Machine, check_totals, machines
+from tests.harness.machines import LONG_LEASE, Machine, check_taken_over, check_totals, done, machines, sign_up
 from tests.harness.mailserver import Mailbox, mail_server
 from tests.harness.program import HASTY, command, dev_chain
 
@@ -27,17 +27,6 @@ STEPS = [
     "after:node.broadcast:2",
     "before:blocks.finalize:1",
 ]
-
-
-async def sign_up(machine: Machine, *names: str) -> list[str]:
-    """Sign up at once; the ids of the jobs."""
-    replies = await asyncio.gather(*(machine.sign_up(name) for name in names))
-    assert [reply.status for reply in replies] == [200] * len(names)
-    return [reply.body["job"]["id"] for reply in replies]
-
-
-async def done(machine: Machine, jobs: list[str]) -> None:
-    await asyncio.gather(*(machine.job(job, until="done") for job in jobs))
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
@@ -89,20 +78,7 @@ async def test_stopped_owner_writes_nothing_when_it_goes_on(tmp_path: Path) -> N
 @pytest.mark.parametrize("step", STEPS)
 async def test_owner_stopped_at_any_step_is_taken_over_from(tmp_path: Path, step: str) -> None:
     """What it wrote ahead is sent by the next one too, and what it had not is signed by that one alone."""
-    names = [f"stop-{number}" for number in range(3)]
-    script = ("tests/harness/killed_faucet.py", f"{step}:SIGSTOP")
-    async with (
-        dev_chain() as chain,
-        machines(tmp_path, chain, "ann", "bob", script=script, lease_seconds=SHORT_LEASE) as (ann, bob),
-    ):
-        balance = await chain.node.balance("1.2.7")
-        jobs = await sign_up(bob, *names)
-        assert await bob.sees_owner("bob") == 2
-        await asyncio.gather(*(bob.job(job, until=("registered", "funding", "funded", "done")) for job in jobs))
-        ann.send(signal.SIGCONT)
-        await ann.logged('event="lease lost" owner=ann epoch=1')
-        await done(bob, jobs)
-        await check_totals(tmp_path, chain, names, balance)
+    await check_taken_over(tmp_path, f"{step}:SIGSTOP", lease_seconds=SHORT_LEASE)
 
 
 async def test_owners_killed_and_stopped_in_turn_lose_nothing(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.harness.chain_totals import ChainTotals, read_totals
 from tests.harness.engines import Shell, location_of
-from tests.harness.program import FAUCET, DevChainProgram, Faucet, Program, on_chain
+from tests.harness.program import FAUCET, DevChainProgram, Faucet, Program, dev_chain, on_chain
 from tests.harness.serving import turn
 
 PAYING = {"enable_initial_balance": True, "initial_balance": 1.5}
@@ -112,6 +112,36 @@ def _is_writable(ledger: Path) -> bool:
         except sqlite3.OperationalError:
             return False
     return True
+
+
+async def sign_up(machine: Machine, *names: str) -> list[str]:
+    """Sign up at once; the ids of the jobs."""
+    replies = await asyncio.gather(*(machine.sign_up(name) for name in names))
+    assert [reply.status for reply in replies] == [200] * len(names)
+    return [reply.body["job"]["id"] for reply in replies]
+
+
+async def done(machine: Machine, jobs: list[str]) -> None:
+    """Return when all the jobs are done."""
+    await asyncio.gather(*(machine.job(job, until="done") for job in jobs))
+
+
+async def check_taken_over(folder: Path, step: str, **settings: Any) -> None:
+    """Check that an owner stopped at the `step` of tests.harness.killed_faucet is taken over from, and writes no more.
+
+    What it wrote ahead is sent by the next one too, and what it had not is signed by that one alone.
+    """
+    names = [f"stop-{number}" for number in range(3)]
+    script = ("tests/harness/killed_faucet.py", step)
+    async with dev_chain() as chain, machines(folder, chain, "ann", "bob", script=script, **settings) as (ann, bob):
+        balance = await chain.node.balance("1.2.7")
+        jobs = await sign_up(bob, *names)
+        assert await bob.sees_owner("bob") == 2
+        await asyncio.gather(*(bob.job(job, until=("registered", "funding", "funded", "done")) for job in jobs))
+        ann.send(signal.SIGCONT)
+        await ann.logged('event="lease lost" owner=ann epoch=1')
+        await done(bob, jobs)
+        await check_totals(folder, chain, names, balance)
 
 
 def recorded(folder: Path) -> set[str]:

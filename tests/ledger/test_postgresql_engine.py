@@ -1,50 +1,26 @@
-"""The PostgreSQL engine: the turn, lost connections, commits that are not confirmed, and what errors show."""
+"""The PostgreSQL engine: lost connections, commits that are not confirmed, and what errors show."""
 
 import asyncio
 import signal
-import threading
 import time
 import traceback
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 
 from jobs.errors import Code, FaucetError
 from jobs.ledger import ConstraintError, Ledger
-from jobs.ledger.postgresql import engine as module
 from jobs.ledger.postgresql import link_thread
 from jobs.ledger.postgresql.rows import without_nul
-from jobs.ledger.store import Tx
 from tests.harness.engines import Databases
 from tests.harness.ledgers import FREE, Clock, code_of, open_ledger, opened, signup
 from tests.harness.postgresql import Server, serving
+from tests.harness.turns import turn_held, until, waiting
 
 PURGE = "DELETE FROM addresses WHERE accepted_at < 0"
-
-
-@contextmanager
-def turn_held(databases: Databases, folder: Path) -> Iterator[None]:
-    """Another machine is amid a transaction."""
-    with databases.connect(folder) as other:
-        other.execute("BEGIN; SELECT 1 FROM ledger FOR UPDATE")
-        yield
-        other.execute("ROLLBACK")
-
-
-async def until(shell: psycopg.Connection, query: str) -> None:
-    """Return when `query` finds something."""
-    while not await asyncio.to_thread(lambda: shell.execute(query).fetchall()):
-        """Asking is the waiting: no event tells of it."""
-
-
-async def waiting(databases: Databases, folder: Path) -> None:
-    """Return when a transaction waits for its turn."""
-    with databases.connect(folder) as shell:
-        await until(shell, "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
 
 
 def sessions(databases: Databases, folder: Path) -> list[int]:
@@ -52,63 +28,6 @@ def sessions(databases: Databases, folder: Path) -> list[int]:
     with databases.connect(folder) as shell:
         found = shell.execute("SELECT pid FROM pg_stat_activity WHERE application_name = 'faucet'").fetchall()
     return [pid for (pid,) in found]
-
-
-async def test_transaction_waits_for_another_machine(databases: Databases, tmp_path: Path) -> None:
-    async with opened(tmp_path) as ledger:
-        with turn_held(databases, tmp_path):
-            accepted = asyncio.create_task(ledger.signups.accept(signup("held-1"), FREE))
-            await waiting(databases, tmp_path)
-            assert not accepted.done()
-        assert (await accepted).signup.name == "held-1"
-
-
-async def test_wait_behind_a_shell_times_out(
-    databases: Databases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "BEGIN_TURN", module.BEGIN_TURN.replace("'5s'", "'10ms'"))
-    async with opened(tmp_path) as ledger:
-        with turn_held(databases, tmp_path), pytest.raises(FaucetError) as refused:
-            await ledger.signups.accept(signup("held-1"), FREE)
-        assert refused.value.code is Code.LEDGER_UNAVAILABLE
-        assert str(refused.value.__cause__) == "canceling statement due to lock timeout (55P03)"
-        assert await code_of(ledger.signups.accept(signup("held-1"), FREE)) is None
-
-
-@pytest.mark.usefixtures("databases")
-async def test_machine_that_stands_still_amid_a_transaction_loses_it(tmp_path: Path) -> None:
-    """Others accept within 2.5 seconds."""
-    still, go_on = threading.Event(), threading.Event()
-    slow, quick = [await open_ledger(tmp_path) for _ in range(2)]
-
-    def stand_still(tx: Tx) -> None:
-        tx.execute("DELETE FROM blocks")
-        still.set()
-        go_on.wait()
-        tx.execute("DELETE FROM blocks")
-
-    stopped = asyncio.create_task(slow._store.run(stand_still))
-    await asyncio.to_thread(still.wait)
-    began = time.monotonic()
-    await quick.signups.accept(signup("next-1"), FREE)
-    assert time.monotonic() - began < 2.5
-    go_on.set()
-    assert await code_of(stopped) is Code.LEDGER_UNAVAILABLE
-    await slow.signups.accept(signup("next-2"), FREE)
-    for ledger in (slow, quick):
-        await ledger.close()
-
-
-async def test_cancelled_caller_does_not_roll_back_a_transaction(databases: Databases, tmp_path: Path) -> None:
-    async with opened(tmp_path) as ledger:
-        with turn_held(databases, tmp_path):
-            pausing = asyncio.create_task(ledger.pauses.auto_pause("the balance is low"))
-            await waiting(databases, tmp_path)
-            pausing.cancel()
-            await asyncio.wait([pausing])
-        await ledger.check_writable()
-        assert pausing.cancelled()
-        assert (await ledger.pauses.active())["drain"].reason == "the balance is low"
 
 
 async def test_lost_connections_are_made_again(databases: Databases, tmp_path: Path) -> None:

@@ -134,10 +134,13 @@ def _version(session: Session, sql: str) -> int:
 
 
 @contextlib.contextmanager
-def linked(url: str) -> Iterator[DatabaseLink]:
-    """A connection for this; psycopg's errors become LedgerErrors, and what they quote of rows stays out."""
+def linked(url: str, **options: str) -> Iterator[DatabaseLink]:
+    """A connection for this, with such `options`.
+
+    psycopg's errors become LedgerErrors, and what they quote of rows stays out.
+    """
     try:
-        link = DatabaseLink(url)
+        link = DatabaseLink(url, **options)
         try:
             yield link
         finally:

@@ -10,6 +10,7 @@ from psycopg.rows import DictRow
 
 from jobs.ledger.errors import LedgerError
 from jobs.ledger.moved import why_unused
+from jobs.ledger.postgresql import turn
 from jobs.ledger.postgresql.database import CURRENT, check_version, prepare, too_new
 from jobs.ledger.postgresql.errors import translated
 from jobs.ledger.postgresql.link import DatabaseLink, Session
@@ -18,14 +19,6 @@ from jobs.ledger.postgresql.rows import Connection, fetched, items_of
 from jobs.ledger.sql import Query
 from jobs.ledger.store import Turn
 
-#: The turn: who has the row is alone, until the end of the transaction. Whoever waits for it gives up after five
-#: seconds, and whoever stands still amid a transaction loses it after two, by the server's clock. The time is taken
-#: once the row is had: it is everybody's, whatever the clocks of their machines say.
-BEGIN_TURN = """
-    BEGIN; SET LOCAL lock_timeout = '5s'; SET LOCAL idle_in_transaction_session_timeout = '2s';
-    SELECT turn.*, CAST(floor(extract(epoch FROM clock_timestamp()) * 1000) AS BIGINT) AS now
-    FROM (SELECT version, epoch, moved_to, moving_from FROM ledger FOR UPDATE) AS turn
-"""
 #: Every transaction that was running is in it, so it is another one after each commit, whoever made it.
 VERSION = "SELECT hashtextextended(CAST(pg_current_snapshot() AS TEXT), 0) AS version"
 
@@ -110,9 +103,9 @@ class PostgresqlEngine:
 
     def _transact(self, step: Callable[[Connection, Turn], Result]) -> Result:
         with translated():
-            session, turn = self._writer.use(self._begin)
+            session, at = self._writer.use(self._begin)
             try:
-                result = step(Connection(session), turn)
+                result = step(Connection(session), at)
             except BaseException as error:
                 self._writer.undo(error)
                 raise
@@ -122,10 +115,7 @@ class PostgresqlEngine:
     def _begin(self, session: Session) -> tuple[Session, Turn]:
         if self._read_only:
             raise LedgerError("the ledger was opened to read it")
-        cursor = session.execute(BEGIN_TURN)
-        while cursor.nextset():
-            """The last result is the turn's."""
-        (row,) = cursor.fetchall()
+        row = turn.begin(session)
         if row["version"] > CURRENT:
             raise too_new(row["version"])
         if (refusal := why_unused(row["moved_to"], row["moving_from"])) is not None:

@@ -21,6 +21,8 @@ log = logging.getLogger("faucet.ledger")
 Result = TypeVar("Result")
 Session = psycopg.Connection[DictRow]
 
+MOVER = "faucet move"  #: the application name of a move, which may stand still amid a transaction
+
 #: What a URL need not say: whom it looks for, and when a server that is gone is given up.
 DEFAULTS = {
     "application_name": "faucet",

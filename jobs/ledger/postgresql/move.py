@@ -12,7 +12,7 @@ from jobs.ledger.errors import LedgerError
 from jobs.ledger.move.side import BATCH, IS_USED, ROW, LedgerRow, Values, select_last_key, select_rows
 from jobs.ledger.move.tables import ADDED, REPLACED, Table
 from jobs.ledger.postgresql.database import check_fit, check_version_in, is_made, linked, prepare_tables
-from jobs.ledger.postgresql.link import DatabaseLink
+from jobs.ledger.postgresql.link import MOVER, DatabaseLink
 from jobs.ledger.postgresql.rows import placed
 
 _NOW = "SELECT CAST(floor(extract(epoch FROM clock_timestamp()) * 1000) AS BIGINT) AS now"
@@ -25,7 +25,7 @@ _BEGIN = f"BEGIN; {_LIMITS}"
 _BEGIN_SNAPSHOT = f"BEGIN ISOLATION LEVEL REPEATABLE READ; {_LIMITS}; LOCK TABLE ledger IN EXCLUSIVE MODE"
 _OTHERS = """
     SELECT count(*) AS others FROM pg_stat_activity
-    WHERE datname = current_database() AND application_name = 'faucet' AND pid <> pg_backend_pid()
+    WHERE datname = current_database() AND application_name LIKE 'faucet%' AND pid <> pg_backend_pid()
 """
 _IDENTITY = "SELECT system_identifier AS cluster, CAST('ledger'::regclass AS OID) AS ledger FROM pg_control_system()"
 _NUMBERED = """
@@ -197,7 +197,7 @@ class PostgresqlTarget(PostgresqlSide):
 @contextlib.contextmanager
 def open_source(url: str, place: str) -> Iterator[PostgresqlSource]:
     """The ledger in the database at `url`, to be moved. Raises LedgerError."""
-    with linked(url) as link:
+    with linked(url, application_name=MOVER) as link:
         yield PostgresqlSource(place, link)
 
 
@@ -207,7 +207,7 @@ def open_target(url: str, place: str) -> Iterator[PostgresqlTarget]:
 
     Raises LedgerError, also where the server isn't fit.
     """
-    with linked(url) as link:
+    with linked(url, application_name=MOVER) as link:
         check_fit(link)
         if link.use(is_made):
             link.use(check_version_in)  # what is there is left as it is
