@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import quote
 
 import psycopg
@@ -20,6 +21,9 @@ USER = "postgres"
 #: In memory, what a server confirms costs it nothing: so the tests' own is as fit for a ledger as any other must be.
 MEMORY = Path("/dev/shm")  # noqa: S108  # each server makes a folder of its own there
 NEEDED = 2**30  #: bytes, of all servers
+
+
+S = TypeVar("S", bound="Server")
 
 
 def needs_postgresql() -> Path:
@@ -42,6 +46,7 @@ class Server:
 
     def __init__(self, folder: Path, *settings: str) -> None:
         self.folder = folder
+        self.folders = [folder]  #: of all servers that may have the database, now or after this one
         self._settings = settings
         self._programs = needs_postgresql()
         self._process: subprocess.Popen[bytes] | None = None
@@ -52,9 +57,10 @@ class Server:
 
     def _make(self) -> None:
         options = ("--no-sync", "--auth=trust", f"--username={USER}", "--encoding=UTF8", "--locale=C.UTF-8")
-        self._run("initdb", "-D", self.folder / "data", *options)
+        self.run("initdb", "-D", self.folder / "data", *options)
 
-    def _run(self, program: str, *arguments: str | Path) -> None:
+    def run(self, program: str, *arguments: str | Path) -> None:
+        """Run one of PostgreSQL's programs as its user, to its end."""
         command = _as_its_user(self._programs / program, *arguments)
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd="/")
 
@@ -77,7 +83,7 @@ class Server:
 
     def _answers(self) -> bool:
         try:
-            self.connect().close()
+            psycopg.connect(self._url("public", self.folder)).close()
         except psycopg.OperationalError:
             return False
         return True
@@ -91,6 +97,11 @@ class Server:
 
     def crash(self) -> None:
         """Kill all its processes at once, and start it again."""
+        self.kill()
+        self.start()
+
+    def kill(self) -> None:
+        """Kill all its processes at once."""
         children = self.children()
         os.kill(self.pid, signal.SIGKILL)
         for child in children:
@@ -99,7 +110,6 @@ class Server:
         self.stop(signal.SIGKILL)
         while any(_runs(child) for child in children):
             """Its memory is in use until they have ended."""
-        self.start()
 
     def lose(self, process: int) -> None:
         """Kill the process of one session: the server ends all the others, and recovers by itself."""
@@ -127,10 +137,14 @@ class Server:
 
     def url(self, schema: str = "public") -> str:
         """Where a ledger can be."""
-        return f"postgresql://{USER}@/{USER}?host={quote(str(self.folder), safe='')}&options=-csearch_path%3D{schema}"
+        return self._url(schema, *self.folders)
+
+    def _url(self, schema: str, *folders: Path) -> str:
+        hosts = ",".join(quote(str(folder), safe="") for folder in folders)
+        return f"postgresql://{USER}@/{USER}?host={hosts}&options=-csearch_path%3D{schema}"
 
     def connect(self, schema: str = "public") -> psycopg.Connection:
-        """A session of a test's own."""
+        """A session of a test's own, with the first of its servers that answers."""
         return psycopg.connect(self.url(schema), autocommit=True)
 
     def new_schema(self) -> str:
@@ -156,38 +170,16 @@ def _runs(process: int) -> bool:
     return state not in "ZX"
 
 
-class Standby(Server):
-    """A server that follows another one, with a slot there."""
-
-    def __init__(self, folder: Path, primary: Server, *settings: str) -> None:
-        self._primary = primary
-        super().__init__(folder, *settings)
-
-    def _make(self) -> None:
-        source = f"host={self._primary.folder} user={USER} application_name=standby"
-        options = ("--checkpoint=fast", "--no-sync", "--write-recovery-conf", "--create-slot", "--slot=standby")
-        self._run("pg_basebackup", "-D", self.folder / "data", "-d", source, *options)
-
-
 @contextlib.contextmanager
 def serving(*settings: str) -> Iterator[Server]:
     """A server that ends with the block."""
-    with _folder() as folder, _started(Server(folder, *settings)) as server:
+    with new_folder() as folder, started(Server(folder, *settings)) as server:
         yield server
 
 
 @contextlib.contextmanager
-def following(primary: Server) -> Iterator[Server]:
-    """A standby of `primary`, attached, that ends with the block."""
-    with _folder() as folder, _started(Standby(folder, primary)) as standby:
-        with primary.connect() as shell:
-            while not shell.execute("SELECT 1 FROM pg_stat_replication WHERE state = 'streaming'").fetchall():
-                """Asking is the waiting: no event tells of it."""
-        yield standby
-
-
-@contextlib.contextmanager
-def _started(server: Server) -> Iterator[Server]:
+def started(server: S) -> Iterator[S]:
+    """`server`, which serves until the block ends."""
     try:
         server.start()
         yield server
@@ -196,7 +188,8 @@ def _started(server: Server) -> Iterator[Server]:
 
 
 @contextlib.contextmanager
-def _folder() -> Iterator[Path]:
+def new_folder() -> Iterator[Path]:
+    """A folder for a server, until the block ends."""
     # Not the test's own: its path is too long for a socket, and not open to PostgreSQL's user.
     parent = MEMORY if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > NEEDED else None
     with tempfile.TemporaryDirectory(prefix="faucet-pg-", dir=parent, ignore_cleanup_errors=True) as folder:

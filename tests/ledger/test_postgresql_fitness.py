@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 
 from commands.preflight import check_database
@@ -18,7 +17,8 @@ from jobs.ledger.postgresql.link import DatabaseLink
 from jobs.settings import Settings
 from tests.harness import postgresql
 from tests.harness.engines import Databases
-from tests.harness.postgresql import following, serving
+from tests.harness.postgresql import serving
+from tests.harness.standby import following, wait_for_standbys
 
 FIT = Server(
     version=15,
@@ -169,23 +169,13 @@ async def test_standby_is_refused_unless_commits_wait_for_it() -> None:
                 assert await refusal(url) == f"the ledger's database: {fitness.READ_ONLY}"
             dev_chain = {"witness_url": ("devchain",)}
             assert await lines_of_check(standby.url(), **dev_chain) == [f"the ledger's database: {fitness.READ_ONLY}"]
-            with primary.connect() as shell:
-                wait_for_standby(shell, "*")
+            wait_for_standbys(primary, "*")
             both = f"postgresql:///postgres?host={standby.folder},{primary.folder}&user=postgres"
             ledger = await Ledger.open(both)
             await ledger.check_writable()
             await ledger.close()
-            with primary.connect() as shell:
-                wait_for_standby(shell, "")
+            wait_for_standbys(primary, "")
         assert "a standby may take over (standby)" in await refusal(primary.url())
         with primary.connect() as shell:
             shell.execute("SELECT pg_drop_replication_slot('standby')")
         assert unfitness(primary.url()) == []
-
-
-def wait_for_standby(shell: psycopg.Connection, names: str) -> None:
-    """Let commits wait for the standbys of these names."""
-    shell.execute(f"ALTER SYSTEM SET synchronous_standby_names = '{names}'")
-    shell.execute("SELECT pg_reload_conf()")
-    while shell.execute("SHOW synchronous_standby_names").fetchall() != [(names,)]:
-        """Asking is the waiting: no event tells of it."""
