@@ -76,6 +76,9 @@ class Sender:
         Whatever it answers, only a block or time decides: an earlier send may have reached another node.
         """
         live = await self._queue.live()
+        if any(transaction.number not in self._sent for transaction in live):
+            # Written by another process, or by a commit whose outcome nobody knew: a failover may yet forget it.
+            live = await self._queue.confirmed_live()
         self._sent = {transaction.number: self._sent.get(transaction.number, (-1, 0)) for transaction in live}
         stale = [transaction for transaction in live if self._is_stale(transaction, head)]
         await asyncio.gather(*(self._broadcast(transaction, head) for transaction in stale))

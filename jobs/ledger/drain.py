@@ -119,6 +119,14 @@ class DrainQueue(Part):
         """Signed transactions that are in no block and may yet come into one, oldest first."""
         return await self._store.rows(LIVE)
 
+    async def confirmed_live(self) -> list[Transaction]:
+        """The same, of those that are on disk for certain, on a synchronous standby too.
+
+        A commit that was not confirmed, since its server was killed or it was cancelled, may show before. This one
+        ends after it.
+        """
+        return await self._store.run(lambda tx: tx.rows(LIVE))
+
     async def refuse(
         self, transaction: Transaction, *, rejected: Mapping[int, Reason], counted: bool = False, trusted: bool = True
     ) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from jobs.ledger import DeposedError
 from jobs.model.job import State
 from tests.harness.chain_harness import ChainSide, chain_side
 
@@ -30,7 +31,8 @@ async def test_deposed_owner_sends_nothing(tmp_path: Path, monkeypatch: pytest.M
         deposed_after_writing(side, monkeypatch)
         await side.drainer.drain()
         assert await side.states() == [State.BROADCAST] * 2
-        await side.drainer.drain()  # which would send it again
+        with pytest.raises(DeposedError):
+            await side.drainer.drain()  # which would send it again
         assert side.node.calls[BROADCAST] == 0
 
 

@@ -1,7 +1,9 @@
 """PostgreSQL is killed at each statement, and in the commit: what its outcome is nobody knows, and no harm is done."""
 
+import asyncio
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +14,7 @@ from tests.harness.chain_totals import read_totals
 from tests.harness.database_relay import DatabaseRelay, database_relay
 from tests.harness.ledgers import FREE, code_of, signup
 from tests.harness.postgresql import Server, serving
+from tests.harness.standby import wait_for_standbys
 
 MAX_STEPS = 40  #: statements; fewer are needed
 
@@ -97,3 +100,39 @@ async def test_nothing_is_broadcast_that_is_not_in_the_ledger(killed: Server, tm
         assert {name: totals.registered[name] for name in names} == dict.fromkeys(names, 1)
         assert {totals.paid[totals.ids[name]] for name in names} == {1}
         assert len(names) > 8
+
+
+@pytest.fixture
+def alone() -> Iterator[Server]:
+    """A server whose commits a test lets wait for a standby that is not there."""
+    with serving() as server:
+        yield server
+
+
+async def code_where_commits_are_cancelled(server: Server, attempt: Any) -> Code | None:
+    """The code that `attempt` fails with; each commit is cancelled as soon as it waits for the standby."""
+    attempted = asyncio.create_task(code_of(attempt))
+    with server.connect() as shell:
+        while not attempted.done():
+            shell.execute("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'")
+            await asyncio.sleep(0)
+    return await attempted
+
+
+async def test_nothing_is_sent_that_the_standby_may_lack(alone: Server, tmp_path: Path) -> None:
+    """What a commit wrote that was not confirmed is there all the same: it waits for a commit that is."""
+    async with chain_side(tmp_path, url=alone.url()) as side:
+        await side.block()
+        await side.accept("sure-1", balance="1")
+        await side.finish()
+        sent = side.node.calls["broadcast_transaction"]
+        await side.accept("unsure-1", balance="1")
+        wait_for_standbys(alone, "nobody")
+        for _ in range(3):
+            code = await code_where_commits_are_cancelled(alone, side.drainer.drain())
+            assert (code, len(await side.ledger.drain.live())) == (Code.LEDGER_UNAVAILABLE, 1)
+            assert side.node.calls["broadcast_transaction"] == sent
+        wait_for_standbys(alone, "")
+        await side.finish()
+        totals = await read_totals(side.node, payer=REGISTRAR)
+        assert (dict(totals.registered), totals.paid.total()) == ({"sure-1": 1, "unsure-1": 1}, 2)
