@@ -166,3 +166,10 @@ async def check_totals(folder: Path, chain: DevChainProgram, names: list[str], b
     assert await chain.node.balance("1.2.7") == balance - totals.spent
     assert await sent(chain) <= recorded(folder)
     return totals
+
+
+async def taken(*every: Machine) -> None:
+    """Return when each of the machines takes signups, as it tells a balancer."""
+    for machine in every:
+        while (await machine.fetch("/healthz/intake")).status != 200:
+            """Asking is the waiting, as a balancer does."""
