@@ -54,6 +54,7 @@ class Readiness:
         self._lock = asyncio.Lock()
         self._checked_at = float("-inf")
         self._ledger_check = NOT_KNOWN
+        self._unfit: str | None = None  # why the database could forget what it confirms
 
     async def check_ledger(self) -> None:
         """Raises FaucetError `ledger_unavailable` unless the ledger takes signups."""
@@ -71,11 +72,12 @@ class Readiness:
             failed = dict.fromkeys(OF_LEDGER, Check(ok=False, text=error.sentence))
         ledger = LedgerStatus(
             spent=spent, oldest=oldest, intake=snapshot.intake, drain=snapshot.drain, downtime=snapshot.downtime,
-            holder=snapshot.holder, ownerless_since=snapshot.ownerless_since,
+            unfit=self._unfit, holder=snapshot.holder, ownerless_since=snapshot.ownerless_since,
         )  # fmt: skip
         found = conditions(snapshot.chain_status, self._settings, self._clock(), ledger)
         by_name = {condition.name: condition for condition in found}
-        return {"ledger": writable, **{name: _check(by_name, names) for name, names in CHECKS.items()}, **failed}
+        checks = {name: _check(by_name, names) for name, names in CHECKS.items()}
+        return {"ledger": _fit(writable, by_name.get("database")), **checks, **failed}
 
     async def _writable(self) -> Check:
         """The ledger's check, made at most once a second: it writes, and a page must not keep the disk busy."""
@@ -88,9 +90,15 @@ class Readiness:
     async def _check_writable(self) -> Check:
         try:
             await self._ledger.check_writable()
+            self._unfit = await self._ledger.unfit()
         except FaucetError as error:
             return Check(ok=False, text=f"can't be written: {error.__cause__}")
         return Check(ok=True, text="writable")
+
+
+def _fit(writable: Check, database: Condition | None) -> Check:
+    """The ledger takes signups also where nothing is signed, since its database is not fit."""
+    return writable if database is None or not writable.ok else Check(database.ok, database.text)
 
 
 def _check(found: Mapping[str, Condition], names: tuple[str, ...]) -> Check:

@@ -178,6 +178,11 @@ def _budget(given: Input) -> Result:
     return True, f"{left} are left of today's budget of {budget}, for {signups_count(signups)}"
 
 
+def _database(given: Input) -> Result:
+    """Has something to say only where it fails: a file always keeps what it confirms."""
+    return None if given.ledger.unfit is None else (False, given.ledger.unfit)
+
+
 def _drain(given: Input) -> Result:
     pause, waiting = given.ledger.drain, given.status.waiting
     return (False, waiting) if pause is None and waiting is not None else _open(pause)
@@ -219,6 +224,7 @@ REGISTERING: dict[str, Evaluator] = {
     "initial_balance": _initial_balance,
     "daily_budget": _daily_budget,
     "budget": _budget,
+    "database": _database,
     "drain": _drain,
     "intake": _intake,
     "queue": _queue,

@@ -37,6 +37,7 @@ class LedgerStatus:
     downtime: Downtime = field(default_factory=Downtime)
     holder: Holder | None = None  #: of the lease on the chain; None where that was not looked at
     ownerless_since: int | None = None  #: when it was first seen that nobody owns the chain, milliseconds since 1970
+    unfit: str | None = None  #: the sentence where its database could forget what it confirms
     task_failures: Mapping[str, Failure] = field(default_factory=dict)  #: the last of each background task, by name
 
 

@@ -10,7 +10,14 @@ from jobs.ledger.change_poller import ChangePoller
 from jobs.ledger.downtime import SavedDowntime
 from jobs.ledger.drain import DrainQueue
 from jobs.ledger.engines import Location, is_new, open_engine, open_engine_to_read, unfitness
-from jobs.ledger.errors import ConstraintError, DeposedError, IllegalMoveError, LedgerError, OldLedgerError
+from jobs.ledger.errors import (
+    ConstraintError,
+    DeposedError,
+    IllegalMoveError,
+    LedgerError,
+    OldLedgerError,
+    unfit_sentence,
+)
 from jobs.ledger.expiry import Expiry
 from jobs.ledger.lease import Lease
 from jobs.ledger.login_failures import LoginFailures
@@ -115,6 +122,14 @@ class Ledger:
             tx.execute(INSERT_CHECK, (str(tx.now),))
 
         await self._store.run(step)
+
+    async def unfit(self) -> str | None:
+        """The sentence where the database, as it is now, could forget what it confirms: nothing is signed then.
+
+        Raises FaucetError `ledger_unavailable`.
+        """
+        why = await self._store.unfit()
+        return None if why is None else unfit_sentence(why)
 
     def misplaced(self) -> str | None:
         """The sentence if the ledger was removed, replaced, moved or overwritten since it was opened.

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from jobs.errors import Code
+from jobs.ledger.errors import UnfitLedgerError
 from jobs.ledger.job_rows import derive_states, select_jobs
 from jobs.ledger.spending import affordable, committed_on, release_shares
 from jobs.ledger.sql import IN_NUMBERS, Query, to_json
@@ -111,7 +112,8 @@ class DrainQueue(Part):
         """Put signed transactions on disk, and their jobs in broadcast or funding, before anything is sent.
 
         Returns those recorded. One with a job that an operator ended meanwhile is not, nor is one that would take what
-        was signed since midnight UTC beyond `budget`, satoshi: such must not be sent.
+        was signed since midnight UTC beyond `budget`, satoshi: such must not be sent. Raises UnfitLedgerError,
+        and records none, where the database could forget them.
         """
         return await self._store.run(lambda tx: _record_signed(tx, signed, budget))
 
@@ -123,9 +125,9 @@ class DrainQueue(Part):
         """The same, of those that are on disk for certain, on a synchronous standby too.
 
         A commit that was not confirmed, since its server was killed or it was cancelled, may show before. This one
-        ends after it.
+        ends after it. Raises UnfitLedgerError where the database could forget them.
         """
-        return await self._store.run(lambda tx: tx.rows(LIVE))
+        return await self._store.run(_confirmed_live)
 
     async def refuse(
         self, transaction: Transaction, *, rejected: Mapping[int, Reason], counted: bool = False, trusted: bool = True
@@ -172,7 +174,19 @@ class DrainQueue(Part):
         await self._store.run(step)
 
 
+def _confirmed_live(tx: Tx) -> list[Transaction]:
+    _check_fit(tx)
+    return tx.rows(LIVE)
+
+
+def _check_fit(tx: Tx) -> None:
+    # In the same session: after a failover another one may be with another server.
+    if (why := tx.connection.unfit()) is not None:
+        raise UnfitLedgerError(why)
+
+
 def _record_signed(tx: Tx, signed: Sequence[SignedTransaction], budget: int | None) -> list[Transaction]:
+    _check_fit(tx)
     ready = _ready(tx, signed)
     release_shares(tx, ready)
     recorded = record(tx, ready if budget is None else affordable(ready, budget - committed_on(tx)))

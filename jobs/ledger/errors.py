@@ -24,6 +24,18 @@ class ConstraintError(Exception):
     """A change would have broken a rule of the schema, and was undone: a fault of this program."""
 
 
+def unfit_sentence(why: str) -> str:
+    """That nothing is signed, since the database may forget it."""
+    return f"The ledger's database could forget what it confirms, so nothing is signed: {why}."
+
+
+class UnfitLedgerError(FaucetError):
+    """What the transaction was to write ahead may be forgotten: it was undone, and must not be sent."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(Code.LEDGER_UNAVAILABLE, unfit_sentence(why), retry_after=5)
+
+
 class DeposedError(FaucetError):
     """Another process owns the chain since: this one's write was undone, and it must send nothing more."""
 

@@ -31,6 +31,9 @@ class Connection(Protocol):
     def rows(self, query: Query[Item], parameters: Sequence[Any] = ()) -> list[Item]:
         """What a query returns."""
 
+    def unfit(self) -> str | None:
+        """Why the database may forget what this transaction writes, though it confirms it; None where it keeps it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Turn:
@@ -61,6 +64,9 @@ class Engine(Protocol):
 
     def now(self) -> int:
         """Milliseconds since 1970, UTC."""
+
+    async def unfit(self) -> str | None:
+        """Why the database may forget what it confirms; None where it keeps it."""
 
     def misplaced(self) -> str | None:
         """The sentence if what is committed would be lost, since the database is not where it was opened."""
@@ -112,6 +118,7 @@ class Store:
         self.now = engine.now
         self.read = engine.read
         self.version = engine.version
+        self.unfit = engine.unfit
         self.misplaced = engine.misplaced
         self.log_size = engine.log_size
         self.truncate_log = engine.truncate_log

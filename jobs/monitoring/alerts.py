@@ -28,6 +28,7 @@ SEEN_INTERVAL = 60.0  #: seconds by which the ledger's time of the last sighting
 ALERTS = {
     "balance": "the registrar's balance is low",
     "runway": "the registrar's balance does not last long",
+    "database": "the ledger's database is not fit",
     "owner": "no process owns the chain",
     "drain": "nothing is registered",
     "node": "no node of the chain",
@@ -188,6 +189,7 @@ class Alerts:
             failures=await ledger.queries.failures_since(recently),
             differences=await ledger.reconciliation.difference_count(),
             held=await ledger.queries.held_count(),
+            unfit=await ledger.unfit(),
             downtime=Downtime() if self._uptime is None else self._uptime.downtime,
             task_failures=self._task_failures,
         )

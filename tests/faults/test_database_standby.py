@@ -1,16 +1,17 @@
 """The standby that every commit waits for is frozen, and takes over: nothing is lost, and nothing is done twice."""
 
 import asyncio
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.harness.engines import on_postgresql
-from tests.harness.machines import LONG_LEASE, Machine, check_totals, done, machines, sign_up, taken
-from tests.harness.postgresql import Server
+from tests.harness.machines import LONG_LEASE, Machine, check_totals, done, machines, sent, sign_up, taken
+from tests.harness.postgresql import Server, serving
 from tests.harness.program import dev_chain
-from tests.harness.standby import Standby, replicated
+from tests.harness.standby import NAME, Standby, following, replicated, wait_for_standbys
 
 pytestmark = pytest.mark.usefixtures("every_flavour")
 
@@ -66,3 +67,24 @@ async def test_promoted_standby_has_what_was_accepted(tmp_path: Path, servers: t
         await done(bob, jobs)
         names = ["early-1", "early-2", "before-1", "before-2", "frozen-1", "frozen-2", "after-1"]
         await check_totals(tmp_path, chain, names, balance)
+
+
+async def test_nothing_is_signed_while_a_failover_could_forget_it(tmp_path: Path) -> None:
+    """An asynchronous standby is attached while the faucets run: signups are accepted, and wait."""
+    with serving() as primary, contextlib.ExitStack() as attached, on_postgresql(primary):
+        async with dev_chain() as chain, machines(tmp_path, chain, "ann", "bob") as (ann, bob):
+            balance = await chain.node.balance("1.2.7")
+            jobs = await sign_up(bob, "before-1")
+            await done(bob, jobs)
+            known = await sent(chain)
+            attached.enter_context(following(primary))
+            jobs += await sign_up(bob, "waiting-1")
+            await ann.logged("could forget what it confirms, so nothing is signed: a standby may take over")
+            await ann.logged('event="alert begun" alert=database')
+            checks = (await bob.fetch("/readyz")).body["checks"]
+            assert f"a standby may take over ({NAME})" in checks["ledger"]["text"]
+            assert (await bob.job(jobs[1], until="queued"))["attempts"] == 0
+            assert await sent(chain) == known
+            wait_for_standbys(primary, NAME)
+            await done(bob, jobs)
+            await check_totals(tmp_path, chain, ["before-1", "waiting-1"], balance)

@@ -53,6 +53,19 @@ async def test_not_ready(tmp_path: Path, change: dict[str, Any], name: str, text
         assert text in failing[name]
 
 
+async def test_not_ready_while_the_database_could_forget(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Signups are taken all the same, and wait."""
+
+    async def unfit() -> str:
+        return "Nothing is signed."
+
+    async with serving(tmp_path) as served:
+        monkeypatch.setattr(served.ledger, "unfit", unfit)
+        reply = await served.fetch("/readyz")
+        assert (reply.status, reply.body["checks"]["ledger"]) == (503, {"ok": False, "text": "Nothing is signed."})
+        assert (await served.fetch("/healthz/intake")).status == 200
+
+
 async def test_not_ready_while_a_signup_waits_too_long(tmp_path: Path) -> None:
     time = float(NOW)
     async with serving(tmp_path, clock=lambda: time, max_head_age=10_000) as served:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from commands.preflight import check_database
+from jobs.errors import Code
 from jobs.ledger import Ledger, LedgerError
 from jobs.ledger.postgresql import fitness
 from jobs.ledger.postgresql.database import unfitness
@@ -17,6 +18,7 @@ from jobs.ledger.postgresql.link import DatabaseLink
 from jobs.settings import Settings
 from tests.harness import postgresql
 from tests.harness.engines import Databases
+from tests.harness.ledgers import code_of
 from tests.harness.postgresql import serving
 from tests.harness.standby import following, wait_for_standbys
 
@@ -92,6 +94,19 @@ async def test_unsafe_server_is_refused_and_left_unchanged() -> None:
         assert await lines_of_check(server.url()) == sentences
         with server.connect() as shell:
             assert shell.execute("SELECT to_regclass('ledger')").fetchall() == [(None,)]
+
+
+async def test_server_that_becomes_unsafe_is_told_of_and_nothing_is_signed() -> None:
+    with serving() as server:
+        ledger = await Ledger.open(server.url())
+        assert (await ledger.unfit(), await ledger.drain.record_signed([])) == (None, [])
+        with server.connect() as shell:
+            shell.execute("ALTER ROLE postgres SET synchronous_commit = off")
+            shell.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'faucet'")
+        assert fitness.COMMIT_UNSAFE in str(await ledger.unfit())
+        for attempt in (ledger.drain.record_signed([]), ledger.drain.confirmed_live()):
+            assert await code_of(attempt) is Code.LEDGER_UNAVAILABLE
+        await ledger.close()
 
 
 async def lines_of_check(url: str, **settings: Any) -> list[str]:

@@ -3,6 +3,7 @@
 import contextlib
 import re
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 
 import psycopg
@@ -40,8 +41,13 @@ def prepare(url: str) -> None:
 
 def check_fit(link: DatabaseLink) -> None:
     """Raise LedgerError where the server must not hold the ledger."""
-    if found := link.use(_problems):
+    if found := link.use(problems_in):
         raise LedgerError(f"the ledger's database: {'; '.join(found)}")
+
+
+def unfit(session: Session) -> str | None:
+    """Why the server of this session must not hold the ledger; None where it may. Raises psycopg.Error."""
+    return "; ".join(problems_in(session)) or None
 
 
 def prepare_tables(link: DatabaseLink) -> None:
@@ -79,11 +85,17 @@ def make_or_migrate(session: Session, schema: str, migrations: Sequence[str]) ->
 def unfitness(url: str) -> list[str]:
     """A sentence for each reason why the server at `url` must not hold the ledger. Raises LedgerError."""
     with linked(url) as link:
-        return link.use(_problems)
+        return link.use(problems_in)
 
 
-def _problems(session: Session) -> list[str]:
-    return problems(look(session, re.findall(r"^CREATE TABLE (\w+)", SCHEMA.read_text(), re.MULTILINE)))
+def problems_in(session: Session) -> list[str]:
+    """The same, in a session. Raises psycopg.Error."""
+    return problems(look(session, _tables()))
+
+
+@cache
+def _tables() -> list[str]:
+    return re.findall(r"^CREATE TABLE (\w+)", SCHEMA.read_text(), re.MULTILINE)
 
 
 def check_version(url: str) -> None:

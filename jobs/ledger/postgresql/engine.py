@@ -11,11 +11,12 @@ from psycopg.rows import DictRow
 from jobs.ledger.errors import LedgerError
 from jobs.ledger.moved import why_unused
 from jobs.ledger.postgresql import turn
-from jobs.ledger.postgresql.database import CURRENT, check_version, prepare, too_new
+from jobs.ledger.postgresql.connection import Connection
+from jobs.ledger.postgresql.database import CURRENT, check_version, prepare, too_new, unfit
 from jobs.ledger.postgresql.errors import translated
 from jobs.ledger.postgresql.link import DatabaseLink, Session
 from jobs.ledger.postgresql.link_thread import LinkThread
-from jobs.ledger.postgresql.rows import Connection, fetched, items_of
+from jobs.ledger.postgresql.rows import fetched, items_of
 from jobs.ledger.sql import Query
 from jobs.ledger.store import Turn
 
@@ -80,6 +81,10 @@ class PostgresqlEngine:
         """A number that changes with every commit."""
         return int((await self.read(VERSION))[0]["version"])
 
+    async def unfit(self) -> str | None:
+        """Why the server may forget what it confirms. Raises FaucetError `ledger_unavailable`."""
+        return await self._reading.run(self._unfit)
+
     def misplaced(self) -> str | None:
         """None: a database is where it is."""
         return None
@@ -122,6 +127,10 @@ class PostgresqlEngine:
             raise refusal
         self._ahead = row["now"] - _milliseconds(time.time)
         return session, Turn(row["now"] if self._clock is None else self.now(), row["epoch"])
+
+    def _unfit(self) -> str | None:
+        with translated():
+            return self._reader.use(unfit)
 
     def _read(self, sql: str, parameters: Sequence[Any]) -> list[DictRow]:
         with translated():

@@ -63,23 +63,3 @@ def fetched(connection: psycopg.Connection[DictRow], sql: str, parameters: Seque
 def items_of(query: Query[Item], rows: Iterable[DictRow]) -> list[Item]:
     """The items in the `rows` of `query`."""
     return [item_of(query.item, row) for row in rows]
-
-
-class Connection:
-    """The writer's connection, as a transaction has it."""
-
-    def __init__(self, connection: psycopg.Connection[DictRow]) -> None:
-        self._connection = connection
-
-    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> list[DictRow]:
-        """The rows that a statement returns."""
-        return fetched(self._connection, sql, parameters)
-
-    def executemany(self, sql: str, parameters: Iterable[Sequence[Any]]) -> None:
-        """Execute a statement once for each of `parameters`."""
-        with self._connection.cursor() as cursor:
-            cursor.executemany(placed(sql), parameters)
-
-    def rows(self, query: Query[Item], parameters: Sequence[Any] = ()) -> list[Item]:
-        """What a query returns."""
-        return items_of(query, self.execute(query.sql, parameters))

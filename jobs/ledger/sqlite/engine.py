@@ -97,6 +97,9 @@ class SqliteEngine:
         """A number that changes with every commit (sqlite.org/pragma.html#pragma_data_version)."""
         return int((await self.read("PRAGMA data_version"))[0][0])
 
+    async def unfit(self) -> str | None:
+        """None: what is committed is on disk."""
+
     def misplaced(self) -> str | None:
         """The sentence if the ledger's files are no longer where they were opened; nothing is committed then."""
         return self._place.problem()

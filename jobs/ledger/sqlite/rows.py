@@ -68,3 +68,6 @@ class Connection:
     def rows(self, query: Query[Item], parameters: Sequence[Any] = ()) -> list[Item]:
         """What a query returns."""
         return items_of(query, self.execute(statement_of(query), parameters))
+
+    def unfit(self) -> str | None:
+        """None: what is committed is on disk."""
