@@ -5,7 +5,9 @@ import contextlib
 import os
 import signal
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from itertools import chain as chain_of
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -83,16 +85,16 @@ class Machine(Faucet):
 
 @contextlib.asynccontextmanager
 async def machines(
-    folder: Path, chain: DevChainProgram, *names: str, script: tuple[str, ...] = FAUCET, **settings: Any
+    folder: Path, chain: DevChainProgram, *names: str, scripts: Sequence[tuple[str, ...]] = (), **settings: Any
 ) -> AsyncIterator[list[Machine]]:
     """Faucets named `names`, which start one after the other, so that the first one owns the chain.
 
-    The first one runs as `script`.
+    The first ones run as `scripts`.
     """
     every = [Machine(folder, name, {**on_chain(chain.url, **PAYING), **settings}) for name in names]
     async with contextlib.AsyncExitStack() as running:
-        for number, machine in enumerate(every):
-            await machine.start(script=script if number == 0 else FAUCET)
+        for machine, script in zip(every, chain_of(scripts, repeat(FAUCET)), strict=False):
+            await machine.start(script=script)
             running.push_async_callback(machine.stop)
             await _owned(folder)
         yield every
@@ -133,7 +135,7 @@ async def check_taken_over(folder: Path, step: str, **settings: Any) -> None:
     """
     names = [f"stop-{number}" for number in range(3)]
     script = ("tests/harness/killed_faucet.py", step)
-    async with dev_chain() as chain, machines(folder, chain, "ann", "bob", script=script, **settings) as (ann, bob):
+    async with dev_chain() as chain, machines(folder, chain, "ann", "bob", scripts=[script], **settings) as (ann, bob):
         balance = await chain.node.balance("1.2.7")
         jobs = await sign_up(bob, *names)
         assert await bob.sees_owner("bob") == 2

@@ -184,9 +184,11 @@ class Faucet:
         body = msgspec.json.decode(response.body) if is_json and response.body else response.body
         return HttpReply(response.code, response.headers, body)
 
-    async def sign_up(self, name: str, path: str = "/api/v1/accounts", **options: Any) -> HttpReply:
+    async def sign_up(
+        self, name: str, path: str = "/api/v1/accounts", *, password: str = "secret", **options: Any
+    ) -> HttpReply:
         """Post a signup of `name` with keys made for it."""
-        body = msgspec.json.encode({"account": {"name": name, **keys_of(name)}})
+        body = msgspec.json.encode({"account": {"name": name, **keys_of(name, password)}})
         return await self.fetch(path, method="POST", body=body, **options)
 
     async def job(self, job_id: str, *, until: str | tuple[str, ...]) -> dict[str, Any]:
