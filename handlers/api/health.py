@@ -70,7 +70,7 @@ class MetricsHandler(ApiHandler):
     head = get
 
     async def _measured(self) -> MetricsSnapshot:
-        context, ledger, now = self.context, self.context.ledger, self.context.clock()
+        context, ledger, now = self.context, self.context.ledger, self.context.ledger.now() / 1000
         chain_status, settings, snapshot = context.snapshot.chain_status, context.settings, context.snapshot
         oldest, last = await ledger.queries.oldest_waiting(), await ledger.reconciliation.latest()
         pauses = {"intake": snapshot.intake, "drain": snapshot.drain}

@@ -49,7 +49,7 @@ class Overview:
 async def overview(context: AppContext) -> Overview:
     """How it is now. Raises FaucetError `ledger_unavailable`."""
     ledger, settings, chain_status = context.ledger, context.settings, context.snapshot.chain_status
-    now, holder = int(context.clock() * 1000), context.snapshot.holder or Holder()
+    now, holder = ledger.now(), context.snapshot.holder or Holder()
     counts, oldest, spent = (
         await ledger.queries.counts(),
         await ledger.queries.oldest_waiting(),

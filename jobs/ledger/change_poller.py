@@ -13,7 +13,7 @@ class ChangePoller(Part):
     def __init__(self, store: Store) -> None:
         super().__init__(store)
         self._version: int | None = None
-        self._opened_at = store.now()
+        self._polled_at: int | None = None  # for the first time, by which the ledger knows its server's clock
         self._published: dict[str, int] = {}  # the jobs that moved last, with the time of the move
 
     async def poll(self) -> None:
@@ -23,10 +23,11 @@ class ChangePoller(Part):
         """
         if not self._store.changes.anybody:
             return
+        self._polled_at = self._polled_at or self._store.now()
         version = await self._store.version()
         if version == self._version:
             return
-        since = max(self._published.values(), default=self._opened_at) - CLOCK_SLACK
+        since = max(self._published.values(), default=self._polled_at) - CLOCK_SLACK
         rows = await self._store.read(MOVED_SINCE, (since,))
         moved = {row["id"]: row["updated_at"] for row in rows}
         self._store.changes.publish(job_id for job_id, at in moved.items() if self._published.get(job_id) != at)

@@ -250,7 +250,8 @@ class ChainOwner:
         )
 
     async def _forget_addresses(self) -> None:
-        before = int((self._clock() - self._settings.retention) * 1000)
+        # By the ledger's clock, as all that limits an address: this machine's may be ahead of it.
+        before = self._ledger.now() - self._settings.retention * 1000
         try:
             await self._ledger.login_failures.purge()
             await self._ledger.signups.purge_addresses(before)

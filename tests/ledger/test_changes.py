@@ -8,7 +8,7 @@ import pytest
 
 from jobs.ledger import Ledger
 from jobs.model.job import Job, Limits, Signup
-from tests.harness.ledgers import open_ledger
+from tests.harness.ledgers import Clock, open_ledger, opened
 from tests.harness.program import command, dev_chain, faucet, keys_of
 from tests.harness.serving import register
 
@@ -38,6 +38,19 @@ async def test_moves_in_another_process_wake_watchers(tmp_path: Path) -> None:
         assert await of_bob.changed(0)
     await here.close()
     await there.close()
+
+
+async def test_moves_are_seen_though_the_clock_was_ahead_at_first(tmp_path: Path) -> None:
+    """The first transaction of a process shows it the server's clock."""
+    clock = Clock()
+    async with opened(tmp_path) as there:
+        alice = await accepted(there, "alice-1")
+        clock.now += 5
+        async with opened(tmp_path, clock) as here:
+            clock.now -= 5
+            with here.changes.watch(alice.id) as of_alice:
+                await here.change_poller.poll()
+                assert await of_alice.changed(0)
 
 
 async def test_waiting_reply_ends_when_an_operator_cancels(tmp_path: Path) -> None:
