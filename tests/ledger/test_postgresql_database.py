@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from jobs.ledger import Ledger, LedgerError, OldLedgerError
+from jobs.ledger.postgresql import database
 from jobs.ledger.postgresql.database import MIGRATIONS_FOLDER, SCHEMA, make_or_migrate
 from jobs.ledger.postgresql.link import DatabaseLink
 from jobs.ledger.postgresql.rows import placed
@@ -93,6 +94,22 @@ def test_failed_migration_leaves_the_ledger_unchanged(databases: Databases, tmp_
         assert shell.execute("SELECT version FROM ledger").fetchall() == [(1,)]
         with pytest.raises(psycopg.errors.UndefinedColumn):
             shell.execute("SELECT colour FROM jobs")
+
+
+async def test_migration_waits_for_no_dump(
+    databases: Databases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has the turn: whoever reads a table for long, or waits for it, would hold up every machine."""
+    monkeypatch.setattr(database, "TABLE_WAIT", "10ms")
+    async with opened(tmp_path) as ledger:
+        with databases.connect(tmp_path) as shell, shell.transaction():
+            shell.execute("SELECT FROM jobs")
+            with pytest.raises(psycopg.errors.LockNotAvailable):
+                run_in(
+                    databases.url_of(tmp_path), "", *scripts_in(MIGRATIONS_FOLDER),
+                    "ALTER TABLE jobs ADD COLUMN colour TEXT",
+                )  # fmt: skip
+            await ledger.check_writable()
 
 
 #: Columns, and the SQL of everything else.

@@ -23,6 +23,9 @@ CURRENT = len(scripts_in(MIGRATIONS_FOLDER)) + 1  #: version of the schema that 
 
 _EXISTS = "SELECT to_regclass('ledger') IS NOT NULL AS made, to_regclass('jobs') IS NOT NULL AS used"
 _VERSION = "SELECT version FROM ledger"
+#: How long a migration waits for a table that others read, such as a dump: it has the turn, and holds up everybody.
+TABLE_WAIT = "5s"
+_LIMIT_WAIT = "SET LOCAL lock_timeout = '{wait}'"
 _SET_VERSION = "UPDATE ledger SET version = %s"
 #: Another machine made it at the same time.
 _MADE_MEANWHILE = (psycopg.errors.UniqueViolation, psycopg.errors.DuplicateTable)
@@ -126,10 +129,12 @@ def _migrate(session: Session, migrations: Sequence[str]) -> None:
     version, current = _version(session, f"{_VERSION} FOR UPDATE"), len(migrations) + 1
     if version > current:
         raise LedgerError(f"the ledger has version {version}, this program knows up to {current}: upgrade it")
+    if version == current:
+        return
+    session.execute(_LIMIT_WAIT.format(wait=TABLE_WAIT))
     for script in migrations[version - 1 :]:
         session.execute(script)
-    if version < current:
-        session.execute(_SET_VERSION, (current,))
+    session.execute(_SET_VERSION, (current,))
 
 
 def is_made(session: Session) -> bool:
