@@ -5,7 +5,7 @@ import shutil
 import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from unittest import TestCase
 
 import psycopg
@@ -17,10 +17,26 @@ from tests.harness.postgresql import Server
 FILE = "faucet.db"
 
 
+class Schemas(Protocol):
+    """A server, or a pooler in front of one."""
+
+    def url(self, schema: str) -> str:
+        """Where a ledger can be."""
+
+    def connect(self, schema: str) -> psycopg.Connection:
+        """A session of a test's own."""
+
+    def new_schema(self) -> str:
+        """A schema that nobody has used."""
+
+    def drop_schema(self, schema: str) -> None:
+        """Delete all that is in it."""
+
+
 class Databases:
     """The schemas that stand for folders, on one server."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Schemas) -> None:
         self._server = server
         self._schemas: dict[Path, str] = {}
 
@@ -58,7 +74,7 @@ def location_of(folder: Path) -> Path | str:
 
 
 @contextlib.contextmanager
-def on_postgresql(server: Server) -> Iterator[Databases]:
+def on_postgresql(server: Schemas) -> Iterator[Databases]:
     """Ledgers that are opened in the block are in PostgreSQL."""
     databases = Databases(server)
     _databases.append(databases)

@@ -35,10 +35,10 @@ def needs_postgresql() -> Path:
     return Path(found).resolve().parent
 
 
-def _as_its_user(*command: str | Path) -> list[str | Path]:
+def as_its_user(*command: str | Path, end: str = "INT") -> list[str | Path]:
     """PostgreSQL refuses to run as root. Whatever becomes of the tests, it ends with them."""
     user = [f"--reuid={USER}", f"--regid={USER}", "--clear-groups"] if os.geteuid() == 0 else []
-    return ["setpriv", *user, "--pdeathsig", "INT", *command]
+    return ["setpriv", *user, "--pdeathsig", end, *command]
 
 
 class Server:
@@ -61,7 +61,7 @@ class Server:
 
     def run(self, program: str, *arguments: str | Path) -> None:
         """Run one of PostgreSQL's programs as its user, to its end."""
-        command = _as_its_user(self._programs / program, *arguments)
+        command = as_its_user(self._programs / program, *arguments)
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd="/")
 
     @property
@@ -74,7 +74,7 @@ class Server:
     def start(self) -> None:
         """Serve; returns when it answers."""
         options = [part for setting in ("listen_addresses=", *self._settings) for part in ("-c", setting)]
-        command = _as_its_user(self._programs / "postgres", "-D", self.folder / "data", "-k", self.folder, *options)
+        command = as_its_user(self._programs / "postgres", "-D", self.folder / "data", "-k", self.folder, *options)
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd="/")
         while not self._answers():
