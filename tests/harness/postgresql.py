@@ -117,6 +117,11 @@ class Server:
         while process in self.children() or not self._answers():
             """Asking is the waiting."""
 
+    def end(self, process: int) -> None:
+        """End one session, and leave the others alone."""
+        with self.connect() as session:
+            session.execute("SELECT pg_terminate_backend(%s, 5000)", (process,))
+
     @contextlib.contextmanager
     def frozen(self) -> Iterator[None]:
         """Let all its processes stand still during the block: connections are taken by the system, nothing answers."""

@@ -1,7 +1,7 @@
 """PostgreSQL is killed at each statement, and in the commit: what its outcome is nobody knows, and no harm is done."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,8 @@ import pytest
 
 from jobs.errors import Code
 from jobs.ledger import Ledger
-from tests.harness.chain_harness import REGISTRAR, ChainSide, chain_side
+from jobs.model.owner import Candidate
+from tests.harness.chain_harness import LAG, REGISTRAR, ChainSide, chain_side
 from tests.harness.chain_totals import read_totals
 from tests.harness.database_relay import DatabaseRelay, database_relay
 from tests.harness.ledgers import FREE, code_of, signup
@@ -17,6 +18,7 @@ from tests.harness.postgresql import Server, serving
 from tests.harness.standby import wait_for_standbys
 
 MAX_STEPS = 40  #: statements; fewer are needed
+LEASE = 60.0  #: seconds, longer than any test
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +102,60 @@ async def test_nothing_is_broadcast_that_is_not_in_the_ledger(killed: Server, tm
         assert {name: totals.registered[name] for name in names} == dict.fromkeys(names, 1)
         assert {totals.paid[totals.ids[name]] for name in names} == {1}
         assert len(names) > 8
+
+
+@pytest.mark.parametrize("done_first", [False, True])
+async def test_blocks_are_followed_on_from_each_statement(killed: Server, tmp_path: Path, done_first: bool) -> None:
+    """What was read of a block is in the ledger whole, or is read again; so is what became irreversible."""
+    schema = killed.new_schema()
+    async with database_relay(socket_of(killed)) as relay, chain_side(tmp_path, url=at(relay, schema)) as side:
+        await side.block()
+        names = []
+        for number in range(1, MAX_STEPS):
+            names.append(f"followed-{number}")
+            await side.accept(names[-1], balance="1")
+            await side.drainer.drain()
+            side.chain.control.produce(1)
+            relay.arm(number, killed.end, done_first=done_first)
+            await code_of(side.tracker.follow())
+            relay.disarm()
+            await side.tracker.follow()
+            if not relay.struck.is_set():
+                break
+        await side.finish()
+        totals = await read_totals(side.node, payer=REGISTRAR)
+        assert {name: totals.registered[name] for name in names} == dict.fromkeys(names, 1)
+        assert {totals.paid[totals.ids[name]] for name in names} == {1}
+        assert len(names) > LAG  # the last ones became irreversible under it
+
+
+@pytest.mark.parametrize("done_first", [False, True])
+async def test_lease_is_had_in_one_epoch_whatever_becomes_of_it(killed: Server, done_first: bool) -> None:
+    """Whether it was taken, renewed or given back nobody knows: an owner tries again, and is the owner or is not."""
+    me, other, epoch = Candidate("ann", "first"), Candidate("bob", "second"), 0
+    async with database_relay(socket_of(killed)) as relay:
+        ledger = await Ledger.open(at(relay, killed.new_schema()))
+        for number in range(1, MAX_STEPS):
+            struck = []
+
+            async def attempt(work: Awaitable[object]) -> None:
+                relay.arm(number, killed.end, done_first=done_first)  # noqa: B023  # called within the round
+                await code_of(work)
+                relay.disarm()
+                struck.append(relay.struck.is_set())  # noqa: B023
+
+            await attempt(ledger.lease.acquire(me, LEASE))
+            earlier, epoch = epoch, await ledger.lease.acquire(me, LEASE) or 0
+            assert (await ledger.lease.acquire(other, LEASE), epoch > earlier) == (None, True)
+            owner = ledger.as_owner(epoch)
+            await attempt(owner.lease.renew(LEASE))
+            await owner.lease.renew(LEASE)
+            await attempt(owner.lease.give_back())
+            assert await code_of(owner.check_writable()) is Code.LEDGER_UNAVAILABLE
+            if not any(struck):
+                break
+        await ledger.close()
+    assert number > 3
 
 
 @pytest.fixture
