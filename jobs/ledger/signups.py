@@ -1,6 +1,8 @@
 """Accepting signups: those that arrive together are decided and committed together."""
 
 import asyncio
+import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -43,13 +45,42 @@ class Request:
     response: asyncio.Future[Job]
 
 
+class _Group:
+    """The signups of one commit, taken once it has the turn: all that came until then, since others may have it long.
+
+    Taken by the writer's thread, ended by the event loop's.
+    """
+
+    def __init__(self, waiting: deque[Request]) -> None:
+        self._waiting = waiting
+        self._requests: list[Request] | None = None
+        self._ended = False
+        self._lock = threading.Lock()
+
+    def take(self) -> list[Request]:
+        """The signups to decide: none if the group has ended, since its callers were told that this can't be done."""
+        with self._lock:
+            return [] if self._ended else self._taken()
+
+    def end(self) -> list[Request]:
+        """The signups to respond to: where they were not taken, they will not be."""
+        with self._lock:
+            self._ended = True
+            return self._taken()
+
+    def _taken(self) -> list[Request]:
+        if self._requests is None:
+            self._requests = [self._waiting.popleft() for _ in range(min(MAX_GROUP, len(self._waiting)))]
+        return self._requests
+
+
 class Signups(Part):
     """Group commit: one writer inserts what has gathered; each caller waits for its own commit."""
 
     def __init__(self, store: Store, random_id: Callable[[], str]) -> None:
         super().__init__(store)
         self._random_id = random_id
-        self._waiting: list[Request] = []
+        self._waiting: deque[Request] = deque()
         self._seconds_each = 0.0  #: that a signup of the last group took
         self._writer: asyncio.Task[None] | None = None
 
@@ -96,26 +127,28 @@ class Signups(Part):
         loop = asyncio.get_running_loop()
         try:
             while self._waiting:
-                group, self._waiting = self._waiting[:MAX_GROUP], self._waiting[MAX_GROUP:]
                 began = loop.time()
+                group = _Group(self._waiting)
                 error = await self._commit(group)
                 took = loop.time() - began
-                self._seconds_each = took / len(group)
+                self._seconds_each = took / max(1, len(group.end()))
                 if error is not None and took > STALLED_AFTER:
                     # They would wait as long again, one group after the other.
-                    group, self._waiting = self._waiting, []
-                    _respond(group, [error] * len(group))
+                    waiting = list(self._waiting)
+                    self._waiting.clear()
+                    _respond(waiting, [error] * len(waiting))
         finally:
             self._writer = None
 
-    async def _commit(self, requests: list[Request]) -> Exception | None:
+    async def _commit(self, group: _Group) -> Exception | None:
         """Commit one group, then respond: a response never precedes its commit. Returns why it failed as a whole."""
         try:
-            results = await self._store.run(lambda tx: _insert(tx, requests, self._random_id))
+            results = await self._store.run(lambda tx: _insert(tx, group.take(), self._random_id))
         except Exception as error:  # noqa: BLE001  # whatever it was, each caller must hear of it
+            requests = group.end()
             _respond(requests, [error] * len(requests))
             return error
-        _respond(requests, results)
+        _respond(group.end(), results)
         return None
 
 
@@ -130,6 +163,8 @@ def _respond(requests: list[Request], results: Sequence[Job | Exception]) -> Non
 
 
 def _insert(tx: Tx, requests: list[Request], random_id: Callable[[], str]) -> list[Job | Exception]:
+    if not requests:
+        return []
     found = tx.rows(LOOKUP, (lookup_parameter([(request.signup, request.limits) for request in requests]),))
     numbers = _numbers(found)
     group = _group(tx.now, found, tx.rows(LIVE_JOBS, (to_json(numbers),)) if numbers else [])

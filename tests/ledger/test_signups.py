@@ -1,6 +1,8 @@
 """What the ledger accepts, and how many at a time."""
 
 import asyncio
+import threading
+from collections import deque
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,19 +31,58 @@ async def test_reply_follows_its_commit(tmp_path: Path) -> None:
         assert times == [(300,)]
 
 
+class Commits:
+    """Counts the write transactions that a ledger begins."""
+
+    def __init__(self, ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._run = ledger._store.run
+        self.number = 0
+        self.begun = asyncio.Event()
+        monkeypatch.setattr(ledger._store, "run", self._count)
+
+    async def _count(self, step: Any) -> Any:
+        self.number += 1
+        self.begun.set()
+        return await self._run(step)
+
+
 async def test_concurrent_signups_share_a_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with opened(tmp_path) as ledger:
-        commits = 0
-        run_step = ledger._store.run
-
-        async def count(step: Any) -> Any:
-            nonlocal commits
-            commits += 1
-            return await run_step(step)
-
-        monkeypatch.setattr(ledger._store, "run", count)
+        commits = Commits(ledger, monkeypatch)
         await asyncio.gather(*(ledger.signups.accept(signup(f"crowd-{number}"), FREE) for number in range(400)))
-        assert commits <= 3
+        assert commits.number <= 3
+
+
+async def test_signups_that_come_while_another_process_writes_share_a_commit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened(tmp_path) as one, opened(tmp_path) as two:
+        has_turn, may_end = threading.Event(), threading.Event()
+
+        def write(_tx: object) -> None:
+            has_turn.set()
+            may_end.wait()
+
+        writing = asyncio.create_task(one._store.run(write))
+        await asyncio.to_thread(has_turn.wait)
+        commits = Commits(two, monkeypatch)
+        first = two.signups.submit(signup("early-1"), FREE)
+        await commits.begun.wait()
+        second = two.signups.submit(signup("late-1"), FREE)
+        may_end.set()
+        await asyncio.gather(first, second, writing)
+        assert commits.number == 1
+
+
+async def test_signups_that_were_told_otherwise_are_not_taken(tmp_path: Path) -> None:
+    """The turn may come after the time in which every reply must come."""
+    async with opened(tmp_path) as ledger:
+        response: asyncio.Future[Job] = asyncio.get_running_loop().create_future()
+        request = signups.Request(signup("late-1"), FREE, response)
+        group = signups._Group(deque([request]))
+        assert group.end() == [request]
+        assert await ledger._store.run(lambda tx: signups._insert(tx, group.take(), str)) == []
+        assert await ledger.queries.jobs() == []
 
 
 async def test_commit_group_sees_its_own_names_and_addresses(tmp_path: Path) -> None:
