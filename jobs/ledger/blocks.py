@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from jobs.ledger.inclusion import Results, delete_blocks, finalize, import_payments, include, release
+from jobs.ledger.inclusion import Included, Results, delete_blocks, finalize, import_payments, include, release
 from jobs.ledger.job_rows import derive_states, select_jobs
 from jobs.ledger.sql import IN_NUMBERS, IN_TEXTS, to_json
 from jobs.ledger.store import Part, Row, Tx
@@ -94,7 +94,7 @@ class BlockLog(Part):
 
     async def include(self, block: BlockEffects) -> None:
         """Record what an irreversible block holds that was missed when it was followed."""
-        await self._store.run(lambda tx: derive_states(tx, include(tx, block)))
+        await self._store.run(lambda tx: _include(tx, block))
 
     async def correct_accounts(self, accounts: Mapping[int, str]) -> None:
         """Keep the ids of accounts that a block gave wrongly, job number → account id, where nothing is paid yet."""
@@ -117,14 +117,20 @@ def _block(rows: Sequence[Row]) -> tuple[int, str] | None:
 def _follow(tx: Tx, blocks: Sequence[BlockEffects], irreversible: int, *, continues: bool) -> list[Job]:
     if continues and not tx.execute(ANY_BLOCK)[0]["found"]:
         return []
-    jobs: list[int] = []
+    included = Included()
     for block in blocks:
-        jobs += import_payments(tx, block.payments)
-        jobs += include(tx, block)
+        included.jobs += import_payments(tx, block.payments)
+        include(tx, block, included)
     tx.executemany(SAVE_BLOCK, [(block.number, block.id) for block in blocks])
     tx.execute(DELETE_OLD_BLOCKS, (irreversible - REWIND,))
-    derive_states(tx, jobs)
+    included.derive_states(tx)
     return tx.rows(NEWLY_REGISTERED, (to_json(tx.moved),))
+
+
+def _include(tx: Tx, block: BlockEffects) -> None:
+    included = Included()
+    include(tx, block, included)
+    included.derive_states(tx)
 
 
 def _finalize_claimed(tx: Tx, accounts: Mapping[int, str | None]) -> None:

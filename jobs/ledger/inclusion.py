@@ -1,11 +1,14 @@
 """What it means to transactions and their jobs that a block holds them, holds them no more, or stays."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 
-from jobs.ledger.job_rows import derive_states
+from msgspec import structs
+
+from jobs.ledger.job_rows import Known, derive_states
 from jobs.ledger.names import save_accounts, save_keys
-from jobs.ledger.sql import IN_NUMBERS, IN_TEXTS, table_of, to_json
+from jobs.ledger.sql import IN_NUMBERS, IN_TEXTS, to_json
 from jobs.ledger.store import Tx
 from jobs.ledger.transactions import BY_SIGNATURE, LINK, jobs_of, record, select_transactions
 from jobs.model.transaction import BlockEffects, Fate, Kind, OnChainTransaction, SignedTransaction, Transaction, is_due
@@ -16,44 +19,63 @@ INCLUDE = f"""
     UPDATE transactions SET fate = 'included', block_num = ?, reserved = cost, held = NULL, updated_at = ?
     WHERE number {IN_NUMBERS}
 """
-#: An ended job whose name a newer signup has taken over stays ended, whatever a block holds.
-_NOT_REPLACED = """
-    (state NOT IN ('failed', 'cancelled') OR NOT EXISTS (
-        SELECT 1 FROM jobs AS newer
-        WHERE newer.name = jobs.name AND newer.number > jobs.number AND newer.state NOT IN ('failed', 'cancelled')))
-"""
-INCLUDE_JOBS = f"""
-    UPDATE jobs SET registration = included.txn, account_id = included.account_id, block_num = included.block_num,
-                    provisional = included.provisional
-    FROM {table_of(("txn", "job", "account_id", "block_num", "provisional"))} AS included
-    WHERE jobs.number = included.job AND {_NOT_REPLACED}
-"""
 RELEASE = f"UPDATE transactions SET fate = 'live', block_num = NULL, updated_at = ? WHERE number {IN_NUMBERS}"
 INCLUDED_SINCE = select_transactions("WHERE fate = 'included' AND block_num >= ? ORDER BY block_num, number")
 DELETE_NAMES = "DELETE FROM names WHERE block_num >= ?"
 DELETE_BLOCKS = "DELETE FROM blocks WHERE number >= ?"
 FINALIZE = f"UPDATE transactions SET fate = 'irreversible', updated_at = ? WHERE number {IN_NUMBERS}"
-FINALIZE_JOBS = f"""
-    UPDATE jobs SET irreversible = TRUE, account_id = final.account_id, provisional = FALSE
-    FROM {table_of(("txn", "job", "account_id"))} AS final
-    WHERE jobs.number = final.job AND jobs.registration = final.txn
-"""
 PAYABLE = f"""
     SELECT number, name, initial_balance FROM jobs
     WHERE name {IN_TEXTS} AND state NOT IN ('failed', 'cancelled', 'done') AND initial_balance IS NOT NULL
 """
 
 
-def include(tx: Tx, block: BlockEffects) -> list[int]:
-    """Record what `block` holds; the numbers of the jobs that it concerns, whose states are to be derived then."""
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What a block says of a job's account."""
+
+    registration: int  #: number of the transaction
+    id: str | None
+    block_num: int
+    provisional: bool  #: its id was looked up by name
+
+
+class Included:
+    """The jobs that blocks concern, whose states are to be derived."""
+
+    def __init__(self) -> None:
+        self.jobs: list[int] = []
+        self.accounts: dict[int, Account] = {}  #: by their jobs
+
+    def derive_states(self, tx: Tx) -> None:
+        """Record what was learned of the jobs, and where they stand. Raises IllegalMoveError."""
+        derive_states(tx, self.jobs, self._learned)
+
+    def _learned(self, known: Known) -> Known:
+        account = self.accounts.get(known.number)
+        # An ended job whose name a newer signup has taken over stays ended, whatever a block holds.
+        if account is None or known.replaced:
+            return known
+        return structs.replace(
+            known,
+            registration=account.registration,
+            registration_fate=Fate.INCLUDED,
+            account_id=account.id,
+            block_num=account.block_num,
+            provisional=account.provisional,
+        )
+
+
+def include(tx: Tx, block: BlockEffects, included: Included) -> None:
+    """Record what `block` holds, but for what it means to jobs: that is added to `included`."""
     save_accounts(tx, block.accounts, block.number, listed_by=block.seen_by)
     save_keys(tx, block.keys, block.changed)
     ours = tx.rows(BY_SIGNATURE, (to_json(block.results),))
-    _include(tx, [transaction for transaction in ours if transaction.fate is not Fate.IRREVERSIBLE], block)
-    return jobs_of(ours)
+    _include(tx, [transaction for transaction in ours if transaction.fate is not Fate.IRREVERSIBLE], block, included)
+    included.jobs += jobs_of(ours)
 
 
-def _include(tx: Tx, ours: Sequence[Transaction], block: BlockEffects) -> None:
+def _include(tx: Tx, ours: Sequence[Transaction], block: BlockEffects, included: Included) -> None:
     """Link the jobs to their transactions again: one given up too early counts as soon as a block holds it."""
     tx.execute(INCLUDE, (block.number, tx.now, _numbers(ours)))
     paid = [
@@ -62,14 +84,13 @@ def _include(tx: Tx, ours: Sequence[Transaction], block: BlockEffects) -> None:
         if transaction.kind is Kind.FUNDING
         for job in transaction.jobs
     ]
-    registered = [
-        (transaction.number, job, account_id, block.number, int(transaction.signature in block.provisional))
+    tx.execute(LINK[Kind.FUNDING], (to_json(paid),))
+    included.accounts |= {
+        job: Account(transaction.number, account_id, block.number, transaction.signature in block.provisional)
         for transaction in ours
         if transaction.kind is Kind.REGISTRATION
         for job, account_id in zip(transaction.jobs, block.results[transaction.signature], strict=True)
-    ]
-    tx.execute(LINK[Kind.FUNDING], (to_json(paid),))
-    tx.execute(INCLUDE_JOBS, (to_json(registered),))
+    }
 
 
 def release(tx: Tx, transactions: Sequence[Transaction]) -> None:
@@ -91,14 +112,20 @@ def finalize(tx: Tx, included: Sequence[tuple[Transaction, Results]]) -> None:
     """Record that transactions, each with its results, stay in their block."""
     transactions = [transaction for transaction, _ in included]
     tx.execute(FINALIZE, (tx.now, _numbers(transactions)))
-    accounts = (
-        (transaction.number, job, account_id)
+    accounts = {
+        job: (transaction.number, account_id)
         for transaction, results in included
         if transaction.kind is Kind.REGISTRATION
         for job, account_id in zip(transaction.jobs, results, strict=True)
-    )
-    tx.execute(FINALIZE_JOBS, (to_json(accounts),))
-    derive_states(tx, jobs_of(transactions))
+    }
+
+    def learned(known: Known) -> Known:
+        registration, account_id = accounts.get(known.number, (None, None))
+        if registration is None or registration != known.registration:
+            return known
+        return structs.replace(known, irreversible=True, account_id=account_id, provisional=False)
+
+    derive_states(tx, jobs_of(transactions), learned)
 
 
 def _numbers(transactions: Sequence[Transaction]) -> str:

@@ -1,6 +1,6 @@
 """A job's columns, as its type declares them, and the state that follows from its transactions."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -35,13 +35,18 @@ class Known(msgspec.Struct, frozen=True):
     block_num: int | None
     irreversible: bool
     initial_balance: str | None
+    provisional: bool
+    replaced: bool  #: it was ended, and a newer signup has its name
     registration_fate: Fate | None
     funding_fate: Fate | None
 
 
 KNOWN = Query(
     f"""
-    SELECT jobs.*, registered.fate AS registration_fate, funded.fate AS funding_fate
+    SELECT jobs.*, registered.fate AS registration_fate, funded.fate AS funding_fate,
+           jobs.state IN ('failed', 'cancelled') AND EXISTS (
+               SELECT 1 FROM jobs AS newer WHERE newer.name = jobs.name AND newer.number > jobs.number
+               AND newer.state NOT IN ('failed', 'cancelled')) AS replaced
     FROM jobs
     LEFT JOIN transactions AS registered ON registered.number = jobs.registration
     LEFT JOIN transactions AS funded ON funded.number = jobs.funding
@@ -50,7 +55,7 @@ KNOWN = Query(
     Known,
     bulk=True,
 )
-_DERIVED = ("number", "state", "registration", "funding", "account_id", "block_num", "irreversible")
+_DERIVED = ("number", "state", "registration", "funding", "account_id", "block_num", "irreversible", "provisional")
 DERIVE = f"""
     UPDATE jobs SET
         state = derived.state,
@@ -59,6 +64,7 @@ DERIVE = f"""
         account_id = derived.account_id,
         block_num = derived.block_num,
         irreversible = derived.irreversible,
+        provisional = derived.provisional,
         code = CASE WHEN jobs.state = derived.state THEN code END,
         reason = CASE WHEN jobs.state = derived.state THEN reason END,
         registered_at = CASE WHEN derived.account_id IS NOT NULL THEN coalesce(registered_at, ?) END,
@@ -69,14 +75,21 @@ DERIVE = f"""
 _GIVEN_UP = frozenset({Fate.REFUSED, Fate.EXPIRED})
 
 
-def derive_states(tx: Tx, numbers: Sequence[int]) -> None:
+def _as_known(known: Known) -> Known:
+    return known
+
+
+def derive_states(tx: Tx, numbers: Sequence[int], learned: Callable[[Known], Known] = _as_known) -> None:
     """Move the jobs `numbers` to where their transactions say they stand. Raises IllegalMoveError.
+
+    What is `learned` of each just now is written with its state: each time that PostgreSQL writes a job, it writes all
+    of its indexes.
 
     Every change of a transaction ends here, so that a job can't disagree with its transactions: what was given
     up is let go, an account in no block any more is forgotten. Jobs that were ended stay ended, unless the
     chain has their account after all.
     """
-    derived = [_DerivedState(known) for known in tx.rows(KNOWN, (to_json(numbers),))]
+    derived = [_DerivedState(learned(known)) for known in tx.rows(KNOWN, (to_json(numbers),))]
     tx.execute(DERIVE, (tx.now, tx.now, to_json(each.columns for each in derived)))
     tx.moved.extend(each.known.id for each in derived if each.moves)
 
@@ -117,6 +130,7 @@ class _DerivedState:
             known.account_id if self._in_a_block else None,
             known.block_num if self._in_a_block else None,
             int(self._in_a_block and known.irreversible),
+            int(known.provisional),
         )
 
     def _derive(self) -> State:

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 
 from jobs.errors import Code, FaucetError
-from jobs.ledger.inclusion import finalize, include, signed_from
-from jobs.ledger.job_rows import derive_states, select_jobs
+from jobs.ledger.inclusion import Included, finalize, include, signed_from
+from jobs.ledger.job_rows import select_jobs
 from jobs.ledger.store import Tx
 from jobs.ledger.transactions import record
 from jobs.model.job import Job, State
@@ -89,7 +89,9 @@ def _import(tx: Tx, found: OnChainTransaction, jobs: dict[int, int]) -> None:
     if found.kind is Kind.REGISTRATION:
         # They came into a block long before now.
         tx.executemany(DATE, [(found.time * 1000, job) for job in jobs])
-    derive_states(tx, include(tx, BlockEffects(found.block_num, "", {found.signature: results}, names)))
+    included = Included()
+    include(tx, BlockEffects(found.block_num, "", {found.signature: results}, names), included)
+    included.derive_states(tx)
     if found.kind is Kind.FUNDING:
         _save_amounts(tx, found, jobs)
     finalize(tx, [(transaction, results) for transaction in recorded])
