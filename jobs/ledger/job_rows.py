@@ -41,9 +41,14 @@ class Known(msgspec.Struct, frozen=True):
     funding_fate: Fate | None
 
 
+_OF_ITSELF = (
+    "number", "id", "state", "registration", "funding", "account_id", "block_num", "irreversible", "initial_balance",
+    "provisional",
+)  # fmt: skip
 KNOWN = Query(
     f"""
-    SELECT jobs.*, registered.fate AS registration_fate, funded.fate AS funding_fate,
+    SELECT {", ".join(f"jobs.{column}" for column in _OF_ITSELF)},
+           registered.fate AS registration_fate, funded.fate AS funding_fate,
            jobs.state IN ('failed', 'cancelled') AND EXISTS (
                SELECT 1 FROM jobs AS newer WHERE newer.name = jobs.name AND newer.number > jobs.number
                AND newer.state NOT IN ('failed', 'cancelled')) AS replaced
