@@ -137,7 +137,9 @@ def import_payments(tx: Tx, payments: Sequence[OnChainTransaction]) -> list[int]
 
     What they mean for the jobs follows when the block that holds them is included.
     """
-    paid = [(payment, _jobs_paid(tx, payment)) for payment in payments]
+    # A block of a node that lies may hold one twice.
+    once = {payment.signature: payment for payment in payments}.values()
+    paid = [(payment, _jobs_paid(tx, payment)) for payment in once]
     signed = [signed_from(payment, jobs) for payment, jobs in paid if jobs]
     return jobs_of(record(tx, signed)) if signed else []
 

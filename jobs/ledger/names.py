@@ -112,7 +112,9 @@ def save_accounts(
 
     `listed_by` is the URL of the stranger that showed them; None if it was an own node.
     """
-    rows = ((name, account_id, block_num, listed_by) for name, account_id in accounts)
+    # A block of a node that lies may hold a name twice: the first one counts. PostgreSQL would refuse to write both.
+    once = dict(reversed(list(accounts)))
+    rows = ((name, account_id, block_num, listed_by) for name, account_id in once.items())
     tx.execute(SAVE_NAMES, (to_json(rows),))
 
 

@@ -1,6 +1,8 @@
 """The moves of accepted jobs, whatever the ledger's engine."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from jobs.errors import Code
 from jobs.ledger import ConstraintError, IllegalMoveError, Ledger
 from jobs.ledger.job_rows import check_move
 from jobs.model.job import Job, Limits, State
-from jobs.model.transaction import Fate, Kind
+from jobs.model.transaction import Fate, Kind, OnChainOperation, OnChainTransaction
 from tests.harness.ledgers import FREE, Clock, block, code_of, opened, raw, signed_transaction, signup
 
 pytestmark = pytest.mark.usefixtures("each_engine")
@@ -64,6 +66,21 @@ async def test_ended_job_stays_ended_when_a_newer_one_has_its_name(tmp_path: Pat
         await ledger.signups.accept(signup("odd-1"), FREE)
         await ledger.blocks.follow([block(1, transaction)], 0)
         assert [job.state for job in await ledger.queries.jobs()] == [State.QUEUED, State.FAILED]
+
+
+async def test_block_that_holds_the_same_twice_is_followed(tmp_path: Path) -> None:
+    """A node that lies may show such."""
+    async with opened(tmp_path) as ledger:
+        job = await ledger.signups.accept(signup("twice-1"), Limits(None, 0, 9, "2.5"))
+        (registration,) = await ledger.drain.record_signed([signed_transaction(Kind.REGISTRATION, [job], "r")])
+        names = (("twice-1", "1.2.7"), ("other-1", "1.2.8"), ("twice-1", "1.2.9"))
+        await ledger.blocks.follow([block(1, registration, accounts=names)], 0)
+        assert await ledger.names.account_ids(["twice-1", "other-1"]) == {"twice-1": "1.2.7", "other-1": "1.2.8"}
+        operation = OnChainOperation("twice-1", "1.2.7", None, Decimal("2.5"), 5)
+        payment = OnChainTransaction(Kind.FUNDING, "f" * 40, "f" * 130, "{}", 1, 1, 2, 1, (operation,))
+        paying = replace(block(2), payments=(payment, payment), results={payment.signature: (None,)})
+        await ledger.blocks.follow([paying], 0)
+        assert (await ledger.queries.jobs())[0].state is State.FUNDED
 
 
 async def test_same_bytes_signed_again_are_live_again(tmp_path: Path) -> None:
