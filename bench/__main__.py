@@ -12,7 +12,10 @@ from bench.figure import Figure
 from bench.report import machine, table, write_report
 
 #: Modules of this package, each with `async def measure(size: float, folder: Path) -> list[Figure]`.
-PARTS = ("accepting", "profile", "registering", "simultaneous", "growth", "idle", "overload", "pages", "takeover")
+PARTS = (
+    "accepting", "profile", "registering", "simultaneous", "growth", "idle", "overload", "pages",
+    "machines", "growth_postgresql", "takeover",
+)  # fmt: skip
 DOCS = Path(__file__).parents[1] / "docs"
 
 

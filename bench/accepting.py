@@ -33,6 +33,7 @@ class Subject:
     url: str
     service: Faucet | None = None  #: None of the bare handler
     connections: int = FEW
+    database: int | None = None  #: process of the server that holds its ledger
     loads: list[Load] = field(default_factory=list)
     cpu: list[float] = field(default_factory=list)  #: seconds of each load
 
@@ -44,7 +45,9 @@ class Subject:
         self.cpu.append(self._cpu() - before)
 
     def _cpu(self) -> float:
-        return 0.0 if self.service is None else cpu_seconds(self.service.pid)
+        pids = [] if self.service is None else [self.service.pid]
+        pids += [] if self.database is None else [self.database]
+        return sum((cpu_seconds(pid) for pid in pids), 0.0)
 
     def middle(self, attribute: str) -> float:
         """The median of what the loads say."""

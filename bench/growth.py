@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -79,16 +79,23 @@ class Grown:
 
 async def measure(size: float, folder: Path) -> list[Figure]:
     """The same of each ledger, in turn, and how many times slower the large ones are."""
-    keys = write_keys(folder / "keys")
-    counts = [round(jobs * size) for jobs in JOBS]
-    for count in counts:
+    places = {}
+    for count in (round(jobs * size) for jobs in JOBS):
         (folder / f"{count}").mkdir()
-        await asyncio.to_thread(make_ledger, folder / f"{count}" / "faucet.db", count, now=time.time())
+        places[count] = str(folder / f"{count}" / "faucet.db")
+        await asyncio.to_thread(make_ledger, Path(places[count]), count, now=time.time())
+    return await compared(size, folder, places)
+
+
+async def compared(size: float, folder: Path, places: Mapping[int, str]) -> list[Figure]:
+    """Of ledgers with so many jobs, the smallest first, each where it is."""
+    keys = write_keys(folder / "keys")
     async with AsyncExitStack() as opened:
         ledgers = []
-        for count in counts:
+        for count, place in places.items():
             node = await opened.enter_async_context(sink())
-            ledgers.append(Grown(count, await opened.enter_async_context(faucet(folder / f"{count}", node))))
+            service = await opened.enter_async_context(faucet(folder / f"{count}", node, ledger=place))
+            ledgers.append(Grown(count, service))
         for ledger in ledgers:
             await load(ledger.service.url + PATH, keys, f"warm{ledger.count}", seconds=1)
         for _ in range(max(1, round(ROUNDS * size))):

@@ -2,13 +2,18 @@
 
 import asyncio
 import contextlib
+import json
 import os
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
+
 from jobs.ledger import Ledger
+from jobs.ledger.engines import SCHEMES, Location
+from jobs.ledger.postgresql.rows import placed
 from tests.harness.program import REGISTRAR_WIF, Faucet, Program, wait_ready
 
 LOOK_INTERVAL = 0.1  #: seconds between two looks at what has no event
@@ -26,13 +31,13 @@ async def bare() -> AsyncIterator[str]:
 
 
 @contextlib.asynccontextmanager
-async def faucet(folder: Path, chain_url: str, *, workers: int = 1, **settings: Any) -> AsyncIterator[Faucet]:
+async def faucet(
+    folder: Path, chain_url: str, *, workers: int = 1, role: str = "all", **settings: Any
+) -> AsyncIterator[Faucet]:
     """A faucet on the chain at `chain_url`, as configured by default but without limits; it ends with the block."""
     folder.mkdir(parents=True, exist_ok=True)
-    unlimited = {"restrict_ip": False, "queue_limit": 10_000_000}
-    chain = {"witness_url": chain_url, "registrar": "faucet", "wif": REGISTRAR_WIF}
-    service = Faucet(folder, {**chain, **unlimited, **settings})
-    await service.start("--workers", str(workers))
+    service = Faucet(folder, {**settings_for(chain_url), **settings})
+    await service.start("--workers", str(workers), "--role", role)
     try:
         await wait_ready(service)
         yield service
@@ -40,29 +45,61 @@ async def faucet(folder: Path, chain_url: str, *, workers: int = 1, **settings: 
         await service.stop()
 
 
+def settings_for(chain_url: str) -> dict[str, Any]:
+    """The configuration of a faucet on the chain at `chain_url`, without limits."""
+    unlimited = {"restrict_ip": False, "queue_limit": 10_000_000}
+    return {"witness_url": chain_url, "registrar": "faucet", "wif": REGISTRAR_WIF, **unlimited}
+
+
 async def pause_drain(service: Faucet) -> None:
     """Keep what is accepted from the chain, so that only accepting is measured."""
+    async with opened_ledger(service) as ledger:
+        await ledger.operators.pause("drain", by="bench", reason="Only accepting is measured.")
+
+
+@contextlib.asynccontextmanager
+async def opened_ledger(service: Faucet) -> AsyncIterator[Ledger]:
+    """Its ledger."""
     ledger = await Ledger.open(ledger_of(service))
-    await ledger.operators.pause("drain", by="bench", reason="Only accepting is measured.")
-    await ledger.close()
+    try:
+        yield ledger
+    finally:
+        await ledger.close()
 
 
-def ledger_of(service: Faucet) -> Path:
-    """Its ledger's file."""
-    return service.folder / "faucet.db"
+def ledger_of(service: Faucet) -> Location:
+    """Its ledger's file, or the URL of its database."""
+    location: str = json.loads(service.config.read_text())["ledger"]
+    return location if location.startswith(SCHEMES) else Path(location)
+
+
+Ask = Callable[..., list[tuple[Any, ...]]]  #: the rows of a query, with `?` for the values that follow it
+
+
+@contextlib.contextmanager
+def ledger_session(service: Faucet) -> Iterator[Ask]:
+    """What asks its ledger, on one connection: another one each time would cost a database more than the answer."""
+    location = ledger_of(service)
+    if isinstance(location, Path):
+        with contextlib.closing(sqlite3.connect(location)) as connection:
+            yield lambda query, *values: connection.execute(query, values).fetchall()
+    else:
+        with contextlib.closing(psycopg.connect(location, autocommit=True)) as session:
+            yield lambda query, *values: session.execute(placed(query), values).fetchall()
 
 
 def query_ledger(service: Faucet, query: str, *values: float) -> list[tuple[Any, ...]]:
     """The rows of `query` in its ledger."""
-    with contextlib.closing(sqlite3.connect(ledger_of(service))) as connection:
-        return connection.execute(query, values).fetchall()
+    with ledger_session(service) as ask:
+        return ask(query, *values)
 
 
 async def all_registered(service: Faucet) -> None:
     """Return when all of its jobs are in a block."""
     query = "SELECT 1 FROM jobs WHERE registered_at IS NULL LIMIT 1"
-    while query_ledger(service, query):  # noqa: ASYNC110  # a file has no event
-        await asyncio.sleep(LOOK_INTERVAL)
+    with ledger_session(service) as ask:
+        while ask(query):  # noqa: ASYNC110  # a file has no event
+            await asyncio.sleep(LOOK_INTERVAL)
 
 
 def family(pid: int) -> list[int]:
@@ -78,13 +115,15 @@ def _children(task: Path) -> list[str]:
 
 
 def cpu_seconds(pid: int) -> float:
-    """That the process and all that it started have taken so far."""
+    """That the process and all that it started have taken so far, also those that have ended."""
     return sum(_ticks(member) for member in family(pid)) / TICKS
 
 
 def _ticks(pid: int) -> int:
-    user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
-    return int(user) + int(system)
+    """Of the processor's clock, by the process and its children that have ended."""
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        return sum(map(int, Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:15]))
+    return 0
 
 
 def memory(pid: int) -> float:

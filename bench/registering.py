@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.figure import Figure
-from bench.processes import LOOK_INTERVAL, faucet, ledger_of, pause_drain, query_ledger
+from bench.processes import LOOK_INTERVAL, faucet, ledger_session, opened_ledger, pause_drain
 from chain.node import Node
 from chain.open_link import open_link
 from jobs.ledger import Ledger
@@ -98,20 +98,23 @@ async def drained(folder: Path, url: str, count: int, *, balance: str | None = N
 
 
 async def registration_rate(service: Faucet, tag: str, count: int, *, balance: str | None = None) -> float:
-    """Accounts a second, of what waits at the paused drain of `service` and `count` more.
-
-    Counted from the moment that the drain may begin to the last account in a block, paid if there is a balance.
-    """
-    ledger = await Ledger.open(ledger_of(service))
-    try:
+    """Accounts a second, of what waits at the paused drain of `service` and `count` more."""
+    async with opened_ledger(service) as ledger:
         await fill(ledger, tag, count, balance)
-        counts = await ledger.queries.counts()
-        began = time.monotonic()
-        await ledger.operators.resume("drain", by="bench")
-        await _ended(service, counts[State.DONE] + counts[State.QUEUED], paid=balance is not None)
-        return counts[State.QUEUED] / (time.monotonic() - began)
-    finally:
-        await ledger.close()
+        return await drain_rate(service, ledger, paid=balance is not None)
+
+
+async def drain_rate(service: Faucet, ledger: Ledger, *, paid: bool = False) -> float:
+    """Accounts a second, of what waits at the paused drain of `service`.
+
+    Counted from the moment that the drain may begin to the last account in a block, with its payment if it is `paid`.
+    """
+    counts = await ledger.queries.counts()
+    states = (State.FUNDED if paid else State.REGISTERED, State.DONE)
+    began = time.monotonic()
+    await ledger.operators.resume("drain", by="bench")
+    await _ended(service, states, counts[State.QUEUED] + sum(counts[state] for state in states))
+    return counts[State.QUEUED] / (time.monotonic() - began)
 
 
 async def fill(ledger: Ledger, tag: str, count: int, balance: str | None = None) -> None:
@@ -122,12 +125,12 @@ async def fill(ledger: Ledger, tag: str, count: int, balance: str | None = None)
         await asyncio.gather(*(ledger.signups.accept(Signup(name, **keys), limits) for name in names))
 
 
-async def _ended(service: Faucet, count: int, *, paid: bool) -> None:
-    """Return when `count` jobs are in a block, with their payments where they are `paid`."""
-    states = "('funded', 'done')" if paid else "('registered', 'done')"
-    query = f"SELECT sum(jobs) FROM job_counts WHERE state IN {states}"
-    while query_ledger(service, query)[0][0] < count:  # noqa: ASYNC110  # a file has no event
-        await asyncio.sleep(LOOK_INTERVAL)
+async def _ended(service: Faucet, states: tuple[State, State], count: int) -> None:
+    """Return when `count` jobs are in one of `states`."""
+    query = "SELECT sum(jobs) FROM job_counts WHERE state IN (?, ?)"
+    with ledger_session(service) as ask:
+        while ask(query, *states)[0][0] < count:  # noqa: ASYNC110  # a file has no event
+            await asyncio.sleep(LOOK_INTERVAL)
 
 
 async def predecessor(url: str, count: int) -> float:

@@ -14,7 +14,10 @@ from rich.table import Table
 from bench.figure import Figure, number
 from bench.plot import bars
 
-LIBRARIES = ("tornado", "msgspec", "coincurve", "aiosqlite", "websockets", "peerplays")
+LIBRARIES = ("tornado", "msgspec", "coincurve", "aiosqlite", "psycopg", "websockets", "peerplays")
+
+#: Of the parts whose heading is not their name.
+HEADINGS = {"machines": "One ledger, many machines", "growth_postgresql": "Growth in PostgreSQL"}
 
 #: The heading of a section that is kept: `python -m bench.against` writes it.
 AGAINST = "## Against"
@@ -76,7 +79,7 @@ def markdown(results: Mapping[str, Sequence[Figure]]) -> str:
 def _section(part: str, figures: Sequence[Figure]) -> str:
     lines = rows(("figure", "reached", "target", "ratio", "met", "note"), [_cells(figure) for figure in figures])
     pictures = "".join(f"\n![{title}](benchmarks/{_slug(title)}.svg)\n" for title in _plots(figures))
-    return f"## {part.capitalize()}\n\n{lines}{pictures}"
+    return f"## {HEADINGS.get(part, part.capitalize())}\n\n{lines}{pictures}"
 
 
 def _plots(figures: Sequence[Figure]) -> dict[str, list[Figure]]:

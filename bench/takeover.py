@@ -5,7 +5,9 @@ import statistics
 import time
 from pathlib import Path
 
+from bench.database import postgresql
 from bench.figure import Figure
+from tests.harness.engines import on_postgresql
 from tests.harness.machines import Machine, machines
 from tests.harness.program import dev_chain
 
@@ -17,13 +19,19 @@ ENDS = ((signal.SIGTERM, 1.0), (signal.SIGKILL, 1.0), (signal.SIGSTOP, LEASE + 2
 
 async def measure(size: float, folder: Path) -> list[Figure]:
     """By SIGTERM, by SIGKILL, and by SIGSTOP: each from the signal to the next owner's line in its log."""
+    figures = await _figures(size, folder, "SQLite")
+    with postgresql() as server, on_postgresql(server):
+        return figures + await _figures(size, folder, "PostgreSQL")
+
+
+async def _figures(size: float, folder: Path, engine: str) -> list[Figure]:
     figures = []
     for number, most in ENDS:
-        (part := folder / number.name).mkdir()
+        (part := folder / engine / number.name).mkdir(parents=True)
         seconds = await _takeovers(part, number, max(1, round(TIMES * size * (LEASE / 40 if most > LEASE else 1))))
         longest = max(seconds)
         note = f"the longest of {len(seconds)}; median {statistics.median(seconds):.2f} s"
-        what = f"owner gets {number.name}: another one owns the chain after"
+        what = f"owner gets {number.name}, on {engine}: another one owns the chain after"
         figures.append(Figure(what, longest, "s", f"under {most:.0f} s", met=longest < most, note=note))
     return figures
 
