@@ -9,7 +9,7 @@ import click
 from rich.console import Console
 
 from bench.figure import Figure
-from bench.report import machine, table, write_report
+from bench.report import machine, table, write_report, write_sections
 
 #: Modules of this package, each with `async def measure(size: float, folder: Path) -> list[Figure]`.
 PARTS = (
@@ -22,7 +22,9 @@ DOCS = Path(__file__).parents[1] / "docs"
 @click.command()
 @click.argument("parts", nargs=-1, type=click.Choice(PARTS))
 @click.option("--size", type=click.FloatRange(0, 1, min_open=True), default=1.0, help="Of the loads; 1 is the whole.")
-def main(parts: tuple[str, ...], size: float) -> None:
+@click.option("--write", is_flag=True, help="Write the sections of PARTS into docs/benchmarks.md.")
+@click.option("--remark", default="", help="A sentence for these sections: what the run was like.")
+def main(parts: tuple[str, ...], size: float, remark: str, *, write: bool) -> None:
     """Measure PARTS, or all, and print their tables. All in whole size are written to docs/benchmarks.md too."""
     console = Console(width=150)
     console.print(", ".join(f"{name} {value}" for name, value in machine().items()))
@@ -32,6 +34,8 @@ def main(parts: tuple[str, ...], size: float) -> None:
         console.print(table(part, results[part]))
     if not parts and size == 1:
         write_report(results, DOCS)
+    elif write:
+        write_sections(results, DOCS, size=size, remark=remark)
 
 
 async def measured(part: str, size: float) -> list[Figure]:

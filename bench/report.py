@@ -34,7 +34,7 @@ def machine() -> dict[str, str]:
     """What the figures depend on, and when they were measured."""
     kernel = re.match(r"[\d.]*\d", platform.release())
     return {
-        "date": time.strftime("%Y-%m-%d", time.gmtime()),
+        "date": _today(),
         "cores": str(os.cpu_count()),
         "memory": f"{os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE') / 2**30:.0f} GiB",
         "kernel": f"{platform.system()} {kernel[0] if kernel else ''}".rstrip(),
@@ -42,6 +42,10 @@ def machine() -> dict[str, str]:
         "SQLite": sqlite3.sqlite_version,
         **{library: version(library) for library in LIBRARIES},
     }
+
+
+def _today() -> str:
+    return time.strftime("%Y-%m-%d", time.gmtime())
 
 
 def table(part: str, figures: Sequence[Figure]) -> Table:
@@ -58,11 +62,37 @@ def write_report(results: Mapping[str, Sequence[Figure]], folder: Path) -> None:
     plots.mkdir(exist_ok=True)
     for old in plots.glob("*.svg"):
         old.unlink()
-    for title, figures in _plots([figure for part in results.values() for figure in part]).items():
-        (plots / f"{_slug(title)}.svg").write_text(bars(title, figures))
+    _draw([figure for part in results.values() for figure in part], plots)
     document = folder / "benchmarks.md"
     kept = document.read_text().partition(AGAINST)[1:] if document.exists() else ()
     document.write_text("\n".join([markdown(results), "".join(kept)]) if any(kept) else markdown(results))
+
+
+def write_sections(results: Mapping[str, Sequence[Figure]], folder: Path, *, size: float, remark: str = "") -> None:
+    """Write only the sections of these parts into benchmarks.md in `folder`, with what the run was like."""
+    document = folder / "benchmarks.md"
+    text = document.read_text()
+    for part, figures in results.items():
+        section = _section(part, figures, f"Measured by itself on {_today()}, at {size:g} of the whole size. {remark}")
+        text = with_section(text, section)
+        _draw(figures, folder / "benchmarks")
+    document.write_text(text)
+
+
+def with_section(document: str, section: str) -> str:
+    """`document` with `section` in place of the one with its heading; a new one comes last, but before AGAINST."""
+    heading = section.partition("\n")[0]
+    sections = re.split(r"(?m)^(?=## )", document)
+    kept = [each for each in sections if each.partition("\n")[0] != heading]
+    ends = [place for place, each in enumerate(kept) if each.startswith(AGAINST)]
+    place = next((place for place, each in enumerate(sections) if each.partition("\n")[0] == heading), None)
+    kept.insert(place if place is not None else ends[0] if ends else len(kept), f"{section.rstrip()}\n\n")
+    return "".join(kept).rstrip() + "\n"
+
+
+def _draw(figures: Sequence[Figure], folder: Path) -> None:
+    for title, bars_of in _plots(figures).items():
+        (folder / f"{_slug(title)}.svg").write_text(bars(title, bars_of))
 
 
 def replace_section(document: str, section: str) -> str:
@@ -76,10 +106,11 @@ def markdown(results: Mapping[str, Sequence[Figure]]) -> str:
     return "\n".join([INTRODUCTION, of_machine, *(_section(part, figures) for part, figures in results.items())])
 
 
-def _section(part: str, figures: Sequence[Figure]) -> str:
+def _section(part: str, figures: Sequence[Figure], introduction: str = "") -> str:
     lines = rows(("figure", "reached", "target", "ratio", "met", "note"), [_cells(figure) for figure in figures])
     pictures = "".join(f"\n![{title}](benchmarks/{_slug(title)}.svg)\n" for title in _plots(figures))
-    return f"## {HEADINGS.get(part, part.capitalize())}\n\n{lines}{pictures}"
+    heading = f"## {HEADINGS.get(part, part.capitalize())}\n\n"
+    return heading + (f"{introduction.rstrip()}\n\n" if introduction else "") + lines + pictures
 
 
 def _plots(figures: Sequence[Figure]) -> dict[str, list[Figure]]:

@@ -12,7 +12,7 @@ from bench.crowd import is_whole
 from bench.figure import Figure
 from bench.load import PATH, load, read_summary, write_keys
 from bench.processes import cpu_seconds, faucet, ledger_of, memory, pause_drain, peak_memory, resident_memory
-from bench.report import AGAINST, replace_section, write_report
+from bench.report import AGAINST, replace_section, with_section, write_report, write_sections
 from jobs.ledger import Ledger
 from jobs.model.job import State
 from tests.harness.program import ROOT, dev_chain
@@ -167,3 +167,16 @@ def test_comparison_with_an_earlier_commit_is_replaced_and_kept(tmp_path: Path) 
     text = document.read_text()
     assert text.startswith("# Benchmarks")
     assert text.partition(AGAINST)[2] == " two\n"
+
+
+def test_section_of_a_part_is_written_in_its_place(tmp_path: Path) -> None:
+    document = tmp_path / "benchmarks.md"
+    write_report({"some": [Figure("a", 1)], "other": [Figure("b", 2)]}, tmp_path)
+    document.write_text(replace_section(document.read_text(), f"{AGAINST} one\n"))
+    write_sections({"some": [Figure("c", 3)], "machines": [Figure("d", 4)]}, tmp_path, size=0.5, remark="All was busy.")
+    text = document.read_text()
+    headings = [line for line in text.splitlines() if line.startswith("## ")]
+    assert headings == ["## Some", "## Other", "## One ledger, many machines", f"{AGAINST} one"]
+    assert "at 0.5 of the whole size. All was busy.\n\n| figure" in text
+    assert [cell in text for cell in ("| a |", "| b |", "| c |", "| d |")] == [False, True, True, True]
+    assert with_section(text, "## Other\n\nnew\n").count("## ") == len(headings)
