@@ -59,9 +59,13 @@ class Server:
         options = ("--no-sync", "--auth=trust", f"--username={USER}", "--encoding=UTF8", "--locale=C.UTF-8")
         self.run("initdb", "-D", self.folder / "data", *options)
 
-    def run(self, program: str, *arguments: str | Path) -> None:
-        """Run one of PostgreSQL's programs as its user, to its end."""
-        command = as_its_user(self._programs / program, *arguments)
+    def admit(self, network: str) -> None:
+        """Let in whoever comes from there; before it is started."""
+        with (self.folder / "data/pg_hba.conf").open("a") as rules:
+            rules.write(f"host all all {network} trust\n")
+
+    def _run(self, program: str, *arguments: str | Path) -> None:
+        command = _as_its_user(self._programs / program, *arguments)
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd="/")
 
     @property
@@ -73,12 +77,20 @@ class Server:
 
     def start(self) -> None:
         """Serve; returns when it answers."""
+        self.launch()
+        self.wait_until_it_answers()
+
+    def launch(self) -> None:
+        """Start it."""
         options = [part for setting in ("listen_addresses=", *self._settings) for part in ("-c", setting)]
         command = as_its_user(self._programs / "postgres", "-D", self.folder / "data", "-k", self.folder, *options)
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd="/")
+
+    def wait_until_it_answers(self) -> None:
+        """Return when it does."""
         while not self._answers():
-            if self._process.poll() is not None:
+            if self._process is None or self._process.poll() is not None:
                 raise AssertionError((self.folder / "log").read_text())
 
     def _answers(self) -> bool:
@@ -101,7 +113,7 @@ class Server:
         self.start()
 
     def kill(self) -> None:
-        """Kill all its processes at once."""
+        """Kill all its processes at once; returns when it can be started again."""
         children = self.children()
         os.kill(self.pid, signal.SIGKILL)
         for child in children:
@@ -129,12 +141,14 @@ class Server:
         try:
             os.kill(self.pid, signal.SIGSTOP)  # first: so it starts no others
             for child in self.children():
-                os.kill(child, signal.SIGSTOP)
-                stopped.append(child)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(child, signal.SIGSTOP)
+                    stopped.append(child)
             yield
         finally:
             for process in stopped:
-                os.kill(process, signal.SIGCONT)
+                with contextlib.suppress(ProcessLookupError):  # it had ended, and the first one has seen that now
+                    os.kill(process, signal.SIGCONT)
 
     def children(self) -> list[int]:
         """The processes that it started."""
@@ -176,10 +190,14 @@ def _runs(process: int) -> bool:
 
 
 @contextlib.contextmanager
-def serving(*settings: str) -> Iterator[Server]:
-    """A server that ends with the block."""
-    with new_folder() as folder, started(Server(folder, *settings)) as server:
-        yield server
+def serving(*settings: str, admitted: str | None = None) -> Iterator[Server]:
+    """A server that ends with the block; on all addresses for the network that is `admitted`."""
+    with new_folder() as folder:
+        server = Server(folder, *(() if admitted is None else ("listen_addresses=*",)), *settings)
+        if admitted is not None:
+            server.admit(admitted)
+        with started(server):
+            yield server
 
 
 @contextlib.contextmanager
