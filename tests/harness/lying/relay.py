@@ -27,12 +27,13 @@ OPTIONS: dict[str, Any] = {
 
 
 class Relay:
-    """Listens on a free loopback port for as long as its block lasts; clients are relayed to `upstream`.
+    """Listens on a free port for as long as its block lasts; clients are relayed to `upstream`.
 
     A lie that fails by itself drops its client, and is raised at the end of the block.
     """
 
-    def __init__(self, upstream: str) -> None:
+    def __init__(self, upstream: str, *, host: str = "127.0.0.1") -> None:
+        self._host = host
         self.upstream = upstream  #: the true node, for clients that connect from now on
         self.lies: tuple[Lie, ...] = ()  #: switched on, the first applied first
         self.seen: Counter[str] = Counter()  #: calls received, by method
@@ -46,7 +47,7 @@ class Relay:
         self._server: Server | None = None
 
     async def __aenter__(self) -> Self:
-        self._server = await serve(self._converse, "127.0.0.1", 0, process_request=self._process_handshake, **OPTIONS)
+        self._server = await serve(self._converse, self._host, 0, process_request=self._process_handshake, **OPTIONS)
         return self
 
     async def __aexit__(
