@@ -27,14 +27,14 @@ class Machine(Faucet):
 
     def __init__(self, folder: Path, name: str, settings: dict[str, Any]) -> None:
         (folder / name).mkdir(exist_ok=True)
-        self.settings = {**settings, "machine": name, "ledger": str(location_of(folder))}
+        self.settings = {"ledger": str(location_of(folder)), **settings, "machine": name}
         super().__init__(folder / name, self.settings)
         self.name = name
 
     async def start_chain(self) -> None:
         """Stand in line for the chain, serving no HTTP."""
         arguments = ("serve", "--config", str(self.config), "--role", "chain")
-        self._program = await Program.start(*arguments, log=self.folder / "log")
+        self._program = await Program.start(*arguments, log=self.folder / "log", prefix=self.prefix)
 
     async def owner(self) -> dict[str, Any]:
         """Who owns the chain, as /readyz of this machine says."""

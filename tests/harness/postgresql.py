@@ -64,8 +64,9 @@ class Server:
         with (self.folder / "data/pg_hba.conf").open("a") as rules:
             rules.write(f"host all all {network} trust\n")
 
-    def _run(self, program: str, *arguments: str | Path) -> None:
-        command = _as_its_user(self._programs / program, *arguments)
+    def run(self, program: str, *arguments: str | Path) -> None:
+        """Run one of PostgreSQL's programs as its user, to its end."""
+        command = as_its_user(self._programs / program, *arguments)
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd="/")
 
     @property

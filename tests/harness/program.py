@@ -45,14 +45,22 @@ class Program:
 
     @classmethod
     async def start(
-        cls, *arguments: str, lines: int = 1, script: str = "faucet.py", log: Path | None = None
+        cls,
+        *arguments: str,
+        lines: int = 1,
+        script: str = "faucet.py",
+        log: Path | None = None,
+        prefix: tuple[str, ...] = (),
     ) -> "Program":
-        """Start `script` with `arguments`; returns when it has printed `lines` lines. Its log goes to `log`."""
+        """Start `script` with `arguments`; returns when it has printed `lines` lines. Its log goes to `log`.
+
+        `prefix` is a command that runs another one, and becomes it.
+        """
         with contextlib.ExitStack() as files:
             errors = None if log is None else files.enter_context(log.open("ab"))
             # -P: else the folder of a script of the harness comes first, whose devchain.py would hide the package.
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-P", "-W", "error", str(ROOT / script), *arguments,
+                *prefix, sys.executable, "-P", "-W", "error", str(ROOT / script), *arguments,
                 stdout=asyncio.subprocess.PIPE, stderr=errors, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)},
             )  # fmt: skip
         if process.stdout is None:
@@ -147,6 +155,8 @@ class HttpReply:
 class Faucet:
     """The faucet on a free port, with its own folder."""
 
+    prefix: tuple[str, ...] = ()  #: a command that runs it where it is to run
+
     def __init__(self, folder: Path, settings: Mapping[str, Any]) -> None:
         self.folder = folder
         self.config = folder / "config.yaml"
@@ -157,7 +167,7 @@ class Faucet:
     async def start(self, *options: str, script: tuple[str, ...] = FAUCET) -> None:
         """Serve; returns when it listens."""
         arguments = (*script[1:], "serve", "--config", str(self.config), "--port", "0", *options)
-        self._program = await Program.start(*arguments, script=script[0], log=self.folder / "log")
+        self._program = await Program.start(*arguments, script=script[0], log=self.folder / "log", prefix=self.prefix)
         self.url = self._program.lines[0].removeprefix("listening on ")
 
     @property
