@@ -9,7 +9,8 @@ from pathlib import Path
 import click
 
 from devchain import Flavour
-from tests.chaos.run import Outcome, Run
+from tests.chaos.outcome import Outcome
+from tests.chaos.run import Run
 from tests.harness.flavours import flavoured
 
 

@@ -8,17 +8,16 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from tests.chaos.check import Records, differences
 from tests.chaos.disturbances import Disturbances
 from tests.chaos.load import ENDED, Load
+from tests.chaos.outcome import Outcome, complaints, counts_of, reconciled
 from tests.chaos.records import read_balance, read_chain, read_ledger
 from tests.chaos.schedule import Life, actions, lives, wishes
 from tests.chaos.schedule import lies as lie_actions
-from tests.harness.loglines import is_fault
-from tests.harness.program import Faucet, Program, dev_chain, on_chain
+from tests.harness.program import Faucet, dev_chain, on_chain
 
 REGISTRAR = "1.2.7"
 PAYMENT = 150_000  #: satoshi, the initial balance
@@ -33,14 +32,6 @@ SETTINGS = {
 AMONG_STRANGERS = {"own_nodes": [], "daily_budget": 9_000_000}
 ENDED_TIMEOUT = 240  #: seconds that the jobs have to end once nothing goes wrong any more
 SAY_INTERVAL = 10  #: lives between two lines of progress
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """The result of a run."""
-
-    counts: dict[str, int]
-    differences: list[str]
 
 
 class Run:
@@ -82,7 +73,7 @@ class Run:
                 await self._go_through()
             finally:
                 await self._service.stop()
-            await self._reconcile()
+            self._surprises += await reconciled(self._service.config, self._log)
             records = Records(
                 clients=self._load.clients,
                 ledger=read_ledger(self._ledger),
@@ -95,7 +86,7 @@ class Run:
                 self._surprises.append("something was sent to another chain")
         self._count(records)
         self._counts["seconds"] = round(time.monotonic() - started)
-        return Outcome(dict(self._counts), [*self._surprises, *self._complaints(), *differences(records)])
+        return Outcome(dict(self._counts), [*self._surprises, *complaints(self._log), *differences(records)])
 
     async def _go_through(self) -> None:
         """Lives among disturbances, then a quiet one in which all jobs end."""
@@ -154,18 +145,6 @@ class Run:
                     if job["state"] not in ENDED:  # its client never got a reply
                         await self._load.end(job["id"])
 
-    async def _reconcile(self) -> None:
-        """Run `reconcile`, which must find nothing either."""
-        arguments = ("reconcile", "--config", str(self._service.config), "--from-block", "1")
-        program = await Program.start(*arguments, log=self._log)
-        if await program.ended() != 0:
-            self._surprises.append(f"reconcile says: {program.lines[0]}")
-
-    def _complaints(self) -> list[str]:
-        """Tracebacks and critical lines in the faucet's log."""
-        lines = self._log.read_text(errors="replace").splitlines()
-        return [f"the log has: {line}" for line in lines if is_fault(line)]
-
     def _progress(self, number: int) -> str:
         answered = sum(bool(client.jobs) or client.exists for client in self._load.clients)
         states = Counter(job["state"] for job in read_ledger(self._ledger).jobs)
@@ -176,11 +155,4 @@ class Run:
         self._counts.update({f"chain: {name}": times for name, times in sorted(self._chain.done.items())})
         if self._lies is not None:
             self._counts["calls answered by lies"] = self._chain.lied
-        self._counts["signups posted"] = len(records.clients)
-        self._counts["answered 200"] = sum(bool(client.jobs) for client in records.clients)
-        self._counts["answered account_exists"] = sum(client.exists for client in records.clients)
-        self._counts.update(Counter(f"jobs {job['state']}" for job in records.ledger.jobs))
-        self._counts.update(Counter(f"transactions {row['fate']}" for row in records.ledger.transactions))
-        self._counts["accounts on the chain"] = len(records.chain.registrations)
-        self._counts["initial balances on the chain"] = len(records.chain.payments)
-        self._counts["satoshi spent"] = records.chain.spent
+        self._counts.update(counts_of(records))
