@@ -32,8 +32,8 @@ format: $(VENV)/.dev ## let ruff format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-chaos: $(VENV)/.dev ## kill and disturb everything for long, then compare the records: make chaos CHAOS='--lies --flavour bitshares'
-	$(BIN)/python -m tests.chaos $(CHAOS)
+chaos: $(VENV)/.dev ## kill and disturb everything for long, then compare the records: make chaos MACHINES=3 CHAOS='--flavour bitshares'
+	$(BIN)/python -m tests.chaos $(if $(MACHINES),--machines $(MACHINES)) $(CHAOS)
 
 screenshots: $(VENV)/.dev ## photograph every page into docs/screenshots (needs chromium and its driver)
 	$(BIN)/python -m tests.browser.screenshots

@@ -30,9 +30,11 @@ class Disturbances:
     stranger's blocks must have expired by the local clock too.
     """
 
-    def __init__(self, journal: Path, upcoming: Callable[[int], str], *, lies: bool = False) -> None:
+    def __init__(
+        self, journal: Path, upcoming: Callable[[int], str], *, lies: bool = False, host: str = "127.0.0.1"
+    ) -> None:
         interval, lag = ("1", LIES_LAG) if lies else ("0.1", LAG)
-        options = ("--block-interval", interval, "--irreversible-lag", str(lag), "--faults")
+        options = ("--block-interval", interval, "--irreversible-lag", str(lag), "--faults", "--host", host)
         self._options = (*options, "--data", str(journal))
         self._lies = lies
         self._end = contextlib.AsyncExitStack()

@@ -4,15 +4,15 @@ import asyncio
 import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 from tornado.httpclient import HTTPClientError
 
 from tests.chaos.schedule import Wish
-from tests.harness.program import Faucet, HttpReply, keys_of
+from tests.harness.program import HttpReply, keys_of
 
-CLIENTS = 10  #: at the same time
+CLIENTS = 10  #: at the same time: one address may hold no more than fifty replies
 ENDED = ("done", "failed", "cancelled")
 
 
@@ -28,11 +28,20 @@ class ClientRecord:
     ends: dict[str, Any] = field(default_factory=dict)  #: the final state of each job by the API; None if unknown
 
 
+class Service(Protocol):
+    """What is signed up at: a faucet, or several of them."""
+
+    async def fetch(self, path: str, *, method: str = "GET", body: bytes = b"") -> HttpReply:
+        """The reply at `path`. Raises OSError or HTTPClientError where there is none."""
+
+
 class Load:
     """Posts signups as fast as it is allowed to."""
 
-    def __init__(self, service: Faucet, wishes: Sequence[Wish]) -> None:
+    def __init__(self, service: Service, wishes: Sequence[Wish], *, clients: int = CLIENTS) -> None:
+        """`clients` post at the same time."""
         self._service = service
+        self._at_once = clients
         self._left: Iterator[Wish] = iter(wishes)
         self._names = [wish.name for wish in wishes]
         self._due = asyncio.Semaphore(0)
@@ -51,7 +60,7 @@ class Load:
     async def run(self) -> None:
         """Return when every wish has been posted."""
         async with asyncio.TaskGroup() as clients:
-            for _ in range(CLIENTS):
+            for _ in range(self._at_once):
                 clients.create_task(self._client())
 
     async def _client(self) -> None:

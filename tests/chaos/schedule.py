@@ -82,12 +82,12 @@ def lives(seed: int, kills: int) -> list[Life]:
     return found
 
 
-def actions(seed: int) -> Iterator[Action]:
-    """An endless stream: each round has every kind once, shuffled."""
+def actions(seed: int, pause: float = 0.8) -> Iterator[Action]:
+    """An endless stream: each round has every kind once, shuffled, with `pause` seconds between two at most."""
     rng = _rng(seed, "actions")
     while True:
         for name, arguments in rng.sample(KINDS, len(KINDS)):
-            yield Action(rng.uniform(0, 0.8), name, arguments(rng))
+            yield Action(rng.uniform(0, pause), name, arguments(rng))
 
 
 Arguments = Callable[[random.Random], tuple[Any, ...]]

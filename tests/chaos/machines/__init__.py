@@ -1,0 +1,1 @@
+"""Several faucets on one ledger in PostgreSQL, on machines of their own, while everything between them fails."""

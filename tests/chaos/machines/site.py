@@ -1,0 +1,77 @@
+"""Everything that a run disturbs: machines, their links, PostgreSQL, a chain, and their clients."""
+
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.chaos.disturbances import Disturbances
+from tests.chaos.load import Load
+from tests.chaos.machines.disturbances import DatabaseDisturbances, MachineDisturbances
+from tests.chaos.machines.fleet import Fleet
+from tests.chaos.machines.schedule import LEASE
+from tests.chaos.run import SETTINGS
+from tests.chaos.schedule import wishes
+from tests.harness.ledger_audit import LedgerAudit
+from tests.harness.networks import private_network
+from tests.harness.postgresql import serving
+from tests.harness.program import Faucet, on_chain
+from tests.harness.remote_machines import DATABASE_NETWORK, EVERYWHERE, Database, RemoteMachine, remote_machines
+
+NAMES = ("ann", "bob", "cyd", "dan", "eve", "fay", "gus", "hal")
+PATIENCE = 60  #: seconds that a command bears with a node which nothing is done to, however busy this machine is
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How much of everything."""
+
+    machines: int = 3
+    signups: int = 20_000
+    disturbances: int = 200  #: of machines, at the least: they go on until all signups are posted
+    clients: int = 200  #: that post at the same time
+    machine_pause: float = 6.0  #: seconds between two disturbances of machines, at most
+    database_pause: float = 20.0  #: … of PostgreSQL
+    chain_pause: float = 6.0  #: … of the chain
+
+
+@dataclass(frozen=True)
+class Site:
+    """All of it, and what disturbs each part."""
+
+    fleet: list[RemoteMachine]
+    machines: MachineDisturbances
+    server: DatabaseDisturbances
+    chain: Disturbances
+    database: Database
+    audit: LedgerAudit
+    load: Load
+    desk: Faucet  #: what commands are given: it reaches the ledger and the chain whatever link is cut
+
+
+@contextlib.asynccontextmanager
+async def site(folder: Path, seed: int, scale: Scale) -> AsyncIterator[Site]:
+    """All of it until the block ends; the machines are not started yet."""
+    fleet = Fleet()
+    load = Load(fleet, wishes(seed, scale.signups), clients=scale.clients)
+    settings = on_chain("", **{**SETTINGS, "node_timeout": 3}, lease_seconds=LEASE)
+    with private_network(folder) as network, serving(admitted=DATABASE_NETWORK) as server:
+        database = Database(server, server.new_schema())
+        audit = LedgerAudit(database)
+        async with Disturbances(folder / "chain.journal", load.upcoming, host=EVERYWHERE) as chain:
+            port = int(chain.url.rsplit(":", 1)[1])
+            near = {"ledger": server.url(database.schema), "witness_url": chain.url, "node_timeout": PATIENCE}
+            desk = Faucet(folder, settings | near)
+            names = NAMES[: scale.machines]
+            async with remote_machines(network, folder, database, port, *names, **settings) as machines:
+                fleet.machines = machines
+                yield Site(
+                    fleet=machines,
+                    machines=MachineDisturbances(machines, audit, seed),
+                    server=DatabaseDisturbances(server, audit),
+                    chain=chain,
+                    database=database,
+                    audit=audit,
+                    load=load,
+                    desk=desk,
+                )
