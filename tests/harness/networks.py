@@ -32,7 +32,7 @@ class Link(StrEnum):
     CLIENTS = "clients"
 
 
-#: The addresses of each link, of which each machine has four: one of the hub's, one of its own.
+#: The addresses of each link, of which each machine has four: one of the far end, one of its own.
 NETWORKS = {Link.DATABASE: "198.51.100", Link.CHAIN: "203.0.113", Link.CLIENTS: "192.0.2"}
 
 
@@ -58,7 +58,7 @@ class Host:
             "setpriv", "--pdeathsig", "KILL",
         )  # fmt: skip
 
-    def hub(self, link: Link) -> str:
+    def far_end(self, link: Link) -> str:
         """The address of what is at the other end of a link."""
         return f"{NETWORKS[link]}.{4 * self._number + 1}"
 
@@ -92,7 +92,7 @@ class Host:
     def _connect(self, link: Link) -> None:
         cable = self._cable(link)
         _run("ip", "link", "add", cable, "type", "veth", "peer", "name", link, "netns", self._path)
-        _run("ip", "address", "add", f"{self.hub(link)}/30", "dev", cable)
+        _run("ip", "address", "add", f"{self.far_end(link)}/30", "dev", cable)
         self._inside("ip", "address", "add", f"{self.address(link)}/30", "dev", link)
         self._inside("ip", "link", "set", link, "up")
         self.mend(link)
@@ -102,7 +102,7 @@ class Host:
 
 
 class Network:
-    """A hub, where this thread and the programs that it starts are, and the hosts around it."""
+    """A switch, where this thread and the programs that it starts are, and the hosts around it."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

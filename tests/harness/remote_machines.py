@@ -29,7 +29,7 @@ class Database:
     def url(self, host: Host, name: str) -> str:
         """Where the machine `name` finds it."""
         return (
-            f"postgresql://{USER}@{host.hub(Link.DATABASE)}/{USER}?sslmode=disable&gssencmode=disable"
+            f"postgresql://{USER}@{host.far_end(Link.DATABASE)}/{USER}?sslmode=disable&gssencmode=disable"
             f"&application_name={name}&options=-csearch_path%3D{self.schema}"
         )
 
@@ -55,7 +55,7 @@ class RemoteMachine(Machine):
         own = {
             "ledger": database.url(host, name),
             "host": host.address(Link.CLIENTS),
-            "witness_url": f"ws://{host.hub(Link.CHAIN)}:{chain}",
+            "witness_url": f"ws://{host.far_end(Link.CHAIN)}:{chain}",
         }
         super().__init__(folder, name, {**settings, **ON_NETWORK, **own})
         self.prefix = host.prefix

@@ -19,7 +19,7 @@ from tests.harness.program import Faucet, on_chain
 from tests.harness.remote_machines import DATABASE_NETWORK, EVERYWHERE, Database, RemoteMachine, remote_machines
 
 NAMES = ("ann", "bob", "cyd", "dan", "eve", "fay", "gus", "hal")
-PATIENCE = 60  #: seconds that a command bears with a node which nothing is done to, however busy this machine is
+COMMAND_TIMEOUT = 60  #: seconds that a command bears with a node which nothing is done to, however busy this machine is
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ async def site(folder: Path, seed: int, scale: Scale) -> AsyncIterator[Site]:
         audit = LedgerAudit(database)
         async with Disturbances(folder / "chain.journal", load.upcoming, host=EVERYWHERE) as chain:
             port = int(chain.url.rsplit(":", 1)[1])
-            near = {"ledger": server.url(database.schema), "witness_url": chain.url, "node_timeout": PATIENCE}
+            near = {"ledger": server.url(database.schema), "witness_url": chain.url, "node_timeout": COMMAND_TIMEOUT}
             desk = Faucet(folder, settings | near)
             names = NAMES[: scale.machines]
             async with remote_machines(network, folder, database, port, *names, **settings) as machines:
