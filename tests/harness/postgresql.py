@@ -91,10 +91,11 @@ class Server:
     def wait_until_it_answers(self) -> None:
         """Return when it does."""
         while not self._answers():
-            if self._process is None or self._process.poll() is not None:
-                raise AssertionError((self.folder / "log").read_text())
+            """Asking is the waiting."""
 
     def _answers(self) -> bool:
+        if self._process is None or self._process.poll() is not None:
+            raise AssertionError((self.folder / "log").read_text())
         try:
             psycopg.connect(self._url("public", self.folder)).close()
         except psycopg.OperationalError:
