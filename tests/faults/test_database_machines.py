@@ -1,4 +1,4 @@
-"""Three machines on one ledger: the same name or address at once, clocks apart, and a database that stands still."""
+"""Three machines on one ledger: the same name, or the same address, at all of them at once."""
 
 import asyncio
 from pathlib import Path
@@ -10,7 +10,7 @@ from tests.harness.program import dev_chain
 
 pytestmark = pytest.mark.usefixtures("every_flavour", "each_engine")
 
-ROUNDS = 5
+ROUNDS = 3
 
 
 async def test_same_name_at_once_is_one_job(tmp_path: Path) -> None:
