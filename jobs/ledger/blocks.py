@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from jobs.ledger.inclusion import Included, Results, delete_blocks, finalize, import_payments, include, release
-from jobs.ledger.job_rows import derive_states, select_jobs
+from jobs.ledger.job_rows import STATE_OF_LISTED, derive_states, select_jobs
 from jobs.ledger.sql import IN_NUMBERS, IN_TEXTS, to_json
 from jobs.ledger.store import Part, Row, Tx
 from jobs.ledger.transactions import select_transactions
@@ -23,7 +23,7 @@ SAVE_BLOCK = "INSERT INTO blocks (number, id) VALUES (?, ?) ON CONFLICT (number)
 DELETE_OLD_BLOCKS = "DELETE FROM blocks WHERE number < ? AND number < (SELECT max(number) FROM blocks)"
 
 UNFINALIZED = select_transactions("WHERE fate = 'included' AND block_num <= ? ORDER BY block_num, number")
-NEWLY_REGISTERED = select_jobs(f"WHERE jobs.id {IN_TEXTS} AND jobs.state = 'registered'", bulk=True)
+NEWLY_REGISTERED = select_jobs(f"WHERE jobs.id {IN_TEXTS} AND {STATE_OF_LISTED} = 'registered'", bulk=True)
 #: All conditions of the index jobs_claimed: few jobs are in it, while SQLite takes each state for a common one.
 CLAIMED = select_jobs("""
     WHERE jobs.state IN ('registered', 'funding', 'funded') AND jobs.registration IS NULL
@@ -32,7 +32,7 @@ CLAIMED = select_jobs("""
 FINALIZE_CLAIMED = "UPDATE jobs SET account_id = ?, irreversible = TRUE WHERE number = ?"
 UNCLAIM = f"""
     UPDATE jobs SET state = 'queued', account_id = NULL, block_num = NULL, registered_at = NULL, updated_at = ?
-    WHERE registration IS NULL AND state = 'registered' AND number {IN_NUMBERS}
+    WHERE registration IS NULL AND {STATE_OF_LISTED} = 'registered' AND number {IN_NUMBERS}
     RETURNING id
 """
 CORRECT_ACCOUNT = "UPDATE jobs SET account_id = ? WHERE number = ? AND state = 'registered' AND funding IS NULL"

@@ -6,7 +6,7 @@ import msgspec
 
 from jobs.errors import Code
 from jobs.ledger.errors import UnfitLedgerError
-from jobs.ledger.job_rows import derive_states, select_jobs
+from jobs.ledger.job_rows import STATE_OF_LISTED, derive_states, select_jobs
 from jobs.ledger.spending import affordable, committed_on, release_shares
 from jobs.ledger.sql import IN_NUMBERS, Query, to_json
 from jobs.ledger.store import Part, Tx
@@ -67,17 +67,17 @@ DEFER_LONGER = f"""
 """
 UNCOUNT = "UPDATE jobs SET attempts = attempts - 1 WHERE number = ? AND state = 'queued'"
 CLAIM = "UPDATE jobs SET account_id = ?, block_num = ? WHERE number = ? AND state = 'queued'"
-FAILING = f"SELECT number, id FROM jobs WHERE state = 'queued' AND number {IN_NUMBERS}"
+FAILING = f"SELECT number, id FROM jobs WHERE {STATE_OF_LISTED} = 'queued' AND number {IN_NUMBERS}"
 FAIL = "UPDATE jobs SET state = 'failed', code = ?, reason = ?, updated_at = ? WHERE number = ?"
 FREE_ADDRESSES = "DELETE FROM addresses WHERE job = ?"
 READY = {
     Kind.REGISTRATION: Query(
-        f"SELECT number FROM jobs WHERE state = 'queued' AND number {IN_NUMBERS}", Numbered, bulk=True
+        f"SELECT number FROM jobs WHERE {STATE_OF_LISTED} = 'queued' AND number {IN_NUMBERS}", Numbered, bulk=True
     ),
     Kind.FUNDING: Query(
         f"""
         SELECT number FROM jobs
-        WHERE state = 'registered' AND funding IS NULL AND (irreversible = TRUE OR provisional = FALSE)
+        WHERE {STATE_OF_LISTED} = 'registered' AND funding IS NULL AND (irreversible = TRUE OR provisional = FALSE)
         AND number {IN_NUMBERS}
         """,
         Numbered,

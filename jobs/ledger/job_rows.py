@@ -10,6 +10,10 @@ from jobs.ledger.store import Tx
 from jobs.model.job import MOVES, Job, State, state_of
 from jobs.model.transaction import Fate
 
+#: A job's state, for conditions beside a list of jobs. No index serves it: PostgreSQL would take that of a state which
+#: few jobs had when it last counted, and compare each job in it with each of the list.
+STATE_OF_LISTED = "jobs.state || ''"
+
 #: The only column of a job that another table holds.
 _ELSEWHERE = {"transaction_id": "registration.id AS transaction_id"}
 _JOBS = f"""
