@@ -31,10 +31,17 @@ class Disturbances:
     """
 
     def __init__(
-        self, journal: Path, upcoming: Callable[[int], str], *, lies: bool = False, host: str = "127.0.0.1"
+        self,
+        journal: Path,
+        upcoming: Callable[[int], str],
+        *,
+        lies: bool = False,
+        host: str = "127.0.0.1",
+        interval: float = 0.1,
     ) -> None:
-        interval, lag = ("1", LIES_LAG) if lies else ("0.1", LAG)
-        options = ("--block-interval", interval, "--irreversible-lag", str(lag), "--faults", "--host", host)
+        """`host` is where the chain listens, `interval` the seconds between its blocks, where nobody lies."""
+        interval, lag = (1.0, LIES_LAG) if lies else (interval, LAG)
+        options = ("--block-interval", str(interval), "--irreversible-lag", str(lag), "--faults", "--host", host)
         self._options = (*options, "--data", str(journal))
         self._lies = lies
         self._end = contextlib.AsyncExitStack()

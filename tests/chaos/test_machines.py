@@ -8,8 +8,14 @@ from tests.chaos.machines.site import Scale
 
 SEED = 17
 SHORT = Scale(
-    signups=300, disturbances=len(KINDS), clients=20, machine_pause=0.4, database_pause=1.0, chain_pause=1.0
-)  # fmt: skip
+    signups=300,
+    disturbances=len(KINDS),
+    clients=20,
+    machine_pause=0.4,
+    database_pause=1.0,
+    chain_pause=1.0,
+    block_interval=0.1,
+)
 
 
 async def test_records_agree_after_chaos_on_three_machines(tmp_path: Path) -> None:

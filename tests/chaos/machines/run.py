@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.chaos.check import Records, differences
 from tests.chaos.load import ENDED
 from tests.chaos.machines.records import job_states, read_ledger
-from tests.chaos.machines.schedule import disturbances, failures
+from tests.chaos.machines.schedule import OWNER, disturbances, failures
 from tests.chaos.machines.site import Scale, Site, site
 from tests.chaos.outcome import Outcome, complaints, counts_of, reconciled
 from tests.chaos.records import read_balance, read_chain
@@ -21,7 +21,7 @@ from tests.harness.program import wait_ready
 
 SAY_INTERVAL = 10  #: disturbances of machines between two lines of progress
 LOOK_INTERVAL = 2.0  #: seconds between two looks whether all jobs have ended
-SLOWEST = 50  #: signups a second that end and are asked for after the disturbances, at the least
+SLOWEST = 20  #: signups a second that end and are asked for after the disturbances, at the least
 
 
 class MachinesRun:
@@ -139,6 +139,9 @@ class MachinesRun:
         ):
             self._counts.update({f"{part}: {name}": times for name, times in sorted(done.items())})
         self._counts["machines disturbed"] = here.machines.done.total()
+        self._counts["owners disturbed"] = sum(
+            times for name, times in here.machines.done.items() if name.startswith(OWNER)
+        )
         self._counts["epochs"] = here.audit.epoch()
         self._counts["epochs in which was written"] = len({each.epoch for each in writes})
         self._counts["statements of owners"] = sum(each.statements for each in writes)

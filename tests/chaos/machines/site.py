@@ -20,6 +20,8 @@ from tests.harness.remote_machines import DATABASE_NETWORK, EVERYWHERE, Database
 
 NAMES = ("ann", "bob", "cyd", "dan", "eve", "fay", "gus", "hal")
 COMMAND_TIMEOUT = 60  #: seconds that a command bears with a node which nothing is done to, however busy this machine is
+#: All machines share the processors of one: a full batch must reach a block before it expires all the same.
+ENDURING = {"node_timeout": 3, "transaction_expiration": 40}
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ class Scale:
     machine_pause: float = 6.0  #: seconds between two disturbances of machines, at most
     database_pause: float = 20.0  #: … of PostgreSQL
     chain_pause: float = 6.0  #: … of the chain
+    block_interval: float = 0.5  #: seconds
 
 
 @dataclass(frozen=True)
@@ -54,11 +57,12 @@ async def site(folder: Path, seed: int, scale: Scale) -> AsyncIterator[Site]:
     """All of it until the block ends; the machines are not started yet."""
     fleet = Fleet()
     load = Load(fleet, wishes(seed, scale.signups), clients=scale.clients)
-    settings = on_chain("", **{**SETTINGS, "node_timeout": 3}, lease_seconds=LEASE)
+    settings = on_chain("", **SETTINGS | ENDURING, lease_seconds=LEASE)
     with private_network(folder) as network, serving(admitted=DATABASE_NETWORK) as server:
         database = Database(server, server.new_schema())
         audit = LedgerAudit(database)
-        async with Disturbances(folder / "chain.journal", load.upcoming, host=EVERYWHERE) as chain:
+        journal, interval = folder / "chain.journal", scale.block_interval
+        async with Disturbances(journal, load.upcoming, host=EVERYWHERE, interval=interval) as chain:
             port = int(chain.url.rsplit(":", 1)[1])
             near = {"ledger": server.url(database.schema), "witness_url": chain.url, "node_timeout": COMMAND_TIMEOUT}
             desk = Faucet(folder, settings | near)
