@@ -122,7 +122,7 @@ class Server:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(child, signal.SIGKILL)
         self.stop(signal.SIGKILL)
-        while any(_runs(child) for child in children):
+        while any(runs(child) for child in children):
             """Its memory is in use until they have ended."""
 
     def lose(self, process: int) -> None:
@@ -182,7 +182,7 @@ class Server:
             session.execute(f"DROP SCHEMA {schema} CASCADE")
 
 
-def _runs(process: int) -> bool:
+def runs(process: int) -> bool:
     """Whether it runs: what has ended may wait for its parent to ask how."""
     try:
         state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]

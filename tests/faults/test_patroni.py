@@ -1,0 +1,73 @@
+"""The ledger in a PostgreSQL under Patroni, whose primary is switched over, is killed, or forgets its standby."""
+
+import asyncio
+import itertools
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.harness.engines import on_postgresql
+from tests.harness.machines import Machine, check_totals, machines
+from tests.harness.patroni import Cluster, needs_patroni, patroni
+from tests.harness.program import HttpReply, command, dev_chain, on_chain
+from tests.harness.steady_signups import Fetch, steady_signups
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    """With a primary and its synchronous standby."""
+    needs_patroni()
+    with patroni() as made, on_postgresql(made):
+        yield made
+
+
+def in_turn(every: list[Machine]) -> Fetch:
+    """Asks one after the other, as a load balancer does."""
+    turns = itertools.cycle(every)
+
+    async def fetch(path: str, **options: Any) -> HttpReply:
+        return await next(turns).fetch(path, **options)
+
+    return fetch
+
+
+async def test_signups_outlive_a_switchover_and_a_dead_primary(cluster: Cluster, tmp_path: Path) -> None:
+    """Nothing that was answered with 200 is lost, nothing registered or paid twice."""
+    async with dev_chain() as chain, machines(tmp_path, chain, "ann", "bob") as every:
+        balance = await chain.node.balance("1.2.7")
+        async with steady_signups(in_turn(every)) as signups:
+            await signups.more()
+            await asyncio.to_thread(cluster.switch_over)
+            await signups.more()
+            old = await asyncio.to_thread(cluster.whole)
+            old.kill()
+            new = await asyncio.to_thread(cluster.primary)
+            assert new is not old
+            await signups.more()
+        old.start()
+        assert set(signups.statuses) <= {200, 503}
+        assert signups.refusals <= {"ledger_unavailable"}
+        await check_totals(tmp_path, chain, list(signups.jobs), balance)
+
+
+async def failures(folder: Path, cluster: Cluster) -> list[str]:
+    """The lines of `check` that find fault with the ledger."""
+    config = folder / "config.yaml"
+    config.write_text(json.dumps(on_chain("ws://127.0.0.1:1", ledger=cluster.url())))
+    _, output, _ = await command("check", "--config", str(config))
+    assert "FAIL node" in output  # so it was read to the end
+    return [line for line in output.splitlines() if line.startswith("FAIL ledger")]
+
+
+async def test_asynchronous_mode_is_refused(cluster: Cluster, tmp_path: Path) -> None:
+    """With `synchronous_mode` the same servers are fit."""
+    await asyncio.to_thread(cluster.whole)
+    assert await failures(tmp_path, cluster) == []
+    cluster.configure(synchronous_mode=False)
+    await asyncio.to_thread(cluster.whole, "replica")
+    (sentence,) = await failures(tmp_path, cluster)
+    assert re.search(r"a standby may take over \(db\d\), but synchronous_standby_names is empty", sentence)
