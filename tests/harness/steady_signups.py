@@ -88,7 +88,9 @@ async def steady_signups(fetch: Fetch, *, clients: int = 4) -> AsyncIterator[Ste
     running = asyncio.create_task(signups.run(clients))
     try:
         yield signups
-    finally:
         signups.stopping.set()
         await running
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
     await signups.done()
