@@ -12,7 +12,7 @@ INSTALL_VENV = $(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq $(VE
 AXE := $(if $(and $(shell command -v npm),$(shell command -v chromium)),tests/axe/node_modules/.package-lock.json)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format bench chaos screenshots lock clean
+.PHONY: help run test lint format bench chaos machines screenshots lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -34,6 +34,9 @@ format: $(VENV)/.dev ## let ruff format the code
 
 chaos: $(VENV)/.dev ## kill and disturb everything for long, then compare the records: make chaos MACHINES=3 CHAOS='--flavour bitshares'
 	$(BIN)/python -m tests.chaos $(if $(MACHINES),--machines $(MACHINES)) $(CHAOS)
+
+machines: $(VENV)/.dev ## start three machines and two databases here, and kill some while signups go on
+	$(BIN)/python -m tests.machines $(MACHINES)
 
 screenshots: $(VENV)/.dev ## photograph every page into docs/screenshots (needs chromium and its driver)
 	$(BIN)/python -m tests.browser.screenshots
