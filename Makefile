@@ -48,6 +48,8 @@ lock: ## resolve the dependencies anew (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 	    pyproject.toml -o requirements.lock
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+	    pyproject.toml --extra postgresql -o deploy/docker/requirements.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 	    pyproject.toml --extra postgresql --group dev -o tests/requirements.lock
 
 clean: ## remove the virtual environment and caches

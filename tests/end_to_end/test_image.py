@@ -63,8 +63,8 @@ async def test_container_can_change_nothing_but_its_ledger(podman: Podman, image
         writable = faucet.execute("find", "/opt", "/venv", "-writable", "-not", "-type", "l")
         assert writable == ""
         assert faucet.execute("ls", "/opt/faucet").split() == [
-            "chain", "commands", "config.yaml", "devchain", "faucet.db.sql", "faucet.py", "handlers", "jobs", "static",
-            "templates",
+            "chain", "commands", "config.yaml", "devchain", "faucet.db.sql", "faucet.postgresql.sql", "faucet.py",
+            "handlers", "jobs", "static", "templates",
         ]  # fmt: skip
 
 
@@ -77,3 +77,11 @@ async def test_health_check_notices_a_program_that_hangs(podman: Podman, image: 
             podman.fails("healthcheck", "run", faucet.name)
         finally:
             os.kill(pid, signal.SIGCONT)
+
+
+async def test_container_can_hold_its_ledger_in_postgresql(podman: Podman, image: str, tmp_path: Path) -> None:
+    """It has the driver and the schema; there is no server that it could reach."""
+    with container(podman, image, tmp_path) as faucet:
+        faucet.start()
+        code = "from jobs.ledger.postgresql.database import SCHEMA; print(SCHEMA.read_text()[:2])"
+        assert faucet.execute("python", "-c", code) == "--"

@@ -147,7 +147,7 @@ def download_packages(folder: Path) -> Path:
     They come from where this machine's pip looks, which thus need not be known in the container.
     """
     pip = (sys.executable, "-m", "pip", "--quiet", "--python=/usr/bin/python3", "download", "--no-deps")
-    run(*pip, f"--dest={folder / 'wheels'}", "--require-hashes", "--requirement=requirements.lock")
+    run(*pip, f"--dest={folder / 'wheels'}", "--require-hashes", "--requirement=deploy/docker/requirements.lock")
     run(*pip, f"--dest={folder / 'wheels'}", "setuptools")
     return folder / "wheels"
 
