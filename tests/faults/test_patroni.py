@@ -12,6 +12,7 @@ import pytest
 
 from tests.harness.engines import on_postgresql
 from tests.harness.machines import Machine, check_totals, machines
+from tests.harness.monitoring import expressions
 from tests.harness.patroni import Cluster, needs_patroni, patroni
 from tests.harness.program import HttpReply, command, dev_chain, on_chain
 from tests.harness.steady_signups import Fetch, steady_signups
@@ -71,3 +72,10 @@ async def test_asynchronous_mode_is_refused(cluster: Cluster, tmp_path: Path) ->
     await asyncio.to_thread(cluster.whole, "replica")
     (sentence,) = await failures(tmp_path, cluster)
     assert re.search(r"a standby may take over \(db\d\), but synchronous_standby_names is empty", sentence)
+
+
+def test_metrics_of_patroni_in_dashboard_and_rules_exist(cluster: Cluster) -> None:
+    exported = set(re.findall(r"^# TYPE (\w+)", cluster.primary().metrics(), re.MULTILINE))
+    used = set(re.findall(r"patroni_\w+", expressions()))
+    assert used
+    assert used <= exported

@@ -150,6 +150,12 @@ class Database(Isolated):
         reply = _ask(self.api, "/primary")
         return reply is not None and reply[0] == 200
 
+    def metrics(self) -> str:
+        """What Patroni tells Prometheus."""
+        reply = _ask(self.api, "/metrics")
+        assert reply is not None
+        return reply[1].decode()
+
     def kill_server(self) -> None:
         """Kill PostgreSQL's first process, and not Patroni, which starts it again."""
         for process in self.processes:

@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 import yaml
 
@@ -11,6 +12,7 @@ from commands.supervisor import STOP_TIMEOUT
 from jobs.monitoring.alerts import ALERTS
 from jobs.settings import load
 from tests.harness.containers import COMPOSE, DOCKERFILE
+from tests.harness.monitoring import expressions
 from tests.harness.nginx import DEPLOY, checked, needs
 from tests.harness.program import ROOT, faucet
 
@@ -19,13 +21,6 @@ OPTIONS = {"nobroadcast": True}
 
 def metrics_of(expressions: str) -> set[str]:
     return set(re.findall(r"faucet_[a-z_]+", expressions))
-
-
-def expressions() -> str:
-    dashboard = json.loads((DEPLOY / "grafana/dashboard.json").read_text())
-    rules = yaml.safe_load((DEPLOY / "prometheus/alerts.yml").read_text())
-    expressions = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
-    return "\n".join([*expressions, *(rule["expr"] for group in rules["groups"] for rule in group["rules"])])
 
 
 async def test_every_metric_in_dashboard_and_rules_exists(tmp_path: Path) -> None:
@@ -39,8 +34,28 @@ async def test_every_metric_in_dashboard_and_rules_exists(tmp_path: Path) -> Non
 def test_rules_and_their_tests() -> None:
     needs("promtool")
     folder = DEPLOY / "prometheus"
-    checked("promtool", "check", "config", "prometheus.yml", cwd=folder)
+    for config in (folder / "prometheus.yml", DEPLOY / "machines/prometheus.yml"):
+        checked("promtool", "check", "config", config)
     assert "SUCCESS" in checked("promtool", "test", "rules", "alerts.test.yml", cwd=folder)
+
+
+def test_panels_are_apart_and_their_queries_are_read() -> None:
+    """No two of the dashboard's panels lie upon each other; each query is PromQL."""
+    needs("promtool")
+    panels = json.loads((DEPLOY / "grafana/dashboard.json").read_text())["panels"]
+    assert len({panel["id"] for panel in panels}) == len(panels)
+    cells = [
+        (x, y)
+        for place in (panel["gridPos"] for panel in panels)
+        for x in range(place["x"], place["x"] + place["w"])
+        for y in range(place["y"], place["y"] + place["h"])
+    ]
+    assert len(cells) == len(set(cells))
+    rules = [{"record": "query", "expr": target["expr"]} for panel in panels for target in panel["targets"]]
+    with NamedTemporaryFile("w", suffix=".yml") as file:
+        yaml.safe_dump({"groups": [{"name": "dashboard", "rules": rules}]}, file)
+        file.flush()
+        checked("promtool", "check", "rules", "--lint=none", file.name)
 
 
 def test_every_rule_has_a_test() -> None:
