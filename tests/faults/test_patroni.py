@@ -8,14 +8,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
-from tests.harness.engines import on_postgresql
+from tests.harness.documents import sql_of
+from tests.harness.engines import location_of, on_postgresql
 from tests.harness.machines import Machine, check_totals, machines
 from tests.harness.monitoring import expressions
 from tests.harness.patroni import Cluster, needs_patroni, patroni
-from tests.harness.program import HttpReply, command, dev_chain, on_chain
+from tests.harness.program import ROOT, HttpReply, command, dev_chain, on_chain
 from tests.harness.steady_signups import Fetch, steady_signups
+
+(MARK,) = sql_of((ROOT / "docs/machines.md").read_text(), "restored_from")
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +57,38 @@ async def test_signups_outlive_a_switchover_and_a_dead_primary(cluster: Cluster,
         assert set(signups.statuses) <= {200, 503}
         assert signups.refusals <= {"ledger_unavailable"}
         await check_totals(tmp_path, chain, list(signups.jobs), balance)
+
+
+async def test_forced_failover_pays_nobody_twice(cluster: Cluster, tmp_path: Path) -> None:
+    """What the primary confirmed alone is not in the standby. Marked as a copy, that gets it back from the chain."""
+    primary = await asyncio.to_thread(cluster.whole)
+    (standby,) = (database for database in cluster.databases if database is not primary)
+    async with dev_chain() as chain:
+        balance = await chain.node.balance("1.2.7")
+        async with machines(tmp_path, chain, "ann") as (ann,):
+            await done(ann, "both-1", "both-2")
+            standby.kill()
+            await asyncio.to_thread(cluster.wait, lambda: "sync_standby" not in primary.roles().values())
+            await done(ann, "alone-1", "alone-2")
+        primary.kill()
+        standby.start()
+        await asyncio.to_thread(cluster.wait, lambda: standby.roles() == {standby.name: "replica"})
+        await asyncio.to_thread(cluster.force, standby)
+        with psycopg.connect(str(location_of(tmp_path)), autocommit=True) as shell:
+            assert shell.execute("SELECT count(*) FROM jobs WHERE name LIKE 'alone-_'").fetchall() == [(0,)]
+            shell.execute(MARK)
+        async with machines(tmp_path, chain, "ann") as (ann,):
+            code, output, _ = await command("reconcile", "--config", str(ann.config), "--rebuild")
+            assert (code, output.splitlines()[-1].split(": ", 1)[1]) == (0, "0 differences, 4 recovered")
+            await done(ann, "after-1")
+            await check_totals(tmp_path, chain, ["both-1", "both-2", "alone-1", "alone-2", "after-1"], balance)
+    primary.start()
+
+
+async def done(machine: Machine, *names: str) -> None:
+    """Sign up, and return when all are done."""
+    for name in names:
+        await machine.job((await machine.sign_up(name)).body["job"]["id"], until="done")
 
 
 async def failures(folder: Path, cluster: Cluster) -> list[str]:

@@ -34,6 +34,11 @@ def commands_of(document: str) -> list[str]:
     return re.findall(r"(?:[^\n']|'[^']*')+", text)
 
 
+def sql_of(document: str, word: str) -> list[str]:
+    """The SQL blocks of `document` that have `word`."""
+    return [block for block in re.findall(r"```sql\n(.*?)```", document, re.DOTALL) if word in block]
+
+
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])

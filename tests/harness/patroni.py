@@ -5,6 +5,7 @@ power; so it ends with the tests too, whatever happens to them.
 """
 
 import contextlib
+import itertools
 import os
 import shutil
 import signal
@@ -120,9 +121,9 @@ class Database(Isolated):
         self._place.mkdir()
         if _IS_ROOT:
             shutil.chown(self._place, USER)
-        config = folder / f"{name}.yaml"
-        config.write_text(yaml.safe_dump(self._config(name, etcd, dcs)))
-        super().__init__(folder, name, "patroni", config, **_passwords(), PYTHONUNBUFFERED="1")
+        self.config = folder / f"{name}.yaml"
+        self.config.write_text(yaml.safe_dump(self._config(name, etcd, dcs)))
+        super().__init__(folder, name, "patroni", self.config, **_passwords(), PYTHONUNBUFFERED="1")
 
     def _config(self, name: str, etcd: int, dcs: dict[str, Any]) -> dict[str, Any]:
         """That of deploy/, but for places and times."""
@@ -178,6 +179,7 @@ class Cluster:
         if _IS_ROOT:
             shutil.chown(folder, USER)
         self._etcd_port = port
+        self._schemas = itertools.count()
         self._etcd = Isolated(folder, "etcd", "etcd", *_etcd_options(folder / "etcd", port))
         self.databases = [Database(folder, name, port, {**QUICK, **dcs}) for name in ("db1", "db2")]
         self._passfile = folder / "ledger.pgpass"
@@ -226,6 +228,20 @@ class Cluster:
         self.wait(new.is_primary)
         return new
 
+    def force(self, candidate: Database) -> None:
+        """Promote a server that Patroni would not, as an operator does."""
+        command = (
+            "patronictl",
+            "--config-file",
+            candidate.config,
+            "failover",
+            "--force",
+            "--candidate",
+            candidate.name,
+        )
+        subprocess.run(command, check=True, stdin=subprocess.DEVNULL, capture_output=True)
+        self.wait(candidate.is_primary)
+
     def configure(self, **dcs: Any) -> None:
         """Change the settings of both."""
         assert _ask(self.primary().api, "/config", "PATCH", dcs) is not None
@@ -240,19 +256,23 @@ class Cluster:
         for machine in (self._etcd, *self.databases):
             machine.check()
 
-    def url(self, _schema: str = "public") -> str:
+    def url(self, schema: str = "public") -> str:
         """Where a ledger is: both servers, of which the faucet finds the one that takes writes."""
         hosts = ",".join(f"127.0.0.1:{database.port}" for database in self.databases)
         passfile = quote(str(self._passfile), safe="")
-        return f"postgresql://faucet@{hosts}/faucet?target_session_attrs=read-write&passfile={passfile}"
+        options = f"target_session_attrs=read-write&options=-csearch_path%3D{schema}"
+        return f"postgresql://faucet@{hosts}/faucet?{options}&passfile={passfile}"
 
     def connect(self, schema: str = "public") -> psycopg.Connection:
         """A session of a test's own, on the primary."""
         return psycopg.connect(self.url(schema), autocommit=True)
 
     def new_schema(self) -> str:
-        """There is one ledger."""
-        return "public"
+        """A schema that nobody has used."""
+        schema = f"test_{next(self._schemas)}"
+        with self.connect() as session:
+            session.execute(f"CREATE SCHEMA {schema}")
+        return schema
 
     def drop_schema(self, _schema: str) -> None:
         """It goes with the servers."""

@@ -3,11 +3,13 @@
 import asyncio
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 
 from chain.node import Node
 from tests.harness.chain_totals import ChainTotals, read_totals
+from tests.harness.engines import Shell
 from tests.harness.machines import PAYMENT
-from tests.harness.patroni import Cluster
 from tests.harness.steady_signups import SteadySignups
 
 JOBS = "SELECT name, state FROM jobs"
@@ -17,10 +19,10 @@ REGISTRAR = "1.2.7"
 class Records:
     """Of one run, once all its jobs are done."""
 
-    def __init__(self, node: Node, cluster: Cluster, signups: SteadySignups, balance: int) -> None:
-        """`balance` is the registrar's before the first signup, satoshi."""
+    def __init__(self, node: Node, folder: Path, signups: SteadySignups, balance: int) -> None:
+        """The ledger is that of `folder`; `balance` is the registrar's before the first signup, satoshi."""
         self._node = node
-        self._cluster = cluster
+        self._folder = folder
         self._signups = signups
         self._balance = balance
         self.lines: list[str] = []  #: a summary of each
@@ -38,8 +40,8 @@ class Records:
         return [*self._of_ledger(jobs), *self._of_chain(totals), *_of_balance(totals, spent)]
 
     def _jobs(self) -> Counter[tuple[str, str]]:
-        with self._cluster.connect() as session:
-            return Counter((name, state) for name, state in session.execute(JOBS).fetchall())
+        with closing(Shell(self._folder)) as ledger:
+            return Counter((name, state) for name, state in ledger.rows(JOBS))
 
     def _of_ledger(self, jobs: Counter[tuple[str, str]]) -> Iterator[str]:
         wanted = Counter((name, "done") for name in self._signups.jobs)

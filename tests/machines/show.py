@@ -54,7 +54,7 @@ class Show:
                     with suppress(asyncio.CancelledError):
                         await watching
                 self._say("--- no more signups; waiting until the last account is irreversible")
-            return await self._compare(Records(chain.node, self._cluster, signups, balance))
+            return await self._compare(Records(chain.node, self._folder, signups, balance))
 
     @asynccontextmanager
     async def _started(self) -> AsyncIterator[tuple[DevChainProgram, Balancer]]:
