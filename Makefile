@@ -36,7 +36,7 @@ chaos: $(VENV)/.dev ## kill and disturb everything for long, then compare the re
 	$(BIN)/python -m tests.chaos $(if $(MACHINES),--machines $(MACHINES)) $(CHAOS)
 
 machines: $(VENV)/.dev ## start three machines and two databases here, and kill some while signups go on
-	$(BIN)/python -m tests.machines $(MACHINES)
+	$(BIN)/python -m tests.machines
 
 screenshots: $(VENV)/.dev ## photograph every page into docs/screenshots (needs chromium and its driver)
 	$(BIN)/python -m tests.browser.screenshots
