@@ -122,7 +122,8 @@ class Client:
         return self._sink.block(plain[0], result) if method == "get_block" else result
 
     async def _send(self, message: dict[str, Any]) -> None:
-        await self._connection.send(_encode(message).decode())
+        with contextlib.suppress(ConnectionClosed):
+            await self._connection.send(_encode(message).decode())
 
 
 async def main(port: int) -> None:
