@@ -25,8 +25,9 @@ MACHINES = "Faucets on one ledger in PostgreSQL, each on a machine of its own; 0
 @click.option("--machines", type=click.IntRange(0, len(NAMES)), default=0, help=MACHINES)
 @click.option("--signups", type=click.IntRange(1), default=20_000, show_default=True, help="That clients want.")
 @click.option("--lies", is_flag=True, help="Let one of two nodes lie now and then.")
+@click.option("--standby", is_flag=True, help="Of PostgreSQL: it takes over amid the run, with --machines.")
 @click.option("--flavour", type=click.Choice([*map(str, Flavour)]), default="peerplays", show_default=True)
-def main(seed: int | None, kills: int, machines: int, signups: int, *, lies: bool, flavour: str) -> None:
+def main(seed: int | None, kills: int, machines: int, signups: int, *, lies: bool, standby: bool, flavour: str) -> None:
     """Kill and disturb everything for a while, then compare the replies to clients, the ledger and the chain.
 
     With several machines these are killed, stopped, frozen and cut off from the ledger, the chain and clients.
@@ -37,12 +38,12 @@ def main(seed: int | None, kills: int, machines: int, signups: int, *, lies: boo
     seed = secrets.randbelow(10**6) if seed is None else seed
     if machines and lies:
         raise click.UsageError("nodes lie to a single faucet only")
-    on = f", {machines} machines" if machines else ""
+    on = f", {machines} machines{', standby' if standby else ''}" if machines else ""
     click.echo(f"seed {seed}, {kills} kills, {signups} signups, {flavour}{', lies' if lies else ''}{on}")
     folder = Path(tempfile.mkdtemp(prefix="chaos-"))
     run: Run | MachinesRun
     if machines:
-        scale = Scale(machines=machines, signups=signups, disturbances=kills)
+        scale = Scale(machines=machines, signups=signups, disturbances=kills, standby=standby)
         run = MachinesRun(folder, seed=seed, scale=scale, say=click.echo)
     else:
         run = Run(folder, seed=seed, kills=kills, signups=signups, lies=lies, say=click.echo)

@@ -32,8 +32,9 @@ class Link(StrEnum):
     CLIENTS = "clients"
 
 
-#: The addresses of each link, of which each machine has four: one of the far end, one of its own.
+#: The addresses of each link, of which each machine has eight: two of the far end, one of its own.
 NETWORKS = {Link.DATABASE: "198.51.100", Link.CHAIN: "203.0.113", Link.CLIENTS: "192.0.2"}
+PLACES = 0, 1  #: at the far end
 
 
 class Host:
@@ -58,13 +59,13 @@ class Host:
             "setpriv", "--pdeathsig", "KILL",
         )  # fmt: skip
 
-    def far_end(self, link: Link) -> str:
-        """The address of what is at the other end of a link."""
-        return f"{NETWORKS[link]}.{4 * self._number + 1}"
+    def far_end(self, link: Link, place: int = 0) -> str:
+        """The address of what is at the other end of a link, where there may be two."""
+        return f"{NETWORKS[link]}.{8 * self._number + 1 + place}"
 
     def address(self, link: Link) -> str:
         """Its own address there."""
-        return f"{NETWORKS[link]}.{4 * self._number + 2}"
+        return f"{NETWORKS[link]}.{8 * self._number + 3}"
 
     def cut(self, link: Link) -> None:
         """From now on nothing passes, and neither end is told."""
@@ -92,8 +93,9 @@ class Host:
     def _connect(self, link: Link) -> None:
         cable = self._cable(link)
         _run("ip", "link", "add", cable, "type", "veth", "peer", "name", link, "netns", self._path)
-        _run("ip", "address", "add", f"{self.far_end(link)}/30", "dev", cable)
-        self._inside("ip", "address", "add", f"{self.address(link)}/30", "dev", link)
+        for place in PLACES:
+            _run("ip", "address", "add", f"{self.far_end(link, place)}/29", "dev", cable)
+        self._inside("ip", "address", "add", f"{self.address(link)}/29", "dev", link)
         self._inside("ip", "link", "set", link, "up")
         self.mend(link)
 

@@ -193,9 +193,9 @@ def runs(process: int) -> bool:
 
 @contextlib.contextmanager
 def serving(*settings: str, admitted: str | None = None) -> Iterator[Server]:
-    """A server that ends with the block; on all addresses for the network that is `admitted`."""
+    """A server that ends with the block; whoever is in the network `admitted` may come by an address of its."""
     with new_folder() as folder:
-        server = Server(folder, *(() if admitted is None else ("listen_addresses=*",)), *settings)
+        server = Server(folder, *settings)
         if admitted is not None:
             server.admit(admitted)
         with started(server):

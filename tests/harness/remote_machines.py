@@ -3,14 +3,14 @@
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from psycopg.rows import dict_row
 
 from tests.harness.machines import Machine
-from tests.harness.networks import NETWORKS, Host, Link, Network
+from tests.harness.networks import NETWORKS, Host, Link
 from tests.harness.postgresql import USER, Server
 
 DATABASE_NETWORK = f"{NETWORKS[Link.DATABASE]}.0/24"  #: whence the machines come to their ledger
@@ -19,8 +19,13 @@ ON_NETWORK = {"own_nodes": [f"{NETWORKS[Link.CHAIN]}.0/24"], "restrict_ip": Fals
 EVERYWHERE = "0.0.0.0"  # noqa: S104  # within the network, which is this machine's alone
 
 
+def listening(hosts: Sequence[Host], place: int = 0) -> str:
+    """The setting of a server that these reach at that place."""
+    return f"listen_addresses={','.join(host.far_end(Link.DATABASE, place) for host in hosts)}"
+
+
 class Database:
-    """A ledger's schema on a server that all machines reach."""
+    """A ledger's schema on a server that all machines reach, or on two, the second of which may take over."""
 
     def __init__(self, server: Server, schema: str) -> None:
         self.server = server
@@ -28,8 +33,9 @@ class Database:
 
     def url(self, host: Host, name: str) -> str:
         """Where the machine `name` finds it."""
+        places = ",".join(host.far_end(Link.DATABASE, place) for place, _ in enumerate(self.server.folders))
         return (
-            f"postgresql://{USER}@{host.far_end(Link.DATABASE)}/{USER}?sslmode=disable&gssencmode=disable"
+            f"postgresql://{USER}@{places}/{USER}?sslmode=disable&gssencmode=disable"
             f"&application_name={name}&options=-csearch_path%3D{self.schema}"
         )
 
@@ -73,11 +79,12 @@ class RemoteMachine(Machine):
 
 @contextlib.asynccontextmanager
 async def remote_machines(
-    network: Network, folder: Path, database: Database, chain: int, *names: str, **settings: Any
+    hosts: Sequence[Host], folder: Path, database: Database, chain: int, *names: str, **settings: Any
 ) -> AsyncIterator[list[RemoteMachine]]:
     """Machines named `names`, each on a host of its own, which end with the block; none is started."""
     made = [
-        RemoteMachine(folder, name, settings, host=network.host(), database=database, chain=chain) for name in names
+        RemoteMachine(folder, name, settings, host=host, database=database, chain=chain)
+        for name, host in zip(names, hosts, strict=True)
     ]
     try:
         yield made

@@ -27,9 +27,9 @@ class Standby(Server):
 
 
 @contextlib.contextmanager
-def following(primary: Server) -> Iterator[Standby]:
+def following(primary: Server, *settings: str) -> Iterator[Standby]:
     """A standby of `primary`, attached, that ends with the block."""
-    with new_folder() as folder, started(Standby(folder, primary)) as standby:
+    with new_folder() as folder, started(Standby(folder, primary, *settings)) as standby:
         with primary.connect() as shell:
             while not shell.execute("SELECT 1 FROM pg_stat_replication WHERE state = 'streaming'").fetchall():
                 """Asking is the waiting: no event tells of it."""
@@ -40,9 +40,14 @@ def following(primary: Server) -> Iterator[Standby]:
 def replicated() -> Iterator[tuple[Server, Standby]]:
     """A primary, the URL of which names both servers, and the standby that its commits wait for."""
     with serving() as primary, following(primary) as standby:
-        wait_for_standbys(primary, NAME)
-        primary.folders.append(standby.folder)
+        replicate(primary, standby)
         yield primary, standby
+
+
+def replicate(primary: Server, standby: Standby) -> None:
+    """Let the commits of `primary` wait for `standby`, which its URL names too."""
+    wait_for_standbys(primary, NAME)
+    primary.folders.append(standby.folder)
 
 
 def wait_for_standbys(primary: Server, names: str) -> None:

@@ -1,6 +1,7 @@
 """Disturbances of the machines and of PostgreSQL. Public methods, but for run and mend, are those of a schedule."""
 
 import asyncio
+import contextlib
 import random
 import signal
 from collections import Counter
@@ -11,10 +12,12 @@ from tests.harness.ledger_audit import LedgerAudit
 from tests.harness.networks import Link
 from tests.harness.postgresql import Server
 from tests.harness.remote_machines import RemoteMachine
+from tests.harness.standby import Standby
 
 AT_ONCE = 2  #: machines that are disturbed at a time: one is left
 LOOK_INTERVAL = 0.1  #: seconds between two looks for the owner
 LOOKS = 80  #: … for one that nothing is done to at the moment; then any machine will do
+TAKE_OVER_DELAY = 0.5  #: seconds that commits wait for a standby that takes over then
 RESTART_DELAY = 0.2  #: seconds until a machine that did not start is started again, as systemd does
 
 
@@ -120,15 +123,18 @@ class MachineDisturbances:
 class DatabaseDisturbances:
     """PostgreSQL, and what is done to it."""
 
-    def __init__(self, server: Server, audit: LedgerAudit) -> None:
+    def __init__(self, server: Server, standby: Standby | None, audit: LedgerAudit) -> None:
         self._server = server
+        self._standby = standby
         self._audit = audit
         self.done: Counter[str] = Counter()  #: how often each was done
 
-    async def run(self, stream: Iterator[Failure], enough: Callable[[], bool]) -> None:
-        """Disturb until it is `enough`."""
+    async def run(self, stream: Iterator[Failure], enough: Callable[[], bool], half: Callable[[], bool]) -> None:
+        """Disturb until it is `enough`; once that is `half` over, the standby takes over."""
         for failure in stream:
             await asyncio.sleep(failure.after)
+            if half() and self._standby is not None:
+                await self._take_over(self._standby)
             if enough():
                 return
             await getattr(self, failure.name)(failure.seconds)
@@ -151,3 +157,17 @@ class DatabaseDisturbances:
         """Let all of it stand still."""
         with self._server.frozen():
             await asyncio.sleep(seconds)
+
+    async def freeze_standby(self, seconds: float) -> None:
+        """Let all commits wait for a standby that stands still, if there is one."""
+        with contextlib.nullcontext() if self._standby is None else self._standby.frozen():
+            await asyncio.sleep(seconds)
+
+    async def _take_over(self, standby: Standby) -> None:
+        """Kill the primary, amid commits that wait for a frozen standby, and promote that: there is none then."""
+        with standby.frozen():
+            await asyncio.sleep(TAKE_OVER_DELAY)
+            await asyncio.to_thread(self._server.kill)
+        await asyncio.to_thread(standby.promote)
+        self._server, self._standby = standby, None
+        self.done["standby frozen, then promoted"] += 1

@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.chaos.check import Records, differences
 from tests.chaos.load import ENDED
 from tests.chaos.machines.records import job_states, read_ledger
-from tests.chaos.machines.schedule import OWNER, disturbances, failures
+from tests.chaos.machines.schedule import FAILURES, OF_STANDBY, OWNER, disturbances, failures
 from tests.chaos.machines.site import Scale, Site, site
 from tests.chaos.outcome import Outcome, complaints, counts_of, reconciled
 from tests.chaos.records import read_balance, read_chain
@@ -95,8 +95,13 @@ class MachinesRun:
             return number >= scale.disturbances and posting.done()
 
         over = asyncio.Event()
+        kinds = FAILURES + (OF_STANDBY if scale.standby else ())
         others = [
-            here.server.run(failures(self._seed, scale.database_pause), over.is_set),
+            here.server.run(
+                failures(self._seed, scale.database_pause, kinds),
+                over.is_set,
+                lambda: here.machines.done.total() > scale.disturbances / 2,
+            ),
             here.chain.run(actions(self._seed, scale.chain_pause)),
         ]
         async with asyncio.TaskGroup() as disturbing:

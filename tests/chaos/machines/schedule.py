@@ -53,6 +53,7 @@ KINDS: list[tuple[str, str, Sequence[Link]]] = [
     ("cut", OTHER, CLIENTS),
 ]
 FAILURES = ("crash", "lose_session", "lose_session", "freeze", "freeze")
+OF_STANDBY = ("freeze_standby", "freeze_standby")
 
 
 def disturbances(seed: int, pause: float) -> Iterator[Disturbance]:
@@ -64,11 +65,11 @@ def disturbances(seed: int, pause: float) -> Iterator[Disturbance]:
             yield Disturbance(rng.uniform(0, pause), name, target, links, rng.uniform(0.2, longest))
 
 
-def failures(seed: int, pause: float) -> Iterator[Failure]:
+def failures(seed: int, pause: float, kinds: Sequence[str] = FAILURES) -> Iterator[Failure]:
     """An endless stream: each round has every kind once, shuffled, with `pause` seconds between two at most."""
     rng = _rng(seed, "database")
     while True:
-        for name in rng.sample(FAILURES, len(FAILURES)):
+        for name in rng.sample(kinds, len(kinds)):
             yield Failure(rng.uniform(0, pause), name, rng.uniform(0.2, rng.choice((1, LEASE, 4 * LEASE))))
 
 
