@@ -254,9 +254,9 @@ def unknown_differences(
 
 def known_differences(entries: Sequence[RegistrarTransaction], recorded: Sequence[Recorded]) -> Iterator[Difference]:
     """Where the ledger has a transaction, but takes it for something else."""
-    by_signature = {entry.signature: entry for entry in entries}
+    by_signature = {entry.signature: (entry, entry.accounts) for entry in entries}
     for record in recorded:
-        entry = by_signature[record.signature]
+        entry, accounts = by_signature[record.signature]
         number = entry.block.number
         if record.fate in (Fate.REFUSED, Fate.EXPIRED):
             text = f"The ledger calls transaction {record.transaction_id} {record.fate}; the block holds it."
@@ -264,7 +264,7 @@ def known_differences(entries: Sequence[RegistrarTransaction], recorded: Sequenc
         elif entry.kind is Kind.FUNDING and not record.in_force:
             text = f"{record.name} was paid by another transaction too."
             yield Difference(number, Disagreement.PAID_TWICE, record.name, text)
-        elif entry.kind is Kind.REGISTRATION and record.account_id != entry.accounts.get(record.name):
+        elif entry.kind is Kind.REGISTRATION and record.account_id != accounts.get(record.name):
             text = f"The ledger has {record.account_id} as the account of {record.name}, the chain another."
             yield Difference(number, Disagreement.OTHER_ACCOUNT, record.name, text)
 

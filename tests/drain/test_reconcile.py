@@ -1,6 +1,7 @@
 """The ledger compared with the chain's blocks, and rebuilt from them."""
 
 import sqlite3
+from collections import Counter
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 
 from jobs.blocks.reconcile import Reconciler, Step
+from jobs.blocks.transactions import RegistrarTransaction
 from jobs.ledger.backup import back_up
 from jobs.model.job import Job, Limits, Signup, State
 from jobs.settings import Settings
@@ -250,3 +252,24 @@ async def test_resolved_difference_disappears(tmp_path: Path) -> None:
         sql(tmp_path, f"UPDATE jobs SET account_id = '{account_id}'")
         await reconcile(side, 1)
         assert await side.ledger.reconciliation.difference_count() == 0
+
+
+async def test_each_transaction_is_read_once_however_many_accounts_it_registers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With hundreds of them, reading it again for each takes a minute for twenty thousand accounts."""
+    names = [f"crowd-{number}" for number in range(20)]
+    read: Counter[str] = Counter()
+    accounts = vars(RegistrarTransaction)["accounts"].fget
+
+    def counted(entry: RegistrarTransaction) -> Any:
+        read[entry.signature] += 1
+        return accounts(entry)
+
+    async with chain_side(tmp_path) as side:
+        await registered_and_paid(side, *names)
+        monkeypatch.setattr(RegistrarTransaction, "accounts", property(counted))
+        await reconcile(side)
+        assert await found(side) == []
+    assert set(read.values()) == {1}
+    assert len(read) < len(names)
