@@ -12,7 +12,7 @@ SHORT = Scale(
     disturbances=len(KINDS),
     clients=20,
     machine_pause=0.4,
-    database_pause=1.0,
+    database_pause=4.0,
     chain_pause=1.0,
     block_interval=0.1,
 )

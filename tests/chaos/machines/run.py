@@ -87,15 +87,17 @@ class MachinesRun:
         """Disturb machines, PostgreSQL and chain until there were enough disturbances and all signups are posted."""
         scale = self._scale
         share = -(-scale.signups // scale.disturbances)
+        kinds = FAILURES + (OF_STANDBY if scale.standby else ())
 
         def enough(number: int) -> bool:
             here.load.release(share)
             if number % SAY_INTERVAL == 0:
                 self._say(self._progress(here, number))
+            if here.server.done.total() < len(kinds):
+                return False
             return number >= scale.disturbances and posting.done()
 
         over = asyncio.Event()
-        kinds = FAILURES + (OF_STANDBY if scale.standby else ())
         others = [
             here.server.run(
                 failures(self._seed, scale.database_pause, kinds),
