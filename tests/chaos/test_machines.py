@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tests.chaos.machines.run import MachinesRun
-from tests.chaos.machines.schedule import FAILURES, KINDS
+from tests.chaos.machines.schedule import FAILURES, KINDS, OF_STANDBY
 from tests.chaos.machines.site import Scale
 
 SEED = 17
@@ -15,6 +15,7 @@ SHORT = Scale(
     database_pause=4.0,
     chain_pause=1.0,
     block_interval=0.1,
+    standby=True,
 )
 
 
@@ -23,7 +24,8 @@ async def test_records_agree_after_chaos_on_three_machines(tmp_path: Path) -> No
     assert outcome.differences == []
     counts = outcome.counts
     assert counts["machines disturbed"] >= len(KINDS)
-    assert {name for name in FAILURES if counts[f"PostgreSQL: {name.replace('_', ' ')}"]} == {*FAILURES}
+    assert all(counts[f"PostgreSQL: {name.replace('_', ' ')}"] for name in FAILURES + OF_STANDBY)
+    assert counts["PostgreSQL: standby frozen, then promoted"] == 1
     assert counts["epochs"] > counts["epochs in which was written"] / 2 > 1
     assert counts["statements of owners"] > counts["statements of others"] == 0
     assert counts["signups posted"] == SHORT.signups

@@ -93,7 +93,7 @@ class MachinesRun:
             here.load.release(share)
             if number % SAY_INTERVAL == 0:
                 self._say(self._progress(here, number))
-            if here.server.done.total() < len(kinds):
+            if here.server.done.total() < len(kinds) + scale.standby:
                 return False
             return number >= scale.disturbances and posting.done()
 
