@@ -2,7 +2,7 @@
 -- sqlite3. Times named …_at are milliseconds since 1970, UTC; chain times are seconds. The views at the end
 -- show them readable. Money is in satoshi of the core asset unless said otherwise.
 
-PRAGMA user_version = 9;
+PRAGMA user_version = 10;
 -- PRAGMA application_id is random, set when a ledger or a backup is made: no other ledger is taken for it.
 
 -- Who owns the chain: one row, which each write transaction reads first.
@@ -178,14 +178,30 @@ CREATE TABLE blocks (
     id     TEXT NOT NULL  -- as it was when it was followed: another one means a fork
 );
 
--- Who signed up when, only as long as the limit needs it.
-CREATE TABLE addresses (
-    address     TEXT PRIMARY KEY,  -- IPv4 address or IPv6 /64
-    job         INTEGER NOT NULL REFERENCES jobs (number),  -- the last that was accepted from it
-    accepted_at INTEGER NOT NULL  -- when that was
+-- How many signups of whom were accepted, only as long as a limit needs it. Backups have nothing of it.
+CREATE TABLE quotas (
+    subject    TEXT PRIMARY KEY,  -- keyed hash of what is counted, such as a network of clients
+    generation INTEGER NOT NULL,  -- of the hash's key
+    spent      INTEGER NOT NULL,  -- signups accepted in the interval that runs
+    until      INTEGER NOT NULL,  -- when it ends; it began with the first of them
+    CONSTRAINT quotas_spent_known CHECK (spent >= 0)
 ) WITHOUT ROWID;
-CREATE INDEX addresses_by_time ON addresses (accepted_at);
-CREATE INDEX addresses_by_job ON addresses (job);
+CREATE INDEX quotas_by_end ON quotas (until);
+CREATE INDEX quotas_by_generation ON quotas (generation);
+
+-- Keys of the hashes in quotas: a new one each week.
+CREATE TABLE quota_keys (
+    generation INTEGER PRIMARY KEY,  -- week since 1970
+    key        TEXT NOT NULL  -- random
+);
+
+-- What a signup spent, to be given back if it fails.
+CREATE TABLE quota_uses (
+    job      INTEGER PRIMARY KEY REFERENCES jobs (number),  -- the signup
+    subjects TEXT NOT NULL,  -- JSON: each quota, and when its interval ends
+    until    INTEGER NOT NULL  -- when the last of them ends
+);
+CREATE INDEX quota_uses_by_end ON quota_uses (until);
 
 -- What stands still, and why.
 CREATE TABLE pauses (

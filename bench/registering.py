@@ -119,7 +119,7 @@ async def drain_rate(service: Faucet, ledger: Ledger, *, paid: bool = False) -> 
 
 async def fill(ledger: Ledger, tag: str, count: int, balance: str | None = None) -> None:
     """Let `count` signups wait in the ledger."""
-    limits, keys = Limits(None, 0, 10**9, balance), keys_of(tag)
+    limits, keys = Limits(10**9, initial_balance=balance), keys_of(tag)
     for first in range(0, count, 500):
         names = (f"{tag}-{number}" for number in range(first, min(count, first + 500)))
         await asyncio.gather(*(ledger.signups.accept(Signup(name, **keys), limits) for name in names))

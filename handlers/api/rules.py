@@ -7,6 +7,7 @@ from jobs.budget import is_premium_too_dear, retry_after
 from jobs.errors import Code, FaucetError
 from jobs.model.job import Limits
 from jobs.signup import SignupRules
+from jobs.ways.networks import network_quotas
 
 
 def rules_of(context: AppContext) -> SignupRules:
@@ -21,13 +22,12 @@ def rules_of(context: AppContext) -> SignupRules:
 
 
 def limits_of(context: AppContext, address: str | None) -> Limits:
-    """The limits that the ledger applies to a signup from `address`; None is exempt from that of addresses."""
+    """The limits that the ledger applies to a signup from `address`; None is exempt from those of networks."""
     settings = context.settings
     payment = settings.payment
     return Limits(
-        address=address,
-        interval=settings.minIPAge,
         queue=settings.queue_limit,
+        quotas=() if address is None else network_quotas(address, settings.minIPAge, settings.limits),
         initial_balance=None if payment is None else f"{payment:f}",
         retry_after=retry_after(settings.queue_limit, context.snapshot.registration_rate),
     )

@@ -1,6 +1,5 @@
 """Whether a signup is accepted: decided from what the ledger has, and from the signups before it in its group."""
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -9,6 +8,7 @@ import msgspec
 from jobs.errors import Code, FaucetError
 from jobs.ledger.keys import digest_of
 from jobs.ledger.names import NAME_COUNTS
+from jobs.ledger.quotas import GroupQuotas
 from jobs.ledger.sql import Query, table_of, to_json
 from jobs.model.job import Job, Limits, Signup, State
 
@@ -27,7 +27,6 @@ class LookupRow(msgspec.Struct, frozen=True):
     keys: str | None  #: digests of that account's keys
     block_num: int | None  #: a block that holds that account
     referrer_known: bool | None
-    last_accepted_at: int | None  #: from its address
 
 
 # Rows only of those signups of which anything is known, and one row at the least. Of signups in a crowd mostly nothing
@@ -45,13 +44,11 @@ LOOKUP = Query(
     FROM (SELECT 1) AS one LEFT JOIN (
         SELECT request.place, jobs.number AS job, named.account_id, named.keys,
                coalesce(named.block_num, (SELECT max(number) FROM blocks)) AS block_num,
-               {_REFERRER_KNOWN} AS referrer_known, addresses.accepted_at AS last_accepted_at
-        FROM {table_of(("place", "name", "address", "referrer"))} AS request
+               {_REFERRER_KNOWN} AS referrer_known
+        FROM {table_of(("place", "name", "referrer"))} AS request
         LEFT JOIN jobs ON jobs.name = request.name AND jobs.state NOT IN ('failed', 'cancelled')
-        LEFT JOIN addresses ON addresses.address = request.address
         LEFT JOIN names AS named ON named.name = request.name AND {NAME_COUNTS}
         WHERE jobs.number IS NOT NULL OR named.account_id IS NOT NULL OR NOT {_REFERRER_KNOWN}
-           OR addresses.accepted_at IS NOT NULL
     ) AS known ON TRUE
     """,
     LookupRow,
@@ -59,11 +56,9 @@ LOOKUP = Query(
 )
 
 
-def lookup_parameter(group: Iterable[tuple[Signup, Limits]]) -> str:
+def lookup_parameter(group: Iterable[Signup]) -> str:
     """What LOOKUP takes."""
-    return to_json(
-        (place, signup.name, limits.address, signup.referrer) for place, (signup, limits) in enumerate(group)
-    )
+    return to_json((place, signup.name, signup.referrer) for place, signup in enumerate(group))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +76,8 @@ class CommitGroup:
     now: int
     found: Sequence[LookupRow]
     known_jobs: Mapping[int, Job]  #: live jobs of the names in the group, by their numbers
+    quotas: GroupQuotas
     jobs: dict[str, Job] = field(default_factory=dict)  #: new ones, by name
-    addresses: dict[str, Job] = field(default_factory=dict)
     _by_place: dict[int | None, LookupRow] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -123,8 +118,8 @@ def new_job(signup: Signup, limits: Limits, group: CommitGroup, found: OnChain |
         updated_at=group.now,
     )
     group.jobs[job.signup.name] = job
-    if limits.address is not None and found is None:
-        group.addresses[limits.address] = job
+    if found is None:
+        group.quotas.spend(limits.quotas, job.number)
     return job
 
 
@@ -147,7 +142,7 @@ def decide(signup: Signup, limits: Limits, place: int, group: CommitGroup) -> Jo
         raise FaucetError(Code.PAUSED, f"Signups are paused: {group.ledger.paused}", retry_after=60)
     if group.ledger.waiting + len(group.jobs) >= limits.queue:
         raise FaucetError(Code.OVERLOADED, CROWDED, retry_after=limits.retry_after)
-    _check_address(limits, None if found is None else found.last_accepted_at, group)
+    group.quotas.check(limits.quotas)
     return None
 
 
@@ -156,16 +151,3 @@ def _own_account(signup: Signup, found: LookupRow | None) -> OnChain | None:
     if found is None or found.account_id is None or found.block_num is None or found.keys != digest_of(signup.keys):
         return None
     return OnChain(found.account_id, found.block_num)
-
-
-def _check_address(limits: Limits, last: int | None, group: CommitGroup) -> None:
-    if limits.address is None:
-        return
-    if limits.address in group.addresses:
-        last = group.now
-    if last is None:
-        return
-    remaining = math.ceil((last - group.now) / 1000) + limits.interval
-    # A clock that was set back since would hold the address for as long as it was set back.
-    if 0 < remaining <= 2 * limits.interval:
-        raise FaucetError(Code.THROTTLED, "Only one account per IP", retry_after=remaining)

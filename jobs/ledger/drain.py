@@ -7,6 +7,7 @@ import msgspec
 from jobs.errors import Code
 from jobs.ledger.errors import UnfitLedgerError
 from jobs.ledger.job_rows import STATE_OF_LISTED, derive_states, select_jobs
+from jobs.ledger.quotas import give_back
 from jobs.ledger.spending import affordable, committed_on, release_shares
 from jobs.ledger.sql import IN_NUMBERS, Query, to_json
 from jobs.ledger.store import Part, Tx
@@ -69,7 +70,6 @@ UNCOUNT = "UPDATE jobs SET attempts = attempts - 1 WHERE number = ? AND state = 
 CLAIM = "UPDATE jobs SET account_id = ?, block_num = ? WHERE number = ? AND state = 'queued'"
 FAILING = f"SELECT number, id FROM jobs WHERE {STATE_OF_LISTED} = 'queued' AND number {IN_NUMBERS}"
 FAIL = "UPDATE jobs SET state = 'failed', code = ?, reason = ?, updated_at = ? WHERE number = ?"
-FREE_ADDRESSES = "DELETE FROM addresses WHERE job = ?"
 READY = {
     Kind.REGISTRATION: Query(
         f"SELECT number FROM jobs WHERE {STATE_OF_LISTED} = 'queued' AND number {IN_NUMBERS}", Numbered, bulk=True
@@ -158,7 +158,7 @@ class DrainQueue(Part):
         await self._store.run(step)
 
     async def fail(self, reasons: Mapping[int, Reason]) -> None:
-        """End queued jobs without an account; the addresses that asked for them may sign up again.
+        """End queued jobs without an account; what they spent of quotas is given back.
 
         Jobs that are not queued any more, since an operator was quicker, stay as they are.
         """
@@ -211,8 +211,8 @@ def _retry(tx: Tx, jobs: Sequence[int], *, counted: bool) -> None:
 
 
 def fail_jobs(tx: Tx, reasons: Mapping[int, Reason]) -> None:
-    """Fail those jobs of `reasons` that are queued, and give back their addresses' quota."""
+    """Fail those jobs of `reasons` that are queued, and give back what they spent of quotas."""
     failing = tx.execute(FAILING, (to_json(reasons),))
     tx.executemany(FAIL, [(*reasons[row["number"]], tx.now, row["number"]) for row in failing])
-    tx.executemany(FREE_ADDRESSES, [(row["number"],) for row in failing])
+    give_back(tx, [row["number"] for row in failing])
     tx.moved.extend(row["id"] for row in failing)

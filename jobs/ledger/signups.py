@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from jobs.errors import Code, FaucetError
 from jobs.ledger.admission import CROWDED, LOOKUP, CommitGroup, LookupRow, decide, lookup_parameter, new_job
 from jobs.ledger.job_rows import derive_states, select_jobs
+from jobs.ledger.quotas import KEYS, SPENT, GroupQuotas, QuotaKeys, purge
 from jobs.ledger.sql import IN_NUMBERS, rows_of, table_of, to_json
 from jobs.ledger.store import Part, Store, Tx
 from jobs.model.job import Job, Limits, Signup
@@ -28,12 +29,6 @@ INSERT_JOBS = f"""
     INSERT INTO jobs ({", ".join(_INSERTED)})
     SELECT * FROM {table_of(_INSERTED)} AS accepted
 """
-INSERT_ADDRESSES = f"""
-    INSERT INTO addresses (address, job, accepted_at)
-    SELECT * FROM {table_of(("address", "job", "accepted_at"))} AS accepted WHERE TRUE
-    ON CONFLICT (address) DO UPDATE SET job = excluded.job, accepted_at = excluded.accepted_at
-"""
-PURGE_ADDRESSES = "DELETE FROM addresses WHERE accepted_at < ?"
 
 
 @dataclass(slots=True)
@@ -80,6 +75,7 @@ class Signups(Part):
     def __init__(self, store: Store, random_id: Callable[[], str]) -> None:
         super().__init__(store)
         self._random_id = random_id
+        self._keys = QuotaKeys(random_id)
         self._waiting: deque[Request] = deque()
         self._seconds_each = 0.0  #: that a signup of the last group took
         self._writer: asyncio.Task[None] | None = None
@@ -105,22 +101,23 @@ class Signups(Part):
 
     async def check(self, signup: Signup, limits: Limits) -> None:
         """Make every check of `accept` and keep nothing. Raises the same errors."""
-        found = await self._store.rows(LOOKUP, (lookup_parameter([(signup, limits)]),))
+        found = await self._store.rows(LOOKUP, (lookup_parameter([signup]),))
         jobs = await self._store.rows(LIVE_JOBS, (to_json(_numbers(found)),))
-        decide(signup, limits, 0, _group(self._store.now(), found, jobs))
+        quotas = GroupQuotas(self._store.now(), await self._store.rows(KEYS))
+        quotas.know(await self._store.rows(SPENT, (to_json(quotas.subjects_of(limits.quotas)),)))
+        decide(signup, limits, 0, _group(quotas, found, jobs))
 
     async def finish(self) -> None:
         """Return when every signup submitted so far has its response."""
         while self._writer is not None:
             await self._writer
 
-    async def purge_addresses(self, before: int) -> None:
-        """Delete the client addresses of signups accepted before `before`, milliseconds.
+    async def purge_quotas(self) -> None:
+        """Delete what was counted in intervals that are over, and the keys that nothing needs any more.
 
-        No copy of them is left, nor of those that were deleted otherwise; if a reader is in the way, the next call
-        sees to that.
+        No copy is left, nor of what was deleted otherwise; if a reader is in the way, the next call sees to that.
         """
-        await self._store.execute(PURGE_ADDRESSES, (before,))
+        await self._store.run(purge)
         await self._store.truncate_log()
 
     async def _write(self) -> None:
@@ -143,13 +140,37 @@ class Signups(Part):
     async def _commit(self, group: _Group) -> Exception | None:
         """Commit one group, then respond: a response never precedes its commit. Returns why it failed as a whole."""
         try:
-            results = await self._store.run(lambda tx: _insert(tx, group.take(), self._random_id))
+            results = await self._store.run(lambda tx: self._insert(tx, group.take()))
         except Exception as error:  # noqa: BLE001  # whatever it was, each caller must hear of it
             requests = group.end()
             _respond(requests, [error] * len(requests))
             return error
         _respond(group.end(), results)
         return None
+
+    def _insert(self, tx: Tx, requests: list[Request]) -> list[Job | Exception]:
+        if not requests:
+            return []
+        found = tx.rows(LOOKUP, (lookup_parameter(request.signup for request in requests),))
+        numbers = _numbers(found)
+        jobs = tx.rows(LIVE_JOBS, (to_json(numbers),)) if numbers else []
+        group = _group(self._quotas(tx, requests), found, jobs)
+        results = [_result(request, place, group, self._random_id) for place, request in enumerate(requests)]
+        if group.jobs:
+            tx.execute(INSERT_JOBS, (to_json(rows_of(Job, _INSERTED, group.jobs.values())),))
+        group.quotas.save(tx)
+        if on_chain := [job.number for job in group.jobs.values() if job.account_id is not None]:
+            derive_states(tx, on_chain)
+        return results
+
+    def _quotas(self, tx: Tx, requests: list[Request]) -> GroupQuotas:
+        """What is spent of the quotas of `requests`."""
+        quotas = [quota for request in requests for quota in request.limits.quotas]
+        if not quotas:
+            return GroupQuotas(tx.now, ())
+        group = GroupQuotas(tx.now, self._keys.of(tx))
+        group.know(tx.rows(SPENT, (to_json(set(group.subjects_of(quotas))),)))
+        return group
 
 
 def _respond(requests: list[Request], results: Sequence[Job | Exception]) -> None:
@@ -162,29 +183,12 @@ def _respond(requests: list[Request], results: Sequence[Job | Exception]) -> Non
             request.response.set_exception(result)
 
 
-def _insert(tx: Tx, requests: list[Request], random_id: Callable[[], str]) -> list[Job | Exception]:
-    if not requests:
-        return []
-    found = tx.rows(LOOKUP, (lookup_parameter([(request.signup, request.limits) for request in requests]),))
-    numbers = _numbers(found)
-    group = _group(tx.now, found, tx.rows(LIVE_JOBS, (to_json(numbers),)) if numbers else [])
-    results = [_result(request, place, group, random_id) for place, request in enumerate(requests)]
-    if group.jobs:
-        tx.execute(INSERT_JOBS, (to_json(rows_of(Job, _INSERTED, group.jobs.values())),))
-    if group.addresses:
-        addresses = ((address, job.number, group.now) for address, job in group.addresses.items())
-        tx.execute(INSERT_ADDRESSES, (to_json(addresses),))
-    if on_chain := [job.number for job in group.jobs.values() if job.account_id is not None]:
-        derive_states(tx, on_chain)
-    return results
-
-
 def _numbers(found: list[LookupRow]) -> list[int]:
     return [each.job for each in found if each.job is not None]
 
 
-def _group(now: int, found: list[LookupRow], jobs: list[Job]) -> CommitGroup:
-    return CommitGroup(now, found, {job.number: job for job in jobs})
+def _group(quotas: GroupQuotas, found: list[LookupRow], jobs: list[Job]) -> CommitGroup:
+    return CommitGroup(quotas.now, found, {job.number: job for job in jobs}, quotas)
 
 
 def _result(request: Request, place: int, group: CommitGroup, random_id: Callable[[], str]) -> Job | Exception:

@@ -114,11 +114,22 @@ class Unfunded:
     last_block: tuple[int, str] | None  #: number and id; None where there are no jobs
 
 
+class Quota(msgspec.Struct, frozen=True):
+    """How many signups of one subject are accepted in an interval, which begins with the first of them.
+
+    A signup spends one of each of its quotas; where it fails through no fault of its own, it is given back.
+    """
+
+    subject: str  #: what is counted: a kind, and which of it; the ledger keeps a keyed hash of it
+    capacity: int  #: signups
+    interval: int  #: seconds
+    sentence: str  #: why one more is refused
+
+
 class Limits(msgspec.Struct, frozen=True):
     """What acceptance is held to; decided inside the ledger's own transaction."""
 
-    address: str | None  #: the client's IPv4 address or IPv6 /64; None is exempt
-    interval: int  #: seconds between two signups of one address
     queue: int  #: jobs that may wait for a drain
+    quotas: tuple[Quota, ...] = ()
     initial_balance: str | None = None  #: what this signup is to be paid, core asset, decimal text
     retry_after: int = 60  #: seconds after which more may wait, when as many do

@@ -33,7 +33,7 @@ from jobs.settings import Settings
 log = logging.getLogger("faucet.owner")
 
 STOP_TIMEOUT = 0.5  #: seconds that a drain in hand may take when another process is to own the chain, or none
-FORGET_INTERVAL = 60.0  #: seconds between two erasures of old client addresses
+PURGE_INTERVAL = 60.0  #: seconds between two erasures of what no limit needs any more
 CONNECTION_INTERVAL = 1.0  #: seconds between two checks of the connection
 TICK_INTERVAL = 1.0  #: … at the clock, to notice that the process stood still
 ANSWER_INTERVAL = 0.2  #: … at what dry runs ask
@@ -86,7 +86,7 @@ class ChainOwner:
         """Begin; returns at once, whether a node is there or not. Raises FaucetError without a ledger."""
         await self._publisher.load()
         await self._uptime.start()
-        await self._forget_addresses()
+        await self._purge_quotas()
         self._tracker = self._new_tracker()
         self._drainer = self._new_drainer()
         names = NamesCache(
@@ -112,7 +112,7 @@ class ChainOwner:
             PeriodicCallback(self._uptime.tick, TICK_INTERVAL * 1000),
             PeriodicCallback(self._observer.publish_connection, CONNECTION_INTERVAL * 1000),
             PeriodicCallback(self._answer, ANSWER_INTERVAL * 1000),
-            PeriodicCallback(self._forget_addresses, FORGET_INTERVAL * 1000),
+            PeriodicCallback(self._purge_quotas, PURGE_INTERVAL * 1000),
         ]
         for timer in self._timers:
             timer.start()
@@ -249,11 +249,9 @@ class ChainOwner:
             clock=self._clock,
         )
 
-    async def _forget_addresses(self) -> None:
-        # By the ledger's clock, as all that limits an address: this machine's may be ahead of it.
-        before = self._ledger.now() - self._settings.retention * 1000
+    async def _purge_quotas(self) -> None:
         try:
             await self._ledger.login_failures.purge()
-            await self._ledger.signups.purge_addresses(before)
+            await self._ledger.signups.purge_quotas()
         except FaucetError as error:
-            log.warning("addresses not erased", extra={"fields": {"reason": error}})
+            log.warning("quotas not erased", extra={"fields": {"reason": error}})

@@ -10,6 +10,7 @@ from typing import Any
 
 from jobs.settings import explorer, location, values
 from jobs.settings.file import ConfigError, ConfigFile, read_file
+from jobs.settings.network_limits import NetworkLimit, parse_limits
 from jobs.settings.predecessor import REPLY_WAIT
 from jobs.settings.values import DailyBudget, Network, Parser, ValueProblemError
 
@@ -74,12 +75,14 @@ class Settings:
     disable_premium_names: bool = _key(values.flag, True, "refuse names that cost the premium fee")
     nobroadcast: bool = _key(values.flag, False, "safety mode: accept signups, send nothing to the chain")
     minIPAge: int = _key(  # noqa: N815  # the predecessor's spelling
-        values.whole(0, 10**8), 300, "seconds between two signups from one address"
+        values.whole(0, 10**8), 300, "seconds between two signups from one address (IPv6: one /64)"
     )
-    restrict_ip: bool = _key(values.flag, True, "enforce minIPAge")
-    address_retention: int | None = _key(
-        values.optional(values.whole(0, 10**8)), None, "seconds that client addresses are stored; default: minIPAge"
+    limits: tuple[NetworkLimit, ...] = _key(
+        parse_limits,
+        parse_limits({"ipv4/24": "100 per hour", "ipv6/56": "16 per hour", "ipv6/48": "64 per hour"}),
+        "signups from one network in an interval; `{}`: no such limits",
     )
+    restrict_ip: bool = _key(values.flag, True, "enforce minIPAge and limits")
     require_fields: tuple[str, ...] = _key(
         values.list_of(values.one_of(*OPTIONAL_FIELDS)), (), "optional fields that a signup must have after all"
     )
@@ -192,11 +195,6 @@ class Settings:
         """What this machine is called where it owns the chain."""
         return gethostname() if self.machine is None else self.machine
 
-    @property
-    def retention(self) -> int:
-        """Seconds that client addresses are kept."""
-        return self.minIPAge if self.address_retention is None else self.address_retention
-
 
 def keys() -> dict[str, Mapping[str, Any]]:
     """Each key of the file with its `parse` and `description`."""
@@ -249,8 +247,6 @@ def _contradiction(settings: Settings, file: ConfigFile, *, with_key: bool) -> t
         return "wif_file", f"{file.name_of('wif')} is given too: only one of them can be"
     if settings.reply_wait > settings.reply_wait_max:
         return "reply_wait", "is longer than reply_wait_max"
-    if settings.retention < settings.minIPAge:
-        return "address_retention", "is shorter than minIPAge, so addresses would be forgotten too early"
     if "devchain" in settings.witness_url and not settings.uses_devchain:
         return "witness_url", "devchain can't be one of several nodes"
     if settings.uses_devchain:

@@ -1,7 +1,10 @@
 """The predecessor's configuration file, which loads unchanged, and what its clients expect."""
 
 #: Its keys that are accepted and mean nothing any more, and why. No other program reads them.
-NO_LONGER_NEEDED = {"redis_ip": "the ledger is a file, no Redis is used"}
+NO_LONGER_NEEDED = {
+    "redis_ip": "the ledger is a file, no Redis is used",
+    "address_retention": "no client address is stored",
+}
 
 #: What to say of a file that has one of them and leaves `old_clients` open.
 CLIENTS = (

@@ -27,7 +27,7 @@ CHAIN_STATUS = replace(
     registrar_member=True, key_matches=True, node="wss://node.example", budget=5_350_81000,
 )  # fmt: skip
 PEOPLE = ("ada", "alan", "anita", "barbara", "george", "dennis", "edsger", "frances", "grace", "hedy", "ken", "radia")
-NO_LIMITS = Limits(None, 0, 10**9)
+NO_LIMITS = Limits(10**9)
 
 
 @dataclass

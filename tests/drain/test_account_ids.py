@@ -169,7 +169,7 @@ async def test_referrer_id_from_another_fork_is_unknown(tmp_path: Path) -> None:
         side.node.account_ids = look_up  # type: ignore[method-assign]
         (member,) = await side.node.accounts(["member-1"])
         assert member is not None
-        limits = Limits(address=None, interval=0, queue=10)
+        limits = Limits(queue=10)
         for name, referrer in (("alice-1", "1.2.4711"), ("bob-1", "member-1")):
             await side.ledger.signups.accept(Signup(name, **keys_of(name), referrer=referrer), limits)
         await side.drainer.drain()

@@ -123,7 +123,7 @@ async def test_keys_with_a_foreign_prefix_fail_alone(tmp_path: Path) -> None:
     async with chain_side(tmp_path) as side:
         await side.block()
         foreign = {field: "BTS" + key.removeprefix("TEST") for field, key in keys_of("far-1").items()}
-        limits = Limits(address=None, interval=0, queue=10)
+        limits = Limits(queue=10)
         await side.ledger.signups.accept(Signup("far-1", **foreign), limits)
         await side.accept("near-1")
         await side.drainer.drain()

@@ -108,7 +108,9 @@ async def test_lost_ledger_is_rebuilt_from_the_chain(tmp_path: Path) -> None:
             assert await found(new) == []
             for name in NAMES:
                 assert shape(await new.job(name)) == shape(await side.job(name))
-                repeated = await new.ledger.signups.accept(Signup(name, **keys_of(name)), Limits(None, 0, 100, BALANCE))
+                repeated = await new.ledger.signups.accept(
+                    Signup(name, **keys_of(name)), Limits(100, initial_balance=BALANCE)
+                )
                 assert repeated.id == (await new.job(name)).id
             await new.tracker.follow()
             await new.drainer.drain()

@@ -65,7 +65,7 @@ class ChainSide:
 
     async def accept(self, *names: str, balance: str | None = None, password: str = "secret") -> list[Job]:
         """Accept a signup for each of `names`."""
-        limits = Limits(address=None, interval=0, queue=10_000, initial_balance=balance)
+        limits = Limits(queue=10_000, initial_balance=balance)
         signups = [Signup(name, **keys_of(name, password)) for name in names]
         return list(await asyncio.gather(*(self.ledger.signups.accept(signup, limits) for signup in signups)))
 

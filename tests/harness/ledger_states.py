@@ -8,7 +8,7 @@ from jobs.ledger import Ledger
 from jobs.model.job import Job, Limits
 from jobs.model.operators import Alert, Difference
 from jobs.model.transaction import Kind, SignedTransaction
-from tests.harness.ledgers import block, signed_transaction, signup
+from tests.harness.ledgers import block, from_address, signed_transaction, signup
 from tests.harness.serving import NOW
 
 
@@ -40,7 +40,7 @@ def drop_table(folder: Path, table: str = "job_counts") -> None:
 
 async def reach_every_state(ledger: Ledger) -> None:
     """A job in each state, and rows in every table."""
-    limits = Limits(address=None, interval=0, queue=99, initial_balance="2.5")
+    limits = Limits(queue=99, initial_balance="2.5")
     names = ("done", "funded", "funding", "registered", "broadcast", "failed", "cancelled", "queued")
     jobs = [await ledger.signups.accept(signup(f"{name}-1", email=f"{name}@ü.example"), limits) for name in names]
     *_, failed, cancelled, _queued = jobs
@@ -58,8 +58,8 @@ async def reach_every_state(ledger: Ledger) -> None:
 
 
 async def _fill_the_rest(ledger: Ledger) -> None:
-    await ledger.signups.accept(signup("client-1"), Limits(address="192.0.2.1", interval=300, queue=99))
-    spender = await ledger.signups.accept(signup("spender-1"), Limits(address=None, interval=0, queue=99))
+    await ledger.signups.accept(signup("client-1"), from_address("192.0.2.1"))
+    spender = await ledger.signups.accept(signup("spender-1"), Limits(queue=99))
     await spend(ledger, spender, 2**62)
     await ledger.spending.open_day(2**62, agreed=True)
     await ledger.pins.save({"chain_id": "aa", "prefix": "TEST"}, agreed=False)

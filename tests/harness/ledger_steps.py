@@ -32,7 +32,7 @@ class LedgerSteps(LedgerAndModel):
 
     def accept(self, name: str, password: str, pays: bool) -> None:
         keys = (f"{password}-owner", f"{password}-active", f"{password}-memo")
-        limits = Limits(address=None, interval=0, queue=99, initial_balance="1.5" if pays else None)
+        limits = Limits(queue=99, initial_balance="1.5" if pays else None)
         live = self.model.live_job(name)
         work = self.ledger.signups.accept(Signup(name, *keys), limits)
         if live.keys != keys if live else name in self.model.names:

@@ -9,12 +9,13 @@ from jobs.errors import Code, FaucetError
 from jobs.ledger import Ledger
 from jobs.model.job import Job, Limits, Signup
 from jobs.model.transaction import BlockEffects, Kind, SignedTransaction, Transaction
+from jobs.ways.networks import network_quotas
 from tests.harness.engines import Shell, location_of
 from tests.harness.program import keys_of
 
 START = 1_700_000_000.0
 KEYS = keys_of("any")
-FREE = Limits(address=None, interval=300, queue=1000)
+FREE = Limits(queue=1000)
 
 
 class Clock:
@@ -47,7 +48,7 @@ def signup(name: str, password: str = "any", **changes: Any) -> Signup:
 
 
 def from_address(address: str, interval: int = 300) -> Limits:
-    return Limits(address=address, interval=interval, queue=1000)
+    return Limits(queue=1000, quotas=network_quotas(address, interval, ()))
 
 
 async def code_of(attempt: Any) -> Code | None:

@@ -87,7 +87,7 @@ class World:
     async def sign_up(self, *names: str, **changes: Any) -> None:
         """Accept signups, with the initial balance of the settings."""
         payment = self.settings.payment
-        limits = Limits(None, 0, 10_000, None if payment is None else str(payment))
+        limits = Limits(10_000, initial_balance=None if payment is None else str(payment))
         await asyncio.gather(
             *(self.ledger.signups.accept(Signup(name, **keys_of(name), **changes), limits) for name in names)
         )

@@ -89,7 +89,9 @@ class Serving:
 
     async def accept(self, name: str, initial_balance: str | None = None) -> Job:
         """A job in the ledger, without HTTP."""
-        return await self.ledger.signups.accept(Signup(name, **keys_of(name)), Limits(None, 0, 1000, initial_balance))
+        return await self.ledger.signups.accept(
+            Signup(name, **keys_of(name)), Limits(1000, initial_balance=initial_balance)
+        )
 
     async def see(self, chain_status: ChainStatus | None = None, **changes: Any) -> None:
         """Publish `chain_status`, or CHAIN_STATUS with `changes`."""

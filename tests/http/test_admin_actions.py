@@ -138,7 +138,7 @@ async def test_no_cell_of_an_export_is_a_formula(tmp_path: Path) -> None:
         async with operated(tmp_path) as (served, _):
             for number, cell in enumerate(cells):
                 signup = Signup(f"al-{number:02}", **keys_of("al"), refcode=cell)
-                await served.ledger.signups.accept(signup, Limits(None, 0, 100))
+                await served.ledger.signups.accept(signup, Limits(100))
             return [lines async for lines in csv_of_jobs(served.ledger, "al", None, by="ann")]
 
     text = "".join(await scenario())
@@ -171,7 +171,7 @@ async def test_export_that_breaks_off_does_not_look_whole(tmp_path: Path, monkey
     async with operated(tmp_path) as (served, operator):
         for number in range(100):
             signup = Signup(f"al-{number}", **keys_of("al"), refcode="x" * 200_000)
-            await served.ledger.signups.accept(signup, Limits(None, 0, 1000))
+            await served.ledger.signups.accept(signup, Limits(1000))
         reader, writer = await served.connect()
         writer.write(operator.form("/admin/export"))
         begun = await reader.readexactly(5_000)

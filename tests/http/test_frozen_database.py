@@ -20,7 +20,7 @@ from tests.harness.operators import HASH
 from tests.harness.serving import Serving, serving, signup_of
 
 DEADLINE = 8.0  #: seconds until any reply
-ROOMY = Limits(address=None, interval=300, queue=10_000)
+ROOMY = Limits(queue=10_000)
 #: What is served without a look at the ledger.
 ALWAYS = ("/healthz", "/api/v1/chain", "/static/style.css")
 

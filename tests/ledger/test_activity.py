@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("each_engine")
 
 DAY = 86_400
 START = 20_000 * DAY  #: midnight, seconds
-FREE = Limits(address=None, interval=0, queue=1000)
+FREE = Limits(queue=1000)
 
 
 class Clock:

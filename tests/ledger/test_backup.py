@@ -18,6 +18,8 @@ from tests.harness.program import command, dev_chain, faucet
 
 ADDRESS = "192.0.2.100"
 SESSION = "0123456789abcdef" * 4
+SUBJECT, ERASED = "5ec7" * 8, "e4a5" * 8  #: hashes of networks
+QUOTA_KEY = "f00d" * 8
 
 
 async def test_backup_made_under_load_can_be_served(tmp_path: Path) -> None:
@@ -56,8 +58,10 @@ def fill(folder: Path) -> None:
             "INSERT INTO jobs (id, name, owner_key, active_key, memo_key, created_at, updated_at)"
             " VALUES (hex(randomblob(16)), 'n', '', '', '', 0, 0)"
         )
-        connection.executemany("INSERT INTO addresses VALUES (?, 1, 0)", [(ADDRESS,), ("192.0.2.200",)])
-        connection.execute("DELETE FROM addresses WHERE address = '192.0.2.200'")
+        connection.executemany("INSERT INTO quotas VALUES (?, 1, 1, 1)", [(SUBJECT,), (ERASED,)])
+        connection.execute("DELETE FROM quotas WHERE subject = ?", (ERASED,))
+        connection.execute("INSERT INTO quota_keys VALUES (1, ?)", (QUOTA_KEY,))
+        connection.execute("INSERT INTO quota_uses VALUES (1, ?, 1)", (SUBJECT,))
         connection.execute("INSERT INTO login_failures VALUES (?, 0)", (ADDRESS,))
         connection.execute("INSERT INTO sessions VALUES (?, 'ann', 'key', 1, 1)", (SESSION,))
         connection.commit()
@@ -171,7 +175,8 @@ async def test_backup_leaves_out_addresses_and_sessions_and_is_its_owners_alone(
     assert (await backup(config, copy))[0] == 0
     assert (await backup(config, copy))[0] == 0  # a copy may be made anew
     assert b"192.0.2." not in copy.read_bytes()
-    assert SESSION.encode() not in copy.read_bytes()
+    for secret in (SESSION, SUBJECT, ERASED, QUOTA_KEY):
+        assert secret.encode() not in copy.read_bytes()
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
     with closing(sqlite3.connect(copy)) as connection:
         assert connection.execute("SELECT count(*) FROM jobs").fetchone() == (1,)

@@ -12,7 +12,7 @@ from tests.harness.ledgers import Clock, open_ledger, opened
 from tests.harness.program import command, dev_chain, faucet, keys_of
 from tests.harness.serving import register
 
-FREE = Limits(address=None, interval=0, queue=1000)
+FREE = Limits(queue=1000)
 
 
 async def accepted(ledger: Ledger, name: str) -> Job:

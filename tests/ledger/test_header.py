@@ -67,7 +67,7 @@ async def test_overwritten_ledger_is_noticed_and_left_as_it_is(tmp_path: Path, m
         assert ledger.misplaced() is None
         file.write_bytes(content)
         assert ledger.misplaced() == OVERWRITTEN
-        for attempt in (ledger.signups.accept(signup("after-1"), FREE), ledger.signups.purge_addresses(0)):
+        for attempt in (ledger.signups.accept(signup("after-1"), FREE), ledger.signups.purge_quotas()):
             with pytest.raises(FaucetError):
                 await attempt
         await ledger.rescue()
@@ -81,10 +81,10 @@ async def test_older_copy_of_the_file_is_noticed(tmp_path: Path) -> None:
     file = tmp_path / "faucet.db"
     async with opened(tmp_path) as ledger:
         await ledger.signups.accept(signup("before-1"), FREE)
-        await ledger.signups.purge_addresses(0)
+        await ledger.signups.purge_quotas()
         older = file.read_bytes()
         await ledger.signups.accept(signup("before-2"), FREE)
-        await ledger.signups.purge_addresses(0)
+        await ledger.signups.purge_quotas()
         assert ledger.misplaced() is None
         file.write_bytes(older)
         assert ledger.misplaced() == OVERWRITTEN
@@ -116,7 +116,7 @@ async def test_writing_through_sqlite_raises_no_alarm(tmp_path: Path) -> None:
         await look_while(work)  # type: ignore[arg-type]  # a future all the same
         await work
         second = await Ledger.open(tmp_path / "faucet.db")
-        await second.signups.purge_addresses(0)
+        await second.signups.purge_quotas()
         await second.close()
         assert ledger.misplaced() is None
 

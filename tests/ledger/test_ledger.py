@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("each_engine")
 
 async def test_job_with_an_initial_balance_passes_through_every_state(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
-        limits = Limits(address=None, interval=0, queue=9, initial_balance="2.5")
+        limits = Limits(queue=9, initial_balance="2.5")
         job = await ledger.signups.accept(signup("rich-1"), limits)
         states = [job.state]
 
@@ -71,7 +71,7 @@ async def test_ended_job_stays_ended_when_a_newer_one_has_its_name(tmp_path: Pat
 async def test_block_that_holds_the_same_twice_is_followed(tmp_path: Path) -> None:
     """A node that lies may show such."""
     async with opened(tmp_path) as ledger:
-        job = await ledger.signups.accept(signup("twice-1"), Limits(None, 0, 9, "2.5"))
+        job = await ledger.signups.accept(signup("twice-1"), Limits(9, initial_balance="2.5"))
         (registration,) = await ledger.drain.record_signed([signed_transaction(Kind.REGISTRATION, [job], "r")])
         names = (("twice-1", "1.2.7"), ("other-1", "1.2.8"), ("twice-1", "1.2.9"))
         await ledger.blocks.follow([block(1, registration, accounts=names)], 0)
@@ -110,7 +110,7 @@ async def test_innocent_jobs_keep_their_attempts_and_others_wait_longer(tmp_path
 
 async def test_transfer_never_becomes_refused(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
-        limits = Limits(address=None, interval=0, queue=9, initial_balance="1")
+        limits = Limits(queue=9, initial_balance="1")
         job = await ledger.signups.accept(signup("rich-1"), limits)
         (registration,) = await ledger.drain.record_signed([signed_transaction(Kind.REGISTRATION, [job], "r")])
         await ledger.blocks.follow([block(1, registration)], 0)
@@ -173,7 +173,7 @@ class Walk:
         self.irreversible = 0
 
     async def accept(self) -> None:
-        limits = Limits(address=None, interval=0, queue=99, initial_balance=self.random.choice([None, "1"]))
+        limits = Limits(queue=99, initial_balance=self.random.choice([None, "1"]))
         await self.ledger.signups.accept(signup(f"name-{self.random.randrange(4)}"), limits)
 
     async def sign(self) -> None:

@@ -16,7 +16,7 @@ from tests.harness.serving import broadcast, register
 pytestmark = pytest.mark.usefixtures("each_engine")
 
 NOW = 1_800_000_000
-FREE = Limits(address=None, interval=0, queue=1000)
+FREE = Limits(queue=1000)
 
 
 def opened(folder: Path) -> AbstractAsyncContextManager[Ledger]:

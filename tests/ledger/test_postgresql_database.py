@@ -12,7 +12,7 @@ import pytest
 
 from jobs.ledger import Ledger, LedgerError, OldLedgerError
 from jobs.ledger.postgresql import database
-from jobs.ledger.postgresql.database import MIGRATIONS_FOLDER, SCHEMA, make_or_migrate
+from jobs.ledger.postgresql.database import CURRENT, MIGRATIONS_FOLDER, SCHEMA, make_or_migrate
 from jobs.ledger.postgresql.link import DatabaseLink
 from jobs.ledger.postgresql.rows import placed
 from jobs.ledger.scripts import scripts_in
@@ -61,7 +61,7 @@ async def test_newer_ledger_is_refused(databases: Databases, tmp_path: Path) -> 
     with databases.connect(tmp_path) as shell:
         shell.execute("UPDATE ledger SET version = 99")
     for attempt in (Ledger.open, Ledger.open_to_read):
-        with pytest.raises(LedgerError, match="has version 99, this program knows up to 2: upgrade it"):
+        with pytest.raises(LedgerError, match=f"has version 99, this program knows up to {CURRENT}: upgrade it"):
             await attempt(url)
 
 

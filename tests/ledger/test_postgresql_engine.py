@@ -20,7 +20,7 @@ from tests.harness.ledgers import FREE, Clock, code_of, open_ledger, opened, sig
 from tests.harness.postgresql import Server, serving
 from tests.harness.turns import turn_held, until, waiting
 
-PURGE = "DELETE FROM addresses WHERE accepted_at < 0"
+PURGE = "DELETE FROM quotas WHERE until < 0"
 
 
 def sessions(databases: Databases, folder: Path) -> list[int]:

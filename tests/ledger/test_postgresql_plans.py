@@ -12,7 +12,7 @@ from jobs.ledger.sql import IN_NUMBERS, IN_TEXTS, Query
 from tests.harness.postgresql import Server
 from tests.harness.statements import STATEMENTS
 
-GROWING = re.compile(r"Seq Scan on (?:jobs|transactions|operations|names|addresses)\b")
+GROWING = re.compile(r"Seq Scan on (?:jobs|transactions|operations|names|quotas|quota_uses)\b")
 #: A ledger of 30,000 jobs that are done, as most are. Of fewer names PostgreSQL would rather hash all.
 FILLED = """
     INSERT INTO transactions (kind, id, signature, body, reference, expiration, created_at, updated_at, fate, block_num)
@@ -24,7 +24,9 @@ FILLED = """
     FROM generate_series(1, 30000) AS n;
     INSERT INTO operations SELECT 1 + n % 3000, n / 3000, n, 5 FROM generate_series(1, 30000) AS n;
     INSERT INTO names SELECT 'name-' || n, '1.2.' || n, n, NULL, NULL FROM generate_series(1, 200000) AS n;
-    INSERT INTO addresses SELECT n, 1 + n % 30000, n FROM generate_series(1, 100000) AS n;
+    INSERT INTO quota_keys VALUES (1, 'key');
+    INSERT INTO quotas SELECT n, 1, 1, n FROM generate_series(1, 100000) AS n;
+    INSERT INTO quota_uses SELECT n, '[]', n FROM generate_series(1, 30000) AS n;
     ANALYZE;
 """
 ARGUMENTS = {"text": "'[]'", "bigint": "1", "integer": "1", "boolean": "TRUE"}

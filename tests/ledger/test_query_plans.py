@@ -42,6 +42,7 @@ SMALL = (
         "lowest_fees",
         "pauses",
         "pins",
+        "quota_keys",
         "referrer_questions",
         "sessions",
         "spending",

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("each_engine")
 
 
 async def accepted(ledger: Ledger, name: str, initial_balance: str | None = None) -> Job:
-    return await ledger.signups.accept(Signup(name, **keys_of(name)), Limits(None, 0, 1000, initial_balance))
+    return await ledger.signups.accept(Signup(name, **keys_of(name)), Limits(1000, initial_balance=initial_balance))
 
 
 def names(page: JobPage) -> list[str]:

@@ -18,6 +18,7 @@ from jobs.ledger.keys import digest_of, digest_of_key
 from jobs.model.job import Job, Limits, Signup, State
 from jobs.model.transaction import BlockEffects
 from jobs.settings import Settings
+from jobs.ways.networks import network_quotas
 from tests.harness.ledgers import open_ledger
 from tests.harness.program import keys_of
 
@@ -25,7 +26,7 @@ pytestmark = pytest.mark.usefixtures("each_engine")
 
 KEYS = keys_of("alice-1")
 ALICE = Signup("alice-1", **KEYS)
-LIMITS = Limits(address="192.0.2.1", interval=300, queue=10, initial_balance="10")
+LIMITS = Limits(10, network_quotas("192.0.2.1", 300, ()), "10")
 SHOWN = ("alice-1", "1.2.30", digest_of(ALICE.keys))
 SETTINGS = Settings()
 EXTRA = keys_of("extra")["owner_key"]

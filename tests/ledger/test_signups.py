@@ -12,6 +12,7 @@ import pytest
 from jobs.errors import Code, FaucetError
 from jobs.ledger import Ledger, signups
 from jobs.model.job import Job, Limits, State
+from jobs.ways.networks import network_quotas
 from tests.harness.ledgers import FREE, Clock, code_of, from_address, opened, raw, signup
 
 pytestmark = pytest.mark.usefixtures("each_engine")
@@ -81,7 +82,7 @@ async def test_signups_that_were_told_otherwise_are_not_taken(tmp_path: Path) ->
         request = signups.Request(signup("late-1"), FREE, response)
         group = signups._Group(deque([request]))
         assert group.end() == [request]
-        assert await ledger._store.run(lambda tx: signups._insert(tx, group.take(), str)) == []
+        assert await ledger._store.run(lambda tx: ledger.signups._insert(tx, group.take())) == []
         assert await ledger.queries.jobs() == []
 
 
@@ -119,7 +120,7 @@ async def test_two_processes_never_accept_one_name_twice(tmp_path: Path) -> None
 
 
 async def test_address_interval_and_quota_limit_signups(tmp_path: Path) -> None:
-    """The quota is returned when a signup fails, not when it is cancelled, and addresses are deleted in time."""
+    """The quota is returned when a signup fails, not when it is cancelled, and what no limit needs is deleted."""
 
     clock = Clock()
     async with opened(tmp_path, clock) as ledger:
@@ -132,8 +133,10 @@ async def test_address_interval_and_quota_limit_signups(tmp_path: Path) -> None:
         second = await ledger.signups.accept(signup("one-2"), from_address("192.0.2.1"))
         await ledger.operators.cancel([second.id], by="operator", reason="by hand")
         assert await code_of(ledger.signups.accept(signup("one-3"), from_address("192.0.2.1"))) is Code.THROTTLED
-        await ledger.signups.purge_addresses(int((clock.now + 1) * 1000))
-        assert raw(tmp_path, "SELECT count(*) FROM addresses") == [(0,)]
+        clock.now += 300
+        await ledger.signups.purge_quotas()
+        for table in ("quotas", "quota_uses"):
+            assert raw(tmp_path, f"SELECT count(*) FROM {table}") == [(0,)]
 
 
 @pytest.mark.parametrize(("seconds", "free"), [(3600, True), (301, True), (300, False), (1, False)])
@@ -151,7 +154,7 @@ async def test_repeated_signup_is_the_same_job_despite_every_limit(tmp_path: Pat
     async with opened(tmp_path) as ledger:
         job = await ledger.signups.accept(signup("same-1"), from_address("192.0.2.1"))
         await ledger.operators.pause("intake", by="operator", reason="maintenance")
-        tight = Limits(address="192.0.2.1", interval=300, queue=1)
+        tight = Limits(1, network_quotas("192.0.2.1", 300, ()))
         assert (await ledger.signups.accept(signup("same-1"), tight)).id == job.id
         assert await code_of(ledger.signups.accept(signup("new-1"), FREE)) is Code.PAUSED
         await ledger.drain.fail({job.number: (Code.CHAIN_REFUSED, "no")})
@@ -177,7 +180,7 @@ async def test_excess_signups_are_refused_at_once(tmp_path: Path, monkeypatch: p
 
 async def test_full_queue_is_refused_with_a_time_to_retry(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
-        full = Limits(address=None, interval=0, queue=1, retry_after=7)
+        full = Limits(queue=1, retry_after=7)
         await ledger.signups.accept(signup("one-1"), full)
         with pytest.raises(FaucetError) as caught:
             await ledger.signups.accept(signup("one-2"), full)

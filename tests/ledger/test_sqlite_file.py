@@ -211,11 +211,11 @@ def of_an_earlier_version(folder: Path, address: str) -> Path:
     path = folder / "faucet.db"
     with closing(sqlite3.connect(path)) as old:
         old.executescript(SCHEMA)
-        rows = [(f"{address}-{number}", number, 0) for number in range(1000)]
+        rows = [(f"{address}-{number}", number, 0, 0) for number in range(1000)]
         old.execute("PRAGMA secure_delete = OFF")
-        old.executemany("INSERT INTO addresses VALUES (?, ?, ?)", rows)
+        old.executemany("INSERT INTO quotas VALUES (?, ?, ?, ?)", rows)
         old.commit()
-        old.execute("DELETE FROM addresses")
+        old.execute("DELETE FROM quotas")
         old.commit()
     assert address.encode() in path.read_bytes()
     return path

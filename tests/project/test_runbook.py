@@ -60,7 +60,7 @@ async def fill(folder: Path) -> None:
     """A ledger with jobs in many states."""
     now, numbers = NOON, count(1)
     ledger = await Ledger.open(folder / "faucet.db", clock=lambda: now, random_id=lambda: f"job-{next(numbers)}")
-    limits = Limits(None, 0, 1000, "2.5")
+    limits = Limits(1000, initial_balance="2.5")
     names = ("alice-1", "bob-1", "queued-1", "failed-1", "cancelled-1")
     jobs = [await ledger.signups.accept(Signup(name, **keys_of(name)), limits) for name in names]
     now += 30

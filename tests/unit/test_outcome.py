@@ -124,7 +124,7 @@ async def test_referrer_by_id_before_the_names_are_known(tmp_path: Path) -> None
 
     async with chain_side(tmp_path) as side:
         for name, spelled in (("alice-1", "1.2.8"), ("bob-1", "1.2.999")):
-            await side.ledger.signups.accept(Signup(name, **keys_of(name), referrer=spelled), Limits(None, 0, 10))
+            await side.ledger.signups.accept(Signup(name, **keys_of(name), referrer=spelled), Limits(10))
         await side.ledger.names.save_page([("referrer", "1.2.8")], "referrer")
         await side.block()
         await side.drainer.drain()

@@ -13,7 +13,7 @@ from jobs.ledger.sqlite.journal import check_journal
 from jobs.ledger.sqlite.wal import LOG_MODE, MAGIC, check_log, check_regular, header_of, with_sidecars
 
 #: Tables with client addresses, or of who is logged in: nobody who gets a copy needs them. An older ledger lacks some.
-LEFT_OUT = ("addresses", "login_failures", "sessions")
+LEFT_OUT = ("addresses", "quota_keys", "quota_uses", "quotas", "login_failures", "sessions")
 WITHOUT_OWNER = "UPDATE ledger SET owner = NULL, process = NULL, until = 0"
 HAS_TABLE = "SELECT 1 FROM sqlite_schema WHERE name = ?"
 #: Whoever serves from the copy lacks what came after these blocks. See jobs.ledger.reconciliation.

@@ -1,0 +1,1 @@
+"""The ways in: what lets a signup in, and what each spends for it."""
