@@ -2,7 +2,7 @@
 -- sqlite3. Times named …_at are milliseconds since 1970, UTC; chain times are seconds. The views at the end
 -- show them readable. Money is in satoshi of the core asset unless said otherwise.
 
-PRAGMA user_version = 10;
+PRAGMA user_version = 11;
 -- PRAGMA application_id is random, set when a ledger or a backup is made: no other ledger is taken for it.
 
 -- Who owns the chain: one row, which each write transaction reads first.
@@ -46,6 +46,22 @@ CREATE INDEX transactions_included ON transactions (block_num) WHERE fate = 'inc
 CREATE INDEX transactions_irreversible ON transactions (block_num) WHERE fate = 'irreversible';
 CREATE INDEX transactions_reserved ON transactions (expiration) WHERE fate IN ('refused', 'expired') AND reserved > 0;
 
+-- Invitations: who has the code of one may sign up, as often as it says.
+CREATE TABLE invitations (
+    number          INTEGER PRIMARY KEY,  -- order of making
+    hash            TEXT    NOT NULL,  -- SHA-256 of the code, which only its maker saw
+    hint            TEXT    NOT NULL,  -- first characters of the code
+    note            TEXT    NOT NULL,  -- for whom or what, for the operators
+    uses            INTEGER NOT NULL,  -- accounts that it is good for
+    initial_balance TEXT,              -- core asset, decimal, instead of the configured one; null: that one
+    expires_at      INTEGER,           -- when it ends; null: never
+    revoked_at      INTEGER,           -- when an operator ended it
+    made_at         INTEGER NOT NULL,  -- when
+    made_by         TEXT    NOT NULL,  -- who
+    CONSTRAINT invitations_uses_known CHECK (uses > 0)
+);
+CREATE UNIQUE INDEX invitations_by_hash ON invitations (hash);
+
 CREATE TABLE jobs (
     number          INTEGER PRIMARY KEY,  -- order of acceptance; never shown outside
     id              TEXT    NOT NULL,     -- random, shown outside
@@ -73,6 +89,7 @@ CREATE TABLE jobs (
     updated_at      INTEGER NOT NULL,  -- when its state last changed
     sent_referrer   TEXT,                 -- account that the last signed registration names as its referrer
     provisional     INTEGER NOT NULL DEFAULT 0,  -- 1: account_id was looked up by name while its block could be orphaned
+    invitation      INTEGER REFERENCES invitations (number),  -- that let it in; null: none did
     CONSTRAINT jobs_state_known CHECK (
         state IN ('queued', 'broadcast', 'registered', 'funding', 'funded', 'done', 'failed', 'cancelled')),
     CONSTRAINT jobs_ended_with_code CHECK ((state IN ('failed', 'cancelled')) = (code IS NOT NULL)),
@@ -93,6 +110,7 @@ CREATE INDEX jobs_by_time ON jobs (created_at);
 CREATE INDEX jobs_by_registration_time ON jobs (registered_at) WHERE registered_at IS NOT NULL;
 CREATE INDEX jobs_by_move ON jobs (updated_at);
 CREATE INDEX jobs_by_account ON jobs (account_id) WHERE account_id IS NOT NULL;
+CREATE INDEX jobs_by_invitation ON jobs (invitation, number) WHERE invitation IS NOT NULL;
 CREATE INDEX jobs_failed ON jobs (updated_at) WHERE state = 'failed';
 -- Accounts found on the chain, until their block is irreversible.
 CREATE INDEX jobs_claimed ON jobs (block_num)
@@ -237,6 +255,21 @@ END;
 CREATE TRIGGER jobs_count_moved AFTER UPDATE OF state ON jobs WHEN OLD.state <> NEW.state BEGIN
     UPDATE job_counts SET jobs = jobs - 1 WHERE state = OLD.state;
     UPDATE job_counts SET jobs = jobs + 1 WHERE state = NEW.state;
+END;
+
+-- How often each was used: its jobs, but those that failed or were cancelled.
+CREATE TABLE invitation_uses (
+    invitation INTEGER PRIMARY KEY REFERENCES invitations (number),  -- which
+    used       INTEGER NOT NULL  -- accounts
+);
+CREATE TRIGGER invitations_used AFTER INSERT ON jobs WHEN NEW.invitation IS NOT NULL BEGIN
+    INSERT INTO invitation_uses (invitation, used) VALUES (NEW.invitation, 1)
+    ON CONFLICT (invitation) DO UPDATE SET used = used + 1;
+END;
+CREATE TRIGGER invitations_given_back AFTER UPDATE OF state ON jobs
+WHEN NEW.invitation IS NOT NULL AND (OLD.state IN ('failed', 'cancelled')) <> (NEW.state IN ('failed', 'cancelled')) BEGIN
+    UPDATE invitation_uses SET used = used + CASE WHEN NEW.state IN ('failed', 'cancelled') THEN -1 ELSE 1 END
+    WHERE invitation = NEW.invitation;
 END;
 
 -- Signups a minute and a day, kept by the triggers below: a chart of 30 days must not read a million jobs.

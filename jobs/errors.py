@@ -18,6 +18,8 @@ class Code(StrEnum):
     INVALID_KEY = "invalid_key"
     PRIVATE_KEY_SENT = "private_key_sent"
     UNKNOWN_REFERRER = "unknown_referrer"
+    INVALID_INVITATION = "invalid_invitation"
+    INVITATION_REQUIRED = "invitation_required"
     THROTTLED = "throttled"
     PAUSED = "paused"
     OVERLOADED = "overloaded"

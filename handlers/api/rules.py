@@ -21,13 +21,18 @@ def rules_of(context: AppContext) -> SignupRules:
     )
 
 
-def limits_of(context: AppContext, address: str | None) -> Limits:
-    """The limits that the ledger applies to a signup from `address`; None is exempt from those of networks."""
+def limits_of(context: AppContext, address: str | None, invite: str | None) -> Limits:
+    """The limits that the ledger applies to a signup from `address`, which came with the code of an invitation.
+
+    An address of None is exempt from the limits of networks.
+    """
     settings = context.settings
     payment = settings.payment
     return Limits(
         queue=settings.queue_limit,
         quotas=() if address is None else network_quotas(address, settings.minIPAge, settings.limits),
+        invite=invite,
+        needs_invitation=settings.invitation == "required",
         initial_balance=None if payment is None else f"{payment:f}",
         retry_after=retry_after(settings.queue_limit, context.snapshot.registration_rate),
     )

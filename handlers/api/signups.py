@@ -21,7 +21,7 @@ from handlers.http.preferences import is_dry_run, requested_wait
 from handlers.render import job_url, signup_reply
 from handlers.request import Request
 from jobs.errors import FaucetError
-from jobs.model.job import ENDED, IN_A_BLOCK, Job, Signup
+from jobs.model.job import ENDED, IN_A_BLOCK, Job, Limits, Signup, SignupRequest
 from jobs.signup import has_referrer_by_id, is_test_name, parse_signup, spelled_account
 
 if TYPE_CHECKING:
@@ -112,13 +112,13 @@ class SignupEndpoint(HTTPMessageDelegate):
         """The same as `_start`, with every referrer by the name that the chain knows. Raises FaucetError."""
         signup = await self._named_signup(referrer_in_path)
         if self._is_tried_only(signup):
-            body = await dry_run(self._context, signup, limits_of(self._context, self._request.limited_address))
+            body = await dry_run(self._context, signup, self._limits_of(signup))
             self._count("dry_run")
             self._request.reply(200, body, self._headers)
         else:
             self._submit(signup)
 
-    async def _named_signup(self, referrer_in_path: str | None) -> Signup:
+    async def _named_signup(self, referrer_in_path: str | None) -> SignupRequest:
         """The signup, with the name of its referrer where that is an id. Raises FaucetError.
 
         A referrer in the path that the chain does not know gives way: the wallet's address names it, not the person.
@@ -131,11 +131,14 @@ class SignupEndpoint(HTTPMessageDelegate):
         name = await ledger.names.find(signup.referrer or "")
         return signup if name is None else msgspec.structs.replace(signup, referrer=name)
 
-    def _submit(self, signup: Signup) -> None:
+    def _submit(self, signup: SignupRequest) -> None:
         """Submit the signup to the ledger, which answers once it is on disk. Raises FaucetError."""
-        limits = limits_of(self._context, self._request.limited_address)
+        limits = self._limits_of(signup)
         future = self._context.ledger.signups.submit(signup, limits)
         future.add_done_callback(lambda future: self._attempt(lambda: self._accept(future.result())))
+
+    def _limits_of(self, signup: SignupRequest) -> Limits:
+        return limits_of(self._context, self._request.limited_address, signup.invite)
 
     def _accept(self, job: Job) -> None:
         self._job = job

@@ -9,6 +9,7 @@ from jobs.model.job import Job
 STATUS = {
     Code.BAD_REQUEST: 400,
     Code.MISSING_FIELD: 400,
+    Code.INVITATION_REQUIRED: 403,
     Code.NOT_FOUND: 404,
     Code.METHOD_NOT_ALLOWED: 405,
     Code.ACCOUNT_EXISTS: 409,
@@ -22,6 +23,7 @@ STATUS = {
     Code.REJECTED: 422,
     Code.CHAIN_REFUSED: 422,  # no 5xx: proxies rewrite a 502, and libraries repeat it
     Code.UNKNOWN_REFERRER: 422,
+    Code.INVALID_INVITATION: 422,
     Code.THROTTLED: 429,
     Code.INTERNAL: 500,
     Code.PAUSED: 503,

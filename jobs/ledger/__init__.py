@@ -19,6 +19,7 @@ from jobs.ledger.errors import (
     unfit_sentence,
 )
 from jobs.ledger.expiry import Expiry
+from jobs.ledger.invitations import Invitations
 from jobs.ledger.lease import Lease
 from jobs.ledger.login_failures import LoginFailures
 from jobs.ledger.names import Names
@@ -58,6 +59,7 @@ class Ledger:
         self.lease = Lease(store)
         self.now = store.now
         self.signups = Signups(store, random_id)
+        self.invitations = Invitations(store)
         self.drain = DrainQueue(store)
         self.spending = Spending(store)
         self.blocks = BlockLog(store)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from jobs.errors import Code, FaucetError
+from jobs.ledger.invitations import GroupInvitations
 from jobs.ledger.keys import digest_of
 from jobs.ledger.names import NAME_COUNTS
 from jobs.ledger.quotas import GroupQuotas
@@ -69,6 +70,14 @@ class OnChain:
     block_num: int
 
 
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """How a new signup was let in."""
+
+    initial_balance: str | None  #: what it is to be paid, core asset, decimal text
+    invitation: int | None = None  #: number of the one that it used
+
+
 @dataclass(slots=True)
 class CommitGroup:
     """What the signups of one commit decided so far: the later see the earlier."""
@@ -77,6 +86,7 @@ class CommitGroup:
     found: Sequence[LookupRow]
     known_jobs: Mapping[int, Job]  #: live jobs of the names in the group, by their numbers
     quotas: GroupQuotas
+    invitations: GroupInvitations
     jobs: dict[str, Job] = field(default_factory=dict)  #: new ones, by name
     _by_place: dict[int | None, LookupRow] = field(init=False)
 
@@ -99,32 +109,48 @@ class CommitGroup:
         return self.known_jobs[found.job]
 
 
-def new_job(signup: Signup, limits: Limits, group: CommitGroup, found: OnChain | None, job_id: str) -> Job:
-    """A job that waits for a drain, or, where its account is `found` on the chain, for that block to stay."""
+def new_job(signup: Signup, limits: Limits, group: CommitGroup, admitted: OnChain | Admitted, job_id: str) -> Job:
+    """A job that waits for a drain, or, where its account is on the chain, for that block to stay."""
+    found = admitted if isinstance(admitted, OnChain) else None
     job = Job(
         number=group.ledger.last_number + len(group.jobs) + 1,
         id=job_id,
-        signup=signup,
+        signup=_without_code(signup, limits, admitted),
         state=State.QUEUED if found is None else State.REGISTERED,
         account_id=None if found is None else found.account_id,
         transaction_id=None,
         block_num=None if found is None else found.block_num,
         irreversible=False,
-        initial_balance=limits.initial_balance if found is None else None,
+        initial_balance=None if isinstance(admitted, OnChain) else admitted.initial_balance,
         attempts=0,
         code=None,
         reason=None,
         created_at=group.now,
         updated_at=group.now,
+        invitation=None if isinstance(admitted, OnChain) else admitted.invitation,
     )
     group.jobs[job.signup.name] = job
-    if found is None:
-        group.quotas.spend(limits.quotas, job.number)
+    if isinstance(admitted, Admitted):
+        _spend(limits, admitted, job, group)
     return job
 
 
-def decide(signup: Signup, limits: Limits, place: int, group: CommitGroup) -> Job | OnChain | None:
-    """The job that `signup` repeats, or its account on the chain, or None if it is a new one.
+def _without_code(signup: Signup, limits: Limits, admitted: OnChain | Admitted) -> Signup:
+    """The signup, without the refcode where that was an invitation's code: it may be good for others yet."""
+    if isinstance(admitted, OnChain) or admitted.invitation is None or limits.invite is not None:
+        return signup
+    return msgspec.structs.replace(signup, refcode=None)
+
+
+def _spend(limits: Limits, admitted: Admitted, job: Job, group: CommitGroup) -> None:
+    if admitted.invitation is None:
+        group.quotas.spend(limits.quotas, job.number)
+    else:
+        group.invitations.use(admitted.invitation)
+
+
+def decide(signup: Signup, limits: Limits, place: int, group: CommitGroup) -> Job | OnChain | Admitted:
+    """The job that `signup` repeats, or its account on the chain, or how it was let in if it is a new one.
 
     Raises FaucetError if it is refused.
     """
@@ -142,8 +168,11 @@ def decide(signup: Signup, limits: Limits, place: int, group: CommitGroup) -> Jo
         raise FaucetError(Code.PAUSED, f"Signups are paused: {group.ledger.paused}", retry_after=60)
     if group.ledger.waiting + len(group.jobs) >= limits.queue:
         raise FaucetError(Code.OVERLOADED, CROWDED, retry_after=limits.retry_after)
-    group.quotas.check(limits.quotas)
-    return None
+    invitation = group.invitations.check(signup, limits)
+    if invitation is None:
+        group.quotas.check(limits.quotas)
+        return Admitted(limits.initial_balance)
+    return Admitted(invitation.initial_balance or limits.initial_balance, invitation.number)
 
 
 def _own_account(signup: Signup, found: LookupRow | None) -> OnChain | None:

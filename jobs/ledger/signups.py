@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from jobs.errors import Code, FaucetError
 from jobs.ledger.admission import CROWDED, LOOKUP, CommitGroup, LookupRow, decide, lookup_parameter, new_job
+from jobs.ledger.invitations import USABLE, GroupInvitations, code_hashes
 from jobs.ledger.job_rows import derive_states, select_jobs
 from jobs.ledger.quotas import KEYS, SPENT, GroupQuotas, QuotaKeys, purge
 from jobs.ledger.sql import IN_NUMBERS, rows_of, table_of, to_json
@@ -23,7 +24,7 @@ LIVE_JOBS = select_jobs(f"WHERE jobs.number {IN_NUMBERS}", bulk=True)
 
 _INSERTED = (
     "number", "id", "name", "owner_key", "active_key", "memo_key", "referrer", "refcode", "email", "real_name",
-    "initial_balance", "created_at", "updated_at", "account_id", "block_num",
+    "initial_balance", "created_at", "updated_at", "account_id", "block_num", "invitation",
 )  # fmt: skip
 INSERT_JOBS = f"""
     INSERT INTO jobs ({", ".join(_INSERTED)})
@@ -105,7 +106,9 @@ class Signups(Part):
         jobs = await self._store.rows(LIVE_JOBS, (to_json(_numbers(found)),))
         quotas = GroupQuotas(self._store.now(), await self._store.rows(KEYS))
         quotas.know(await self._store.rows(SPENT, (to_json(quotas.subjects_of(limits.quotas)),)))
-        decide(signup, limits, 0, _group(quotas, found, jobs))
+        invitations = GroupInvitations(quotas.now)
+        invitations.know(await self._store.rows(USABLE, (to_json(code_hashes([(signup, limits)])),)))
+        decide(signup, limits, 0, _group(quotas, invitations, found, jobs))
 
     async def finish(self) -> None:
         """Return when every signup submitted so far has its response."""
@@ -154,7 +157,7 @@ class Signups(Part):
         found = tx.rows(LOOKUP, (lookup_parameter(request.signup for request in requests),))
         numbers = _numbers(found)
         jobs = tx.rows(LIVE_JOBS, (to_json(numbers),)) if numbers else []
-        group = _group(self._quotas(tx, requests), found, jobs)
+        group = _group(self._quotas(tx, requests), _invitations(tx, requests), found, jobs)
         results = [_result(request, place, group, self._random_id) for place, request in enumerate(requests)]
         if group.jobs:
             tx.execute(INSERT_JOBS, (to_json(rows_of(Job, _INSERTED, group.jobs.values())),))
@@ -187,8 +190,16 @@ def _numbers(found: list[LookupRow]) -> list[int]:
     return [each.job for each in found if each.job is not None]
 
 
-def _group(quotas: GroupQuotas, found: list[LookupRow], jobs: list[Job]) -> CommitGroup:
-    return CommitGroup(quotas.now, found, {job.number: job for job in jobs}, quotas)
+def _group(quotas: GroupQuotas, invitations: GroupInvitations, found: list[LookupRow], jobs: list[Job]) -> CommitGroup:
+    return CommitGroup(quotas.now, found, {job.number: job for job in jobs}, quotas, invitations)
+
+
+def _invitations(tx: Tx, requests: list[Request]) -> GroupInvitations:
+    """The invitations that `requests` came with."""
+    group = GroupInvitations(tx.now)
+    if hashes := code_hashes((request.signup, request.limits) for request in requests):
+        group.know(tx.rows(USABLE, (to_json(hashes),)))
+    return group
 
 
 def _result(request: Request, place: int, group: CommitGroup, random_id: Callable[[], str]) -> Job | Exception:

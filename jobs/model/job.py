@@ -85,6 +85,12 @@ class Signup(msgspec.Struct, frozen=True):
         return (self.owner_key, self.active_key, self.memo_key)
 
 
+class SignupRequest(Signup, frozen=True):
+    """A signup as it was sent, with what was shown to be let in."""
+
+    invite: str | None = None  #: code of an invitation, which is not kept
+
+
 class Job(msgspec.Struct, frozen=True):
     """A signup in the ledger."""
 
@@ -104,6 +110,7 @@ class Job(msgspec.Struct, frozen=True):
     updated_at: int
     registered_at: int | None = None  #: when its account was first seen in a block
     sent_referrer: str | None = None  #: name of the referrer in the last registration signed
+    invitation: int | None = None  #: number of the one that let it in
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,5 +138,7 @@ class Limits(msgspec.Struct, frozen=True):
 
     queue: int  #: jobs that may wait for a drain
     quotas: tuple[Quota, ...] = ()
+    invite: str | None = None  #: code of an invitation; without one, the refcode may be that
+    needs_invitation: bool = False
     initial_balance: str | None = None  #: what this signup is to be paid, core asset, decimal text
     retry_after: int = 60  #: seconds after which more may wait, when as many do

@@ -82,6 +82,9 @@ class Settings:
         parse_limits({"ipv4/24": "100 per hour", "ipv6/56": "16 per hour", "ipv6/48": "64 per hour"}),
         "signups from one network in an interval; `{}`: no such limits",
     )
+    invitation: str = _key(
+        values.one_of("optional", "required"), "optional", "required: nobody signs up without an invitation"
+    )
     restrict_ip: bool = _key(values.flag, True, "enforce minIPAge and limits")
     require_fields: tuple[str, ...] = _key(
         values.list_of(values.one_of(*OPTIONAL_FIELDS)), (), "optional fields that a signup must have after all"
