@@ -15,6 +15,7 @@ from commands.end_sessions import end_sessions
 from commands.export import export
 from commands.hash_password import hash_a_password
 from commands.init import init
+from commands.invitations import invitations, invite, revoke_invitation
 from commands.job_actions import cancel, fail, release, retry
 from commands.jobs import jobs
 from commands.move import move
@@ -36,7 +37,8 @@ def main() -> None:
 
 for command in (
     serve, worker, devchain, check, reconcile, init, jobs, retry, cancel, fail, release, waive, pause, resume, refollow,
-    export, audit, end_sessions, backup, move, signup, bulk, testmail, hash_a_password,
+    export, audit, end_sessions, invite, invitations, revoke_invitation, backup, move, signup, bulk, testmail,
+    hash_a_password,
 ):  # fmt: skip
     main.add_command(command)
 

@@ -16,10 +16,11 @@ from jobs.settings import Settings
 @click.argument("name")
 @url_option
 @click.option("--password", default=None, help="The keys come from it; without it, one is made and shown.")
-def signup(settings: Settings, name: str, url: str | None, password: str | None) -> None:
+@click.option("--invite", help="Code of an invitation.")
+def signup(settings: Settings, name: str, url: str | None, password: str | None, invite: str | None) -> None:
     """Sign NAME up as a wallet does, wait for the account, and print its id."""
     if password is None:
         password = secrets.token_urlsafe(24)
         click.echo(f"password {password}", err=True)
-    job = asyncio.run(sign_up(faucet_url(settings, url), name, password))
+    job = asyncio.run(sign_up(faucet_url(settings, url), name, password, invite=invite))
     click.echo(job["account_id"])

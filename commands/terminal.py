@@ -12,6 +12,7 @@ from rich.text import Text
 from chain.text import one_line
 from commands.client.results import Outcome
 from handlers.render import iso_time
+from jobs.model.invitation import Invitation
 from jobs.model.job import Job
 from jobs.model.operators import AuditEntry
 
@@ -35,6 +36,17 @@ def print_audit(entries: Iterable[AuditEntry]) -> None:
     table = Table("when", "who", "what", "target", "why")
     for entry in entries:
         _add_row(table, iso_time(entry.at), entry.who, entry.what, entry.target, entry.why)
+    _print(table)
+
+
+def print_invitations(found: Iterable[tuple[Invitation, list[str]]]) -> None:
+    """Print invitations, each with the names that used it, as a table on standard output."""
+    table = Table("number", "code", "used", "of", "balance", "until", "note", "by whom it was used")
+    for each, names in found:
+        ends = None if each.expires_at is None else iso_time(each.expires_at)
+        until = ends if each.revoked_at is None else "revoked"
+        numbers = (str(each.number), f"{each.hint}-…", str(each.used), str(each.uses))
+        _add_row(table, *numbers, each.initial_balance, until, each.note, ", ".join(names))
     _print(table)
 
 

@@ -27,6 +27,7 @@ class RequestedAccount(msgspec.Struct, frozen=True):
     active_key: PublicKey
     memo_key: PublicKey
     refcode: str | None = None
+    invite: str | None = None
     referrer: Annotated[str | None, Meta(description="an account's name or id")] = None
     email: str | None = None
     real_name: str | None = None

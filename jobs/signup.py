@@ -12,7 +12,7 @@ from chain.keys import InvalidKeyError, key_prefix, parse_public_key
 from chain.names import is_account_id, is_cheap, name_problem
 from chain.private_keys import holds_private_key
 from jobs.errors import Code, FaucetError
-from jobs.model.job import Signup, SignupRequest
+from jobs.model.job import RequestedSignup, Signup
 
 MAX_BODY = 16 * 1024  #: bytes of a request
 MAX_NESTING = 8  #: levels of braces and brackets; a signup has two
@@ -47,7 +47,7 @@ class SignupRules(msgspec.Struct, frozen=True):
     required_fields: tuple[str, ...] = ()
 
 
-def parse_signup(body: bytes, rules: SignupRules, referrer_in_path: str | None = None) -> SignupRequest:
+def parse_signup(body: bytes, rules: SignupRules, referrer_in_path: str | None = None) -> RequestedSignup:
     """The signup in `body`; a referrer in the path goes before one in the body.
 
     Raises FaucetError with the codes too_large, bad_request, missing_field, invalid_name, premium_name, invalid_key
@@ -65,8 +65,14 @@ def parse_signup(body: bytes, rules: SignupRules, referrer_in_path: str | None =
     if referrer is not None and spelled_account(referrer) is None:
         raise FaucetError(Code.UNKNOWN_REFERRER, "Unknown referrer: not an account's name", field="referrer")
     kept = {field: fields[field] or None for field in KEPT_FIELDS}
-    return SignupRequest(
-        name=name, owner_key=owner, active_key=active, memo_key=memo, referrer=referrer, invite=fields["invite"], **kept
+    return RequestedSignup(
+        name=name,
+        owner_key=owner,
+        active_key=active,
+        memo_key=memo,
+        referrer=referrer,
+        invite=fields["invite"] or None,
+        **kept,
     )
 
 

@@ -22,15 +22,24 @@ class SignupFailedError(Exception):
 
 
 async def sign_up(
-    url: str, name: str, password: str, *, within: float = 120.0, clock: Callable[[], float] = time.monotonic
+    url: str,
+    name: str,
+    password: str,
+    *,
+    invite: str | None = None,
+    within: float = 120.0,
+    clock: Callable[[], float] = time.monotonic,
 ) -> dict[str, Any]:
     """Sign `name` up at the faucet at `url` with keys from `password`; returns its job once it is in a block.
+
+    `invite` is the code of an invitation.
 
     Raises SignupFailedError if it is refused, fails, or is in no block after `within` seconds.
     """
     deadline = clock() + within
     prefix = await prefix_of(url, lambda: clock() < deadline)
-    accepted = await _fetch(f"{url}/api/v1/accounts", {"account": {"name": name, **keys_of(name, password, prefix)}})
+    account = {"name": name, **keys_of(name, password, prefix), "invite": invite}
+    accepted = await _fetch(f"{url}/api/v1/accounts", {"account": account})
     if "job" not in accepted:
         raise SignupFailedError("The faucet only tries such a name out, and keeps nothing.")
     job: dict[str, Any] = accepted["job"]

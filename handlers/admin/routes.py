@@ -5,6 +5,7 @@ from tornado.web import RequestHandler
 from handlers.admin.actions import JobAction, PauseAction, ReleaseAction, ResumeAction, WaiveAction
 from handlers.admin.base import AdminNotFound
 from handlers.admin.export import ExportAction
+from handlers.admin.invitations import InvitationPage, InvitationsPage, MakeInvitations, RevokeInvitation
 from handlers.admin.login import Logout
 from handlers.admin.pages import AdminJobPage, AuditPage, Dashboard, JobsPage
 from handlers.admin.sessions import EndSessions, SessionsPage
@@ -21,6 +22,10 @@ ROUTES: tuple[tuple[str, type[RequestHandler]], ...] = (
     (r"/admin/waive", WaiveAction),
     (r"/admin/export", ExportAction),
     (r"/admin/audit", AuditPage),
+    (r"/admin/invitations", InvitationsPage),
+    (r"/admin/invitations/make", MakeInvitations),
+    (r"/admin/invitations/([0-9]{1,18})", InvitationPage),
+    (r"/admin/invitations/([0-9]{1,18})/revoke", RevokeInvitation),
     (r"/admin/sessions", SessionsPage),
     (r"/admin/sessions/end", EndSessions),
     (r"/admin/.*", AdminNotFound),

@@ -21,7 +21,7 @@ from handlers.http.preferences import is_dry_run, requested_wait
 from handlers.render import job_url, signup_reply
 from handlers.request import Request
 from jobs.errors import FaucetError
-from jobs.model.job import ENDED, IN_A_BLOCK, Job, Limits, Signup, SignupRequest
+from jobs.model.job import ENDED, IN_A_BLOCK, Job, Limits, RequestedSignup, Signup
 from jobs.signup import has_referrer_by_id, is_test_name, parse_signup, spelled_account
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ class SignupEndpoint(HTTPMessageDelegate):
         else:
             self._submit(signup)
 
-    async def _named_signup(self, referrer_in_path: str | None) -> SignupRequest:
+    async def _named_signup(self, referrer_in_path: str | None) -> RequestedSignup:
         """The signup, with the name of its referrer where that is an id. Raises FaucetError.
 
         A referrer in the path that the chain does not know gives way: the wallet's address names it, not the person.
@@ -131,13 +131,13 @@ class SignupEndpoint(HTTPMessageDelegate):
         name = await ledger.names.find(signup.referrer or "")
         return signup if name is None else msgspec.structs.replace(signup, referrer=name)
 
-    def _submit(self, signup: SignupRequest) -> None:
+    def _submit(self, signup: RequestedSignup) -> None:
         """Submit the signup to the ledger, which answers once it is on disk. Raises FaucetError."""
         limits = self._limits_of(signup)
         future = self._context.ledger.signups.submit(signup, limits)
         future.add_done_callback(lambda future: self._attempt(lambda: self._accept(future.result())))
 
-    def _limits_of(self, signup: SignupRequest) -> Limits:
+    def _limits_of(self, signup: RequestedSignup) -> Limits:
         return limits_of(self._context, self._request.limited_address, signup.invite)
 
     def _accept(self, job: Job) -> None:

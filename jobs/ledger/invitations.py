@@ -29,7 +29,7 @@ ONE = Query(f"SELECT {_COLUMNS} {_FROM} WHERE number = ?", Invitation)
 JOBS = f"SELECT id, name, state FROM jobs WHERE invitation = ? ORDER BY number DESC LIMIT {PAGE}"
 _MADE = ("hash", "hint", "note", "uses", "initial_balance", "expires_at", "made_at", "made_by")
 MAKE = f"INSERT INTO invitations ({', '.join(_MADE)}) SELECT * FROM {table_of(_MADE)} AS made"
-REVOKE = "UPDATE invitations SET revoked_at = ? WHERE number = ? AND revoked_at IS NULL"
+REVOKE = "UPDATE invitations SET revoked_at = ? WHERE number = ?"
 
 
 class Usable(msgspec.Struct, frozen=True):
@@ -84,14 +84,20 @@ class Invitations(Part):
         """Who used it: id, name and state of the last PAGE jobs."""
         return [(row["id"], row["name"], row["state"]) for row in await self._store.read(JOBS, (number,))]
 
-    async def revoke(self, number: int, *, by: str, reason: str = "") -> None:
-        """Let nobody else use it."""
+    async def revoke(self, number: int, *, by: str, reason: str = "") -> bool:
+        """Let nobody else use it; whether it was not revoked before. Raises FaucetError not_found."""
 
-        def step(tx: Tx) -> None:
+        def step(tx: Tx) -> bool:
+            found = tx.rows(ONE, (number,))
+            if not found:
+                raise FaucetError(Code.NOT_FOUND, "There is no such invitation.")
+            if found[0].revoked_at is not None:
+                return False
             tx.execute(REVOKE, (tx.now, number))
             tx.execute(RECORD, (tx.now, cut(by), "revoke invitation", str(number), cut(reason, MAX_REASON)))
+            return True
 
-        await self._store.run(step)
+        return await self._store.run(step)
 
 
 @dataclass(slots=True)

@@ -85,7 +85,7 @@ class Signup(msgspec.Struct, frozen=True):
         return (self.owner_key, self.active_key, self.memo_key)
 
 
-class SignupRequest(Signup, frozen=True):
+class RequestedSignup(Signup, frozen=True):
     """A signup as it was sent, with what was shown to be let in."""
 
     invite: str | None = None  #: code of an invitation, which is not kept

@@ -24,3 +24,8 @@ def hash_of_code(text: str) -> str | None:
     if len(code) != LENGTH or not set(code) <= set(ALPHABET):
         return None
     return hashlib.sha256(code.encode()).hexdigest()
+
+
+def sign_up_url(page: str, code: str) -> str:
+    """The address of the signup page with a code, which stays in the browser: no server or proxy logs it."""
+    return f"{page.partition('#')[0]}#invite={code}"

@@ -195,10 +195,16 @@ class Faucet:
         return HttpReply(response.code, response.headers, body)
 
     async def sign_up(
-        self, name: str, path: str = "/api/v1/accounts", *, password: str = "secret", **options: Any
+        self,
+        name: str,
+        path: str = "/api/v1/accounts",
+        *,
+        password: str = "secret",
+        fields: Mapping[str, object] | None = None,
+        **options: Any,
     ) -> HttpReply:
-        """Post a signup of `name` with keys made for it."""
-        body = msgspec.json.encode({"account": {"name": name, **keys_of(name, password)}})
+        """Post a signup of `name` with keys made for it, and these other fields."""
+        body = msgspec.json.encode({"account": {"name": name, **keys_of(name, password), **(fields or {})}})
         return await self.fetch(path, method="POST", body=body, **options)
 
     async def job(self, job_id: str, *, until: str | tuple[str, ...]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.errors import Code, FaucetError
-from jobs.model.job import SignupRequest
+from jobs.model.job import RequestedSignup
 from jobs.signup import SignupRules, exposure, is_test_name, parse_signup
 from tests.harness.program import REGISTRAR_WIF, keys_of
 
@@ -22,7 +22,7 @@ def body(**changes: Any) -> bytes:
 
 def test_signup_has_all_submitted_fields() -> None:
     optional = {"refcode": "r", "email": "a@b.c", "real_name": "Ada", "referrer": "bob-1"}
-    assert parse_signup(body(**optional), RULES) == SignupRequest("alice-1", **KEYS, **optional)
+    assert parse_signup(body(**optional), RULES) == RequestedSignup("alice-1", **KEYS, **optional)
 
 
 def test_referrer_in_the_path_takes_precedence() -> None:
