@@ -21,7 +21,7 @@ FOLDERS = (
     "tests",
 )
 SUFFIXES = {".css", ".html", ".js", ".md", ".py", ".sql", ".toml", ".yaml", ".yml"}
-OTHERS = {"data", "node_modules"}  #: folders whose texts are not ours
+OTHERS = {"data", "node_modules", "vendor"}  #: folders whose texts are not ours
 
 #: Each with the word to use instead.
 WORDS = {
