@@ -99,6 +99,7 @@ class Availability(msgspec.Struct, frozen=True):
     name: str
     available: bool
     code: Annotated[Code | None, Meta(description="why not")]
+    reason: Annotated[str | None, Meta(description="the same for people")]
     state: Annotated[State | None, Meta(description="of the job that has the name")]
 
 

@@ -4,7 +4,7 @@ from handlers.api.rules import rules_of
 from handlers.base import ApiHandler
 from handlers.replies import Availability, AvailabilityReply
 from handlers.request import SIGNUP_ROUTE
-from jobs.errors import Code, FaucetError
+from jobs.errors import FaucetError
 from jobs.model.job import State
 from jobs.signup import check_name
 
@@ -23,14 +23,16 @@ class AccountHandler(ApiHandler):
 
     async def get(self, name: str) -> None:
         """`available`, and why not."""
-        code, state = await self._problem(name)
-        self.reply(AvailabilityReply(Availability(name, available=code is None, code=code, state=state)))
+        problem, state = await self._problem(name)
+        code, reason = (None, None) if problem is None else (problem.code, problem.sentence)
+        self.reply(AvailabilityReply(Availability(name, code is None, code, reason, state)))
 
     head = get
 
-    async def _problem(self, name: str) -> tuple[Code | None, State | None]:
+    async def _problem(self, name: str) -> tuple[FaucetError | None, State | None]:
         try:
             check_name(name, rules_of(self.context))
         except FaucetError as error:
-            return error.code, None
-        return await self.context.ledger.names.availability(name)
+            return error, None
+        code, state = await self.context.ledger.names.availability(name)
+        return None if code is None else FaucetError(code, "Account exists"), state

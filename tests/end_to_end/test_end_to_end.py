@@ -182,7 +182,7 @@ async def test_dry_run_stores_nothing(tmp_path: Path) -> None:
             number, body = reply.body["operation"]
             assert (number, body["name"], body["registrar"]) == (5, name, "1.2.7")
         free = (await service.fetch("/api/v1/accounts/try-1")).body["account"]
-        assert free == {"name": "try-1", "available": True, "code": None, "state": None}
+        assert free == {"name": "try-1", "available": True, "code": None, "reason": None, "state": None}
 
 
 async def test_event_stream_sends_every_state(tmp_path: Path) -> None:

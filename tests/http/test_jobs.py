@@ -12,6 +12,9 @@ from jobs.errors import Code
 from jobs.model.job import State
 from tests.harness.serving import NOW, Serving, broadcast, complaints, pay, register, serving, settle
 
+EXISTS = ("account_exists", "Account exists")
+FORBIDDEN = "The name has a character that is not allowed: only a to z, 0 to 9, '-' and '.' are."
+
 
 async def test_new_job_is_shown(tmp_path: Path) -> None:
     async with serving(tmp_path, clock=lambda: NOW + 0.678) as served:
@@ -157,26 +160,28 @@ async def test_unknown_job_is_not_found(tmp_path: Path, path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "available", "code", "state"),
+    ("name", "refusal", "state"),
     [
-        ("free-1", True, None, None),
-        ("chain-1", False, "account_exists", None),
-        ("alice-1", False, "account_exists", "queued"),
-        ("lost-1", True, None, None),
-        ("premium", False, "premium_name", None),
-        ("No%20name", False, "invalid_name", None),
+        ("free-1", None, None),
+        ("chain-1", EXISTS, None),
+        ("alice-1", EXISTS, "queued"),
+        ("lost-1", None, None),
+        ("premium", ("premium_name", "Only cheap names allowed!"), None),
+        ("1-digit", ("invalid_name", "Each part of the name must begin with a letter."), None),
+        ("no%20name", ("invalid_name", FORBIDDEN), None),
     ],
 )
 async def test_availability_of_a_name(
-    tmp_path: Path, name: str, available: bool, code: str | None, state: str | None
+    tmp_path: Path, name: str, refusal: tuple[str, str] | None, state: str | None
 ) -> None:
     async with serving(tmp_path) as served:
         await served.ledger.names.save_page([("chain-1", "1.2.9")], "chain-1")
         await served.accept("alice-1")
         await served.ledger.operators.cancel([(await served.accept("lost-1")).id], by="operator", reason="No.")
         fetched = (await served.fetch(f"/api/v1/accounts/{name}")).body["account"]
-        plain = name.replace("%20", " ")
-        assert fetched == {"name": plain, "available": available, "code": code, "state": state}
+        code, reason = refusal or (None, None)
+        expected = {"available": refusal is None, "code": code, "reason": reason, "state": state}
+        assert fetched == {"name": name.replace("%20", " "), **expected}
 
 
 @pytest.mark.parametrize("version", ["HTTP/1.0", "HTTP/1.1"])
