@@ -13,6 +13,7 @@ from handlers.api.jobs import JobEventsHandler, JobHandler
 from handlers.api.openapi import OpenApiHandler
 from handlers.base import READING, ApiNotFound, AppContext
 from handlers.pages.public import IndexPage, JobPage, PageNotFound, StaticFiles, StatusPage
+from handlers.pages.signup import SignupPage
 from handlers.pages.templates import STATIC
 from handlers.signup_router import SignupRouter
 
@@ -52,8 +53,9 @@ class NotReading(Matcher):
 def make_app(context: AppContext) -> SignupRouter:
     """The router of all requests."""
     static = (r"/static/(.*)", StaticFiles, {"path": str(STATIC)})
+    optional = [(r"/signup", SignupPage)] if context.settings.signup_page else []
     application = Application(
-        [*ROUTES, static, Rule(NotReading(), ApiNotFound)],
+        [*ROUTES, *optional, static, Rule(NotReading(), ApiNotFound)],
         context=context,
         default_handler_class=PageNotFound,
         log_function=lambda _: None,  # each handler writes its own line

@@ -59,7 +59,7 @@ class AppContext:
     key_id: str = field(init=False)  #: its name in the ledger: sessions of another one are over
 
     def __post_init__(self) -> None:
-        self.pages = Pages(Explorer(self.settings))
+        self.pages = Pages(Explorer(self.settings), has_signup=self.settings.signup_page)
         self.connections = Connections(self.metrics)
         self.held = HeldReplies(self.connections.most * 3 // 4)  # the others are for requests that wait for nothing
         self.readiness = Readiness(self.ledger, self.snapshot, self.settings, clock=self.clock)

@@ -18,7 +18,8 @@ STATIC = ROOT / "static"
 class Pages:
     """Renders templates; what they show is escaped."""
 
-    def __init__(self, explorer: Explorer) -> None:
+    def __init__(self, explorer: Explorer, *, has_signup: bool = False) -> None:
+        """`has_signup`: there is a page to sign up on, and the others link to it."""
         self._environment = Environment(
             loader=FileSystemLoader(ROOT / "templates"),
             autoescape=True,
@@ -27,7 +28,7 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._environment.globals.update(static=static_url, explorer=explorer)
+        self._environment.globals.update(static=static_url, explorer=explorer, has_signup=has_signup)
         self._environment.filters.update(time=iso_time, moment=moment, core=core_amount, duration=duration, host=host)
         self._environment.filters.update(readable_json=readable_json, day=day)
 

@@ -106,6 +106,9 @@ class Settings:
         "addresses or networks whose X-Forwarded-For is believed",
     )
     cors_origins: tuple[str, ...] = _key(_TEXTS, ("*",), "origins whose pages may call the API")
+    signup_page: bool = _key(
+        values.flag, False, "serve /signup, where people without a wallet make their keys in the browser"
+    )
     explorer_url: str | None = _key(
         values.optional(explorer.explorer_url("{name}")),
         None,
