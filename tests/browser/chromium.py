@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from selenium import webdriver
 from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
 from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.wait import WebDriverWait
@@ -120,11 +121,20 @@ class Browser:
         """The result of the function body `source`; a promise is awaited."""
         return self._driver.execute_script(source, *arguments)
 
+    def type(self, *keys: str) -> None:
+        """Press keys, wherever the focus is."""
+        ActionChains(self._driver).send_keys(*keys).perform()
+
+    @property
+    def profile(self) -> Path:
+        """The folder in which it keeps what outlasts a page."""
+        return Path(self._driver.capabilities["chrome"]["userDataDir"])
+
     def look(self, look: Observation) -> None:
         """Emulate that device for this page and those after it."""
         scheme = {"name": "prefers-color-scheme", "value": look.scheme}
-        self._command("Emulation.setEmulatedMedia", features=[scheme])
-        self._command(
+        self.command("Emulation.setEmulatedMedia", features=[scheme])
+        self.command(
             "Emulation.setDeviceMetricsOverride",
             width=look.width, height=look.height, deviceScaleFactor=1, mobile=look.device == "phone",
         )  # fmt: skip
@@ -132,11 +142,11 @@ class Browser:
     @contextmanager
     def without_scripts(self) -> Iterator[None]:
         """Disable scripts."""
-        self._command("Emulation.setScriptExecutionDisabled", value=True)
+        self.command("Emulation.setScriptExecutionDisabled", value=True)
         try:
             yield
         finally:
-            self._command("Emulation.setScriptExecutionDisabled", value=False)
+            self.command("Emulation.setScriptExecutionDisabled", value=False)
 
     def start_anew(self) -> None:
         """Reset to a new visitor with the default look."""
@@ -147,7 +157,7 @@ class Browser:
 
     def forget_cookies(self) -> None:
         """Delete the cookies."""
-        self._command("Network.clearBrowserCookies")
+        self.command("Network.clearBrowserCookies")
 
     def picture(self, scale: float) -> bytes:
         """The whole page as PNG, below the fold too, with so many pixels for each of CSS."""
@@ -155,7 +165,7 @@ class Browser:
             "const page = document.documentElement; return [page.clientWidth, page.scrollHeight]"
         )
         clip = {"x": 0, "y": 0, "width": width, "height": height, "scale": scale}
-        capture = self._command("Page.captureScreenshot", format="png", captureBeyondViewport=True, clip=clip)
+        capture = self.command("Page.captureScreenshot", format="png", captureBeyondViewport=True, clip=clip)
         return base64.b64decode(capture["data"])
 
     def violations(self) -> list[str]:
@@ -179,16 +189,17 @@ class Browser:
         self._messages, self._requested = [], []
         return problems
 
+    def command(self, name: str, **parameters: Any) -> dict[str, Any]:
+        """The answer to a command of the DevTools protocol."""
+        answer: dict[str, Any] = self._driver.execute_cdp_cmd(name, parameters)
+        return answer
+
     def _leave(self, element: WebElement) -> None:
         self._listen()
         here = self._driver.find_element(By.TAG_NAME, "html")
         element.click()
         self.wait(lambda: self._driver.find_element(By.TAG_NAME, "html") != here)
         self.wait(lambda: self.script("return document.readyState") == "complete")
-
-    def _command(self, name: str, **parameters: Any) -> dict[str, Any]:
-        answer: dict[str, Any] = self._driver.execute_cdp_cmd(name, parameters)
-        return answer
 
     def _listen(self) -> None:
         """Collect the current page's console messages and requests."""

@@ -5,10 +5,12 @@ from collections.abc import Iterator
 import pytest
 
 from tests.browser.chromium import Browser, chromium, missing_programs
+from tests.browser.newcomer import open_signup
+from tests.browser.relay import Relay, relayed
 from tests.browser.site import Site, open_site
 from tests.harness.operators import HASH
 
-EXPLORER = "https://explorer.example/#/accounts/{name}"
+OPERATORS = {"admin_password_hash": HASH, "explorer_url": "https://explorer.example/#/accounts/{name}"}
 
 
 @pytest.fixture(scope="session")
@@ -21,7 +23,7 @@ def running() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def site(running: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:  # noqa: ARG001  # without a browser nobody looks at it
-    with open_site(tmp_path_factory.mktemp("site"), admin_password_hash=HASH, explorer_url=EXPLORER) as made:
+    with open_site(tmp_path_factory.mktemp("site"), signup_page=True, **OPERATORS) as made:
         yield made
 
 
@@ -31,3 +33,22 @@ def browser(running: Browser, site: Site) -> Iterator[Browser]:
     running.start_anew()
     yield running
     assert running.problems(site.url) == []
+
+
+@pytest.fixture(scope="module")
+def relay(site: Site) -> Iterator[Relay]:
+    with site.beside.opened(relayed(site.url)) as made:
+        yield made
+
+
+@pytest.fixture
+def newcomer(running: Browser, relay: Relay) -> Iterator[Browser]:
+    """A new visitor at the signup page, behind the relay."""
+    running.start_anew()
+    open_signup(running, relay.url)
+    running.script("sessionStorage.clear()")
+    relay.sent.clear()
+    open_signup(running, relay.url)
+    yield running
+    running.script("sessionStorage.clear()")
+    assert running.problems(relay.url) == []
