@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from tornado.httpclient import HTTPResponse
 
+from handlers.pages.scripts import signup_scripts
 from jobs.settings import Settings
 from tests.harness.nginx import DEPLOY, ask, needs, nginx
 from tests.harness.program import REGISTRAR_WIF, Faucet, keys_of
@@ -104,6 +105,17 @@ async def test_nginx_replies_while_the_faucet_is_down(tmp_path: Path) -> None:
         assert (page.code, page.headers["Content-Type"]) == (503, "text/html; charset=UTF-8")
         assert_says_that_it_is_down(await ask(tmp_path, port, "/nothing", method="POST", body="{}"))
         assert_says_that_it_is_down(await ask(tmp_path, port, "/api/v1/chain"))
+
+
+async def test_nginx_compresses_public_files_alone(tmp_path: Path) -> None:
+    async with served(tmp_path, signup_page=True) as (_, port):
+        wanted: dict[str, Any] = {"headers": {"Accept-Encoding": "gzip"}, "decompress_response": False}
+        scripts = [script.url for script in (signup_scripts().entry, *signup_scripts().modules)]
+        replies = [await ask(tmp_path, port, path, **wanted) for path in scripts]
+        assert {reply.headers["Content-Encoding"] for reply in replies} == {"gzip"}
+        assert sum(len(reply.body) for reply in replies) < 120_000
+        for path in ("/signup", "/api/v1/chain"):
+            assert "Content-Encoding" not in (await ask(tmp_path, port, path, **wanted)).headers
 
 
 async def send(folder: Path, port: int, request: bytes) -> bytes:
