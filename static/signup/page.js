@@ -139,8 +139,7 @@ async function send() {
   const record = current;
   if (record === null) return;
   showAccount("Sending the name and three public keys …");
-  const fields = all("[data-field]").map((field) => /** @type {HTMLInputElement} */ (field));
-  const body = signupBody(record.name, record.keys, Object.fromEntries(fields.map((field) => [field.name, field.value.trim()])));
+  const body = signupBody(record.name, record.keys, filledFields());
   try {
     const job = await signUp(body);
     if (job !== null) remember({ ...record, job: job.id });
@@ -150,6 +149,12 @@ async function send() {
   } catch (error) {
     if (current === record) refuse(/** @type {import("./request.js").Refused} */ (error));
   }
+}
+
+/** What is sent besides. @returns {{ [name: string]: string }} */
+function filledFields() {
+  const fields = all("[data-field]").map((field) => /** @type {HTMLInputElement} */ (field));
+  return Object.fromEntries(fields.map((field) => [field.name, field.value.trim()]).filter(([, text]) => text));
 }
 
 /** @param {string} news */
@@ -268,6 +273,8 @@ function start() {
   byId("steps").hidden = !isSecureContext;
   goTo("choose");
   allow();
+  // In the fragment, which no server or proxy sees.
+  byId("invite").value = new URLSearchParams(location.hash.slice(1)).get("invite") ?? "";
   const record = lastRecord();
   if (record?.job) follow(record);
   else if (record) offerToResume(record);

@@ -26,10 +26,10 @@ export class Refused extends Error {
 }
 
 /**
- * The body of a signup. What else lets people in, such as an invitation's code, adds its member here.
+ * The body of a signup.
  * @param {string} name
  * @param {{ owner: string, active: string, memo: string }} publicKeys
- * @param {Record<string, string>} fields  that this faucet requires besides
+ * @param {Record<string, string>} fields  that this faucet asks for besides
  */
 export function signupBody(name, publicKeys, fields) {
   const { owner, active, memo } = publicKeys;

@@ -81,6 +81,18 @@ def test_page_cannot_be_left_by_mistake_before_the_sheet_is_kept(newcomer: Brows
     assert newcomer.script(unload) is True
 
 
+def test_invitation_of_the_address_is_sent(newcomer: Browser, relay: Relay) -> None:
+    """As a QR code leads there. This one is nobody's."""
+    newcomer.open("about:blank")
+    newcomer.open(f"{relay.url}/signup#invite=7KQ2-M0XV-9T3B-HW5D")
+    newcomer.wait(lambda: newcomer.texts("#steps:not([hidden])"))
+    make_sheet(newcomer, "judy-7")
+    register(newcomer)
+    newcomer.wait(lambda: "There is no such invitation." in newcomer.texts("#sentence"))
+    assert b'"invite":"7KQ2-M0XV-9T3B-HW5D"' in relay.sent
+    expect_failures(newcomer, relay, "422")
+
+
 def test_name_taken_meanwhile_makes_the_sheet_worthless(newcomer: Browser, site: Site, relay: Relay) -> None:
     first = make_sheet(newcomer, "judy-1")
     assert site.post("judy-1").status == 200
