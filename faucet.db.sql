@@ -2,7 +2,7 @@
 -- sqlite3. Times named …_at are milliseconds since 1970, UTC; chain times are seconds. The views at the end
 -- show them readable. Money is in satoshi of the core asset unless said otherwise.
 
-PRAGMA user_version = 11;
+PRAGMA user_version = 12;
 -- PRAGMA application_id is random, set when a ledger or a backup is made: no other ledger is taken for it.
 
 -- Who owns the chain: one row, which each write transaction reads first.
@@ -70,9 +70,9 @@ CREATE TABLE jobs (
     active_key      TEXT    NOT NULL,  -- … active
     memo_key        TEXT    NOT NULL,  -- … memo
     referrer        TEXT,                 -- account name as asked for; null is the default referrer
-    refcode         TEXT,                 -- as sent, kept for the operator
-    email           TEXT,                 -- as sent, kept for the operator
-    real_name       TEXT,                 -- as sent, kept for the operator
+    refcode         TEXT,                 -- as sent, kept for the operator until it is erased
+    email           TEXT,                 -- as sent, kept for the operator until it is erased
+    real_name       TEXT,                 -- as sent, kept for the operator until it is erased
     state           TEXT    NOT NULL DEFAULT 'queued',  -- docs/states.md draws them
     registration    INTEGER REFERENCES transactions (number),  -- the account_create in force
     funding         INTEGER REFERENCES transactions (number),  -- the transfer in force
@@ -118,6 +118,9 @@ WHERE state IN ('registered', 'funding', 'funded') AND registration IS NULL AND 
 -- Initial balances that are not signed.
 CREATE INDEX jobs_owed ON jobs (number)
 WHERE state IN ('queued', 'broadcast', 'registered') AND initial_balance IS NOT NULL AND funding IS NULL;
+-- Jobs with personal data that are not erased yet.
+CREATE INDEX jobs_personal ON jobs (created_at)
+WHERE email IS NOT NULL OR real_name IS NOT NULL OR refcode IS NOT NULL;
 
 -- What left the registrar, or may yet leave it, by day; the daily budget is held against it.
 CREATE TABLE spending (
@@ -311,7 +314,8 @@ CREATE TABLE audit (
     number INTEGER PRIMARY KEY,  -- order of doing
     at     INTEGER NOT NULL,  -- when
     who    TEXT    NOT NULL,  -- the name given at the login, or the user of the shell
-    what   TEXT    NOT NULL,  -- login, end sessions, retry, cancel, fail, release, waive, refollow, pause, resume or export
+    what   TEXT    NOT NULL,  -- login, end sessions, retry, cancel, fail, release, waive, forget, refollow, pause,
+                             -- resume or export
     target TEXT    NOT NULL,  -- id of the job, or the part that was paused; empty where there is none
     why    TEXT    NOT NULL   -- the reason given; empty where none was
 );

@@ -26,6 +26,7 @@ from jobs.ledger.names import Names
 from jobs.ledger.operators import OperatorActions
 from jobs.ledger.outbox import Outbox
 from jobs.ledger.pauses import Pauses
+from jobs.ledger.personal import PersonalData
 from jobs.ledger.pins import Pins
 from jobs.ledger.queries import Queries
 from jobs.ledger.reconciliation import Reconciliations
@@ -66,6 +67,7 @@ class Ledger:
         self.expiry = Expiry(store)
         self.reconciliation = Reconciliations(store, random_id)
         self.operators = OperatorActions(store)
+        self.personal = PersonalData(store)
         self.login_failures = LoginFailures(store)
         self.sessions = Sessions(store)
         self.queries = Queries(store)

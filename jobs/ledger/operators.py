@@ -7,10 +7,11 @@ from jobs.errors import Code, FaucetError
 from jobs.ledger.expiry import EXPIRE
 from jobs.ledger.inclusion import delete_blocks
 from jobs.ledger.job_rows import check_move, derive_states
+from jobs.ledger.personal import erase_of
 from jobs.ledger.sql import IN_NUMBERS, Query, names_of, to_json
 from jobs.ledger.store import Part, Tx
 from jobs.model.job import State
-from jobs.model.operators import AuditEntry
+from jobs.model.operators import AuditEntry, Erased
 from jobs.model.transaction import Fate
 
 _FROM = {
@@ -35,6 +36,7 @@ MOVABLE = """
     FROM jobs WHERE id = ?
 """
 JOB_EXISTS = "SELECT EXISTS (SELECT 1 FROM jobs WHERE id = ?) AS found"
+NAME_HAS_JOB = "SELECT EXISTS (SELECT 1 FROM jobs WHERE name = ?) AS found"
 HELD_PAYMENT = """
     SELECT transactions.number FROM jobs
     JOIN transactions ON transactions.number = jobs.funding
@@ -137,6 +139,24 @@ class OperatorActions(Part):
             return len(jobs)
 
         return await self._store.run(step)
+
+    async def forget(self, name: str, *, by: str, reason: str = "") -> list[Erased]:
+        """Erase the personal data of all jobs of `name`, whatever their state; what there was, by job.
+
+        Where nothing is left to erase nothing is recorded. Raises FaucetError `not_found` if no job has the name.
+        """
+
+        def step(tx: Tx) -> list[Erased]:
+            if not tx.execute(NAME_HAS_JOB, (name,))[0]["found"]:
+                raise FaucetError(Code.NOT_FOUND, "No job has this name.")
+            erased = erase_of(tx, name)
+            for job in erased:
+                _record(tx, by, "forget", job.id, reason)
+            return erased
+
+        erased = await self._store.run(step)
+        await self._store.truncate_log()
+        return erased
 
     async def refollow(self, *, by: str, reason: str = "") -> int:
         """Forget the blocks that were followed, so that they are read anew from the node in use; how many there were.

@@ -69,6 +69,21 @@ class AuditEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class Erased:
+    """A job whose personal data were erased, and which of them it had."""
+
+    id: str
+    email: bool
+    real_name: bool
+    refcode: bool
+
+    @property
+    def fields(self) -> list[str]:
+        """The names of the fields of the signup that were erased."""
+        return [name for name in ("email", "real_name", "refcode") if getattr(self, name)]
+
+
+@dataclass(frozen=True, slots=True)
 class Session:
     """Somebody who is logged in."""
 

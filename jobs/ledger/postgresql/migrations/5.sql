@@ -1,0 +1,4 @@
+-- Version 4 to 5: personal data are erased after a while.
+
+CREATE INDEX jobs_personal ON jobs (created_at)
+WHERE email IS NOT NULL OR real_name IS NOT NULL OR refcode IS NOT NULL;
