@@ -78,6 +78,9 @@ class Metrics:
         self.malformed_operations = Counter(
             "faucet_malformed_operations", "Operations in blocks that can't be read", registry=registry
         )
+        self.personal_erased = Counter(
+            "faucet_personal_erased", "Jobs whose personal data were old, and erased", registry=registry
+        )
         self._count_processes_and_connections(registry)
         # A lookup by labels takes the library longer than the count itself.
         self.signups = cache(signups.labels)

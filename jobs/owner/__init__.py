@@ -28,6 +28,7 @@ from jobs.monitoring.tasks import Tasks
 from jobs.monitoring.uptime import Uptime
 from jobs.nodes.access import new_confirmed_chain, new_fitness
 from jobs.owner.publishing import Observer
+from jobs.owner.retention import Retention
 from jobs.settings import Settings
 
 log = logging.getLogger("faucet.owner")
@@ -106,6 +107,7 @@ class ChainOwner:
             start("reconciliation", self._reconcile),
             start("alerts", self._alerts.run),
             start("mailer", self._mailer.run),
+            start("personal data", self._new_retention().run),
         ]
         self._timers = [
             PeriodicCallback(self._drainer.wake, self._settings.drain_interval * 1000),
@@ -177,6 +179,10 @@ class ChainOwner:
             on_read=self._observer.note_read,
             final_before=self._publisher.now.irreversible_block or 0,
         )
+
+    def _new_retention(self) -> Retention:
+        days = self._settings.personal_retention
+        return Retention(self._ledger.personal, days, metrics=self._metrics, clock=self._clock)
 
     def _new_drainer(self) -> Drainer:
         return Drainer(

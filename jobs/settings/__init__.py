@@ -86,6 +86,9 @@ class Settings:
         values.one_of("optional", "required"), "optional", "required: nobody signs up without an invitation"
     )
     restrict_ip: bool = _key(values.flag, True, "enforce minIPAge and limits")
+    personal_retention: int = _key(
+        values.whole(0, 36_500), 90, "days that `email`, `real_name` and `refcode` of a signup are stored"
+    )
     require_fields: tuple[str, ...] = _key(
         values.list_of(values.one_of(*OPTIONAL_FIELDS)), (), "optional fields that a signup must have after all"
     )
