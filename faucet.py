@@ -13,6 +13,7 @@ from commands.check import check
 from commands.devchain import devchain
 from commands.end_sessions import end_sessions
 from commands.export import export
+from commands.forget import forget
 from commands.hash_password import hash_a_password
 from commands.init import init
 from commands.invitations import invitations, invite, revoke_invitation
@@ -36,8 +37,8 @@ def main() -> None:
 
 
 for command in (
-    serve, worker, devchain, check, reconcile, init, jobs, retry, cancel, fail, release, waive, pause, resume, refollow,
-    export, audit, end_sessions, invite, invitations, revoke_invitation, backup, move, signup, bulk, testmail,
+    serve, worker, devchain, check, reconcile, init, jobs, retry, cancel, fail, release, waive, forget, pause, resume,
+    refollow, export, audit, end_sessions, invite, invitations, revoke_invitation, backup, move, signup, bulk, testmail,
     hash_a_password,
 ):  # fmt: skip
     main.add_command(command)

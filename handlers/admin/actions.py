@@ -119,6 +119,25 @@ class ReleaseAction(Action):
         return job_page(path[0])
 
 
+class ForgetAction(Action):
+    """Erase personal data."""
+
+    route = "admin_forget"
+
+    async def do(self, operator: str, *path: str) -> str:
+        """Erase those of the job that the address names, and of all others of its name."""
+        ledger = self.context.ledger
+        job = await ledger.queries.job(path[0])
+        if job is None:
+            raise FaucetError(Code.NOT_FOUND, "There is no such job.")
+        erased = await ledger.operators.forget(job.signup.name, by=operator, reason=self.reason(needed=False))
+        return f"Signups whose personal data were erased: {len(erased):,}."
+
+    def page(self, *path: str) -> str:
+        """That of the job."""
+        return job_page(path[0])
+
+
 class WaiveAction(Action):
     """Pay no initial balance to those who wait for one, though none is configured."""
 

@@ -12,6 +12,7 @@ from jobs.model.operators import PARTS
 DIFFERENCES = 20  #: between ledger and chain, on the dashboard
 HELD = 20  #: jobs whose initial balance is held, on the dashboard
 ENTRIES = 50  #: of the audit, on a page
+DAY = 86_400_000  #: milliseconds
 ABOUT_ONE = 1000  #: entries of the audit about one job
 
 
@@ -76,6 +77,7 @@ class AdminJobPage(AdminPage):
             what=WHAT,
             actions=actions(job.state),
             ended=job.state in ENDED,
+            erased_at=job.created_at + self.context.settings.personal_retention * DAY,
             chain_status=chain_status,
         )
 

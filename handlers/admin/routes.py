@@ -2,7 +2,7 @@
 
 from tornado.web import RequestHandler
 
-from handlers.admin.actions import JobAction, PauseAction, ReleaseAction, ResumeAction, WaiveAction
+from handlers.admin.actions import ForgetAction, JobAction, PauseAction, ReleaseAction, ResumeAction, WaiveAction
 from handlers.admin.base import AdminNotFound
 from handlers.admin.export import ExportAction
 from handlers.admin.invitations import InvitationPage, InvitationsPage, MakeInvitations, RevokeInvitation
@@ -19,6 +19,7 @@ ROUTES: tuple[tuple[str, type[RequestHandler]], ...] = (
     (r"/admin/jobs/([^/]+)", AdminJobPage),
     (r"/admin/jobs/([^/]+)/(retry|cancel|fail)", JobAction),
     (r"/admin/jobs/([^/]+)/release", ReleaseAction),
+    (r"/admin/jobs/([^/]+)/forget", ForgetAction),
     (r"/admin/waive", WaiveAction),
     (r"/admin/export", ExportAction),
     (r"/admin/audit", AuditPage),

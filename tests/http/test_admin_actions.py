@@ -18,6 +18,7 @@ from tests.harness.pages import Page
 from tests.harness.program import REGISTRAR_WIF, keys_of
 from tests.harness.serving import CLIENT, broadcast, hold, pay, register
 
+FREE = Limits(address=None, interval=0, queue=1000)
 PAYS = {"enable_initial_balance": True, "initial_balance": Decimal(10)}
 
 
@@ -99,6 +100,34 @@ async def test_retry_of_a_name_that_was_signed_up_anew(tmp_path: Path) -> None:
         await served.accept("alice-1")
         page = await operator.do(f"/admin/jobs/{job.id}/retry")
         assert "A newer signup has the name" in page
+
+
+async def test_forget_button_erases_personal_data_of_every_job_of_the_name(tmp_path: Path) -> None:
+    async with operated(tmp_path) as (served, operator):
+        jobs = []
+        for _ in range(2):
+            signup = Signup("ann-1", **keys_of("ann-1"), email="ann@<b>.example", real_name="Ann Personal")
+            jobs.append(await served.ledger.signups.accept(signup, FREE))
+            await served.ledger.drain.fail({jobs[-1].number: (Code.CHAIN_REFUSED, "No.")})
+        address = f"/admin/jobs/{jobs[0].id}"
+        page = (await operator.see(address)).body
+        assert ("ann@&lt;b&gt;.example" in page, "erased by themselves on" in page) == (True, True)
+
+        page = await operator.do(f"{address}/forget", reason="Asked to.")
+
+        assert "Signups whose personal data were erased: 2." in page
+        assert ("Ann Personal" in page, f"{address}/forget" in page) == (False, False)
+        assert "Forget by ann" in page
+        kept = [(entry.who, entry.what, entry.target, entry.why) for entry in await served.ledger.operators.audit()]
+        assert kept[:2] == [("ann", "forget", job.id, "Asked to.") for job in reversed(jobs)]
+        assert "were erased: 0." in await operator.do(f"{address}/forget")
+
+
+async def test_forget_of_a_job_that_is_not_there(tmp_path: Path) -> None:
+    async with operated(tmp_path) as (_, operator):
+        reply = await operator.send("/admin/jobs/nothing/forget")
+        assert reply.status == 303
+        assert (await operator.see(reply.headers["Location"])).status == 404
 
 
 async def test_export_is_a_table_of_what_was_searched(tmp_path: Path) -> None:

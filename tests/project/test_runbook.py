@@ -88,6 +88,7 @@ async def test_query_in_the_runbook_answers(tmp_path: Path, query: str, answer: 
 
 async def test_commands_in_the_runbook_run(tmp_path: Path) -> None:
     async with serving(tmp_path):
+        await shell(".venv/bin/python faucet.py signup alice-1 --password secret", tmp_path)
         for command in commands_of(RUNBOOK):
             code, output = await shell(command, tmp_path)
             assert code == 0, (command, output)
