@@ -187,8 +187,8 @@ async def test_backup_leaves_out_addresses_and_sessions_and_is_its_owners_alone(
 def test_damaged_ledger_replaces_no_good_copy(tmp_path: Path) -> None:
     ledger, copy = tmp_path / "faucet.db", tmp_path / "copy.db"
     with closing(sqlite3.connect(ledger)) as connection:
-        connection.execute("CREATE TABLE jobs (text)")
-        connection.executemany("INSERT INTO jobs VALUES (?)", [("x" * 500,)] * 500)
+        connection.execute("CREATE TABLE jobs (text, email, real_name, refcode)")
+        connection.executemany("INSERT INTO jobs (text) VALUES (?)", [("x" * 500,)] * 500)
         connection.commit()
     back_up(ledger, copy)
     good = copy.read_bytes()

@@ -22,12 +22,14 @@ MARK_AS_COPY = """
     INSERT INTO facts (name, value)
     SELECT 'restored_from', CAST(number AS TEXT) FROM blocks ORDER BY number DESC LIMIT 1;
 """
+WITHOUT_PERSONAL_DATA = "UPDATE jobs SET email = NULL, real_name = NULL, refcode = NULL"
 FIRST_JOB = "SELECT id FROM jobs ORDER BY number LIMIT 1"
 
 
-def back_up(ledger: Path, to: Path) -> None:
-    """Copy `ledger` without client addresses to the file `to`, which is replaced only by a whole, checked copy.
+def back_up(ledger: Path, to: Path, *, personal: bool = False) -> None:
+    """Copy `ledger` to the file `to`, which is replaced only by a whole, checked copy.
 
+    Client addresses are left out, and so are personal data of signups unless `personal`.
     Raises LedgerError, also where `to` is the ledger itself or anything else that is no backup.
     """
     if not ledger.exists():
@@ -44,7 +46,7 @@ def back_up(ledger: Path, to: Path) -> None:
         # A folder: nobody can read what is in it, and it is gone whatever happens.
         with tempfile.TemporaryDirectory(dir=to.parent, prefix=f".{to.name}-") as folder:
             copy = Path(folder) / "copy.db"
-            _copy(ledger, copy)
+            _copy(ledger, copy, personal=personal)
             copy.replace(to)
         _sync(to.parent)
     except (sqlite3.Error, OSError, UnicodeError) as error:  # SQLite takes no name that is not UTF-8
@@ -97,7 +99,7 @@ def _reading(file: Path) -> Iterator[sqlite3.Connection]:
         yield connection
 
 
-def _copy(ledger: Path, to: Path) -> None:
+def _copy(ledger: Path, to: Path, *, personal: bool) -> None:
     """Write a whole copy of `ledger` to the new file `to`, on disk when this returns. Raises LedgerError."""
     with (
         _reading(ledger) as source,
@@ -114,11 +116,13 @@ def _copy(ledger: Path, to: Path) -> None:
                 pages.execute(f"DELETE FROM {table}")
         if pages.execute(HAS_TABLE, ("ledger",)).fetchone():
             pages.execute(WITHOUT_OWNER)
+        if not personal and pages.execute(HAS_TABLE, ("jobs",)).fetchone():
+            pages.execute(WITHOUT_PERSONAL_DATA)
         # Copied over a ledger in use, it is told from it.
         pages.execute(f"{APPLICATION_ID} = {random_id()}")
         if pages.execute(HAS_TABLE, ("blocks",)).fetchone():
             pages.executescript(MARK_AS_COPY)
-        # It leaves out pages that are free, in which erased addresses may still stand.
+        # It leaves out pages that are free, in which what was erased may still stand.
         pages.execute("VACUUM INTO ?", (str(to),))
     to.chmod(0o600)
     _sync(to)
