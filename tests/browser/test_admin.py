@@ -3,11 +3,13 @@
 import pytest
 
 from jobs.errors import Code
+from jobs.model.job import Limits, Signup
 from tests.browser.chromium import Browser
 from tests.browser.looks import assert_sound
 from tests.browser.operator import log_in
 from tests.browser.site import Site
 from tests.harness.operators import PASSWORD
+from tests.harness.program import keys_of
 
 
 def test_wrong_password_is_refused(browser: Browser, site: Site) -> None:
@@ -50,6 +52,26 @@ def test_failed_job_is_retried_and_done(browser: Browser, site: Site) -> None:
     browser.wait_text("The job is queued again.")
     browser.wait(lambda: browser.text("#live .tag") == "done")
     browser.wait_text("The node was mended.")
+    assert_sound(browser)
+
+
+def test_forget_button_erases_personal_data(browser: Browser, site: Site) -> None:
+    """They are markup, and longer than a phone is wide."""
+    name = "forget-1"
+    data = {"email": f"{'ann' * 40}@mail.example", "real_name": "<b id=bold>Ann</b>", "refcode": "code " * 40}
+    signup = Signup(name, **keys_of(name), **data)
+    job = site.do(site.ledger.signups.accept(signup, Limits(address=None, interval=0, queue=1000)))
+    site.job(job.id, until="done")
+    log_in(browser, site.url)
+    browser.open(f"{site.url}/admin/jobs/{job.id}")
+    browser.wait_text(data["real_name"])
+    assert_sound(browser)
+    assert browser.texts("#bold") == []
+    browser.fill("reason", "Asked to by mail.")
+    browser.press("Forget")
+    browser.wait_text("Signups whose personal data were erased: 1.")
+    browser.wait_text("Asked to by mail.")
+    assert data["real_name"] not in browser.text("main")
     assert_sound(browser)
 
 
