@@ -29,6 +29,7 @@ from jobs.ledger import Ledger
 from jobs.monitoring.metrics import Metrics
 from jobs.settings import Settings
 from jobs.settings.passwords import session_key
+from jobs.ways.lists_watch import CurrentLists
 
 log = logging.getLogger("faucet.http")
 
@@ -55,6 +56,7 @@ class AppContext:
     held: HeldReplies = field(init=False)
     readiness: Readiness = field(init=False)
     guard: LoginLimiter = field(init=False)
+    lists: CurrentLists = field(init=False)
     session_key: bytes = field(init=False)  #: what operators' forms and messages are signed with
     key_id: str = field(init=False)  #: its name in the ledger: sessions of another one are over
 
@@ -62,8 +64,9 @@ class AppContext:
         self.pages = Pages(Explorer(self.settings), has_signup=self.settings.signup_page)
         self.connections = Connections(self.metrics)
         self.held = HeldReplies(self.connections.most * 3 // 4)  # the others are for requests that wait for nothing
-        self.readiness = Readiness(self.ledger, self.snapshot, self.settings, clock=self.clock)
         self.guard = LoginLimiter(self.ledger.login_failures)
+        self.lists = CurrentLists(self.settings.lists_path, needed=self.settings.lists_file is not None)
+        self.readiness = Readiness(self.ledger, self.snapshot, self.settings, lists=self.lists, clock=self.clock)
         self.session_key = session_key(self.settings.secret_key, self.settings.admin_password_hash)
         self.key_id = key_id(self.session_key)
 

@@ -16,6 +16,7 @@ from tornado.httputil import (
 )
 
 from handlers.base import AppContext, Handler, address_of, log_request
+from handlers.http.client import Address, forwarded_in, limited_client
 from handlers.http.errors import STATUS, error_headers, error_reply, refusal_status
 from handlers.http.headers import JSON, base_headers, cors_headers, request_id_of
 from handlers.http.paths import is_signup
@@ -93,6 +94,12 @@ class Request:
     def limited_address(self) -> str | None:
         """The same where signups of one address are limited; None elsewhere."""
         return self.client_address if self.context.settings.restrict_ip else None
+
+    @property
+    def listed_client(self) -> Address | None:
+        """The address that lists of networks look for; None of a client on this machine."""
+        trusted = self.context.settings.trusted_proxies
+        return limited_client(self.remote_ip, *forwarded_in(self.headers), trusted)
 
     def abandon(self) -> None:
         """The client has closed the connection."""

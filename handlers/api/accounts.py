@@ -1,6 +1,6 @@
 """The addresses of accounts: whether a name is free, and what those of signups answer to other methods than POST."""
 
-from handlers.api.rules import rules_of
+from handlers.api.rules import check_listed, rules_of
 from handlers.base import ApiHandler
 from handlers.replies import Availability, AvailabilityReply
 from handlers.request import SIGNUP_ROUTE
@@ -32,6 +32,7 @@ class AccountHandler(ApiHandler):
     async def _problem(self, name: str) -> tuple[FaucetError | None, State | None]:
         try:
             check_name(name, rules_of(self.context))
+            check_listed(self.context, name)
         except FaucetError as error:
             return error, None
         code, state = await self.context.ledger.names.availability(name)

@@ -93,6 +93,7 @@ class MetricsHandler(ApiHandler):
             reconciled=0 if last is None else last.last_block,
             differences=await ledger.reconciliation.difference_count(),
             foreign=await ledger.reconciliation.foreign_count(),
+            lists_problem=context.lists.problem is not None,
             log_size=ledger.log_size(),
         )
 

@@ -10,6 +10,7 @@ from jobs.conditions import Condition, LedgerStatus, conditions
 from jobs.errors import Code, FaucetError
 from jobs.ledger import Ledger
 from jobs.settings import Settings
+from jobs.ways.lists_watch import CurrentLists
 
 LEDGER_CHECK_LASTS = 1.0  #: seconds that the ledger's check is good for
 UNAVAILABLE, RETRY_AFTER = "The ledger takes no signups now.", 5  #: and seconds
@@ -45,11 +46,18 @@ class Readiness:
     """Looks at everything that a signup needs on its way to the chain."""
 
     def __init__(
-        self, ledger: Ledger, snapshot: Snapshot, settings: Settings, *, clock: Callable[[], float] = time.time
+        self,
+        ledger: Ledger,
+        snapshot: Snapshot,
+        settings: Settings,
+        *,
+        lists: CurrentLists | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._ledger = ledger
         self._snapshot = snapshot
         self._settings = settings
+        self._lists = lists or CurrentLists(None)
         self._clock = clock
         self._lock = asyncio.Lock()
         self._checked_at = float("-inf")
@@ -57,7 +65,8 @@ class Readiness:
         self._unfit: str | None = None  # why the database could forget what it confirms
 
     async def check_ledger(self) -> None:
-        """Raises FaucetError `ledger_unavailable` unless the ledger takes signups."""
+        """Raises FaucetError `ledger_unavailable` unless the ledger takes signups; `paused` without lists."""
+        self._lists.check()
         if not (await self._writable()).ok:
             raise FaucetError(Code.LEDGER_UNAVAILABLE, UNAVAILABLE, retry_after=RETRY_AFTER)
 
@@ -77,6 +86,8 @@ class Readiness:
         found = conditions(snapshot.chain_status, self._settings, self._clock(), ledger)
         by_name = {condition.name: condition for condition in found}
         checks = {name: _check(by_name, names) for name, names in CHECKS.items()}
+        if not self._lists.known:
+            checks["intake"] = Check(ok=False, text=self._lists.problem or "")
         return {"ledger": _fit(writable, by_name.get("database")), **checks, **failed}
 
     async def _writable(self) -> Check:

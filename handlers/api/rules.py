@@ -1,13 +1,17 @@
 """What a signup must keep to now, by the settings and what is known of the chain."""
 
+from collections.abc import Callable
+
 from tornado.httputil import HTTPHeaders
 
 from handlers.base import AppContext
+from handlers.http.client import Address
 from jobs.budget import is_premium_too_dear, retry_after
 from jobs.errors import Code, FaucetError
 from jobs.model.job import Limits
 from jobs.signup import SignupRules
 from jobs.ways.networks import network_quotas
+from jobs.ways.lists import Reason, error_of_name
 
 
 def rules_of(context: AppContext) -> SignupRules:
@@ -36,6 +40,28 @@ def limits_of(context: AppContext, address: str | None, invite: str | None) -> L
         initial_balance=None if payment is None else f"{payment:f}",
         retry_after=retry_after(settings.queue_limit, context.snapshot.registration_rate),
     )
+
+
+def check_client(context: AppContext, client: Callable[[], Address | None]) -> None:
+    """Raises FaucetError denied if a list denies the network of `client`; paused where no list could be read."""
+    lists = context.lists.now
+    if not lists.networks_deny.networks:  # then nobody need know the client
+        return
+    address = client()
+    if address is not None and lists.denies_network(address):
+        context.metrics.denied(Reason.NETWORK).inc()
+        raise FaucetError(Code.DENIED, "Signups are not accepted from this network.")
+
+
+def check_listed(context: AppContext, name: str, referrer: str | None = None) -> None:
+    """Raises FaucetError invalid_name or unknown_referrer if a list denies the name or the referrer."""
+    lists = context.lists.now
+    if (reason := lists.name_refusal(name)) is not None:
+        context.metrics.denied(reason).inc()
+        raise error_of_name(reason)
+    if referrer is not None and lists.denies_referrer(referrer):
+        context.metrics.denied(Reason.REFERRER).inc()
+        raise FaucetError(Code.UNKNOWN_REFERRER, "This referrer is not accepted here.", field="referrer")
 
 
 def check_encoding(headers: HTTPHeaders) -> None:

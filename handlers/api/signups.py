@@ -13,7 +13,7 @@ import msgspec
 from tornado.httputil import HTTPMessageDelegate
 
 from handlers.api.dry_run import dry_run
-from handlers.api.rules import check_encoding, limits_of, rules_of
+from handlers.api.rules import check_client, check_encoding, check_listed, limits_of, rules_of
 from handlers.api.waiting import wait_for_job
 from handlers.http.errors import error_of_job, internal_error
 from handlers.http.paths import referrer_in
@@ -84,6 +84,7 @@ class SignupEndpoint(HTTPMessageDelegate):
         """Submit the signup, at once if nothing must be looked up first. Raises FaucetError."""
         self._read_options()
         check_encoding(self._request.headers)
+        check_client(self._context, lambda: self._request.listed_client)
         referrer = spelled_account(referrer_in(self._request.path) or "")
         if referrer is not None:
             self._run(self._look_up_and_submit(referrer))
@@ -92,6 +93,7 @@ class SignupEndpoint(HTTPMessageDelegate):
         if self._is_tried_only(signup) or has_referrer_by_id(signup):
             self._run(self._look_up_and_submit(None))
         else:
+            check_listed(self._context, signup.name, signup.referrer)
             self._submit(signup)
 
     def _read_options(self) -> None:
@@ -111,6 +113,7 @@ class SignupEndpoint(HTTPMessageDelegate):
     async def _look_up_and_submit(self, referrer_in_path: str | None) -> None:
         """The same as `_start`, with every referrer by the name that the chain knows. Raises FaucetError."""
         signup = await self._named_signup(referrer_in_path)
+        check_listed(self._context, signup.name, signup.referrer)
         if self._is_tried_only(signup):
             body = await dry_run(self._context, signup, self._limits_of(signup))
             self._count("dry_run")
@@ -121,10 +124,13 @@ class SignupEndpoint(HTTPMessageDelegate):
     async def _named_signup(self, referrer_in_path: str | None) -> RequestedSignup:
         """The signup, with the name of its referrer where that is an id. Raises FaucetError.
 
-        A referrer in the path that the chain does not know gives way: the wallet's address names it, not the person.
+        A referrer in the path that the chain does not know, or a list denies, gives way: the wallet's address names
+        it, not the person.
         """
         ledger = self._context.ledger
         in_path = None if referrer_in_path is None else await ledger.names.find(referrer_in_path)
+        if in_path is not None and self._context.lists.now.denies_referrer(in_path):
+            in_path = None
         signup = parse_signup(self._body, rules_of(self._context), in_path)
         if not has_referrer_by_id(signup):
             return signup

@@ -27,6 +27,17 @@ def client_key(peer: str, forwarded: Sequence[str], real_ip: str | None, trusted
     return _direct_key(peer) if proxy is None else _key(_client(proxy, hops, trusted))
 
 
+def limited_client(
+    peer: str, forwarded: Sequence[str], real_ip: str | None, trusted: tuple[Network, ...]
+) -> Address | None:
+    """The address that `client_key` counts, from what that takes; None is exempt."""
+    proxy, hops = _forwarding(peer, forwarded, real_ip, trusted)
+    if proxy is not None:
+        return _client(proxy, hops, trusted)
+    address = _parse(peer)
+    return None if address is None or address.is_loopback else address
+
+
 def client_address(
     peer: str, forwarded: Sequence[str], real_ip: str | None, trusted: tuple[Network, ...]
 ) -> Address | None:

@@ -96,7 +96,8 @@ async def notices(context: AppContext) -> dict[str, str]:
     """What operators should look at though everybody can register: the sentence of each condition that fails."""
     ledger = LedgerStatus(held=await context.ledger.queries.held_count(), owed=await owed_count(context))
     found = conditions(context.snapshot.chain_status, context.settings, context.clock(), ledger)
-    return {condition.name: condition.text for condition in found if condition.name in NOTICES and not condition.ok}
+    by_name = {condition.name: condition.text for condition in found if condition.name in NOTICES and not condition.ok}
+    return by_name if context.lists.problem is None else {**by_name, "lists": context.lists.problem}
 
 
 async def owed_count(context: AppContext) -> int:

@@ -9,6 +9,7 @@ from handlers.pages.overview import obstacles, overview
 from handlers.pages.progress import progress_of
 from jobs.errors import Code, FaucetError
 from jobs.model.job import ENDED
+from jobs.ways.lists import NO_LISTS
 
 POLICY = "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
 RECENT = 15  #: jobs on the status page
@@ -72,6 +73,7 @@ class IndexPage(PageHandler):
             obstacles=await obstacles(self.context),
             chain_status=context.snapshot.chain_status,
             settings=context.settings,
+            lists=context.lists.now if context.lists.known else NO_LISTS,
             example={field: f"{prefix or ''}{key}" for field, key in EXAMPLE_KEYS.items()},
             origin=self._origin(),
         )

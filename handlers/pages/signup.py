@@ -2,6 +2,7 @@
 
 from handlers.pages.public import PageHandler
 from handlers.pages.scripts import signup_scripts
+from jobs.ways.lists import NO_LISTS
 
 #: The checks of /readyz without which a signup is refused, and not only registered later.
 ACCEPTING = ("ledger", "intake")
@@ -29,6 +30,7 @@ class SignupPage(PageHandler):
             scripts=signup_scripts(),
             chain_status=chain_status,
             settings=context.settings,
+            lists=context.lists.now if context.lists.known else NO_LISTS,
             refused=[sentences[name] for name in ACCEPTING if name in sentences],
             obstacles=list(sentences.values()),
         )

@@ -15,6 +15,7 @@ from jobs.model.operators import PARTS
 from jobs.model.owner import Holder
 from jobs.monitoring.alerts import ALERTS
 from jobs.monitoring.shared_counts import SharedCounts
+from jobs.ways.lists import Reason
 
 # In memory, even if PROMETHEUS_MULTIPROC_DIR is inherited: files that the library maps into memory can kill a process.
 values.ValueClass = values.MutexValue
@@ -46,6 +47,7 @@ class MetricsSnapshot:
     reconciled: int  #: the last block compared
     differences: int
     foreign: int  #: operations of the registrar that are in no transaction of the ledger
+    lists_problem: bool  #: the file of lists was changed, and can't be read
     log_size: int  #: bytes of the ledger's write-ahead log
 
 
@@ -78,9 +80,7 @@ class Metrics:
         self.malformed_operations = Counter(
             "faucet_malformed_operations", "Operations in blocks that can't be read", registry=registry
         )
-        self.personal_erased = Counter(
-            "faucet_personal_erased", "Jobs whose personal data were old, and erased", registry=registry
-        )
+        self._count_denied_and_erased(registry)
         self._count_processes_and_connections(registry)
         # A lookup by labels takes the library longer than the count itself.
         self.signups = cache(signups.labels)
@@ -91,6 +91,15 @@ class Metrics:
         self._gauges = [(_gauge(name, text, registry), value) for name, text, value in GAUGES]
         self._registry = registry
         self._shared = None if folder is None else SharedCounts(folder, process, registry)
+
+    def _count_denied_and_erased(self, registry: CollectorRegistry) -> None:
+        denied = Counter("faucet_denied", "Signups that a list denied, by list", ["list"], registry=registry)
+        self.denied = cache(denied.labels)
+        for reason in Reason:  # exported from 0 on
+            self.denied(reason)
+        self.personal_erased = Counter(
+            "faucet_personal_erased", "Jobs whose personal data were old, and erased", registry=registry
+        )
 
     def _count_processes_and_connections(self, registry: CollectorRegistry) -> None:
         self.process_restarts = Counter(
@@ -173,6 +182,7 @@ GAUGES: tuple[tuple[str, str, Callable[[MetricsSnapshot], float | Decimal | None
     ("faucet_mails_waiting", "Mails that the mail server has not taken", lambda now: now.mails),
     ("faucet_reconciled_block", "Last block compared with the ledger", lambda now: now.reconciled),
     ("faucet_ledger_log_bytes", "Size of the ledger's write-ahead log", lambda now: now.log_size),
+    ("faucet_lists_problem", "1 if what the file of lists says now is not in force", lambda now: now.lists_problem),
     ("faucet_differences", "Places where ledger and chain disagree", lambda now: now.differences),
     ("faucet_foreign_operations", "Operations of the registrar that another faucet made, or a person by hand",
      lambda now: now.foreign),

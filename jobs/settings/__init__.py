@@ -89,6 +89,9 @@ class Settings:
     personal_retention: int = _key(
         values.whole(0, 36_500), 90, "days that `email`, `real_name` and `refcode` of a signup are stored"
     )
+    lists_file: Path | None = _key(
+        values.optional(values.text), None, "file of allow and deny lists; default: lists.yaml, if it is there"
+    )
     require_fields: tuple[str, ...] = _key(
         values.list_of(values.one_of(*OPTIONAL_FIELDS)), (), "optional fields that a signup must have after all"
     )
@@ -200,6 +203,12 @@ class Settings:
         return self.initial_balance if self.enable_initial_balance and self.initial_balance else None
 
     @property
+    def lists_path(self) -> Path | None:
+        """Where the lists are, if they are there; None of settings that come from no file."""
+        beside = None if self.source is None else self.source.parent / "lists.yaml"
+        return self.lists_file or beside
+
+    @property
     def machine_name(self) -> str:
         """What this machine is called where it owns the chain."""
         return gethostname() if self.machine is None else self.machine
@@ -238,6 +247,8 @@ def load(path: Path, environ: Mapping[str, str], *, with_key: bool = True) -> Se
 def _paths(path: Path, parsed: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, Path]:
     """The keys that are paths: relative to the file, the private key's to systemd's credentials if there are any."""
     named = {"devchain_data": parsed.get("devchain_data", "devchain.journal")}
+    if parsed.get("lists_file"):
+        named["lists_file"] = parsed["lists_file"]
     if "wif_file" in parsed:
         named["wif_file"] = Path(environ.get("CREDENTIALS_DIRECTORY", "")) / parsed["wif_file"]
     return {key: path.absolute().parent / value for key, value in named.items()}

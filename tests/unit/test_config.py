@@ -202,6 +202,7 @@ _ANY_TEXT = {
     "mail_user",
     "host",
     "ledger",
+    "lists_file",
     "devchain_data",
     "cors_origins",
     "admins",
