@@ -18,6 +18,9 @@ from jobs.monitoring.mailer import MailError, connected
 from jobs.nodes.claims import Claims, first_difference
 from jobs.settings import Settings
 from jobs.settings.folders import exposed_folders
+from jobs.ways.lists import NO_LISTS
+from jobs.ways.lists_file import ListsError
+from jobs.ways.lists_watch import read_first
 
 #: Conditions of the configuration alone, each with its line; what holds needs no line.
 OF_CONFIGURATION = {"broadcast": "broadcast", "nodes": "node"}
@@ -30,6 +33,8 @@ async def preflight(
     now = clock()
     for line in _check_configuration(settings, now):
         yield line
+    if (lists := _check_lists(settings)) is not None:
+        yield lists
     for text in exposed_folders(settings):
         yield Condition("folder", ok=True, text=text)
     for line in await check_database(settings):
@@ -50,6 +55,15 @@ def _check_configuration(settings: Settings, now: float) -> Iterator[Condition]:
     for condition in conditions(ChainStatus(), settings, now):
         if condition.name in OF_CONFIGURATION and not condition.ok:
             yield replace(condition, name=OF_CONFIGURATION[condition.name])
+
+
+def _check_lists(settings: Settings) -> Condition | None:
+    """Whether the file of lists can be read; None where there is none."""
+    try:
+        lists = read_first(settings.lists_path, needed=settings.lists_file is not None)
+    except ListsError as error:
+        return Condition("lists", ok=False, text=str(error))
+    return None if lists is NO_LISTS else Condition("lists", ok=True, text=str(lists))
 
 
 class _Nodes:

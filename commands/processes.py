@@ -3,9 +3,11 @@
 import asyncio
 import contextlib
 import gc
+import os
 import resource
 import signal
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from typing import Any
 
 from commands.event_loop import FairEventLoop
@@ -38,8 +40,11 @@ async def run_until_stopped(
     parent: int | None = None,
     check: Callable[[], Awaitable[object]] | None = None,
     failure: Callable[[], Coroutine[Any, Any, Exception]] | None = None,
+    reload: Callable[[], Coroutine[Any, Any, None]] | None = None,
 ) -> None:
     """Run `start`, wait for SIGTERM, SIGINT or the end of the socket `parent`, then run the `Stop` it returned.
+
+    SIGHUP runs `reload`, where there is one; in a terminal it means that this was closed, and is as SIGTERM.
 
     The supervisor at the other end of `parent` gets heartbeats. With a `check`, systemd is notified: ready, alive as
     long as the check passes, stopping. It is also stopped once `failure` returns an exception, which is raised then.
@@ -48,6 +53,8 @@ async def run_until_stopped(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
+    if reload is not None:
+        loop.add_signal_handler(signal.SIGHUP, stopped.set if _in_terminal() else partial(_begin, reload, set()))
     heartbeats = None
     if parent is not None:
         loop.add_reader(parent, stopped.set)
@@ -57,15 +64,26 @@ async def run_until_stopped(
     watch = None if failure is None else asyncio.create_task(failure(), name="failure")
     if watch is not None:
         watch.add_done_callback(lambda _: stopped.set())
-    if check is None:
-        await stopped.wait()
-    else:
-        await notify_systemd(stopped, check)
+    await (stopped.wait() if check is None else notify_systemd(stopped, check))
     await stop()
     if heartbeats is not None:
         heartbeats.cancel()
     if watch is not None:
         _end_watch(watch)
+
+
+def _in_terminal() -> bool:
+    try:
+        return os.isatty(0)
+    except OSError:
+        return False
+
+
+def _begin(work: Callable[[], Coroutine[Any, Any, None]], running: set[asyncio.Task[None]]) -> None:
+    """Begin `work`, and keep it among those `running` until it ends: the event loop keeps no reference."""
+    task = asyncio.create_task(work())
+    running.add(task)
+    task.add_done_callback(running.discard)
 
 
 def _end_watch(watch: asyncio.Task[Exception]) -> None:

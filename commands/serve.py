@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from chain.text import one_line
 from commands import configured
 from commands.chain import announce
 from commands.processes import Stop, run_serving, run_until_stopped
@@ -19,6 +20,8 @@ from handlers.server import bind, url_of
 from jobs.monitoring.metrics import Metrics
 from jobs.settings import Settings
 from jobs.settings.folders import exposed_folders
+from jobs.ways.lists_file import ListsError
+from jobs.ways.lists_watch import read_first
 
 log = logging.getLogger("faucet")
 
@@ -38,7 +41,7 @@ def serve_until_stopped(service: Service, host: str, port: int, *, chain: bool) 
         service.announce_chain(announce)
         return service.stop
 
-    run_serving(run_until_stopped(start, check=service.check, failure=service.failure))
+    run_serving(run_until_stopped(start, check=service.check, failure=service.failure, reload=service.reload))
 
 
 def own_until_stopped(service: Service) -> None:
@@ -51,7 +54,16 @@ def own_until_stopped(service: Service) -> None:
         service.announce_chain(announce)
         return service.stop
 
-    run_serving(run_until_stopped(start, check=service.check, failure=service.failure))
+    run_serving(run_until_stopped(start, check=service.check, failure=service.failure, reload=service.reload))
+
+
+def _check_lists(settings: Settings) -> None:
+    """End with exit code 2 where the lists can't be read."""
+    try:
+        read_first(settings.lists_path, needed=settings.lists_file is not None)
+    except ListsError as error:
+        click.echo(one_line(str(error)), err=True)
+        sys.exit(2)
 
 
 def _signs(settings: Settings, options: Mapping[str, Any]) -> bool:
@@ -80,6 +92,8 @@ def serve(settings: Settings, role: str, workers: int | None, host: str | None, 
     workers = workers or settings.workers
     for sentence in exposed_folders(settings):
         log.warning("folder open to other users", extra={"fields": {"reason": sentence}})
+    if role != "chain":
+        _check_lists(settings)
     if role == "chain":
         own_until_stopped(Service(settings))
     elif workers == 1:
@@ -106,4 +120,4 @@ def worker(settings: Settings, listener: int | None, name: str, folder: Path) ->
             service.announce_chain(announce)
         return service.stop
 
-    run_serving(run_until_stopped(start, parent=sys.stdin.fileno(), failure=service.failure))
+    run_serving(run_until_stopped(start, parent=sys.stdin.fileno(), failure=service.failure, reload=service.reload))

@@ -108,6 +108,11 @@ class Service:
         if self._settings.ledger_file is not None:
             await self._ledger.queries.counts()
 
+    async def reload(self) -> None:
+        """Read again what may change while the program runs."""
+        if self._http is not None:
+            await self._http.reload()
+
     async def failure(self) -> Exception:
         """Wait until this process can't go on; the reason."""
         self._watch = asyncio.create_task(self._watch_place(), name="place")

@@ -78,6 +78,13 @@ class Supervisor:
             if child.silent:
                 raise FaucetError(Code.INTERNAL, f"The process {role.name} hangs.")
 
+    async def reload(self) -> None:
+        """Let every process read again what may change while it runs."""
+        for child in self._running.values():
+            # One that has just begun would die of the signal, and reads everything anyway.
+            if child.started and child.process.returncode is None:
+                child.process.send_signal(signal.SIGHUP)
+
     async def stop(self) -> None:
         """Stop every process; a group is stopped once the one before it has ended."""
         self._watch.cancel()

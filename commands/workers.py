@@ -67,7 +67,7 @@ def _supervise(http: Sequence[Role], owner: Sequence[Role], metrics: Metrics, ur
         return stop
 
     # Processes that die are started again here; a hang that is not over soon is left to the watchdog.
-    asyncio.run(run_until_stopped(start, check=supervisor.check))
+    asyncio.run(run_until_stopped(start, check=supervisor.check, reload=supervisor.reload))
 
 
 def check_key_apart(settings: Settings) -> None:
