@@ -12,9 +12,10 @@ from commands.audited import audited, by_option
 from commands.terminal import print_invitations
 from handlers.invitation_sheet import csv_of_codes, sheet_of
 from jobs.ledger import Ledger
-from jobs.model.invitation import MAX_CODES, MAX_DAYS, MAX_USES, Invitation, terms_of
+from jobs.model.codes import new_code
+from jobs.model.invitation import MAX_USES, Invitation
 from jobs.settings import Settings
-from jobs.ways.codes import new_code
+from jobs.ways.invitations import MAX_CODES, MAX_DAYS, new_invitation
 
 configured_without_key = partial(configured, needs_key=lambda _settings, _options: False)
 
@@ -38,8 +39,8 @@ def invite(
     codes = [new_code(secrets.choice) for _ in range(count)]
 
     async def make(ledger: Ledger) -> None:
-        terms = terms_of(uses=uses, days=days, balance=balance, note=note, now=ledger.now())
-        await ledger.invitations.make(codes, terms, by=by)
+        invitation = new_invitation(uses=uses, days=days, balance=balance, note=note, now=ledger.now())
+        await ledger.invitations.make(codes, invitation, by=by)
 
     # They are written first: a code that only the ledger knows is lost.
     for file, text in ((csv_file, partial(csv_of_codes, codes)), (sheet, partial(sheet_of, codes, note, url))):

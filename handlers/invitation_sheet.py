@@ -9,8 +9,8 @@ from markupsafe import Markup
 from handlers.pages.explorer import Explorer
 from handlers.pages.templates import Pages
 from handlers.spreadsheet import csv_writer
+from jobs.model.codes import sign_up_url
 from jobs.settings import Settings
-from jobs.ways.codes import sign_up_url
 
 
 def csv_of_codes(codes: Sequence[str]) -> str:

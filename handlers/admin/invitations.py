@@ -6,8 +6,9 @@ from handlers.admin.actions import Action
 from handlers.admin.base import PATH, AdminForm, AdminPage
 from handlers.invitation_sheet import cards_of
 from jobs.errors import Code, FaucetError
-from jobs.model.invitation import MAX_DAYS, MAX_USES, terms_of
-from jobs.ways.codes import new_code
+from jobs.model.codes import new_code
+from jobs.model.invitation import MAX_USES
+from jobs.ways.invitations import MAX_DAYS, new_invitation
 
 MAX_MADE = 200  #: codes that are made and shown at once; more are made by the command
 INVITATIONS = f"{PATH}/invitations"
@@ -62,9 +63,9 @@ class MakeInvitations(AdminForm):
         bounds = {"count": MAX_MADE, "uses": MAX_USES, "days": MAX_DAYS}
         count, uses, days = (self._whole(field, most) for field, most in bounds.items())
         balance, note = self.get_body_argument("balance", ""), self.get_body_argument("note", "")
-        terms = terms_of(uses=uses or 1, days=days, balance=balance, note=note, now=ledger.now())
+        invitation = new_invitation(uses=uses or 1, days=days, balance=balance, note=note, now=ledger.now())
         codes = [new_code(secrets.choice) for _ in range(count or 1)]
-        await ledger.invitations.make(codes, terms, by=operator)
+        await ledger.invitations.make(codes, invitation, by=operator)
         return codes
 
     def _whole(self, field: str, most: int) -> int | None:

@@ -10,8 +10,8 @@ from jobs.budget import is_premium_too_dear, retry_after
 from jobs.errors import Code, FaucetError
 from jobs.model.job import Limits
 from jobs.signup import SignupRules
-from jobs.ways.networks import network_quotas
 from jobs.ways.lists import Reason, error_of_name
+from jobs.ways.networks import network_quotas
 
 
 def rules_of(context: AppContext) -> SignupRules:

@@ -13,9 +13,9 @@ from jobs.errors import Code, FaucetError
 from jobs.ledger.operators import MAX_REASON, RECORD
 from jobs.ledger.sql import IN_TEXTS, Query, table_of, to_json
 from jobs.ledger.store import Part, Tx
-from jobs.model.invitation import MAX_NOTE, Invitation, Terms
+from jobs.model.codes import HINT, hash_of_code
+from jobs.model.invitation import MAX_NOTE, Invitation, NewInvitation
 from jobs.model.job import Limits, Signup
-from jobs.ways.codes import HINT, hash_of_code
 
 PAGE = 100  #: invitations, or jobs of one, that are read at once
 USED_UP_RETRY = 3600  #: seconds: a signup that fails gives its use back
@@ -57,17 +57,17 @@ USABLE = Query(
 class Invitations(Part):
     """Making them, and seeing who came."""
 
-    async def make(self, codes: Sequence[str], terms: Terms, *, by: str) -> None:
+    async def make(self, codes: Sequence[str], made: NewInvitation, *, by: str) -> None:
         """Make an invitation of each code. Raises FaucetError `ledger_unavailable`."""
 
         def step(tx: Tx) -> None:
             rows = [
-                (hash_of_code(code), code[:HINT], cut(terms.note, MAX_NOTE), terms.uses, terms.initial_balance,
-                 terms.expires_at, tx.now, cut(by))
+                (hash_of_code(code), code[:HINT], cut(made.note, MAX_NOTE), made.uses, made.initial_balance,
+                 made.expires_at, tx.now, cut(by))
                 for code in codes
             ]  # fmt: skip
             tx.execute(MAKE, (to_json(rows),))
-            tx.execute(RECORD, (tx.now, cut(by), "invite", "", cut(terms.note, MAX_REASON)))
+            tx.execute(RECORD, (tx.now, cut(by), "invite", "", cut(made.note, MAX_REASON)))
 
         await self._store.run(step)
 

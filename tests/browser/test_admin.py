@@ -60,7 +60,7 @@ def test_forget_button_erases_personal_data(browser: Browser, site: Site) -> Non
     name = "forget-1"
     data = {"email": f"{'ann' * 40}@mail.example", "real_name": "<b id=bold>Ann</b>", "refcode": "code " * 40}
     signup = Signup(name, **keys_of(name), **data)
-    job = site.do(site.ledger.signups.accept(signup, Limits(address=None, interval=0, queue=1000)))
+    job = site.do(site.ledger.signups.accept(signup, Limits(queue=1000)))
     site.job(job.id, until="done")
     log_in(browser, site.url)
     browser.open(f"{site.url}/admin/jobs/{job.id}")

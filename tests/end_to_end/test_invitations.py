@@ -40,7 +40,7 @@ async def test_crowd_at_four_processes_uses_an_invitation_as_often_as_it_says(tm
         try:
             (code,) = await made(service, "--uses", str(USES))
             fields = {"invite": code.lower()}
-            replies = await asyncio.gather(*(service.sign_up(f"guest-{each}", fields=fields) for each in range(12)))
+            replies = await asyncio.gather(*(service.sign_up(f"invited-{each}", fields=fields) for each in range(12)))
             assert Counter(reply.status for reply in replies) == {200: USES, 429: 12 - USES}
             refused = next(reply for reply in replies if reply.status == 429)
             assert (refused.body["error_code"], refused.body["error_field"]) == ("throttled", "invite")
@@ -60,20 +60,20 @@ async def test_killed_faucet_neither_loses_a_code_nor_takes_it_twice(tmp_path: P
         await command("init", "--config", str(service.config))
         (code,) = await made(service, "--balance", "3")
         await service.start(script=("tests/harness/killed_faucet.py", step))
-        posting = asyncio.gather(service.sign_up("guest-1", fields={"refcode": code}), return_exceptions=True)
+        posting = asyncio.gather(service.sign_up("invited-1", fields={"refcode": code}), return_exceptions=True)
         assert await service.ended() == -signal.SIGKILL
         await posting
         await service.start()
         try:
-            again = await service.sign_up("guest-1", fields={"refcode": code})
-            other = await service.sign_up("guest-2", fields={"invite": code})
+            again = await service.sign_up("invited-1", fields={"refcode": code})
+            other = await service.sign_up("invited-2", fields={"invite": code})
             assert (again.status, other.status) == (200, 429)
             await service.job(again.body["job"]["id"], until="done")
         finally:
             await service.stop()
         totals = await read_totals(chain.node)
-        assert dict(totals.registered) == {"guest-1": 1}
-        assert dict(totals.amounts) == {totals.ids["guest-1"]: 300_000}
+        assert dict(totals.registered) == {"invited-1": 1}
+        assert dict(totals.amounts) == {totals.ids["invited-1"]: 300_000}
 
 
 async def test_operator_makes_and_revokes_invitations_at_a_page(tmp_path: Path) -> None:
@@ -86,11 +86,11 @@ async def test_operator_makes_and_revokes_invitations_at_a_page(tmp_path: Path) 
         overview = (await operator.see("/admin/invitations")).body
         assert "&lt;school&gt;" in overview
         assert not any(code in overview for code in codes)
-        accepted = await service.sign_up("guest-1", fields={"invite": min(codes)})
+        accepted = await service.sign_up("invited-1", fields={"invite": min(codes)})
         number = next(each["number"] for each in await listed(service) if each["used"])
-        assert "guest-1" in (await operator.see(f"/admin/invitations/{number}")).body
+        assert "invited-1" in (await operator.see(f"/admin/invitations/{number}")).body
         assert "The invitation is revoked." in await operator.do(f"/admin/invitations/{number}/revoke")
-        refused = await service.sign_up("guest-2", fields={"invite": min(codes)})
+        refused = await service.sign_up("invited-2", fields={"invite": min(codes)})
         assert (accepted.status, refused.status, refused.body["error_code"]) == (200, 422, "invalid_invitation")
         told = [
             await operator.do("/admin/invitations/make", **fields) for fields in ({"count": "201"}, {"balance": "x"})
@@ -133,5 +133,5 @@ async def test_command_writes_codes_for_spreadsheets_and_printers(tmp_path: Path
 )  # fmt: skip
 async def test_what_is_no_invitation_is_refused(tmp_path: Path, invite: object, status: int, code: str | None) -> None:
     async with dev_chain() as chain, faucet(tmp_path, chain.url) as service:
-        reply = await service.sign_up("guest-1", fields={"invite": invite})
+        reply = await service.sign_up("invited-1", fields={"invite": invite})
         assert (reply.status, reply.body.get("error_code")) == (status, code)

@@ -18,7 +18,7 @@ from tests.harness.pages import Page
 from tests.harness.program import REGISTRAR_WIF, keys_of
 from tests.harness.serving import CLIENT, broadcast, hold, pay, register
 
-FREE = Limits(address=None, interval=0, queue=1000)
+FREE = Limits(queue=1000)
 PAYS = {"enable_initial_balance": True, "initial_balance": Decimal(10)}
 
 

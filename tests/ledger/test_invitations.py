@@ -8,9 +8,9 @@ import pytest
 
 from jobs.errors import Code
 from jobs.ledger import Ledger
-from jobs.model.invitation import Terms
+from jobs.model.codes import ALPHABET, hash_of_code, new_code
+from jobs.model.invitation import NewInvitation
 from jobs.model.job import Limits
-from jobs.ways.codes import ALPHABET, hash_of_code, new_code
 from tests.harness.ledgers import Clock, code_of, from_address, open_ledger, opened, raw, signup
 
 pytestmark = pytest.mark.usefixtures("each_engine")
@@ -21,7 +21,7 @@ AS_REFCODE = Limits(queue=1000)
 
 
 async def invite(ledger: Ledger, *, code: str = CODE, **terms: object) -> int:
-    await ledger.invitations.make([code], msgspec.convert(terms, Terms), by="ann")
+    await ledger.invitations.make([code], msgspec.convert(terms, NewInvitation), by="ann")
     return (await ledger.invitations.newest())[0].number
 
 
@@ -120,7 +120,7 @@ async def test_invitation_that_is_over_lets_nobody_in(tmp_path: Path) -> None:
 async def test_refcode_may_be_the_invitation_and_is_not_kept_then(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
         number = await invite(ledger)
-        await ledger.signups.accept(signup("guest-1", refcode=CODE.lower()), AS_REFCODE)
+        await ledger.signups.accept(signup("invited-1", refcode=CODE.lower()), AS_REFCODE)
         assert await used(ledger, number) == 1
         await ledger.signups.accept(signup("other-1", refcode="friend-of-bob"), AS_REFCODE)
         await ledger.signups.accept(signup("third-1", refcode="0" * 16), AS_REFCODE)
