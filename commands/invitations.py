@@ -39,7 +39,10 @@ def invite(
     codes = [new_code(secrets.choice) for _ in range(count)]
 
     async def make(ledger: Ledger) -> None:
-        invitation = new_invitation(uses=uses, days=days, balance=balance, note=note, now=ledger.now())
+        precision = (await ledger.chain_status.load()).precision
+        invitation = new_invitation(
+            uses=uses, days=days, balance=balance, note=note, now=ledger.now(), settings=settings, precision=precision
+        )
         await ledger.invitations.make(codes, invitation, by=by)
 
     # They are written first: a code that only the ledger knows is lost.

@@ -63,7 +63,10 @@ class MakeInvitations(AdminForm):
         bounds = {"count": MAX_MADE, "uses": MAX_USES, "days": MAX_DAYS}
         count, uses, days = (self._whole(field, most) for field, most in bounds.items())
         balance, note = self.get_body_argument("balance", ""), self.get_body_argument("note", "")
-        invitation = new_invitation(uses=uses or 1, days=days, balance=balance, note=note, now=ledger.now())
+        invitation = new_invitation(
+            uses=uses or 1, days=days, balance=balance, note=note, now=ledger.now(), settings=self.context.settings,
+            precision=self.context.snapshot.chain_status.precision,
+        )  # fmt: skip
         codes = [new_code(secrets.choice) for _ in range(count or 1)]
         await ledger.invitations.make(codes, invitation, by=operator)
         return codes

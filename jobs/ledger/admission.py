@@ -172,7 +172,9 @@ def decide(signup: Signup, limits: Limits, place: int, group: CommitGroup) -> Jo
     if invitation is None:
         group.quotas.check(limits.quotas)
         return Admitted(limits.initial_balance)
-    return Admitted(invitation.initial_balance or limits.initial_balance, invitation.number)
+    # Where none is paid, an invitation changes nothing of that: it would be owed for good.
+    own = None if limits.initial_balance is None else invitation.initial_balance
+    return Admitted(own or limits.initial_balance, invitation.number)
 
 
 def _own_account(signup: Signup, found: LookupRow | None) -> OnChain | None:

@@ -11,7 +11,7 @@ import pytest
 
 from tests.harness.chain_totals import read_totals
 from tests.harness.operators import HASH, Door, Operator
-from tests.harness.program import Faucet, command, dev_chain, faucet, on_chain
+from tests.harness.program import Faucet, command, dev_chain, faucet, on_chain, wait_ready
 
 pytestmark = pytest.mark.usefixtures("each_engine")
 
@@ -56,9 +56,9 @@ async def test_crowd_at_four_processes_uses_an_invitation_as_often_as_it_says(tm
 @pytest.mark.parametrize("step", STEPS)
 async def test_killed_faucet_neither_loses_a_code_nor_takes_it_twice(tmp_path: Path, step: str) -> None:
     async with dev_chain() as chain:
-        service = Faucet(tmp_path, on_chain(chain.url))
+        service = Faucet(tmp_path, on_chain(chain.url, enable_initial_balance=True, initial_balance=3))
         await command("init", "--config", str(service.config))
-        (code,) = await made(service, "--balance", "3")
+        (code,) = await made(service)
         await service.start(script=("tests/harness/killed_faucet.py", step))
         posting = asyncio.gather(service.sign_up("invited-1", fields={"refcode": code}), return_exceptions=True)
         assert await service.ended() == -signal.SIGKILL
@@ -74,6 +74,26 @@ async def test_killed_faucet_neither_loses_a_code_nor_takes_it_twice(tmp_path: P
         totals = await read_totals(chain.node)
         assert dict(totals.registered) == {"invited-1": 1}
         assert dict(totals.amounts) == {totals.ids["invited-1"]: 300_000}
+
+
+async def test_invitation_pays_a_balance_of_its_own(tmp_path: Path) -> None:
+    paying = {"enable_initial_balance": True, "initial_balance": 1}
+    async with dev_chain() as chain, faucet(tmp_path, chain.url, **paying) as service:
+        await wait_ready(service)
+        (code,) = await made(service, "--balance", "2.5")
+        reply = await service.sign_up("invited-1", fields={"invite": code})
+        await service.job(reply.body["job"]["id"], until="done")
+        totals = await read_totals(chain.node)
+        assert dict(totals.amounts) == {totals.ids["invited-1"]: 250_000}
+        for amount in ("0", "0.000001", "-1", "NaN", "1e20", "x"):
+            refused = await command("invite", "--config", str(service.config), "--balance", amount)
+            assert refused == (1, "", "The balance must be an amount of the core asset, with at most 5 decimals.\n")
+
+
+async def test_balance_that_would_never_be_paid_is_refused(tmp_path: Path) -> None:
+    service = Faucet(tmp_path, {})
+    code, _, errors = await command("invite", "--config", str(service.config), "--balance", "1")
+    assert (code, errors) == (1, "Initial balances are switched off, so an invitation can't bring one.\n")
 
 
 async def test_operator_makes_and_revokes_invitations_at_a_page(tmp_path: Path) -> None:
@@ -95,7 +115,7 @@ async def test_operator_makes_and_revokes_invitations_at_a_page(tmp_path: Path) 
         told = [
             await operator.do("/admin/invitations/make", **fields) for fields in ({"count": "201"}, {"balance": "x"})
         ]
-        assert ["must be a number from 1 to 200" in told[0], "must be an amount" in told[1]] == [True, True]
+        assert ["must be a number from 1 to 200" in told[0], "switched off" in told[1]] == [True, True]
         assert (await operator.see("/admin/invitations/999")).status == 404
 
 

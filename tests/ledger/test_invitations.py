@@ -95,6 +95,8 @@ async def test_invitation_may_bring_a_balance_of_its_own(tmp_path: Path) -> None
         await invite(ledger, uses=9, initial_balance="25")
         assert (await ledger.signups.accept(signup("rich-1"), paid)).initial_balance == "25"
         await invite(ledger, code="0" * 16)
+        unpaid = await ledger.signups.accept(signup("unpaid-1"), INVITED)
+        assert unpaid.initial_balance is None, "initial balances are switched off"
         ordinary = msgspec.structs.replace(paid, invite="0" * 16)
         assert (await ledger.signups.accept(signup("plain-1"), ordinary)).initial_balance == "1.5"
 
