@@ -28,6 +28,7 @@ PAGES = {"about": "/", "signup": "/signup", "status": "/status", "error": "/noth
 OPERATORS_PAGES = {
     "admin": "/admin",
     "admin-jobs": "/admin/jobs",
+    "admin-invitations": "/admin/invitations",
     "admin-audit": "/admin/audit",
     "admin-sessions": "/admin/sessions",
 }
@@ -41,6 +42,7 @@ def main() -> None:
         photograph(browser, url, PAGES | {"job": f"/jobs/{job_id}"})
         photograph_sheet(browser, url)
         log_in(browser, url)
+        photograph_codes(browser, url)
         photograph(browser, url, OPERATORS_PAGES | {"admin-job": f"/admin/jobs/{job_id}"})
 
 
@@ -56,6 +58,15 @@ def photograph_sheet(browser: Browser, url: str) -> None:
     open_signup(browser, url)
     make_sheet(browser, "ada-lovelace")
     photograph_as_it_is(browser, "signup-sheet")
+
+
+def photograph_codes(browser: Browser, url: str) -> None:
+    """Take the page with new invitations."""
+    browser.open(f"{url}/admin/invitations")
+    browser.fill("count", "3")
+    browser.fill("note", "Class 7b")
+    browser.press("Make invitations")
+    photograph_as_it_is(browser, "admin-invitation-codes")
 
 
 def photograph_as_it_is(browser: Browser, page: str) -> None:

@@ -55,6 +55,25 @@ def test_failed_job_is_retried_and_done(browser: Browser, site: Site) -> None:
     assert_sound(browser)
 
 
+def test_invitations_are_made_and_revoked(browser: Browser, site: Site) -> None:
+    log_in(browser, site.url)
+    browser.follow("Invitations")
+    browser.fill("count", "2")
+    browser.fill("note", "Class 7b")
+    assert_sound(browser)
+    browser.press("Make invitations")
+    codes = browser.wait(lambda: browser.texts(".codes code"))
+    assert len(codes) == 2
+    assert_sound(browser)
+    browser.follow("All invitations")
+    browser.follow(f"{codes[1][:4]}-…")
+    assert "Class 7b" in browser.text("dl")
+    assert_sound(browser)
+    browser.press("Revoke the invitation")
+    browser.wait_text("The invitation is revoked.")
+    assert_sound(browser)
+
+
 def test_forget_button_erases_personal_data(browser: Browser, site: Site) -> None:
     """They are markup, and longer than a phone is wide."""
     name = "forget-1"

@@ -25,11 +25,11 @@ SETTINGS = {
     "enable_initial_balance": True,
     "initial_balance": 1.5,
     "max_account_fee": 100,
+    "daily_budget": 9_000_000,  # a hundred thousand signups, and what a liar says of fees and balances
     "node_timeout": 1,
     "transaction_expiration": 15,
 }
-#: Two nodes, both strangers; what the liar says of fees and balances must not use up the day.
-AMONG_STRANGERS = {"own_nodes": [], "daily_budget": 9_000_000}
+AMONG_STRANGERS: dict[str, list[str]] = {"own_nodes": []}  #: two nodes, both strangers
 ENDED_TIMEOUT = 240  #: seconds that the jobs have to end once nothing goes wrong any more
 SAY_INTERVAL = 10  #: lives between two lines of progress
 
