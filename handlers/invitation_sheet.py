@@ -33,4 +33,4 @@ def cards_of(codes: Sequence[str], url: str | None) -> list[tuple[str, Markup]]:
 
 def _qr_code(text: str) -> Markup:
     # Its title is escaped, and nothing else in it is of the text.
-    return Markup(segno.make(text, error="m", micro=False).svg_inline(scale=3, border=2, title=text))  # noqa: S704
+    return Markup(segno.make(text, error="m", micro=False).svg_inline(border=2, omitsize=True, title=text))  # noqa: S704
