@@ -5,6 +5,7 @@ from pathlib import Path
 
 from jobs.errors import Code
 from jobs.ledger import Ledger
+from jobs.model.invitation import NewInvitation
 from jobs.model.job import Job, Limits
 from jobs.model.operators import Alert, Difference
 from jobs.model.transaction import Kind, SignedTransaction
@@ -59,6 +60,8 @@ async def reach_every_state(ledger: Ledger) -> None:
 
 async def _fill_the_rest(ledger: Ledger) -> None:
     await ledger.signups.accept(signup("client-1"), from_address("192.0.2.1"))
+    await ledger.invitations.make(["0" * 16], NewInvitation(uses=2, note="Class 7b"), by="ann")
+    await ledger.signups.accept(signup("invited-1"), Limits(queue=99, invite="0" * 16))
     spender = await ledger.signups.accept(signup("spender-1"), Limits(queue=99))
     await spend(ledger, spender, 2**62)
     await ledger.spending.open_day(2**62, agreed=True)

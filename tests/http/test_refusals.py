@@ -231,7 +231,7 @@ def test_retry_after_of_a_full_queue(queue: int, registration_rate: float, secon
 async def break_ledger(path: Path) -> None:
     """Take a table away beneath the program."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", f"import sqlite3; sqlite3.connect({str(path)!r}).execute('DROP TABLE quotas')"
+        sys.executable, "-c", f"import sqlite3; sqlite3.connect({str(path)!r}).execute('DROP TABLE pauses')"
     )
     assert await process.wait() == 0
 

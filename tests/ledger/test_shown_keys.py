@@ -26,7 +26,7 @@ pytestmark = pytest.mark.usefixtures("each_engine")
 
 KEYS = keys_of("alice-1")
 ALICE = Signup("alice-1", **KEYS)
-LIMITS = Limits(10, network_quotas("192.0.2.1", 300, ()), "10")
+LIMITS = Limits(10, network_quotas("192.0.2.1", 300, ()), initial_balance="10")
 SHOWN = ("alice-1", "1.2.30", digest_of(ALICE.keys))
 SETTINGS = Settings()
 EXTRA = keys_of("extra")["owner_key"]
