@@ -191,19 +191,18 @@ CREATE TABLE blocks (
 
 -- How many signups of whom were accepted, only as long as a limit needs it. Backups have nothing of it.
 CREATE TABLE quotas (
-    subject    TEXT PRIMARY KEY,  -- keyed hash of what is counted, such as a network of clients
-    generation BIGINT NOT NULL,  -- of the hash's key
-    spent      BIGINT NOT NULL,  -- signups accepted in the interval that runs
-    until      BIGINT NOT NULL,  -- when it ends; it began with the first of them
+    subject TEXT PRIMARY KEY,  -- keyed hash of what is counted, such as a network of clients
+    spent   BIGINT NOT NULL,  -- signups accepted in the interval that runs
+    until   BIGINT NOT NULL,  -- when it ends; it began with the first of them
     CONSTRAINT quotas_spent_known CHECK (spent >= 0)
 );
 CREATE INDEX quotas_by_end ON quotas (until);
-CREATE INDEX quotas_by_generation ON quotas (generation);
 
 -- Keys of the hashes in quotas: a new one each week.
 CREATE TABLE quota_keys (
     generation BIGINT PRIMARY KEY,  -- week since 1970
-    key        TEXT NOT NULL  -- random
+    key        TEXT NOT NULL,  -- random
+    until      BIGINT NOT NULL  -- when the last interval ends that was counted with it
 );
 
 -- What a signup spent, to be given back if it fails.

@@ -36,11 +36,12 @@ class Spent(msgspec.Struct, frozen=True):
 
 
 KEYS = Query("SELECT generation, key FROM quota_keys ORDER BY generation DESC", QuotaKey)
-INSERT_KEY = "INSERT INTO quota_keys (generation, key) VALUES (?, ?)"
+INSERT_KEY = "INSERT INTO quota_keys (generation, key, until) VALUES (?, ?, 0)"
+EXTEND_KEY = "UPDATE quota_keys SET until = ? WHERE generation = ? AND until < ?"
 SPENT = Query(f"SELECT subject, spent, until FROM quotas WHERE subject {IN_TEXTS}", Spent, bulk=True)
 SAVE_SPENT = f"""
-    INSERT INTO quotas (subject, generation, spent, until)
-    SELECT * FROM {table_of(("subject", "generation", "spent", "until"))} AS accepted WHERE TRUE
+    INSERT INTO quotas (subject, spent, until)
+    SELECT * FROM {table_of(("subject", "spent", "until"))} AS accepted WHERE TRUE
     ON CONFLICT (subject) DO UPDATE SET spent = excluded.spent, until = excluded.until
 """
 INSERT_USES = f"""
@@ -54,14 +55,9 @@ GIVE_BACK = """
     WHERE quotas.subject = uses.subject AND quotas.until = uses.until AND spent > 0
 """
 DELETE_USE = "DELETE FROM quota_uses WHERE job = ?"
-PURGE = (
-    "DELETE FROM quotas WHERE until <= ?",
-    "DELETE FROM quota_uses WHERE until <= ?",
-    """
-    DELETE FROM quota_keys WHERE generation < (SELECT max(generation) FROM quota_keys)
-      AND generation NOT IN (SELECT generation FROM quotas)
-    """,
-)
+PURGE = "DELETE FROM quotas WHERE until <= ?"
+PURGE_USES = "DELETE FROM quota_uses WHERE until <= ?"
+PURGE_KEYS = "DELETE FROM quota_keys WHERE until <= ? AND generation < (SELECT max(generation) FROM quota_keys)"
 
 
 class QuotaKeys:
@@ -122,10 +118,10 @@ class GroupQuotas:
         """Write what was spent."""
         if not self._uses:
             return
-        changed = {use.subject for uses in self._uses.values() for use in uses}
-        generation = self.keys[0].generation
-        rows = [(each.subject, generation, each.spent, each.until) for each in map(self._spent.__getitem__, changed)]
-        tx.execute(SAVE_SPENT, (to_json(rows),))
+        changed = [self._spent[subject] for subject in {use.subject for uses in self._uses.values() for use in uses}]
+        tx.execute(SAVE_SPENT, (to_json((each.subject, each.spent, each.until) for each in changed),))
+        until = max(each.until for each in changed)
+        tx.execute(EXTEND_KEY, (until, self.keys[0].generation, until))
         tx.execute(INSERT_USES, (to_json(_use_row(job, uses) for job, uses in self._uses.items()),))
 
     def _running(self, quota: Quota, subject: str) -> Spent | None:
@@ -153,10 +149,8 @@ def give_back(tx: Tx, jobs: Iterable[int]) -> None:
 
 def purge(tx: Tx) -> None:
     """Delete what no interval needs any more."""
-    spent, uses, keys = PURGE
-    tx.execute(spent, (tx.now,))
-    tx.execute(uses, (tx.now,))
-    tx.execute(keys)
+    for statement in (PURGE, PURGE_USES, PURGE_KEYS):
+        tx.execute(statement, (tx.now,))
 
 
 def _hash(subject: str, key: str) -> str:

@@ -24,7 +24,7 @@ IN_NUMBERS = "IN (SELECT CAST(atom AS BIGINT) FROM json_each(?))"
 #: What a table_of columns casts them to, by their names: PostgreSQL takes all else that comes out of JSON for text.
 _TYPES = dict.fromkeys(
     ("block_num", "cost", "created_at", "updated_at", "accepted_at", "expiration", "fee", "funding", "job",
-     "number", "place", "position", "reference", "registration", "reserved", "txn", "generation", "spent", "until",
+     "number", "place", "position", "reference", "registration", "reserved", "txn", "spent", "until",
      "invitation", "uses", "expires_at", "made_at"),
     "BIGINT",
 ) | dict.fromkeys(("irreversible", "provisional"), "BOOLEAN")  # fmt: skip

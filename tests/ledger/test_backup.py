@@ -58,9 +58,9 @@ def fill(folder: Path) -> None:
             "INSERT INTO jobs (id, name, owner_key, active_key, memo_key, created_at, updated_at)"
             " VALUES (hex(randomblob(16)), 'n', '', '', '', 0, 0)"
         )
-        connection.executemany("INSERT INTO quotas VALUES (?, 1, 1, 1)", [(SUBJECT,), (ERASED,)])
+        connection.executemany("INSERT INTO quotas VALUES (?, 1, 1)", [(SUBJECT,), (ERASED,)])
         connection.execute("DELETE FROM quotas WHERE subject = ?", (ERASED,))
-        connection.execute("INSERT INTO quota_keys VALUES (1, ?)", (QUOTA_KEY,))
+        connection.execute("INSERT INTO quota_keys VALUES (1, ?, 1)", (QUOTA_KEY,))
         connection.execute("INSERT INTO quota_uses VALUES (1, ?, 1)", (SUBJECT,))
         connection.execute("INSERT INTO login_failures VALUES (?, 0)", (ADDRESS,))
         connection.execute("INSERT INTO sessions VALUES (?, 'ann', 'key', 1, 1)", (SESSION,))

@@ -24,8 +24,8 @@ FILLED = """
     FROM generate_series(1, 30000) AS n;
     INSERT INTO operations SELECT 1 + n % 3000, n / 3000, n, 5 FROM generate_series(1, 30000) AS n;
     INSERT INTO names SELECT 'name-' || n, '1.2.' || n, n, NULL, NULL FROM generate_series(1, 200000) AS n;
-    INSERT INTO quota_keys VALUES (1, 'key');
-    INSERT INTO quotas SELECT n, 1, 1, n FROM generate_series(1, 100000) AS n;
+    INSERT INTO quota_keys VALUES (1, 'key', 1);
+    INSERT INTO quotas SELECT n, 1, n FROM generate_series(1, 100000) AS n;
     INSERT INTO quota_uses SELECT n, '[]', n FROM generate_series(1, 30000) AS n;
     ANALYZE;
 """

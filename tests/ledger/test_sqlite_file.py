@@ -211,9 +211,9 @@ def of_an_earlier_version(folder: Path, address: str) -> Path:
     path = folder / "faucet.db"
     with closing(sqlite3.connect(path)) as old:
         old.executescript(SCHEMA)
-        rows = [(f"{address}-{number}", number, 0, 0) for number in range(1000)]
+        rows = [(f"{address}-{number}", number, 0) for number in range(1000)]
         old.execute("PRAGMA secure_delete = OFF")
-        old.executemany("INSERT INTO quotas VALUES (?, ?, ?, ?)", rows)
+        old.executemany("INSERT INTO quotas VALUES (?, ?, ?)", rows)
         old.commit()
         old.execute("DELETE FROM quotas")
         old.commit()

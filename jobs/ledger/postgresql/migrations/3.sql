@@ -2,18 +2,17 @@
 
 DROP TABLE addresses;
 CREATE TABLE quotas (
-    subject    TEXT PRIMARY KEY,
-    generation BIGINT NOT NULL,
-    spent      BIGINT NOT NULL,
-    until      BIGINT NOT NULL,
+    subject TEXT PRIMARY KEY,
+    spent   BIGINT NOT NULL,
+    until   BIGINT NOT NULL,
     CONSTRAINT quotas_spent_known CHECK (spent >= 0)
 );
 CREATE INDEX quotas_by_end ON quotas (until);
-CREATE INDEX quotas_by_generation ON quotas (generation);
 
 CREATE TABLE quota_keys (
     generation BIGINT PRIMARY KEY,
-    key        TEXT NOT NULL
+    key        TEXT NOT NULL,
+    until      BIGINT NOT NULL
 );
 
 CREATE TABLE quota_uses (

@@ -2,18 +2,17 @@
 
 DROP TABLE addresses;
 CREATE TABLE quotas (
-    subject    TEXT PRIMARY KEY,
-    generation INTEGER NOT NULL,
-    spent      INTEGER NOT NULL,
-    until      INTEGER NOT NULL,
+    subject TEXT PRIMARY KEY,
+    spent   INTEGER NOT NULL,
+    until   INTEGER NOT NULL,
     CONSTRAINT quotas_spent_known CHECK (spent >= 0)
 ) WITHOUT ROWID;
 CREATE INDEX quotas_by_end ON quotas (until);
-CREATE INDEX quotas_by_generation ON quotas (generation);
 
 CREATE TABLE quota_keys (
     generation INTEGER PRIMARY KEY,
-    key        TEXT NOT NULL
+    key        TEXT NOT NULL,
+    until      INTEGER NOT NULL
 );
 
 CREATE TABLE quota_uses (
