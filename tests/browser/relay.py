@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import cast
 from urllib.parse import urlsplit
 
+from tests.harness.listening import listening
+
 PIECE = 1 << 16  #: bytes that are passed on at a time
 
 
@@ -65,10 +67,8 @@ class Relay:
 async def relayed(target: str) -> AsyncIterator[Relay]:
     """A relay in front of `target`, until the block ends."""
     relay = Relay(target)
-    server = await asyncio.start_server(relay.serve, "127.0.0.1", 0)
-    relay.port = server.sockets[0].getsockname()[1]
     try:
-        yield relay
+        async with listening(relay.serve) as relay.port:
+            yield relay
     finally:
-        server.close()
         await relay.end()

@@ -6,6 +6,7 @@ import struct
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
+from tests.harness.listening import listening
 from tests.harness.postgresql import USER
 
 _LENGTH = struct.Struct("!i")
@@ -123,9 +124,5 @@ async def _message(reader: asyncio.StreamReader, kind: bytes) -> bytes:
 async def database_relay(socket: str) -> AsyncIterator[DatabaseRelay]:
     """A relay to the server at this Unix socket, until the block ends."""
     relay = DatabaseRelay(socket)
-    server = await asyncio.start_server(relay.serve, "127.0.0.1", 0)
-    relay.port = server.sockets[0].getsockname()[1]
-    try:
+    async with listening(relay.serve) as relay.port:
         yield relay
-    finally:
-        server.close()

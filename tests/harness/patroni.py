@@ -5,7 +5,6 @@ power; so it ends with the tests too, whatever happens to them.
 """
 
 import contextlib
-import itertools
 import os
 import shutil
 import signal
@@ -17,13 +16,12 @@ from typing import Any
 from urllib.parse import quote
 
 import msgspec
-import psycopg
 import pytest
 import yaml
 
 from tests.harness.documents import free_port
 from tests.harness.nginx import DEPLOY, needs
-from tests.harness.postgresql import USER, needs_postgresql, new_folder, runs
+from tests.harness.postgresql import USER, SchemaMaker, needs_postgresql, new_folder, runs
 
 MACHINES = DEPLOY / "machines"
 PASSWORD = "secret"  # everybody's, on this computer
@@ -170,7 +168,7 @@ def _passwords() -> dict[str, str]:
     return {**{f"PATRONI_{user}_PASSWORD": PASSWORD for user in users}, "FAUCET_LEDGER_PASSWORD": PASSWORD}
 
 
-class Cluster:
+class Cluster(SchemaMaker):
     """Both databases, and the etcd that they agree through."""
 
     def __init__(self, folder: Path, **dcs: Any) -> None:
@@ -179,7 +177,7 @@ class Cluster:
         if _IS_ROOT:
             shutil.chown(folder, USER)
         self._etcd_port = port
-        self._schemas = itertools.count()
+        super().__init__()
         self._etcd = Isolated(folder, "etcd", "etcd", *_etcd_options(folder / "etcd", port))
         self.databases = [Database(folder, name, port, {**QUICK, **dcs}) for name in ("db1", "db2")]
         self._passfile = folder / "ledger.pgpass"
@@ -262,17 +260,6 @@ class Cluster:
         passfile = quote(str(self._passfile), safe="")
         options = f"target_session_attrs=read-write&options=-csearch_path%3D{schema}"
         return f"postgresql://faucet@{hosts}/faucet?{options}&passfile={passfile}"
-
-    def connect(self, schema: str = "public") -> psycopg.Connection:
-        """A session of a test's own, on the primary."""
-        return psycopg.connect(self.url(schema), autocommit=True)
-
-    def new_schema(self) -> str:
-        """A schema that nobody has used."""
-        schema = f"test_{next(self._schemas)}"
-        with self.connect() as session:
-            session.execute(f"CREATE SCHEMA {schema}")
-        return schema
 
     def drop_schema(self, _schema: str) -> None:
         """It goes with the servers."""

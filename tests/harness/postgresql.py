@@ -41,16 +41,38 @@ def as_its_user(*command: str | Path, end: str = "INT") -> list[str | Path]:
     return ["setpriv", *user, "--pdeathsig", end, *command]
 
 
-class Server:
+class SchemaMaker:
+    """What has a database in which each test makes schemas of its own."""
+
+    def __init__(self) -> None:
+        self._schemas = itertools.count()
+
+    def url(self, schema: str = "public") -> str:
+        """Where a ledger can be."""
+        raise NotImplementedError
+
+    def connect(self, schema: str = "public") -> psycopg.Connection:
+        """A session of a test's own, with the server that takes writes, or the first that answers."""
+        return psycopg.connect(self.url(schema), autocommit=True)
+
+    def new_schema(self) -> str:
+        """A schema that nobody has used."""
+        schema = f"test_{next(self._schemas)}"
+        with self.connect() as session:
+            session.execute(f"CREATE SCHEMA {schema}")
+        return schema
+
+
+class Server(SchemaMaker):
     """A server on a socket in a folder of its own."""
 
     def __init__(self, folder: Path, *settings: str) -> None:
+        super().__init__()
         self.folder = folder
         self.folders = [folder]  #: of all servers that may have the database, now or after this one
         self._settings = settings
         self._programs = needs_postgresql()
         self._process: subprocess.Popen[bytes] | None = None
-        self._schemas = itertools.count()
         if os.geteuid() == 0:
             shutil.chown(folder, USER)
         self._make()
@@ -163,17 +185,6 @@ class Server:
     def _url(self, schema: str, *folders: Path) -> str:
         hosts = ",".join(quote(str(folder), safe="") for folder in folders)
         return f"postgresql://{USER}@/{USER}?host={hosts}&options=-csearch_path%3D{schema}"
-
-    def connect(self, schema: str = "public") -> psycopg.Connection:
-        """A session of a test's own, with the first of its servers that answers."""
-        return psycopg.connect(self.url(schema), autocommit=True)
-
-    def new_schema(self) -> str:
-        """A schema that nobody has used."""
-        schema = f"test_{next(self._schemas)}"
-        with self.connect() as session:
-            session.execute(f"CREATE SCHEMA {schema}")
-        return schema
 
     def drop_schema(self, schema: str) -> None:
         """Delete all that is in it."""
