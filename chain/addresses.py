@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from chain.cancellation import end_tasks
 from chain.lookups import Address, resolve
 
 log = logging.getLogger("faucet.addresses")
@@ -126,9 +127,7 @@ def _winner(attempts: Sequence[_Attempt[T]]) -> _Attempt[T] | None:
 
 async def _cancel(attempts: Sequence[_Attempt[T]], discard: Callable[[T], None]) -> None:
     tasks = [each.task for each in attempts if each.task is not None]
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    await end_tasks(tasks)
     for each in attempts:
         if each.succeeded and each.task is not None:
             discard(each.task.result())

@@ -14,6 +14,7 @@ from msgspec import Raw
 from websockets.exceptions import InvalidURI, WebSocketException
 from websockets.uri import parse_uri
 
+from chain.cancellation import end_tasks
 from chain.connection import BLOCK_CALLBACK, Connection, Peer, open_socket
 from chain.errors import LinkError, NotSent, Refused
 from chain.text import cut
@@ -263,7 +264,6 @@ async def _first_failure(coroutines: Iterable[Coroutine[Any, Any, None]]) -> Bas
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for task in tasks:
-            task.cancel()
+        await end_tasks(tasks)
         outcomes = await asyncio.gather(*tasks, return_exceptions=True)
     return next(error for error in outcomes if error and not isinstance(error, asyncio.CancelledError))

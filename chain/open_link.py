@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
 
+from chain.cancellation import end_tasks
 from chain.errors import NotSent
 from chain.link import Link
 
@@ -32,5 +33,4 @@ async def open_link(urls: Sequence[str], *, timeout: float) -> AsyncIterator[Lin
             raise NotSent(f"not reached: {link.last_error}") from None
         yield link
     finally:
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
+        await end_tasks([running])

@@ -6,6 +6,7 @@ import signal
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+from chain.cancellation import end_tasks
 from commands import heartbeat
 from commands.heartbeat import Heart
 from jobs.errors import Code, FaucetError
@@ -124,8 +125,7 @@ class Supervisor:
                     _watch_heartbeat(role, child)
 
     async def _end(self, role: Role) -> None:
-        self._tasks[role].cancel()
-        await asyncio.gather(self._tasks[role], return_exceptions=True)
+        await end_tasks([self._tasks[role]])
         child = self._running[role]
         if child.process.returncode is None:
             child.process.send_signal(signal.SIGTERM)

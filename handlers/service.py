@@ -51,10 +51,8 @@ class HttpService:
         self._server = listen(self._context, listener)
         for timer in self._timers:
             timer.start()
-        self._watching = [
-            self._tasks.start("owner watch", self._owner_watch.run),
-            self._tasks.start("lists", self._context.lists.watch),
-        ]
+        self._tasks.start("owner watch", self._owner_watch.run)
+        self._tasks.start("lists", self._context.lists.watch)
 
     async def reload(self) -> None:
         """Read the lists again."""
@@ -65,9 +63,7 @@ class HttpService:
         self._server.stop()
         for timer in self._timers:
             timer.stop()
-        for task in self._watching:
-            task.cancel()
-        await asyncio.gather(*self._watching, return_exceptions=True)
+        await self._tasks.end()
         async with self._look:  # Tornado abandons the one in hand, and the ledger is closed next
             pass
         self._ledger.changes.close()

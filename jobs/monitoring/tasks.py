@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 
+from chain.cancellation import end_tasks
 from chain.link import backoff
 from jobs.model.operators import Failure
 from jobs.monitoring.metrics import Metrics
@@ -29,6 +30,7 @@ class Tasks:
         self._clock = clock
         self._sleep = sleep
         self._failures: dict[str, Failure] = {}
+        self._started: list[asyncio.Task[None]] = []
 
     @property
     def failures(self) -> Mapping[str, Failure]:
@@ -39,7 +41,12 @@ class Tasks:
         """A task that runs `run` until it returns or the task is cancelled, and again after each exception."""
         # Exported from 0 on: Prometheus misses the first increase of a counter that starts at 1.
         self._metrics.task_failures.labels(task=name)
-        return asyncio.create_task(self._keep(name, run), name=name)
+        self._started.append(asyncio.create_task(self._keep(name, run), name=name))
+        return self._started[-1]
+
+    async def end(self) -> None:
+        """End all that was started."""
+        await end_tasks(self._started)
 
     def record(self, name: str, error: BaseException) -> None:
         """Log, count and remember that `name` failed."""

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
+from chain.cancellation import end_tasks
 from chain.connection import Peer
 from chain.errors import BadReply, LinkError, NodesDisagree, NotSent
 from chain.link import Call, Link, without_credentials
@@ -77,8 +78,7 @@ class SecondNode:
         """End the connection. A second call does nothing."""
         task, self._task, self._link, self._beside = self._task, None, None, None
         if task is not None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            await end_tasks([task])
 
     async def _open(self) -> None:
         """Be connected to another node than the one in use now."""

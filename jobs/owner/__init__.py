@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from tornado.ioloop import PeriodicCallback
 
+from chain.cancellation import end_tasks
 from chain.errors import LinkError, Refused, UnfitNode
 from chain.keys import PrivateKey
 from chain.link import Link
@@ -139,9 +140,7 @@ class ChainOwner:
         self._drainer.stop()
         if not self._ledger.deposed.is_set():
             await asyncio.wait({self._drains}, timeout=STOP_TIMEOUT)
-        for task in self._running:
-            task.cancel()
-        await asyncio.wait(self._running, timeout=STOP_TIMEOUT)
+        await end_tasks(self._running, timeout=STOP_TIMEOUT)
         with contextlib.suppress(FaucetError):
             await self._uptime.stop()
 
@@ -149,8 +148,7 @@ class ChainOwner:
         """Halt, and close the connections."""
         await self.halt()
         if self._running:
-            self._connecting.cancel()
-            await asyncio.gather(self._connecting, *self._running, return_exceptions=True)
+            await self._tasks.end()
             await self._confirmed.close()
 
     def _new_alerts(self) -> Alerts:
