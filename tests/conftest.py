@@ -25,6 +25,8 @@ logging.getLogger("asyncio").setLevel(logging.ERROR)
 hypothesis_settings.register_profile("faucet", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 hypothesis_settings.load_profile("faucet")
 
+LOG_LINES = 40  #: of each log, that are shown with a failure
+
 _REASON = re.compile(r"(?:Skipped: )?(.+ is not (?:installed|supported))")
 
 
@@ -62,6 +64,18 @@ def each_engine(request: pytest.FixtureRequest) -> str:
     if request.param == "postgresql":
         request.getfixturevalue("databases")
     return str(request.param)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show with a failure what the faucets of its folder logged last."""
+    report = yield
+    folder = getattr(item, "funcargs", {}).get("tmp_path")
+    if report.failed and folder is not None:
+        for log in sorted(folder.rglob("log")):
+            lines = log.read_text(errors="replace").splitlines()[-LOG_LINES:]
+            report.sections.append((str(log.relative_to(folder)), "\n".join(lines)))
+    return report
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
