@@ -19,6 +19,14 @@ KEYS = 5000
 
 
 @dataclass(frozen=True)
+class Clients:
+    """Each signup is of another client, as a proxy says."""
+
+    addresses: str  #: two groups of hexadecimal digits count, the first one quicker
+    first: int = 0  #: where they begin
+
+
+@dataclass(frozen=True)
 class Load:
     """What wrk saw."""
 
@@ -55,15 +63,25 @@ def write_keys(path: Path, count: int = KEYS) -> Path:
     return path
 
 
-async def load(url: str, keys: Path, tag: str, *, seconds: int, connections: int = CONNECTIONS, pause: int = 0) -> Load:
-    """Post signups to `url` for so many seconds.
+async def load(
+    url: str,
+    keys: Path,
+    tag: str,
+    *,
+    seconds: int,
+    connections: int = CONNECTIONS,
+    pause: int = 0,
+    clients: Clients | None = None,
+) -> Load:
+    """Post signups to `url` for so many seconds, of one client or of many.
 
     `tag` makes their names differ from those of other loads; each connection rests `pause` milliseconds between two.
     """
     before = _cpu_of_children()
+    more = () if clients is None else (clients.addresses, str(clients.first))
     process = await asyncio.create_subprocess_exec(
         "wrk", "--threads=1", f"--connections={connections}", f"--duration={seconds}s", "--timeout=60s",
-        f"--script={SCRIPT}", url, "--", str(keys), tag, str(pause),
+        f"--script={SCRIPT}", url, "--", str(keys), tag, str(pause), *more,
         stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
     output, _ = await process.communicate()

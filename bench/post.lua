@@ -1,6 +1,7 @@
--- Distinct valid signups for wrk: wrk -s post.lua URL -- KEYS TAG PAUSE
+-- Distinct valid signups for wrk: wrk -s post.lua URL -- KEYS TAG PAUSE [ADDRESSES FIRST]
 -- KEYS is a file with a public key a line; TAG makes the names differ from those of other runs; PAUSE, if not 0, is
--- the milliseconds that each connection rests after an answer.
+-- the milliseconds that each connection rests after an answer. ADDRESSES is a format of client addresses as a proxy
+-- gives them, with two groups of digits, which count from FIRST on.
 
 local threads = {}
 
@@ -13,12 +14,13 @@ function init(args)
   keys = {}
   for key in io.lines(args[1]) do keys[#keys + 1] = key end
   head = '{"account":{"name":"bench-' .. args[2] .. "-" .. number .. "-"
-  sent = 0
   statuses = {}
   local pause = tonumber(args[3])
   if pause > 0 then
     function delay() return pause end
   end
+  addresses = args[4]
+  sent = tonumber(args[5]) or 0
   wrk.method = "POST"
   wrk.headers["Content-Type"] = "application/json"
 end
@@ -29,6 +31,9 @@ end
 
 function request()
   sent = sent + 1
+  if addresses then
+    wrk.headers["X-Forwarded-For"] = string.format(addresses, sent % 65536, math.floor(sent / 65536))
+  end
   local place = sent * 3
   return wrk.format(nil, nil, nil, head .. sent .. '","owner_key":"' .. key(place) .. '","active_key":"' ..
     key(place + 1) .. '","memo_key":"' .. key(place + 2) .. '"}}')
