@@ -7,7 +7,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from bench import accepting, idle, overload, profile, simultaneous
+from bench import accepting, idle, overload, profile, simultaneous, ways
 from bench.crowd import is_whole
 from bench.figure import Figure
 from bench.load import PATH, load, read_summary, write_keys
@@ -34,6 +34,14 @@ async def test_accepting_counts_what_is_on_disk(tmp_path: Path) -> None:
     assert len(counted) == 4
     assert set(counted.values()) == {True}
     assert all(figure.value > 0 for figure in figures if figure.unit == "/s")
+
+
+@needs_wrk
+async def test_flood_from_one_network_gets_its_share_and_no_other_client_is_refused(tmp_path: Path) -> None:
+    figures = await ways.measure(SMALL, tmp_path)
+    counted = met(figures, "other than 200", "flood", "others meanwhile")
+    assert len(counted) == 3
+    assert set(counted.values()) == {True}
 
 
 @needs_wrk
