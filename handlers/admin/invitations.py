@@ -2,10 +2,11 @@
 
 import secrets
 
-from handlers.admin.actions import Action
 from handlers.admin.base import PATH, AdminForm, AdminPage
+from handlers.admin.credentials import RevokeCredential, credential_at, whole_number
 from handlers.invitation_sheet import cards_of
-from jobs.errors import Code, FaucetError
+from jobs.errors import FaucetError
+from jobs.ledger.invitations import Invitations
 from jobs.model.codes import new_code
 from jobs.model.invitation import MAX_USES
 from jobs.ways.invitations import MAX_DAYS, new_invitation
@@ -34,9 +35,7 @@ class InvitationPage(AdminPage):
     async def show_page(self, _operator: str, *path: str) -> None:
         """The page. Raises FaucetError not_found."""
         invitations = self.context.ledger.invitations
-        found = await invitations.find(int(path[0]))
-        if found is None:
-            raise FaucetError(Code.NOT_FOUND, "There is no such invitation.")
+        found = await credential_at(invitations, path[0])
         jobs = await invitations.jobs(found.number)
         self.show("admin/invitation.html", invitation=found, jobs=jobs)
 
@@ -61,7 +60,7 @@ class MakeInvitations(AdminForm):
     async def _make(self, operator: str) -> list[str]:
         ledger = self.context.ledger
         bounds = {"count": MAX_MADE, "uses": MAX_USES, "days": MAX_DAYS}
-        count, uses, days = (self._whole(field, most) for field, most in bounds.items())
+        count, uses, days = (whole_number(self, field, most) for field, most in bounds.items())
         balance, note = self.get_body_argument("balance", ""), self.get_body_argument("note", "")
         invitation = new_invitation(
             uses=uses or 1, days=days, balance=balance, note=note, now=ledger.now(), settings=self.context.settings,
@@ -71,27 +70,14 @@ class MakeInvitations(AdminForm):
         await ledger.invitations.make(codes, invitation, by=operator)
         return codes
 
-    def _whole(self, field: str, most: int) -> int | None:
-        """The number in a field; None where it is empty. Raises FaucetError bad_request."""
-        text = self.get_body_argument(field, "").strip()
-        if not text:
-            return None
-        if not text.isascii() or not text.isdigit() or len(text) > len(str(most)) or not 1 <= int(text) <= most:
-            raise FaucetError(Code.BAD_REQUEST, f"'{field}' must be a number from 1 to {most}.", field=field)
-        return int(text)
 
-
-class RevokeInvitation(Action):
+class RevokeInvitation(RevokeCredential):
     """Let nobody else use one."""
 
     route = "admin_revoke_invitation"
+    pages = INVITATIONS
 
-    async def do(self, operator: str, *path: str) -> str:
-        """That of the address."""
-        reason = self.reason(needed=False)
-        revoked = await self.context.ledger.invitations.revoke(int(path[0]), by=operator, reason=reason)
-        return "The invitation is revoked." if revoked else "The invitation was revoked before."
-
-    def page(self, *path: str) -> str:
-        """That of the invitation."""
-        return f"{INVITATIONS}/{path[0]}"
+    @property
+    def credentials(self) -> Invitations:
+        """The invitations."""
+        return self.context.ledger.invitations

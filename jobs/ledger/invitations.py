@@ -10,14 +10,14 @@ import msgspec
 
 from chain.text import cut
 from jobs.errors import Code, FaucetError
+from jobs.ledger.credentials import PAGE, Credentials
 from jobs.ledger.operators import MAX_REASON, RECORD
 from jobs.ledger.sql import IN_TEXTS, Query, table_of, to_json
-from jobs.ledger.store import Part, Tx
+from jobs.ledger.store import Tx
 from jobs.model.codes import HINT, hash_of_code
 from jobs.model.invitation import MAX_NOTE, Invitation, NewInvitation
 from jobs.model.job import Limits, Signup
 
-PAGE = 100  #: invitations, or jobs of one, that are read at once
 USED_UP_RETRY = 3600  #: seconds: a signup that fails gives its use back
 
 _COLUMNS = (
@@ -54,8 +54,11 @@ USABLE = Query(
 )
 
 
-class Invitations(Part):
+class Invitations(Credentials[Invitation]):
     """Making them, and seeing who came."""
+
+    kind = "invitation"
+    newest_query, one_query, jobs_query, revoke_statement = NEWEST, ONE, JOBS, REVOKE
 
     async def make(self, codes: Sequence[str], made: NewInvitation, *, by: str) -> None:
         """Make an invitation of each code. Raises FaucetError `ledger_unavailable`."""
@@ -70,34 +73,6 @@ class Invitations(Part):
             tx.execute(RECORD, (tx.now, cut(by), "invite", "", cut(made.note, MAX_REASON)))
 
         await self._store.run(step)
-
-    async def newest(self, before: int = 2**62) -> list[Invitation]:
-        """Up to PAGE invitations that were made before the one of that number, the newest first."""
-        return await self._store.rows(NEWEST, (before,))
-
-    async def find(self, number: int) -> Invitation | None:
-        """The invitation of that number."""
-        found = await self._store.rows(ONE, (number,))
-        return found[0] if found else None
-
-    async def jobs(self, number: int) -> Sequence[tuple[str, str, str]]:
-        """Who used it: id, name and state of the last PAGE jobs."""
-        return [(row["id"], row["name"], row["state"]) for row in await self._store.read(JOBS, (number,))]
-
-    async def revoke(self, number: int, *, by: str, reason: str = "") -> bool:
-        """Let nobody else use it; whether it was not revoked before. Raises FaucetError not_found."""
-
-        def step(tx: Tx) -> bool:
-            found = tx.rows(ONE, (number,))
-            if not found:
-                raise FaucetError(Code.NOT_FOUND, "There is no such invitation.")
-            if found[0].revoked_at is not None:
-                return False
-            tx.execute(REVOKE, (tx.now, number))
-            tx.execute(RECORD, (tx.now, cut(by), "revoke invitation", str(number), cut(reason, MAX_REASON)))
-            return True
-
-        return await self._store.run(step)
 
 
 @dataclass(slots=True)
