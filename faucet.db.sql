@@ -2,7 +2,7 @@
 -- sqlite3. Times named …_at are milliseconds since 1970, UTC; chain times are seconds. The views at the end
 -- show them readable. Money is in satoshi of the core asset unless said otherwise.
 
-PRAGMA user_version = 12;
+PRAGMA user_version = 13;
 -- PRAGMA application_id is random, set when a ledger or a backup is made: no other ledger is taken for it.
 
 -- Who owns the chain: one row, which each write transaction reads first.
@@ -62,6 +62,23 @@ CREATE TABLE invitations (
 );
 CREATE UNIQUE INDEX invitations_by_hash ON invitations (hash);
 
+-- API keys: a wallet or an integrator that sends one is let in with a rate and a cap of its own.
+CREATE TABLE api_keys (
+    number     INTEGER PRIMARY KEY,  -- order of creating
+    hash       TEXT    NOT NULL,  -- SHA-256 of the key, which only its creator saw
+    hint       TEXT    NOT NULL,  -- first characters of the key
+    name       TEXT    NOT NULL,  -- of whoever uses it, for the operators
+    per_minute INTEGER NOT NULL,  -- signups that it lets in within a minute
+    per_day    INTEGER NOT NULL,  -- … within a day
+    origins    TEXT    NOT NULL,  -- JSON: of the pages that may use it; []: whoever has it may
+    revoked_at INTEGER,           -- when an operator ended it
+    created_at INTEGER NOT NULL,  -- when
+    created_by TEXT    NOT NULL,  -- who
+    CONSTRAINT api_keys_rates_known CHECK (per_minute > 0 AND per_day > 0)
+);
+CREATE UNIQUE INDEX api_keys_by_hash ON api_keys (hash);
+CREATE INDEX api_keys_in_force ON api_keys (number) WHERE revoked_at IS NULL;
+
 CREATE TABLE jobs (
     number          INTEGER PRIMARY KEY,  -- order of acceptance; never shown outside
     id              TEXT    NOT NULL,     -- random, shown outside
@@ -90,6 +107,7 @@ CREATE TABLE jobs (
     sent_referrer   TEXT,                 -- account that the last signed registration names as its referrer
     provisional     INTEGER NOT NULL DEFAULT 0,  -- 1: account_id was looked up by name while its block could be orphaned
     invitation      INTEGER REFERENCES invitations (number),  -- that let it in; null: none did
+    api_key         INTEGER REFERENCES api_keys (number),  -- that it came with; null: none
     CONSTRAINT jobs_state_known CHECK (
         state IN ('queued', 'broadcast', 'registered', 'funding', 'funded', 'done', 'failed', 'cancelled')),
     CONSTRAINT jobs_ended_with_code CHECK ((state IN ('failed', 'cancelled')) = (code IS NOT NULL)),
@@ -111,6 +129,7 @@ CREATE INDEX jobs_by_registration_time ON jobs (registered_at) WHERE registered_
 CREATE INDEX jobs_by_move ON jobs (updated_at);
 CREATE INDEX jobs_by_account ON jobs (account_id) WHERE account_id IS NOT NULL;
 CREATE INDEX jobs_by_invitation ON jobs (invitation, number) WHERE invitation IS NOT NULL;
+CREATE INDEX jobs_by_api_key ON jobs (api_key, number) WHERE api_key IS NOT NULL;
 CREATE INDEX jobs_failed ON jobs (updated_at) WHERE state = 'failed';
 -- Accounts found on the chain, until their block is irreversible.
 CREATE INDEX jobs_claimed ON jobs (block_num)
@@ -314,7 +333,7 @@ CREATE TABLE audit (
     at     INTEGER NOT NULL,  -- when
     who    TEXT    NOT NULL,  -- the name given at the login, or the user of the shell
     what   TEXT    NOT NULL,  -- login, end sessions, retry, cancel, fail, release, waive, forget, refollow, pause,
-                             -- resume or export
+                             -- resume, export, invite, revoke invitation, create API key or revoke API key
     target TEXT    NOT NULL,  -- id of the job, or the part that was paused; empty where there is none
     why    TEXT    NOT NULL   -- the reason given; empty where none was
 );

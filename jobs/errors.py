@@ -20,6 +20,7 @@ class Code(StrEnum):
     UNKNOWN_REFERRER = "unknown_referrer"
     INVALID_INVITATION = "invalid_invitation"
     INVITATION_REQUIRED = "invitation_required"
+    INVALID_API_KEY = "invalid_api_key"  #: of the header Authorization
     DENIED = "denied"  #: whoever it comes from may not sign up
     THROTTLED = "throttled"
     PAUSED = "paused"

@@ -9,6 +9,7 @@ from jobs.model.job import Job
 STATUS = {
     Code.BAD_REQUEST: 400,
     Code.MISSING_FIELD: 400,
+    Code.INVALID_API_KEY: 401,
     Code.INVITATION_REQUIRED: 403,
     Code.DENIED: 403,
     Code.NOT_FOUND: 404,

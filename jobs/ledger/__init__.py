@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Callable
 
 from jobs.ledger.activity import Activity
+from jobs.ledger.api_keys import ApiKeys
 from jobs.ledger.blocks import BlockLog
 from jobs.ledger.chain_status import SavedChainStatus
 from jobs.ledger.change_poller import ChangePoller
@@ -61,6 +62,7 @@ class Ledger:
         self.now = store.now
         self.signups = Signups(store, random_id)
         self.invitations = Invitations(store)
+        self.api_keys = ApiKeys(store)
         self.drain = DrainQueue(store)
         self.spending = Spending(store)
         self.blocks = BlockLog(store)

@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 import msgspec
 
 from jobs.errors import Code, FaucetError
-from jobs.ledger.invitations import GroupInvitations
+from jobs.ledger.api_keys import GroupApiKeys
+from jobs.ledger.invitations import GroupInvitations, Usable
 from jobs.ledger.keys import digest_of
 from jobs.ledger.names import NAME_COUNTS
 from jobs.ledger.quotas import GroupQuotas
 from jobs.ledger.sql import Query, table_of, to_json
-from jobs.model.job import Job, Limits, Signup, State
+from jobs.model.api_key import UsableApiKey
+from jobs.model.job import Job, Limits, Quota, Signup, State
 
 CROWDED = "Too many signups are waiting, please try again."
 
@@ -76,6 +78,8 @@ class Admitted:
 
     initial_balance: str | None  #: what it is to be paid, core asset, decimal text
     invitation: int | None = None  #: number of the one that it used
+    api_key: int | None = None  #: … that it came with
+    quotas: tuple[Quota, ...] = ()  #: that it spends
 
 
 @dataclass(slots=True)
@@ -87,6 +91,7 @@ class CommitGroup:
     known_jobs: Mapping[int, Job]  #: live jobs of the names in the group, by their numbers
     quotas: GroupQuotas
     invitations: GroupInvitations
+    api_keys: GroupApiKeys
     jobs: dict[str, Job] = field(default_factory=dict)  #: new ones, by name
     _by_place: dict[int | None, LookupRow] = field(init=False)
 
@@ -128,10 +133,11 @@ def new_job(signup: Signup, limits: Limits, group: CommitGroup, admitted: OnChai
         created_at=group.now,
         updated_at=group.now,
         invitation=None if isinstance(admitted, OnChain) else admitted.invitation,
+        api_key=None if isinstance(admitted, OnChain) else admitted.api_key,
     )
     group.jobs[job.signup.name] = job
     if isinstance(admitted, Admitted):
-        _spend(limits, admitted, job, group)
+        _spend(admitted, job, group)
     return job
 
 
@@ -142,11 +148,10 @@ def _without_code(signup: Signup, limits: Limits, admitted: OnChain | Admitted) 
     return msgspec.structs.replace(signup, refcode=None)
 
 
-def _spend(limits: Limits, admitted: Admitted, job: Job, group: CommitGroup) -> None:
-    if admitted.invitation is None:
-        group.quotas.spend(limits.quotas, job.number)
-    else:
+def _spend(admitted: Admitted, job: Job, group: CommitGroup) -> None:
+    if admitted.invitation is not None:
         group.invitations.use(admitted.invitation)
+    group.quotas.spend(admitted.quotas, job.number)
 
 
 def decide(signup: Signup, limits: Limits, place: int, group: CommitGroup) -> Job | OnChain | Admitted:
@@ -160,6 +165,7 @@ def decide(signup: Signup, limits: Limits, place: int, group: CommitGroup) -> Jo
         return job
     if job is None and (account := _own_account(signup, found)) is not None:
         return account
+    key = group.api_keys.check(limits)
     if job is not None or (found is not None and found.account_id is not None):
         raise FaucetError(Code.ACCOUNT_EXISTS, "Account exists", field="name")
     if found is not None and not found.referrer_known:
@@ -168,13 +174,23 @@ def decide(signup: Signup, limits: Limits, place: int, group: CommitGroup) -> Jo
         raise FaucetError(Code.PAUSED, f"Signups are paused: {group.ledger.paused}", retry_after=60)
     if group.ledger.waiting + len(group.jobs) >= limits.queue:
         raise FaucetError(Code.OVERLOADED, CROWDED, retry_after=limits.retry_after)
-    invitation = group.invitations.check(signup, limits)
-    if invitation is None:
-        group.quotas.check(limits.quotas)
-        return Admitted(limits.initial_balance)
-    # Where none is paid, an invitation changes nothing of that: it would be owed for good.
-    own = None if limits.initial_balance is None else invitation.initial_balance
-    return Admitted(own or limits.initial_balance, invitation.number)
+    return _let_in(group.invitations.check(signup, limits), key, limits, group.quotas)
+
+
+def _let_in(invitation: Usable | None, key: UsableApiKey | None, limits: Limits, quotas: GroupQuotas) -> Admitted:
+    """What lets a signup in, and what it spends of the quotas for that. Raises FaucetError throttled."""
+    balance = limits.initial_balance
+    if invitation is not None and balance is not None:
+        # Where none is paid, an invitation changes nothing of that: it would be owed for good.
+        balance = invitation.initial_balance or balance
+    admitted = Admitted(
+        balance,
+        invitation=None if invitation is None else invitation.number,
+        api_key=None if key is None else key.number,
+        quotas=key.quotas if key is not None else limits.quotas if invitation is None else (),
+    )
+    quotas.check(admitted.quotas)
+    return admitted
 
 
 def _own_account(signup: Signup, found: LookupRow | None) -> OnChain | None:

@@ -91,13 +91,14 @@ class GroupInvitations:
         """The invitation of a signup; None if it has none, and needs none.
 
         Raises FaucetError invalid_invitation for one that nobody made, that was revoked or is over, invitation_required
-        where one is needed, and throttled for one that is used up. A refcode that is no invitation is a refcode.
+        where one is needed and there is no API key, and throttled for one that is used up. A refcode that is no
+        invitation is a refcode.
         """
         found = self._usable.get(code_hash(signup, limits) or "")
         if found is None:
             if limits.invite is not None:
                 raise FaucetError(Code.INVALID_INVITATION, "There is no such invitation.", field="invite")
-            if limits.needs_invitation:
+            if limits.needs_invitation and limits.api_key is None:
                 raise FaucetError(Code.INVITATION_REQUIRED, "An invitation is needed to sign up.", field="invite")
             return None
         field_name = "refcode" if limits.invite is None else "invite"

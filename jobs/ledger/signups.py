@@ -7,7 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from jobs.errors import Code, FaucetError
+from jobs.ledger import api_keys
 from jobs.ledger.admission import CROWDED, LOOKUP, CommitGroup, LookupRow, decide, lookup_parameter, new_job
+from jobs.ledger.api_keys import GroupApiKeys, key_hashes
 from jobs.ledger.invitations import USABLE, GroupInvitations, code_hashes
 from jobs.ledger.job_rows import derive_states, select_jobs
 from jobs.ledger.quotas import KEYS, SPENT, GroupQuotas, QuotaKeys, purge
@@ -25,6 +27,7 @@ LIVE_JOBS = select_jobs(f"WHERE jobs.number {IN_NUMBERS}", bulk=True)
 _INSERTED = (
     "number", "id", "name", "owner_key", "active_key", "memo_key", "referrer", "refcode", "email", "real_name",
     "initial_balance", "created_at", "updated_at", "account_id", "block_num", "invitation",
+    "api_key",
 )  # fmt: skip
 INSERT_JOBS = f"""
     INSERT INTO jobs ({", ".join(_INSERTED)})
@@ -84,8 +87,8 @@ class Signups(Part):
     async def accept(self, signup: Signup, limits: Limits) -> Job:
         """The job of `signup`, on disk. The same name and keys again give the same job.
 
-        Raises FaucetError: account_exists, unknown_referrer, paused, overloaded, throttled or
-        ledger_unavailable.
+        Raises FaucetError: account_exists, unknown_referrer, paused, overloaded, throttled, invalid_api_key, denied,
+        invalid_invitation, invitation_required or ledger_unavailable.
         """
         return await self.submit(signup, limits)
 
@@ -104,11 +107,13 @@ class Signups(Part):
         """Make every check of `accept` and keep nothing. Raises the same errors."""
         found = await self._store.rows(LOOKUP, (lookup_parameter([signup]),))
         jobs = await self._store.rows(LIVE_JOBS, (to_json(_numbers(found)),))
+        keys = GroupApiKeys()
+        keys.know(await self._store.rows(api_keys.USABLE, (to_json(key_hashes([limits])),)))
         quotas = GroupQuotas(self._store.now(), await self._store.rows(KEYS))
-        quotas.know(await self._store.rows(SPENT, (to_json(quotas.subjects_of(limits.quotas)),)))
+        quotas.know(await self._store.rows(SPENT, (to_json(quotas.subjects_of(keys.quotas_of(limits))),)))
         invitations = GroupInvitations(quotas.now)
         invitations.know(await self._store.rows(USABLE, (to_json(code_hashes([(signup, limits)])),)))
-        decide(signup, limits, 0, _group(quotas, invitations, found, jobs))
+        decide(signup, limits, 0, _group(quotas, invitations, keys, found, jobs))
 
     async def finish(self) -> None:
         """Return when every signup submitted so far has its response."""
@@ -157,7 +162,8 @@ class Signups(Part):
         found = tx.rows(LOOKUP, (lookup_parameter(request.signup for request in requests),))
         numbers = _numbers(found)
         jobs = tx.rows(LIVE_JOBS, (to_json(numbers),)) if numbers else []
-        group = _group(self._quotas(tx, requests), _invitations(tx, requests), found, jobs)
+        keys = _api_keys(tx, requests)
+        group = _group(self._quotas(tx, requests, keys), _invitations(tx, requests), keys, found, jobs)
         results = [_result(request, place, group, self._random_id) for place, request in enumerate(requests)]
         if group.jobs:
             tx.execute(INSERT_JOBS, (to_json(rows_of(Job, _INSERTED, group.jobs.values())),))
@@ -166,9 +172,9 @@ class Signups(Part):
             derive_states(tx, on_chain)
         return results
 
-    def _quotas(self, tx: Tx, requests: list[Request]) -> GroupQuotas:
+    def _quotas(self, tx: Tx, requests: list[Request], keys: GroupApiKeys) -> GroupQuotas:
         """What is spent of the quotas of `requests`."""
-        quotas = [quota for request in requests for quota in request.limits.quotas]
+        quotas = [quota for request in requests for quota in keys.quotas_of(request.limits)]
         if not quotas:
             return GroupQuotas(tx.now, ())
         group = GroupQuotas(tx.now, self._keys.of(tx))
@@ -190,8 +196,14 @@ def _numbers(found: list[LookupRow]) -> list[int]:
     return [each.job for each in found if each.job is not None]
 
 
-def _group(quotas: GroupQuotas, invitations: GroupInvitations, found: list[LookupRow], jobs: list[Job]) -> CommitGroup:
-    return CommitGroup(quotas.now, found, {job.number: job for job in jobs}, quotas, invitations)
+def _group(
+    quotas: GroupQuotas,
+    invitations: GroupInvitations,
+    keys: GroupApiKeys,
+    found: list[LookupRow],
+    jobs: list[Job],
+) -> CommitGroup:
+    return CommitGroup(quotas.now, found, {job.number: job for job in jobs}, quotas, invitations, keys)
 
 
 def _invitations(tx: Tx, requests: list[Request]) -> GroupInvitations:
@@ -199,6 +211,14 @@ def _invitations(tx: Tx, requests: list[Request]) -> GroupInvitations:
     group = GroupInvitations(tx.now)
     if hashes := code_hashes((request.signup, request.limits) for request in requests):
         group.know(tx.rows(USABLE, (to_json(hashes),)))
+    return group
+
+
+def _api_keys(tx: Tx, requests: list[Request]) -> GroupApiKeys:
+    """The API keys that `requests` came with."""
+    group = GroupApiKeys()
+    if hashes := key_hashes(request.limits for request in requests):
+        group.know(tx.rows(api_keys.USABLE, (to_json(hashes),)))
     return group
 
 

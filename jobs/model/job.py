@@ -111,6 +111,7 @@ class Job(msgspec.Struct, frozen=True):
     registered_at: int | None = None  #: when its account was first seen in a block
     sent_referrer: str | None = None  #: name of the referrer in the last registration signed
     invitation: int | None = None  #: number of the one that let it in
+    api_key: int | None = None  #: number of the one that it came with
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +140,8 @@ class Limits(msgspec.Struct, frozen=True):
     queue: int  #: jobs that may wait for a drain
     quotas: tuple[Quota, ...] = ()
     invite: str | None = None  #: code of an invitation; without one, the refcode may be that
-    needs_invitation: bool = False
+    needs_invitation: bool = False  #: unless it has an API key
+    api_key: str | None = None  #: hash of the API key that it came with, whose quotas go before these
+    origin: str | None = None  #: of the page that sent it
     initial_balance: str | None = None  #: what this signup is to be paid, core asset, decimal text
     retry_after: int = 60  #: seconds after which more may wait, when as many do

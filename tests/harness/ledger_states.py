@@ -5,12 +5,15 @@ from pathlib import Path
 
 from jobs.errors import Code
 from jobs.ledger import Ledger
+from jobs.model.api_key import NewApiKey, hash_of_key
 from jobs.model.invitation import NewInvitation
 from jobs.model.job import Job, Limits
 from jobs.model.operators import Alert, Difference
 from jobs.model.transaction import Kind, SignedTransaction
 from tests.harness.ledgers import block, from_address, signed_transaction, signup
 from tests.harness.serving import NOW
+
+API_KEY = f"faucet_{'0' * 32}"
 
 
 async def spend(ledger: Ledger, job: Job, cost: int) -> None:
@@ -62,6 +65,9 @@ async def _fill_the_rest(ledger: Ledger) -> None:
     await ledger.signups.accept(signup("client-1"), from_address("192.0.2.1"))
     await ledger.invitations.make(["0" * 16], NewInvitation(uses=2, note="Class 7b"), by="ann")
     await ledger.signups.accept(signup("invited-1"), Limits(queue=99, invite="0" * 16))
+    await ledger.api_keys.create(API_KEY, NewApiKey("Wallet", origins=("https://wallet.example",)), by="ann")
+    with_key = Limits(queue=99, api_key=hash_of_key(API_KEY), origin="https://wallet.example")
+    await ledger.signups.accept(signup("integrated-1"), with_key)
     spender = await ledger.signups.accept(signup("spender-1"), Limits(queue=99))
     await spend(ledger, spender, 2**62)
     await ledger.spending.open_day(2**62, agreed=True)

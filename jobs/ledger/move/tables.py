@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 #: Their rows are added to what is there: each table refers to earlier ones only.
 ADDED = (
-    "transactions", "invitations", "jobs", "operations", "quota_keys", "quotas", "quota_uses", "pins", "lowest_fees",
-    "names", "referrer_questions", "blocks", "pauses", "audit", "login_failures", "alerts", "mails", "reconciliations",
-    "differences",
+    "transactions", "invitations", "api_keys", "jobs", "operations", "quota_keys", "quotas", "quota_uses", "pins",
+    "lowest_fees", "names", "referrer_questions", "blocks", "pauses", "audit", "login_failures", "alerts", "mails",
+    "reconciliations", "differences",
 )  # fmt: skip
 #: Their rows replace what is there: what a new ledger begins with, and what triggers counted of the rows added.
 REPLACED = ("facts", "spending", "job_counts", "activity", "invitation_uses")
