@@ -4,6 +4,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Callable, Coroutine, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -64,6 +65,9 @@ def configured(
     wrapped.__doc__ = command.__doc__
     wrapped.__click_params__ = [*wrapped.__click_params__, *getattr(command, "__click_params__", [])]  # type: ignore[attr-defined]  # click collects decorators' options there
     return wrapped
+
+
+configured_without_key = partial(configured, needs_key=lambda _settings, _options: False)
 
 
 def with_ledger(settings: Settings, use: Callable[[Ledger], Coroutine[Any, Any, T]]) -> T:

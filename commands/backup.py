@@ -1,12 +1,11 @@
 """`backup`: copies the ledger, also while a server uses it."""
 
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 
 import click
 
-from commands import configured
+from commands import configured_without_key
 from jobs.ledger import LedgerError
 from jobs.ledger.backup import back_up, delete_old_backups, name_of_backup
 from jobs.settings import Settings
@@ -16,7 +15,7 @@ ENDINGS = (".db", ".sqlite", ".sqlite3", ".bak")
 
 
 @click.command()
-@partial(configured, needs_key=lambda _settings, _options: False)
+@configured_without_key
 @click.argument("to")
 @click.option(
     "--keep", type=click.IntRange(1), default=14, show_default=True, help="Copies to keep, if TO is a folder."

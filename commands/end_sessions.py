@@ -1,16 +1,14 @@
 """`end-sessions`: logs all operators out."""
 
-from functools import partial
-
 import click
 
-from commands import configured, with_ledger
+from commands import configured_without_key, with_ledger
 from commands.audited import audited
 from jobs.settings import Settings
 
 
 @click.command("end-sessions")
-@partial(configured, needs_key=lambda _settings, _options: False)
+@configured_without_key
 @audited
 def end_sessions(settings: Settings, by: str, reason: str) -> None:
     """Log all operators out of /admin, in every browser."""

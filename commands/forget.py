@@ -1,16 +1,14 @@
 """`forget`: erases the personal data of who signed up."""
 
-from functools import partial
-
 import click
 
-from commands import configured, with_ledger
+from commands import configured_without_key, with_ledger
 from commands.audited import audited
 from jobs.settings import Settings
 
 
 @click.command()
-@partial(configured, needs_key=lambda _settings, _options: False)
+@configured_without_key
 @click.argument("name")
 @audited
 def forget(settings: Settings, name: str, by: str, reason: str) -> None:

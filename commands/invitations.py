@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from commands import configured, with_ledger
+from commands import configured_without_key, with_ledger
 from commands.audited import audited, by_option
 from commands.terminal import print_invitations
 from handlers.invitation_sheet import csv_of_codes, sheet_of
@@ -16,8 +16,6 @@ from jobs.model.codes import new_code
 from jobs.model.invitation import MAX_USES, Invitation
 from jobs.settings import Settings
 from jobs.ways.invitations import MAX_CODES, MAX_DAYS, new_invitation
-
-configured_without_key = partial(configured, needs_key=lambda _settings, _options: False)
 
 
 @click.command()

@@ -4,14 +4,13 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 
 import click
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TaskID
 
-from commands import configured
+from commands import configured_without_key
 from jobs.ledger.engines import Location
 from jobs.ledger.move.mover import Moved, Report
 from jobs.ledger.move.mover import move as move_ledger
@@ -29,7 +28,7 @@ def _location(_context: click.Context, parameter: click.Parameter, value: str | 
 
 
 @click.command()
-@partial(configured, needs_key=lambda _settings, _options: False)
+@configured_without_key
 @click.option("--to", "target", required=True, callback=_location, help="A new file, or the URL of an empty database.")
 @click.option("--from", "source", callback=_location, help="Default: the configuration's ledger.")
 def move(settings: Settings, target: Location, source: Location | None) -> None:
