@@ -12,7 +12,11 @@ from jobs.settings import Settings
 
 @click.command()
 @configured
-@click.option("--search", default="", help="A job's id, an account's, a transaction's, or how a name begins.")
+@click.option(
+    "--search",
+    default="",
+    help="A job's id, an account's, a transaction's, key:NUMBER of an API key, or how a name begins.",
+)
 @click.option("--state", type=click.Choice([state.value for state in State]))
 @by_option
 def export(settings: Settings, search: str, state: str | None, by: str) -> None:

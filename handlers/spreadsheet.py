@@ -16,7 +16,7 @@ from jobs.model.readable import visible
 BATCH = 500  #: jobs in memory at a time
 COLUMNS = (
     "id", "name", "state", "account_id", "transaction_id", "block_num", "irreversible", "initial_balance", "attempts",
-    "code", "reason", "referrer", "refcode", "created_at", "updated_at",
+    "code", "reason", "referrer", "refcode", "created_at", "updated_at", "api_key",
 )  # fmt: skip
 #: A spreadsheet runs a cell that begins with one of these signs as a formula (OWASP, "CSV Injection"). It may split
 #: cells at another separator than the comma, drop spaces and quotes, and take the wide forms of East Asian keyboards.
@@ -46,7 +46,8 @@ def csv_writer(file: Any) -> Any:
 
 
 def _cells(job: Job) -> list[str]:
-    values = {**msgspec.structs.asdict(job_view(job)), "referrer": job.signup.referrer, "refcode": job.signup.refcode}
+    ours = {"referrer": job.signup.referrer, "refcode": job.signup.refcode, "api_key": job.api_key}
+    values = {**msgspec.structs.asdict(job_view(job)), **ours}
     return [cell(values[column]) for column in COLUMNS]
 
 

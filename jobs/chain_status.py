@@ -46,7 +46,7 @@ class ChainStatusPublisher:
 
 
 class Snapshot:
-    """What the last refresh read, so that no request reads the ledger for it: status, pauses, owner of the chain."""
+    """What the last refresh read, so that no request reads the ledger for it: status, pauses, owner, API keys."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
@@ -56,6 +56,7 @@ class Snapshot:
         self.downtime = Downtime()
         self.registration_rate = 0.0  #: accounts a second that come into a block
         self.holder: Holder | None = None  #: of the lease
+        self.has_api_keys = False  #: whether one is in force
         self.ownerless_since: int | None = None  #: when it was first seen that nobody owns the chain, milliseconds
 
     async def refresh(self) -> None:
@@ -67,5 +68,6 @@ class Snapshot:
             await self._ledger.downtime.load(),
         )
         self.chain_status, self.intake, self.drain = chain_status, pauses.get("intake"), pauses.get("drain")
+        self.has_api_keys = await self._ledger.api_keys.in_force()
         self.holder, now = await self._ledger.lease.holder(), self._ledger.now()
         self.ownerless_since = None if self.holder.owns(now) else self.ownerless_since or now

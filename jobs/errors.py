@@ -43,3 +43,4 @@ class FaucetError(Exception):
         self.sentence = sentence
         self.field = field  #: the request's field to blame, if it is one
         self.retry_after = retry_after  #: seconds
+        self.api_key: int | None = None  #: number of the one that the signup came with, for the metrics

@@ -70,10 +70,18 @@ _DRY_RUN = {
 }
 
 
+_API_KEY = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "An API key of a wallet or an integrator, which lifts the limits of networks and has its own.",
+}
+
+
 _SIGN_UP = {
     "summary": "Sign up for an account",
     "description": "`/faucet` and `/{referrer}/api/v1/accounts`, which wallets in the field call, do the same.",
     "parameters": [*_WAIT, _DRY_RUN],
+    "security": [{}, {"api_key": []}],
     "requestBody": {"required": True, "content": {"application/json": {"schema": _SCHEMA_OF[SignupRequest]}}},
     "responses": {
         "200": _json(
@@ -123,7 +131,7 @@ DOCUMENT = {
         ),
         "/api/v1/openapi.json": _read("This document", {"type": "object"}),
     },
-    "components": {"schemas": _SCHEMAS},
+    "components": {"schemas": _SCHEMAS, "securitySchemes": {"api_key": _API_KEY}},
 }
 
 

@@ -25,10 +25,13 @@ def rules_of(context: AppContext) -> SignupRules:
     )
 
 
-def limits_of(context: AppContext, address: str | None, invite: str | None) -> Limits:
-    """The limits that the ledger applies to a signup from `address`, which came with the code of an invitation.
+def limits_of(
+    context: AppContext, address: str | None, invite: str | None, api_key: str | None, origin: str | None
+) -> Limits:
+    """The limits that the ledger applies to a signup from `address`, from a page of `origin`.
 
-    An address of None is exempt from the limits of networks.
+    It came with the code of an invitation, and with an API key, of which this has the hash. An address of None is
+    exempt from the limits of networks.
     """
     settings = context.settings
     payment = settings.payment
@@ -37,6 +40,8 @@ def limits_of(context: AppContext, address: str | None, invite: str | None) -> L
         quotas=() if address is None else network_quotas(address, settings.minIPAge, settings.limits),
         invite=invite,
         needs_invitation=settings.invitation == "required",
+        api_key=api_key,
+        origin=origin,
         initial_balance=None if payment is None else f"{payment:f}",
         retry_after=retry_after(settings.queue_limit, context.snapshot.registration_rate),
     )

@@ -16,6 +16,7 @@ from handlers.api.dry_run import dry_run
 from handlers.api.rules import check_client, check_encoding, check_listed, limits_of, rules_of
 from handlers.api.waiting import wait_for_job
 from handlers.http.errors import error_of_job, internal_error
+from handlers.http.headers import api_key_hash_of
 from handlers.http.paths import referrer_in
 from handlers.http.preferences import is_dry_run, requested_wait
 from handlers.render import job_url, signup_reply
@@ -44,6 +45,7 @@ class SignupEndpoint(HTTPMessageDelegate):
         self._is_dry_run = False
         self._wait = 0.0  # seconds for which the reply may be held
         self._headers: dict[str, str] = {}  # of the reply, besides those of every reply
+        self._api_key: str | None = None  # its hash
         self._job: Job | None = None  # once it is on disk
         self._watch: Watch | None = None  # while the reply is held
         self._task: asyncio.Task[None] | None = None  # the event loop keeps no reference to it
@@ -84,6 +86,7 @@ class SignupEndpoint(HTTPMessageDelegate):
         """Submit the signup, at once if nothing must be looked up first. Raises FaucetError."""
         self._read_options()
         check_encoding(self._request.headers)
+        self._api_key = api_key_hash_of(self._request.headers)
         check_client(self._context, lambda: self._request.listed_client)
         referrer = spelled_account(referrer_in(self._request.path) or "")
         if referrer is not None:
@@ -144,11 +147,12 @@ class SignupEndpoint(HTTPMessageDelegate):
         future.add_done_callback(lambda future: self._attempt(lambda: self._accept(future.result())))
 
     def _limits_of(self, signup: RequestedSignup) -> Limits:
-        return limits_of(self._context, self._request.limited_address, signup.invite)
+        origin = None if self._api_key is None else self._request.headers.get("Origin")
+        return limits_of(self._context, self._request.limited_address, signup.invite, self._api_key, origin)
 
     def _accept(self, job: Job) -> None:
         self._job = job
-        self._count("accepted")
+        self._count("accepted", None if self._api_key is None else job.api_key)
         if self._wait and job.state not in IN_A_BLOCK and not self._request.is_abandoned:
             self._run(self._wait_and_reply(job))
         else:
@@ -175,7 +179,7 @@ class SignupEndpoint(HTTPMessageDelegate):
 
     def _refuse(self, error: FaucetError) -> None:
         if self._job is None:  # else it was counted as accepted
-            self._count(error.code)
+            self._count(error.code, error.api_key)
         self._request.reply_error(error, self._headers)
 
     def _fail(self, error: Exception) -> None:
@@ -185,8 +189,10 @@ class SignupEndpoint(HTTPMessageDelegate):
         log.error("request failed", exc_info=error, extra={"fields": fields})
         self._request.reply_error(internal_error(incident), {})
 
-    def _count(self, outcome: str) -> None:
+    def _count(self, outcome: str, api_key: int | None = None) -> None:
         self._context.metrics.signups(outcome).inc()
+        if api_key is not None:
+            self._context.metrics.api_key_signups(api_key, outcome).inc()
 
 
 def _is_decided(job: Job) -> bool:

@@ -74,6 +74,8 @@ def error_headers(error: FaucetError) -> dict[str, str]:
     headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
     if error.code is Code.UNSUPPORTED_MEDIA_TYPE:
         headers["Accept-Encoding"] = "identity"  # RFC 9110, 12.5.3
+    if error.code is Code.INVALID_API_KEY:
+        headers["WWW-Authenticate"] = 'Bearer error="invalid_token"'  # RFC 6750, 3.1
     return headers
 
 

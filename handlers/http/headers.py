@@ -6,9 +6,11 @@ from collections.abc import Callable, Sequence
 
 from tornado.httputil import HTTPHeaders
 
+from jobs.errors import Code, FaucetError
+from jobs.model.api_key import hash_of_key
 from jobs.settings import Settings
 
-ALLOWED = "Content-Type, Prefer, X-Request-ID"  #: request headers for a preflight that names none
+ALLOWED = "Authorization, Content-Type, Prefer, X-Request-ID"  #: request headers for a preflight that names none
 EXPOSED = "Location, Retry-After, X-Request-ID, Preference-Applied"
 _SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105  # a token of RFC 9110, 5.6.2
@@ -24,6 +26,20 @@ def request_id_of(headers: HTTPHeaders, random_id: Callable[[], str]) -> str:
     """The client's request id if it is sane, else a new one."""
     given = headers.get("X-Request-ID", "")
     return given if _SANE_ID.fullmatch(given) else random_id()
+
+
+def api_key_hash_of(headers: HTTPHeaders) -> str | None:
+    """What the ledger keeps of the client's API key (RFC 6750, 2.1); None where the client sends none.
+
+    Raises FaucetError invalid_api_key for anything else in the header: who sends it believes to be known.
+    """
+    if not (given := headers.get("Authorization", "")):
+        return None
+    scheme, _, key = given.partition(" ")
+    found = hash_of_key(key.strip(" ")) if scheme.lower() == "bearer" else None
+    if found is None:
+        raise FaucetError(Code.INVALID_API_KEY, "The header Authorization must have 'Bearer' and an API key.")
+    return found
 
 
 def base_headers(request_id: str) -> dict[str, str]:

@@ -73,6 +73,7 @@ class IndexPage(PageHandler):
             obstacles=await obstacles(self.context),
             chain_status=context.snapshot.chain_status,
             settings=context.settings,
+            has_api_keys=context.snapshot.has_api_keys,
             lists=context.lists.now if context.lists.known else NO_LISTS,
             example={field: f"{prefix or ''}{key}" for field, key in EXAMPLE_KEYS.items()},
             origin=self._origin(),

@@ -16,6 +16,7 @@ PAGE = 50  #: jobs
 MAX_SCANNED = 5_000  #: jobs that one page scans where few of them are in the state asked for
 
 _ACCOUNT_ID = re.compile(r"1\.2\.[0-9]+")
+_API_KEY = re.compile(r"key:([0-9]{1,18})")  #: no name has a colon
 _JOB_ID = re.compile(r"[0-9a-f]{32}")
 _TRANSACTION_ID = re.compile(r"[0-9a-f]{40}")
 
@@ -60,7 +61,7 @@ class _Listing:
     """One way to read a search: jobs in the order of an index, between two ends."""
 
     where: str
-    parameters: tuple[str, ...]
+    parameters: tuple[str | int, ...]
     by_name: bool = False
     low: Key = (0,)
     high: Key = (_LAST_NUMBER,)
@@ -92,8 +93,9 @@ class Search(Part):
     ) -> JobPage:
         """At most `limit` of the jobs that `text` means, in `state` where given.
 
-        `text` is a job's id, an account's, a transaction's, or how a name begins; empty, it means every job. What is
-        found by name is sorted by it, all else is the newest first. `before` or `after` comes from another page.
+        `text` is a job's id, an account's, a transaction's, an API key's number after `key:`, or how a name begins;
+        empty, it means every job. What is found by name is sorted by it, all else is the newest first. `before` or
+        `after` comes from another page.
         """
         text = text.strip().lower()
         most = MAX_SCANNED if text and state else limit + 1
@@ -164,6 +166,8 @@ def _listings(text: str, state: State | None) -> Iterator[_Listing]:
     """What `text` may mean, the likeliest first: what looks like an id may be a name."""
     if not text:
         yield _Listing("TRUE", ()) if state is None else _Listing("state = ?", (state,))
+    elif key := _API_KEY.fullmatch(text):
+        yield _Listing("api_key = ?", (int(key[1]),))
     elif _ACCOUNT_ID.fullmatch(text):
         yield _Listing("account_id = ?", (text,))
     else:

@@ -226,5 +226,7 @@ def _result(request: Request, place: int, group: CommitGroup, random_id: Callabl
     try:
         known = decide(request.signup, request.limits, place, group)
     except FaucetError as error:
+        if (key := group.api_keys.find(request.limits)) is not None:
+            error.api_key = key.number
         return error
     return known if isinstance(known, Job) else new_job(request.signup, request.limits, group, known, random_id())

@@ -22,6 +22,7 @@ values.ValueClass = values.MutexValue
 
 REGISTRATION_BUCKETS = (0.5, 1, 2, 3, 5, 10, 20, 30, 60, 120, 300, 600, 3600)
 BATCH_BUCKETS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+MAX_KEYS = 50  #: API keys that have a label of their own: an operator may create any number
 REQUEST_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30)
 
 
@@ -81,6 +82,7 @@ class Metrics:
             "faucet_malformed_operations", "Operations in blocks that can't be read", registry=registry
         )
         self._count_denied_and_erased(registry)
+        self._count_api_keys(registry)
         self._count_processes_and_connections(registry)
         # A lookup by labels takes the library longer than the count itself.
         self.signups = cache(signups.labels)
@@ -100,6 +102,19 @@ class Metrics:
         self.personal_erased = Counter(
             "faucet_personal_erased", "Jobs whose personal data were old, and erased", registry=registry
         )
+
+    def _count_api_keys(self, registry: CollectorRegistry) -> None:
+        self._api_key_signups = Counter(
+            "faucet_api_key_signups", "Signups with API keys, by the key's number and outcome", ["key", "outcome"],
+            registry=registry,
+        )  # fmt: skip
+        self._api_keys: set[int] = set()  # that have a label
+
+    def api_key_signups(self, key: int, outcome: str) -> Counter:
+        """The count of what became of signups with the API key of this number."""
+        if len(self._api_keys) < MAX_KEYS:
+            self._api_keys.add(key)
+        return self._api_key_signups.labels(str(key) if key in self._api_keys else "other", outcome)
 
     def _count_processes_and_connections(self, registry: CollectorRegistry) -> None:
         self.process_restarts = Counter(

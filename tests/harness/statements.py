@@ -41,6 +41,7 @@ STATEMENTS = constants() | {
     "page by name": page_query("TRUE", by_name=True, down=False),
     "page of a state": page_query("state = ?", by_name=False, down=True),
     "page of an account": page_query("account_id = ?", by_name=False, down=True),
+    "page of an API key": page_query("api_key = ?", by_name=False, down=True),
     "page of a transaction": page_query(OF_TRANSACTION, by_name=False, down=True),
     "jobs of a state": jobs_query("state"),
     "jobs of a name": jobs_query("name"),
