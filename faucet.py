@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from commands.api_keys import api_keys, create_api_key, revoke_api_key
 from commands.audit import audit
 from commands.backup import backup
 from commands.bulk import bulk
@@ -38,8 +39,8 @@ def main() -> None:
 
 for command in (
     serve, worker, devchain, check, reconcile, init, jobs, retry, cancel, fail, release, waive, forget, pause, resume,
-    refollow, export, audit, end_sessions, invite, invitations, revoke_invitation, backup, move, signup, bulk, testmail,
-    hash_a_password,
+    refollow, export, audit, end_sessions, invite, invitations, revoke_invitation, create_api_key, api_keys,
+    revoke_api_key, backup, move, signup, bulk, testmail, hash_a_password,
 ):  # fmt: skip
     main.add_command(command)
 

@@ -12,6 +12,7 @@ from rich.text import Text
 from chain.text import one_line
 from commands.client.results import Outcome
 from handlers.render import iso_time
+from jobs.model.api_key import ApiKey
 from jobs.model.invitation import Invitation
 from jobs.model.job import Job
 from jobs.model.operators import AuditEntry
@@ -47,6 +48,16 @@ def print_invitations(found: Iterable[tuple[Invitation, list[str]]]) -> None:
         until = ends if each.revoked_at is None else "revoked"
         numbers = (str(each.number), f"{each.hint}-…", str(each.used), str(each.uses))
         _add_row(table, *numbers, each.initial_balance, until, each.note, ", ".join(names))
+    _print(table)
+
+
+def print_api_keys(found: Iterable[ApiKey]) -> None:
+    """Print API keys as a table on standard output."""
+    table = Table("number", "key", "name", "a minute", "a day", "origins", "last used", "revoked")
+    for each in found:
+        used, revoked = (None if at is None else iso_time(at) for at in (each.used_at, each.revoked_at))
+        numbers = (str(each.number), f"{each.hint}…", each.name, str(each.per_minute), str(each.per_day))
+        _add_row(table, *numbers, " ".join(each.origins), used, revoked)
     _print(table)
 
 
