@@ -69,9 +69,11 @@ class AdminJobPage(AdminPage):
             raise FaucetError(Code.NOT_FOUND, "There is no such job.")
         signed = await ledger.search.signed_for(job)
         audit = await ledger.operators.audit(target=job.id, limit=ABOUT_ONE)
+        api_key = None if job.api_key is None else await ledger.api_keys.find(job.api_key)
         self.show(
             "admin/job.html",
             job=job,
+            api_key=api_key,
             events=timeline(job, signed, audit),
             signed=signed,
             what=WHAT,

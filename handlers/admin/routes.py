@@ -3,6 +3,7 @@
 from tornado.web import RequestHandler
 
 from handlers.admin.actions import ForgetAction, JobAction, PauseAction, ReleaseAction, ResumeAction, WaiveAction
+from handlers.admin.api_keys import ApiKeyPage, ApiKeysPage, CreateApiKey, RevokeApiKey
 from handlers.admin.base import AdminNotFound
 from handlers.admin.export import ExportAction
 from handlers.admin.invitations import InvitationPage, InvitationsPage, MakeInvitations, RevokeInvitation
@@ -27,6 +28,10 @@ ROUTES: tuple[tuple[str, type[RequestHandler]], ...] = (
     (r"/admin/invitations/make", MakeInvitations),
     (r"/admin/invitations/([0-9]{1,18})", InvitationPage),
     (r"/admin/invitations/([0-9]{1,18})/revoke", RevokeInvitation),
+    (r"/admin/api-keys", ApiKeysPage),
+    (r"/admin/api-keys/create", CreateApiKey),
+    (r"/admin/api-keys/([0-9]{1,18})", ApiKeyPage),
+    (r"/admin/api-keys/([0-9]{1,18})/revoke", RevokeApiKey),
     (r"/admin/sessions", SessionsPage),
     (r"/admin/sessions/end", EndSessions),
     (r"/admin/.*", AdminNotFound),
