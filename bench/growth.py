@@ -2,14 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
 from bench.figure import Figure, number
-from bench.load import PATH, load, write_keys
+from bench.load import PATH, Clients, load, write_keys
 from bench.million import make_ledger
 from bench.processes import faucet, pause_drain, query_ledger
 from bench.registering import registration_rate, sink
@@ -47,13 +47,15 @@ class Grown:
 
     count: int
     service: Faucet
+    clients: Clients = field(default_factory=Clients)
     rounds: list[Taken] = field(default_factory=list)
 
     async def take(self, keys: Path, size: float) -> None:
         """Measure one more round. The drain stands still but for its own measure."""
         tag = f"grown{self.count}-{len(self.rounds)}"
         await pause_drain(self.service)
-        accepted = await load(self.service.url + PATH, keys, tag, seconds=max(1, round(SECONDS * size)))
+        seconds = max(1, round(SECONDS * size))
+        accepted = await load(self.service.url + PATH, keys, tag, seconds=seconds, clients=self.clients)
         known = self._spread(max(20, round(LOOKS * size)))
         job = await self._time_of(f"/api/v1/jobs/{job_id}" for job_id, _ in known)
         name = await self._time_of(f"/api/v1/accounts/{name}" for _, name in known)
@@ -87,15 +89,17 @@ async def measure(size: float, folder: Path) -> list[Figure]:
     return await compared(size, folder, places)
 
 
-async def compared(size: float, folder: Path, places: Mapping[int, str]) -> list[Figure]:
-    """Of ledgers with so many jobs, the smallest first, each where it is."""
+async def compared(
+    size: float, folder: Path, places: Mapping[int, str], let_in: Callable[[Faucet], Awaitable[Clients]] | None = None
+) -> list[Figure]:
+    """Of ledgers with so many jobs, the smallest first, each where it is; signups come as those whom each lets in."""
     keys = write_keys(folder / "keys")
     async with AsyncExitStack() as opened:
         ledgers = []
         for count, place in places.items():
             node = await opened.enter_async_context(sink())
             service = await opened.enter_async_context(faucet(folder / f"{count}", node, ledger=place))
-            ledgers.append(Grown(count, service))
+            ledgers.append(Grown(count, service, Clients() if let_in is None else await let_in(service)))
         for ledger in ledgers:
             await load(ledger.service.url + PATH, keys, f"warm{ledger.count}", seconds=1)
         for _ in range(max(1, round(ROUNDS * size))):

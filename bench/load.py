@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import resource
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from coincurve import PrivateKey
@@ -20,10 +20,12 @@ KEYS = 5000
 
 @dataclass(frozen=True)
 class Clients:
-    """Each signup is of another client, as a proxy says."""
+    """Whom signups come from, and what they are let in by."""
 
-    addresses: str  #: two groups of hexadecimal digits count, the first one quicker
+    addresses: str = ""  #: of one each, as a proxy says: two groups of hexadecimal digits count, the first one quicker
     first: int = 0  #: where they begin
+    api_key: str = ""
+    invite: str = ""
 
 
 @dataclass(frozen=True)
@@ -73,12 +75,12 @@ async def load(
     pause: int = 0,
     clients: Clients | None = None,
 ) -> Load:
-    """Post signups to `url` for so many seconds, of one client or of many.
+    """Post signups to `url` for so many seconds, of one client unless `clients` says more.
 
     `tag` makes their names differ from those of other loads; each connection rests `pause` milliseconds between two.
     """
     before = _cpu_of_children()
-    more = () if clients is None else (clients.addresses, str(clients.first))
+    more = map(str, astuple(clients or Clients()))
     process = await asyncio.create_subprocess_exec(
         "wrk", "--threads=1", f"--connections={connections}", f"--duration={seconds}s", "--timeout=60s",
         f"--script={SCRIPT}", url, "--", str(keys), tag, str(pause), *more,

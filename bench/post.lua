@@ -1,7 +1,8 @@
--- Distinct valid signups for wrk: wrk -s post.lua URL -- KEYS TAG PAUSE [ADDRESSES FIRST]
+-- Distinct valid signups for wrk: wrk -s post.lua URL -- KEYS TAG PAUSE [ADDRESSES FIRST API_KEY INVITE]
 -- KEYS is a file with a public key a line; TAG makes the names differ from those of other runs; PAUSE, if not 0, is
 -- the milliseconds that each connection rests after an answer. ADDRESSES is a format of client addresses as a proxy
--- gives them, with two groups of digits, which count from FIRST on.
+-- gives them, with two groups of digits, which count from FIRST on. All signups come with API_KEY and the invitation
+-- INVITE. What is empty is not sent.
 
 local threads = {}
 
@@ -13,16 +14,20 @@ end
 function init(args)
   keys = {}
   for key in io.lines(args[1]) do keys[#keys + 1] = key end
-  head = '{"account":{"name":"bench-' .. args[2] .. "-" .. number .. "-"
+  local invite = (args[7] or "") ~= "" and '"invite":"' .. args[7] .. '",' or ""
+  head = '{"account":{' .. invite .. '"name":"bench-' .. args[2] .. "-" .. number .. "-"
   statuses = {}
   local pause = tonumber(args[3])
   if pause > 0 then
     function delay() return pause end
   end
-  addresses = args[4]
+  addresses = (args[4] or "") ~= "" and args[4]
   sent = tonumber(args[5]) or 0
   wrk.method = "POST"
   wrk.headers["Content-Type"] = "application/json"
+  if (args[6] or "") ~= "" then
+    wrk.headers["Authorization"] = "Bearer " .. args[6]
+  end
 end
 
 local function key(place)
