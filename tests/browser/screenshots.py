@@ -29,6 +29,7 @@ OPERATORS_PAGES = {
     "admin": "/admin",
     "admin-jobs": "/admin/jobs",
     "admin-invitations": "/admin/invitations",
+    "admin-api-keys": "/admin/api-keys",
     "admin-audit": "/admin/audit",
     "admin-sessions": "/admin/sessions",
 }

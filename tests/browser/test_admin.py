@@ -3,6 +3,7 @@
 import pytest
 
 from jobs.errors import Code
+from jobs.model.api_key import hash_of_key
 from jobs.model.job import Limits, Signup
 from tests.browser.chromium import Browser
 from tests.browser.looks import assert_sound
@@ -71,6 +72,27 @@ def test_invitations_are_made_and_revoked(browser: Browser, site: Site) -> None:
     assert_sound(browser)
     browser.press("Revoke the invitation")
     browser.wait_text("The invitation is revoked.")
+    assert_sound(browser)
+
+
+def test_api_key_is_created_used_and_revoked(browser: Browser, site: Site) -> None:
+    log_in(browser, site.url)
+    browser.follow("API keys")
+    browser.fill("name", "Wallet with a name that is longer than a phone is wide")
+    browser.fill("origins", "https://wallet.example https://a-very-long-name-of-another-wallet.example:8443")
+    assert_sound(browser)
+    browser.press("Create the key")
+    key = browser.wait(lambda: browser.text("#key"))
+    assert_sound(browser)
+    limits = Limits(queue=1000, api_key=hash_of_key(key), origin="https://wallet.example")
+    site.do(site.ledger.signups.accept(Signup("keyed-1", **keys_of("keyed-1")), limits))
+    browser.follow("All API keys")
+    assert_sound(browser)
+    browser.follow("Wallet with a name that is longer than a phone is wide")
+    assert ["keyed-1" in browser.text("main"), key in browser.text("main")] == [True, False]
+    assert_sound(browser)
+    browser.press("Revoke the API key")
+    browser.wait_text("The API key is revoked.")
     assert_sound(browser)
 
 
