@@ -3,7 +3,7 @@
 import asyncio
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import click
@@ -12,7 +12,7 @@ from commands import configured
 from commands.client.bulk import Bulk
 from commands.client.results import REGISTERED, Outcome, Results
 from commands.client.rows import BulkError, Row, read_rows
-from commands.client.target import faucet_url, url_option
+from commands.client.target import api_key_option, authorization, faucet_url, url_option
 from commands.client.wallet import prefix_of
 from commands.terminal import signup_progress
 from jobs.settings import Settings
@@ -24,8 +24,9 @@ REGISTERED_BEFORE = "registered before"  #: the outcome of a row that an earlier
 @configured
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @url_option
+@api_key_option
 @click.option("--concurrency", type=click.IntRange(1, 1000), default=20, show_default=True, help="Signups at a time.")
-def bulk(settings: Settings, file: Path, url: str | None, concurrency: int) -> None:
+def bulk(settings: Settings, *, file: Path, url: str | None, api_key: str | None, concurrency: int) -> None:
     """Sign up every row of FILE, a CSV; outcomes go to FILE.results.csv, and rows that are done there are skipped.
 
     Columns: name, and owner_key, active_key, memo_key or password; also referrer, refcode, email, real_name.
@@ -35,13 +36,13 @@ def bulk(settings: Settings, file: Path, url: str | None, concurrency: int) -> N
     except BulkError as error:
         click.echo(str(error), err=True)
         sys.exit(2)
-    outcomes = asyncio.run(_sign_up_all(faucet_url(settings, url), file, concurrency, total))
+    outcomes = asyncio.run(_sign_up_all(faucet_url(settings, url), authorization(api_key), file, concurrency, total))
     for outcome, count in sorted(outcomes.items()):
         click.echo(f"{count:>8} {outcome}")
     sys.exit(0 if set(outcomes) <= {REGISTERED, REGISTERED_BEFORE} else 1)
 
 
-async def _sign_up_all(url: str, file: Path, concurrency: int, total: int) -> Counter[str]:
+async def _sign_up_all(url: str, headers: Mapping[str, str], file: Path, concurrency: int, total: int) -> Counter[str]:
     """The number of rows by outcome."""
     prefix = await prefix_of(url, lambda: True)
     results = Results(file.with_name(f"{file.name}.results.csv"))
@@ -61,5 +62,5 @@ async def _sign_up_all(url: str, file: Path, concurrency: int, total: int) -> Co
             write(outcome)
             progress.report(outcome)
 
-        client = Bulk(url, prefix, concurrency=concurrency, on_wait=progress.wait)
+        client = Bulk(url, prefix, concurrency=concurrency, headers=headers, on_wait=progress.wait)
         return await client.run(remaining(), report) + skipped

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -24,7 +24,7 @@ Sleep = Callable[[float], Any]
 
 
 class Bulk:
-    """Signs up rows at one faucet; `on_wait` is called with each reason for a wait."""
+    """Signs up rows at one faucet; `on_wait` is called with each reason for a wait, `headers` go with the signups."""
 
     def __init__(
         self,
@@ -32,12 +32,14 @@ class Bulk:
         prefix: str,
         *,
         concurrency: int,
+        headers: Mapping[str, str] | None = None,
         on_wait: Callable[[str], None] = lambda _: None,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
         self._url = url
         self._prefix = prefix
         self._concurrency = concurrency
+        self._headers = headers or {}
         self._on_wait = on_wait
         self._sleep = sleep
         self._client = AsyncHTTPClient(force_instance=True, max_clients=concurrency)
@@ -70,7 +72,9 @@ class Bulk:
         if row.problem is not None:
             return Outcome(f"line {row.line}", row.problem)
         body = msgspec.json.encode({"account": row.account(self._prefix)})
-        response = await self._request(f"/api/v1/accounts?wait={LONG_POLL}", method="POST", body=body)
+        response = await self._request(
+            f"/api/v1/accounts?wait={LONG_POLL}", method="POST", body=body, headers=self._headers
+        )
         reply = _json(response)
         if isinstance(job := reply.get("job"), dict):
             return await self._follow(row.name, job["id"])

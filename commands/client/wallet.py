@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -27,19 +27,20 @@ async def sign_up(
     password: str,
     *,
     invite: str | None = None,
+    headers: Mapping[str, str] | None = None,
     within: float = 120.0,
     clock: Callable[[], float] = time.monotonic,
 ) -> dict[str, Any]:
     """Sign `name` up at the faucet at `url` with keys from `password`; returns its job once it is in a block.
 
-    `invite` is the code of an invitation.
+    `invite` is the code of an invitation; `headers` go with the signup.
 
     Raises SignupFailedError if it is refused, fails, or is in no block after `within` seconds.
     """
     deadline = clock() + within
     prefix = await prefix_of(url, lambda: clock() < deadline)
     account = {"name": name, **keys_of(name, password, prefix), "invite": invite}
-    accepted = await _fetch(f"{url}/api/v1/accounts", {"account": account})
+    accepted = await _fetch(f"{url}/api/v1/accounts", {"account": account}, headers)
     if "job" not in accepted:
         raise SignupFailedError("The faucet only tries such a name out, and keeps nothing.")
     job: dict[str, Any] = accepted["job"]
@@ -69,9 +70,11 @@ async def prefix_of(url: str, keep_trying: Callable[[], bool]) -> str:
     raise SignupFailedError("The faucet does not reach its chain.")
 
 
-async def _fetch(url: str, body: dict[str, Any] | None = None) -> Any:
+async def _fetch(url: str, body: dict[str, Any] | None = None, headers: Mapping[str, str] | None = None) -> Any:
     """The JSON reply to a GET of `url`, or to a POST of `body`. Raises SignupFailedError."""
     options: dict[str, Any] = {} if body is None else {"method": "POST", "body": msgspec.json.encode(body)}
+    if headers:
+        options["headers"] = headers
     try:
         response: HTTPResponse = await AsyncHTTPClient().fetch(
             url, raise_error=False, request_timeout=LONG_POLL * 2, **options

@@ -12,6 +12,7 @@ import pytest
 from tests.harness.chain_totals import read_totals
 from tests.harness.operators import HASH, Door, Operator
 from tests.harness.program import Faucet, command, dev_chain, faucet, on_chain
+from tests.harness.support import csv_file
 
 pytestmark = pytest.mark.usefixtures("each_engine")
 
@@ -112,3 +113,16 @@ async def test_commands_say_what_is_wrong(tmp_path: Path) -> None:
     await created(service, "--origin", "https://a.example")
     code, table, _ = await command("api-keys", *where)
     assert (code, "Wallet" in table, "https://a.example" in table, KEY.search(table)) == (0, True, True, None)
+
+
+async def test_client_commands_send_a_key(tmp_path: Path) -> None:
+    async with dev_chain() as chain, faucet(tmp_path, chain.url) as service:
+        key = (await created(service, "--per-minute", "2"))["Authorization"].split()[1]
+        where = ("--config", str(service.config), "--url", service.url, "--api-key", key)
+        code, account_id, _ = await command("signup", *where, "alice-1", "--password", "secret")
+        assert (code, account_id.startswith("1.2.")) == (0, True)
+        assert (await command("bulk", *where, str(csv_file(tmp_path, "name,password\nbob-1,secret\n"))))[0] == 0
+        refused = await service.sign_up("carol-1", headers={"Authorization": f"Bearer {key}"})
+        assert refused.status == 429
+        code, _, errors = await command("signup", *where, "dora-1", "--api-key", "secret")
+        assert (code, "that is no API key" in errors, "secret" in errors) == (2, True, False)
