@@ -83,7 +83,9 @@ class Settings:
         "signups from one network in an interval; `{}`: no such limits",
     )
     invitation: str = _key(
-        values.one_of("optional", "required"), "optional", "required: nobody signs up without an invitation"
+        values.one_of("optional", "required"),
+        "optional",
+        "required: nobody signs up without an invitation or an API key",
     )
     restrict_ip: bool = _key(values.flag, True, "enforce minIPAge and limits")
     personal_retention: int = _key(

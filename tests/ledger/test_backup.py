@@ -9,11 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from jobs.errors import Code
 from jobs.ledger import LedgerError
 from jobs.ledger.backup import back_up
 from jobs.ledger.sqlite.file import migrations
+from jobs.model.api_key import NewApiKey, hash_of_key
+from jobs.model.job import Limits
 from jobs.model.owner import Candidate
-from tests.harness.ledgers import opened
+from tests.harness.ledger_states import API_KEY
+from tests.harness.ledgers import code_of, opened, signup
 from tests.harness.program import command, dev_chain, faucet
 
 ADDRESS = "192.0.2.100"
@@ -214,3 +218,16 @@ async def test_backup_has_no_owner_of_the_chain(tmp_path: Path) -> None:
     back_up(tmp_path / "faucet.db", tmp_path / "copy.db")
     with closing(sqlite3.connect(tmp_path / "copy.db")) as connection:
         assert connection.execute("SELECT epoch, owner, process, until FROM ledger").fetchall() == [(1, None, None, 0)]
+
+
+async def test_restored_backup_knows_the_api_keys_and_not_what_was_counted_of_them(tmp_path: Path) -> None:
+    limits = Limits(queue=99, api_key=hash_of_key(API_KEY))
+    restored = tmp_path / "restored"
+    restored.mkdir()
+    async with opened(tmp_path) as ledger:
+        await ledger.api_keys.create(API_KEY, NewApiKey("Wallet", per_day=1), by="ann")
+        await ledger.signups.accept(signup("before-1"), limits)
+        back_up(tmp_path / "faucet.db", restored / "faucet.db")
+    async with opened(restored) as ledger:
+        assert (await ledger.signups.accept(signup("after-1"), limits)).api_key == 1
+        assert await code_of(ledger.signups.accept(signup("after-2"), limits)) is Code.THROTTLED

@@ -12,7 +12,7 @@ from jobs.ledger.sql import IN_NUMBERS, IN_TEXTS, Query
 from tests.harness.postgresql import Server
 from tests.harness.statements import STATEMENTS
 
-GROWING = re.compile(r"Seq Scan on (?:jobs|transactions|operations|names|quotas|quota_uses)\b")
+GROWING = re.compile(r"Seq Scan on (?:jobs|transactions|operations|names|quotas|quota_uses|api_keys)\b")
 #: A ledger of 30,000 jobs that are done, as most are. Of fewer names PostgreSQL would rather hash all.
 FILLED = """
     INSERT INTO transactions (kind, id, signature, body, reference, expiration, created_at, updated_at, fate, block_num)
@@ -26,6 +26,8 @@ FILLED = """
     INSERT INTO names SELECT 'name-' || n, '1.2.' || n, n, NULL, NULL FROM generate_series(1, 200000) AS n;
     INSERT INTO quota_keys VALUES (1, 'key', 1);
     INSERT INTO quotas SELECT n, 1, n FROM generate_series(1, 100000) AS n;
+    INSERT INTO api_keys (hash, hint, name, per_minute, per_day, origins, created_at, created_by, revoked_at)
+    SELECT md5(CAST(n AS TEXT)), '', '', 1, 1, '[]', n, '', n FROM generate_series(1, 10000) AS n;
     INSERT INTO quota_uses SELECT n, '[]', n FROM generate_series(1, 30000) AS n;
     ANALYZE;
 """
