@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar
 
-from tornado.httputil import HTTPHeaders, HTTPServerRequest
+from tornado.httputil import HTTPServerRequest
 from tornado.web import Application, HTTPError, RequestHandler, stream_request_body
 
 from handlers.admin.login_limiter import LoginLimiter
@@ -71,7 +71,7 @@ class AppContext:
         self.key_id = key_id(self.session_key)
 
 
-def address_of(context: AppContext, peer: str, headers: HTTPHeaders) -> str | None:
+def address_of(context: AppContext, peer: str, headers: Mapping[str, str]) -> str | None:
     """The address that the limits of one client count; None for a client on this machine."""
     return client_key(peer, *forwarded_in(headers), context.settings.trusted_proxies)
 

@@ -1,19 +1,11 @@
 """A request as it was received, and a JSON reply written straight to its connection, without a request handler."""
 
-from collections.abc import Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, MutableMapping
 from functools import lru_cache
-from http.client import responses
 
 from tornado.escape import parse_qs_bytes
-from tornado.http1connection import HTTP1Connection
-from tornado.httputil import (
-    HTTPHeaders,
-    HTTPInputError,
-    HTTPServerRequest,
-    RequestStartLine,
-    ResponseStartLine,
-    format_timestamp,
-)
+from tornado.httputil import format_timestamp
 
 from handlers.base import AppContext, Handler, address_of, log_request
 from handlers.http.client import Address, forwarded_in, limited_client
@@ -26,56 +18,32 @@ from jobs.errors import FaucetError
 SIGNUP_ROUTE = "signup"  #: under which the metrics count POST at the addresses of signups
 
 
-class Request:
+class Request(ABC):
     """A request that is in flight until it is answered, left to the application, or abandoned by its client.
 
-    It is not Tornado's, which parses and copies what a signup has no use for, but can be made one.
+    It is not Tornado's, which parses and copies what a signup has no use for.
     """
 
     def __init__(
-        self,
-        context: AppContext,
-        server: object,
-        connection: HTTP1Connection,
-        line: RequestStartLine,
-        headers: HTTPHeaders,
+        self, context: AppContext, method: str, target: str, headers: MutableMapping[str, str], remote_ip: str
     ) -> None:
-        """Raises HTTPInputError for headers that HTTP forbids."""
-        _check_host(line, headers)
+        """`remote_ip` is the address of the peer: the client's, or that of a proxy."""
         self.context = context
-        self.start_line = line
+        self.method = method
+        self.target = target
         self.headers = headers
-        self.method = line.method
-        self.path, _, self._query = line.path.partition("?")
-        self.is_signup = line.method == "POST" and is_signup(self.path)  #: the signup endpoint answers it
+        self.remote_ip = remote_ip
+        self.path, _, self._query = target.partition("?")
+        self.is_signup = method == "POST" and is_signup(self.path)  #: the signup endpoint answers it
         self.is_abandoned = False  #: the client has closed the connection
-        self._server = server
-        self._connection = connection
         self._id: str | None = None
         self._received_at = context.clock()
         context.in_flight.enter(self)
-
-    def to_tornado(self) -> HTTPServerRequest:
-        """The request as Tornado's application takes it. Raises HTTPInputError for one that HTTP forbids."""
-        try:
-            return HTTPServerRequest(
-                connection=self._connection,
-                server_connection=self._server,
-                start_line=self.start_line,
-                headers=self.headers,
-            )
-        except ValueError:  # such as a host's port of more digits than int() takes
-            raise HTTPInputError("a header can't be parsed") from None
 
     @property
     def query_arguments(self) -> Mapping[str, list[bytes]]:
         """The arguments of the query, by name."""
         return parse_qs_bytes(self._query, keep_blank_values=True) if self._query else {}
-
-    @property
-    def remote_ip(self) -> str:
-        """The address of the peer: the client's, or that of a proxy."""
-        return str(self._connection.context.remote_ip)  # type: ignore[attr-defined]  # Tornado declares an object
 
     @property
     def request_id(self) -> str:
@@ -120,7 +88,8 @@ class Request:
     def reply(self, status: int, body: Reply, headers: Mapping[str, str]) -> None:
         """Send the reply, unless the client has disconnected; count and log the request."""
         if not self.is_abandoned:
-            self._send(status, encode_json(body), headers)
+            encoded = encode_json(body)
+            self._send(status, self._headers(headers, encoded), encoded)
         self.leave()
         log_request(
             self.context,
@@ -131,8 +100,9 @@ class Request:
             seconds=self.context.clock() - self._received_at,
         )
 
-    def _send(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
-        all_headers = {
+    def _headers(self, headers: Mapping[str, str], body: bytes) -> dict[str, str]:
+        """All headers of a reply with `body` and these."""
+        return {
             **base_headers(self.request_id),
             **JSON,
             **cors_headers(self.context.settings, self.headers.get("Origin")),
@@ -140,16 +110,10 @@ class Request:
             "Content-Length": str(len(body)),
             "Date": _date(int(self.context.clock())),
         }
-        line = ResponseStartLine("HTTP/1.1", status, responses[status])
-        self._connection.write_headers(line, HTTPHeaders(all_headers), None if self.method == "HEAD" else body)
-        self._connection.finish()
 
-
-def _check_host(line: RequestStartLine, headers: HTTPHeaders) -> None:
-    """Raise HTTPInputError without a single Host, which only HTTP/1.0 may lack (RFC 9112, 3.2)."""
-    host = headers.get("Host")
-    if "," in host if host is not None else line.version != "HTTP/1.0":
-        raise HTTPInputError("There must be one header Host.")
+    @abstractmethod
+    def _send(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        """Send a reply, and have the connection wait for the next request."""
 
 
 @lru_cache(maxsize=1)

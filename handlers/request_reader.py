@@ -2,24 +2,75 @@
 
 import asyncio
 import sys
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
+from http.client import responses
 
 from tornado.http1connection import HTTP1Connection
-from tornado.httputil import HTTPHeaders, HTTPMessageDelegate, RequestStartLine, ResponseStartLine
+from tornado.httputil import (
+    HTTPHeaders,
+    HTTPInputError,
+    HTTPMessageDelegate,
+    HTTPServerRequest,
+    RequestStartLine,
+    ResponseStartLine,
+)
 from tornado.routing import Router
 
 from handlers.base import AppContext
-from handlers.http.client import connection_key
+from handlers.bounds import crowd_error, exposure_in, refuse
 from handlers.http.paths import PLAIN, has_control_characters, plain_target, split_absolute
 from handlers.http.stream import ClientStream
 from handlers.request import Request
 from jobs.errors import Code, FaucetError
-from jobs.signup import MAX_BODY, exposure
+from jobs.signup import MAX_BODY
 
 BODY_TIMEOUT = 30.0  #: seconds that a request's body may take
-RETRY_AFTER = 10  #: seconds, for a client that has too many requests in hand
 MAX_DIGITS = 18  #: of a Content-Length: int() refuses some thousands, and sys.maxsize has 19
-ADMIN = "/admin"  #: whose forms hold passwords, which may look like anything
+
+
+class ReadRequest(Request):
+    """A request that Tornado reads."""
+
+    def __init__(
+        self,
+        context: AppContext,
+        server: object,
+        connection: HTTP1Connection,
+        line: RequestStartLine,
+        headers: HTTPHeaders,
+    ) -> None:
+        """Raises HTTPInputError for headers that HTTP forbids."""
+        _check_host(line, headers)
+        remote_ip = str(connection.context.remote_ip)  # type: ignore[attr-defined]  # Tornado declares an object
+        super().__init__(context, line.method, line.path, headers, remote_ip)
+        self.start_line = line
+        self.http_headers = headers
+        self._server = server
+        self._connection = connection
+
+    def to_tornado(self) -> HTTPServerRequest:
+        """The request as Tornado's application takes it. Raises HTTPInputError for one that HTTP forbids."""
+        try:
+            return HTTPServerRequest(
+                connection=self._connection,
+                server_connection=self._server,
+                start_line=self.start_line,
+                headers=self.http_headers,
+            )
+        except ValueError:  # such as a host's port of more digits than int() takes
+            raise HTTPInputError("a header can't be parsed") from None
+
+    def _send(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        line = ResponseStartLine("HTTP/1.1", status, responses[status])
+        self._connection.write_headers(line, HTTPHeaders(headers), None if self.method == "HEAD" else body)
+        self._connection.finish()
+
+
+def _check_host(line: RequestStartLine, headers: HTTPHeaders) -> None:
+    """Raise HTTPInputError without a single Host, which only HTTP/1.0 may lack (RFC 9112, 3.2)."""
+    host = headers.get("Host")
+    if "," in host if host is not None else line.version != "HTTP/1.0":
+        raise HTTPInputError("There must be one header Host.")
 
 
 class RequestReader(HTTPMessageDelegate):
@@ -33,7 +84,7 @@ class RequestReader(HTTPMessageDelegate):
         assert isinstance(connection.stream, ClientStream)  # noqa: S101  # `Server` makes no other; for the types
         self._stream = connection.stream
         context.connections.wait(self._stream)
-        self._request: Request | None = None  # until its headers were read
+        self._request: ReadRequest | None = None  # until its headers were read
         self._delegate: HTTPMessageDelegate | None = None  # until it was read whole
         self._body = bytearray()  # one byte more than is accepted says that it was too large
         self._timer: asyncio.TimerHandle | None = None
@@ -45,13 +96,13 @@ class RequestReader(HTTPMessageDelegate):
         assert isinstance(start_line, RequestStartLine)  # noqa: S101  # a server receives no other; for the types
         self._stream.end_head()
         line = _normalize(start_line, headers)
-        self._request = request = Request(self._context, self._server, self._connection, line, headers)
+        self._request = request = ReadRequest(self._context, self._server, self._connection, line, headers)
         # Tornado closes the connection on a body above its own limit, and its client sees no reply.
         self._connection.set_max_body_size(sys.maxsize)
         if "Content-Length" in headers or "Transfer-Encoding" in headers:
             # Tornado's own timeout makes a task for each body.
             self._timer = asyncio.get_running_loop().call_later(BODY_TIMEOUT, self._connection.stream.close)
-        if (error := _error_of_head(request) or self._crowd_error(request)) is not None:
+        if (error := _error_of_head(request) or crowd_error(request, self._stream)) is not None:
             self._refuse(request, self._exposure(request) or error)
         return None
 
@@ -83,38 +134,19 @@ class RequestReader(HTTPMessageDelegate):
             self._timer.cancel()
 
     def _exposure(self, request: Request) -> FaucetError | None:
-        """The refusal of a request that holds a private key, before anything can keep or log it."""
-        target, request_id = request.start_line.path, request.headers.get("X-Request-ID", "")
-        public = (self._context.snapshot.chain_status.chain_id or "",)
-        if request_id and (error := exposure(request_id, b"", public)) is not None:
-            del request.headers["X-Request-ID"]  # reply and log repeat it
-            return error
-        body = b"" if target.startswith(ADMIN) else bytes(self._body)
-        return exposure("" if target in PLAIN else target, body, public)
-
-    def _crowd_error(self, request: Request) -> FaucetError | None:
-        """The refusal of a request that a proxy passes on for a client that has too many in hand already."""
-        is_forwarded = "X-Forwarded-For" in request.headers or "X-Real-IP" in request.headers
-        # A client's own connections are limited as they are accepted.
-        if not is_forwarded or connection_key(request.remote_ip, self._context.settings.trusted_proxies) is not None:
-            return None
-        if self._context.connections.carry(self._stream, request.client_address):
-            return None
-        return FaucetError(Code.THROTTLED, "Too many requests of one address are in hand.", retry_after=RETRY_AFTER)
+        return exposure_in(request, bytes(self._body))
 
     def _refuse(self, request: Request, error: FaucetError) -> None:
         self._stop_timer()
-        if request.is_signup:
-            self._context.metrics.signups(error.code).inc()
-        request.reply_error(error, {})
+        refuse(request, error)
 
-    def _route(self, request: Request) -> None:
+    def _route(self, request: ReadRequest) -> None:
         """Give the whole request to the delegate that the router finds."""
         # Once a request is read, Tornado reports a disconnect to this callback only.
         self._connection.set_close_callback(self.on_connection_close)
         self._delegate = delegate = self._router.find_handler(request)  # type: ignore[arg-type]  # what its rules match
         assert delegate is not None  # noqa: S101  # the last rule matches every request; for the types
-        delegate.headers_received(request.start_line, request.headers)
+        delegate.headers_received(request.start_line, request.http_headers)
         if not request.is_signup:
             request.leave()  # its handler has entered, and sets a callback of its own
         delegate.data_received(bytes(self._body))

@@ -1,7 +1,7 @@
 """The HTTP server: its socket, its limits, and the reply to what is not HTTP."""
 
 import socket
-from http.client import responses
+from functools import partial
 from typing import Any
 
 from tornado.httpserver import HTTPServer
@@ -12,13 +12,13 @@ from handlers.base import AppContext
 from handlers.http.acceptor import BATCH, Acceptor
 from handlers.http.client import connection_key
 from handlers.http.errors import STATUS, error_of_status, error_reply
-from handlers.http.headers import JSON, base_headers, cors_headers
+from handlers.http.headers import JSON, base_headers, cors_headers, reply_bytes
 from handlers.http.stream import ClientStream
 from handlers.replies import encode_json
+from handlers.whole_signups import WholeSignups
 
 BACKLOG = 4096  #: connections that the kernel queues; with Tornado's 128 a crowd loses some
-IDLE_TIMEOUT = 75.0  #: seconds that a connection may stay open without a request
-SWEEP_INTERVAL = 1.0  #: seconds between two looks for slow clients
+SWEEP_INTERVAL = 1.0  #: seconds between two looks for clients that are slow or idle
 MAX_UNREAD = 1024 * 1024  #: bytes of an oversized body that are read and dropped so that the client gets its reply
 
 
@@ -44,10 +44,11 @@ class Server(HTTPServer):
     def accept_from(self, listener: socket.socket, context: AppContext) -> None:
         """Serve what comes to `listener`."""
         self._context = context
+        self._whole_signups = WholeSignups(context)
         connections = context.connections
         batch = min(BATCH, max(1, connections.most // 4))  # no connection gives way before it was read from
         self._acceptor = Acceptor(listener, self._serve, connections.make_room, context.metrics, batch=batch)
-        self._sweeper = PeriodicCallback(connections.close_slow, SWEEP_INTERVAL * 1000)
+        self._sweeper = PeriodicCallback(self._sweep, SWEEP_INTERVAL * 1000)
         self._sweeper.start()
 
     def stop(self) -> None:
@@ -56,9 +57,14 @@ class Server(HTTPServer):
         self._acceptor.stop()
         self._sweeper.stop()
 
+    def _sweep(self) -> None:
+        self._context.connections.close_slow()
+        self._context.connections.close_idle()
+
     def _serve(self, connection: socket.socket, address: tuple[Any, ...]) -> None:
         context = self._context
         stream = ClientStream(connection, unreadable=unreadable(context))
+        stream.take = partial(self._whole_signups.take, stream, address[0])
         context.connections.add(stream, connection_key(address[0], context.settings.trusted_proxies))
         if not stream.closed():
             self.handle_stream(stream, address)
@@ -76,16 +82,12 @@ def unreadable(context: AppContext) -> bytes:
         "Content-Length": str(len(body)),
         "Connection": "close",
     }
-    head = [f"HTTP/1.1 {status} {responses[status]}", *(f"{name}: {value}" for name, value in headers.items()), "", ""]
-    return "\r\n".join(head).encode() + body
+    return reply_bytes(status, headers, body)
 
 
 def listen(context: AppContext, listener: socket.socket) -> Server:
     """A server of the application on `listener`."""
-    server = Server(
-        make_app(context),
-        max_body_size=MAX_UNREAD,
-        idle_connection_timeout=IDLE_TIMEOUT,
-    )
+    server = Server(make_app(context), max_body_size=MAX_UNREAD)
+    server.conn_params.header_timeout = None  # a timer for each request; `Connections` looks after all of them
     server.accept_from(listener, context)
     return server

@@ -1,8 +1,6 @@
 """What a signup must keep to now, by the settings and what is known of the chain."""
 
-from collections.abc import Callable
-
-from tornado.httputil import HTTPHeaders
+from collections.abc import Callable, Mapping
 
 from handlers.base import AppContext
 from handlers.http.client import Address
@@ -69,7 +67,7 @@ def check_listed(context: AppContext, name: str, referrer: str | None = None) ->
         raise FaucetError(Code.UNKNOWN_REFERRER, "This referrer is not accepted here.", field="referrer")
 
 
-def check_encoding(headers: HTTPHeaders) -> None:
+def check_encoding(headers: Mapping[str, str]) -> None:
     """Raises FaucetError unsupported_media_type for a compressed body: a small one could become a huge one."""
     if headers.get("Content-Encoding", "identity").strip().lower() not in ("", "identity"):
         raise FaucetError(Code.UNSUPPORTED_MEDIA_TYPE, "Please send the signup as it is, without compression.")

@@ -1,10 +1,8 @@
 """Who is asking: the address that the limit between two signups counts."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-
-from tornado.httputil import HTTPHeaders
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -12,9 +10,10 @@ Network = IPv4Network | IPv6Network
 PEERS = 1024  #: whose addresses are remembered: to read one takes as long as to read a signup's JSON
 
 
-def forwarded_in(headers: HTTPHeaders) -> tuple[list[str], str | None]:
+def forwarded_in(headers: Mapping[str, str]) -> tuple[Sequence[str], str | None]:
     """What proxies say of the client: the values of X-Forwarded-For, and that of X-Real-IP."""
-    return headers.get_list("X-Forwarded-For"), headers.get("X-Real-IP")
+    forwarded = headers.get("X-Forwarded-For")
+    return (() if forwarded is None else (forwarded,)), headers.get("X-Real-IP")
 
 
 def client_key(peer: str, forwarded: Sequence[str], real_ip: str | None, trusted: tuple[Network, ...]) -> str | None:

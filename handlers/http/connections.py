@@ -8,6 +8,7 @@ import logging
 import resource
 import time
 from collections import Counter, defaultdict
+from itertools import takewhile
 
 from handlers.http.stream import ClientStream
 from jobs.monitoring.metrics import Metrics
@@ -17,6 +18,7 @@ log = logging.getLogger("faucet.http")
 RESERVED_FILES = 64  #: descriptors for the ledger, nodes, mails and log
 MAX_OF_CLIENT = 256  #: connections of one address, proxies excepted
 HEAD_TIMEOUT = 10.0  #: seconds from a request's first byte to the end of its head
+IDLE_TIMEOUT = 75.0  #: seconds that a connection may stay open without a request
 READ_TIMEOUT = 30.0  #: seconds in which a client must read something of the reply that waits for it
 LOG_INTERVAL = 60.0  #: seconds between two lines about connections that give way
 
@@ -39,7 +41,7 @@ class Connections:
         self.most = max_connections(resource.getrlimit(resource.RLIMIT_NOFILE)[0]) if most is None else most
         self._most_of_client = min(MAX_OF_CLIENT, max(1, self.most // 4))
         self._open: set[ClientStream] = set()
-        self._waiting: dict[ClientStream, None] = {}  # in the order in which their wait began
+        self._waiting: dict[ClientStream, float] = {}  # since when, by `time.monotonic`, the longest wait first
         self._clients: defaultdict[str, set[ClientStream]] = defaultdict(set)
         self._carried: dict[ClientStream, str] = {}  # whose request a proxy's connection carries
         self._carried_for: Counter[str] = Counter()
@@ -57,7 +59,7 @@ class Connections:
         If the client has too many, closes the one that has waited longest, or `stream` if none waits.
         """
         self._open.add(stream)
-        self._waiting[stream] = None
+        self._waiting[stream] = time.monotonic()
         stream.on_closed = lambda: self._remove(stream, client)
         if client is None:
             return
@@ -72,7 +74,7 @@ class Connections:
         self._end_carrying(stream)
         if stream in self._open:
             self._waiting.pop(stream, None)
-            self._waiting[stream] = None
+            self._waiting[stream] = time.monotonic()
 
     def carry(self, stream: ClientStream, client: str | None) -> bool:
         """Count that `stream`, of a proxy, carries a request of `client` until it waits for the next one.
@@ -98,6 +100,13 @@ class Connections:
         slow += [stream for stream in self._open if stream.stalled_for() > READ_TIMEOUT]
         for stream in slow:
             self._close(stream, SLOW)
+
+    def close_idle(self) -> None:
+        """Close those on which nothing of a request came for too long."""
+        latest = time.monotonic() - IDLE_TIMEOUT
+        waits = takewhile(lambda wait: wait[1] < latest, self._waiting.items())
+        for stream in [stream for stream, _ in waits if stream.is_idle]:
+            stream.close()
 
     def _close(self, stream: ClientStream, reason: str) -> None:
         self._closed[reason].inc()

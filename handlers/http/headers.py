@@ -2,9 +2,8 @@
 
 import random
 import re
-from collections.abc import Callable, Sequence
-
-from tornado.httputil import HTTPHeaders
+from collections.abc import Callable, Mapping, Sequence
+from http.client import responses
 
 from jobs.errors import Code, FaucetError
 from jobs.model.api_key import hash_of_key
@@ -22,13 +21,13 @@ def random_request_id() -> str:
     return f"{random.getrandbits(48):012x}"
 
 
-def request_id_of(headers: HTTPHeaders, random_id: Callable[[], str]) -> str:
+def request_id_of(headers: Mapping[str, str], random_id: Callable[[], str]) -> str:
     """The client's request id if it is sane, else a new one."""
     given = headers.get("X-Request-ID", "")
     return given if _SANE_ID.fullmatch(given) else random_id()
 
 
-def api_key_hash_of(headers: HTTPHeaders) -> str | None:
+def api_key_hash_of(headers: Mapping[str, str]) -> str | None:
     """What the ledger keeps of the client's API key (RFC 6750, 2.1); None where the client sends none.
 
     Raises FaucetError invalid_api_key for anything else in the header: who sends it believes to be known.
@@ -45,6 +44,12 @@ def api_key_hash_of(headers: HTTPHeaders) -> str | None:
 def base_headers(request_id: str) -> dict[str, str]:
     """Headers of every reply."""
     return {"X-Request-ID": request_id, "Server": "faucet", "X-Content-Type-Options": "nosniff"}
+
+
+def reply_bytes(status: int, headers: Mapping[str, str], body: bytes) -> bytes:
+    """A whole reply as it is sent."""
+    lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
+    return f"HTTP/1.1 {status} {responses[status]}\r\n{lines}\r\n".encode("latin1") + body
 
 
 #: Further headers of JSON replies.

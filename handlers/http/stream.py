@@ -5,8 +5,10 @@ takes that for a disconnect. A real one shows at the next write. And a request t
 no HTTP is answered in the words of the API, where Tornado has none.
 """
 
+import contextlib
 import socket
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from tornado.ioloop import IOLoop
@@ -14,7 +16,6 @@ from tornado.iostream import IOStream
 
 if TYPE_CHECKING:
     from asyncio import Future
-    from collections.abc import Callable
 
 #: What Tornado answers to what it can't read (http1connection.py).
 _TORNADOS = b"HTTP/1.1 400 Bad Request\r\n\r\n"
@@ -26,13 +27,18 @@ class ClientStream(IOStream):
     def __init__(self, connection: socket.socket, *, unreadable: bytes, **options: Any) -> None:
         """`unreadable` is the whole reply to what can't be read."""
         super().__init__(connection, **options)
+        super().set_nodelay(True)  # Tornado's own word
         self._unreadable = unreadable
         self._has_ended = False  # the client has shut its sending side
         self._awaits_head = True  # nothing of the next request was read
         self.head_began = float("inf")  #: when the first byte of a head was read, by `time.monotonic`
         self._written = 0  # bytes since the connection began
         self._stalled: tuple[int, float] | None = None  # bytes when its client was first seen not to read, and when
+        self._abandon: Callable[[], None] | None = None  # of the request in hand that was taken
+        self._has_more = False  # something came while it was
         self.on_closed: Callable[[], None] = lambda: None  #: called once it is closed
+        #: Called with what begins a request; whether it took it, being whole.
+        self.take: Callable[[bytes], bool] = lambda _: False
 
     def await_head(self) -> None:
         """The next byte that is read begins a request."""
@@ -41,6 +47,43 @@ class ClientStream(IOStream):
     def end_head(self) -> None:
         """The head was read whole."""
         self.head_began = float("inf")
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing of the next request was read."""
+        return self._awaits_head
+
+    def begin(self, abandon: Callable[[], None]) -> None:
+        """A request was taken: read nothing before its `reply`, and call `abandon` if the connection closes first."""
+        self._abandon = abandon
+
+    def reply(self, data: bytes, *, is_last: bool) -> None:
+        """Send the reply to the request that was taken, and read on; close the connection if it `is_last`."""
+        self._abandon = _nobody if is_last else None
+        rest = self._send(data)
+        written = self.write(rest) if rest else None
+        if not is_last:
+            self._has_more = False
+            self._add_io_state(IOLoop.READ)
+        elif written is None:
+            self.close()
+        else:
+            written.add_done_callback(lambda _: self.close())
+
+    def _send(self, data: bytes) -> bytes:
+        """Send what can be sent at once, without the buffer and the future of `write`; returns the rest."""
+        if self.writing():
+            return data
+        try:
+            return data[self.write_to_fd(memoryview(data)) :]
+        except BlockingIOError:
+            return data
+        except OSError as error:
+            self.close(exc_info=error)
+            return b""
+
+    def set_nodelay(self, value: bool) -> None:  # as in the base class
+        """Nothing: Tornado would turn it on and off for each reply."""
 
     def stalled_for(self) -> float:
         """Seconds for which the client has read nothing of what waits for it, as far as earlier calls noticed."""
@@ -62,6 +105,8 @@ class ClientStream(IOStream):
         """As in the base class."""
         super().close_fd()
         self.on_closed()
+        if self._abandon is not None:
+            self._abandon()
 
     def write(self, data: bytes | memoryview) -> "Future[None]":
         """As in the base class."""
@@ -69,8 +114,13 @@ class ClientStream(IOStream):
 
     def read_from_fd(self, buf: bytearray | memoryview) -> int | None:
         """As in the base class, but for the end, where it says that nothing has come."""
+        if self._abandon is not None:
+            self._look_for_reset()
+            return None
         count = super().read_from_fd(buf)
         if count and self._awaits_head:
+            if not self._read_buffer and self.take(bytes(memoryview(buf)[:count])):
+                return None
             self._awaits_head, self.head_began = False, time.monotonic()
         if count != 0:
             return count
@@ -84,12 +134,22 @@ class ClientStream(IOStream):
     def _handle_events(self, fd: Any, events: int) -> None:
         super()._handle_events(fd, events)
         self._end_if_starved()
-        if self._has_ended and self._state is not None and self._state & IOLoop.READ:
-            # The end can be read again and again.
+        if (self._has_ended or self._has_more) and self._state is not None and self._state & IOLoop.READ:
+            # It can be read again and again.
             self._state &= ~IOLoop.READ
             self.io_loop.update_handler(self.fileno(), self._state)
+
+    def _look_for_reset(self) -> None:
+        """Raise ConnectionResetError if the client has gone; what else there is to read must wait."""
+        with contextlib.suppress(BlockingIOError):
+            self.socket.recv(1, socket.MSG_PEEK)
+            self._has_more = True
 
     def _end_if_starved(self) -> None:
         """Close where something is waited for that can't come any more: the rest of a request, or the next one."""
         if self._has_ended and self.reading() and not self.closed():
             self.close()
+
+
+def _nobody() -> None:
+    """Nobody waits for the connection to close."""

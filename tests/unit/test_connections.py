@@ -1,12 +1,13 @@
 """Which connections give way to others."""
 
 import socket
+import time
 from collections.abc import Iterator
 
 import pytest
 
 from handlers.http.client import connection_key
-from handlers.http.connections import Connections, max_connections
+from handlers.http.connections import IDLE_TIMEOUT, Connections, max_connections
 from handlers.http.stream import ClientStream
 from jobs.monitoring.metrics import Metrics
 from jobs.settings import values
@@ -87,6 +88,27 @@ async def test_client_behind_a_proxy_has_a_quarter_of_the_requests_in_hand(peers
     for stream in proxied:
         stream.close()
     assert not connections._carried_for
+
+
+async def test_idle_connections_are_closed(peers: list[socket.socket], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those on which nothing of a request came for long; not those that just had a reply, or carry a request."""
+    metrics = Metrics()
+    connections = Connections(metrics, 8)
+    idle, late, busy, reading = made = streams(peers, 4)
+    for stream in made:
+        connections.add(stream, None)
+        connections.wait(stream)
+    connections.answer(busy)
+    peers[-1].send(b"P")
+    assert reading.read_from_fd(bytearray(1)) == 1
+    now = time.monotonic()
+    monkeypatch.setattr("handlers.http.connections.time.monotonic", lambda: now + IDLE_TIMEOUT)
+    connections.wait(late)
+    monkeypatch.setattr("handlers.http.connections.time.monotonic", lambda: now + IDLE_TIMEOUT + 1)
+    connections.close_idle()
+    assert [stream.closed() for stream in (idle, late, busy, reading)] == [True, False, False, False]
+    for stream in made:
+        stream.close()
 
 
 @pytest.mark.parametrize(("files", "most"), [(65536, 65472), (256, 192), (100, 50)])
