@@ -27,8 +27,11 @@ LOCK_RETRY = 0.001  #: seconds between two attempts to begin one
 # FULL: a commit has reached the disk when it returns, which is what a positive reply promises.
 _PRAGMAS = ("PRAGMA synchronous = FULL", "PRAGMA foreign_keys = ON")
 MAX_IDLE_LOG = 16 * 2**20  #: bytes that the write-ahead log keeps on disk once it was written into the ledger
-# What is deleted, such as a client's address, is overwritten.
-_WRITER_PRAGMAS = ("PRAGMA secure_delete = ON", f"PRAGMA journal_size_limit = {MAX_IDLE_LOG}")
+# What is deleted, such as a client's address, is overwritten. What a statement that fails would need to be undone is
+# kept in memory: a file for it cost each group of signups as much as its commit.
+_WRITER_PRAGMAS = (
+    "PRAGMA secure_delete = ON", f"PRAGMA journal_size_limit = {MAX_IDLE_LOG}", "PRAGMA temp_store = MEMORY",
+)  # fmt: skip
 TRUNCATE_ATTEMPTS = 10  #: each in the way of a reader, whose query takes about as long as LOCK_RETRY
 _READ_ONLY = "PRAGMA query_only = 1"
 _EPOCH = "SELECT epoch FROM ledger"
