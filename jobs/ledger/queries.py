@@ -1,11 +1,11 @@
 """What pages, metrics and operators ask."""
 
+from jobs.ledger.job_reads import JobReads
 from jobs.ledger.job_rows import select_jobs
 from jobs.ledger.sql import Query
-from jobs.ledger.store import Part
+from jobs.ledger.store import Part, Store
 from jobs.model.job import Job, State
 
-JOB = select_jobs("WHERE jobs.id = ?")
 RECENT = select_jobs("ORDER BY jobs.updated_at DESC LIMIT ?")
 COUNTS = "SELECT state, jobs FROM job_counts"
 #: A job that was put off has its reason, and holds up nobody.
@@ -28,9 +28,13 @@ def jobs_query(*columns: str) -> Query[Job]:
 class Queries(Part):
     """Reads for people and for metrics."""
 
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self._job_reads = JobReads(store)
+
     async def job(self, job_id: str) -> Job | None:
         """The job with the outside id `job_id`; None if there is none."""
-        return next(iter(await self._store.rows(JOB, (job_id,))), None)
+        return await self._job_reads.job(job_id)
 
     async def jobs(self, *, state: State | None = None, name: str | None = None, limit: int = 100) -> list[Job]:
         """The newest `limit` jobs, of one state or one name where asked."""
