@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from jobs.ledger import Ledger
+from jobs.ledger.changes import Watch
 from jobs.model.job import Job, Limits, Signup
 from tests.harness.ledgers import Clock, open_ledger, opened
 from tests.harness.program import command, dev_chain, faucet, keys_of
@@ -59,3 +60,20 @@ async def test_waiting_reply_ends_when_an_operator_cancels(tmp_path: Path) -> No
         waiting = asyncio.create_task(service.fetch(f"/api/v1/jobs/{job_id}?wait=30"))
         await command("cancel", "--config", str(service.config), job_id)
         assert (await waiting).body["job"]["state"] == "cancelled"
+
+
+async def test_watch_waits_for_a_move_or_its_time() -> None:
+    watch = Watch()
+    assert not await watch.changed(0)
+    waiting = asyncio.create_task(watch.changed(600))
+    await asyncio.sleep(0)
+    watch.poke()
+    watch.poke()
+    assert await waiting
+    assert not await watch.changed(0.001), "told twice of one move"
+    watch.poke()
+    assert await watch.changed(0)
+    waiting = asyncio.create_task(watch.changed(600))
+    await asyncio.sleep(0)
+    watch.end()
+    assert (await waiting, await watch.changed(600)) == (False, False)
