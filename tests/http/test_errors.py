@@ -99,7 +99,7 @@ async def test_options_lists_the_methods(tmp_path: Path, path: str, methods: set
         reply = await served.fetch(path, method="OPTIONS")
         assert (reply.status, reply.body) == (204, "")
         assert set(reply.headers["Access-Control-Allow-Methods"].split(", ")) == methods | {"OPTIONS"}
-        assert reply.headers["Access-Control-Allow-Headers"] == "Content-Type, Prefer, X-Request-ID"
+        assert reply.headers["Access-Control-Allow-Headers"] == "Authorization, Content-Type, Prefer, X-Request-ID"
         assert int(reply.headers["Access-Control-Max-Age"]) > 0
 
 
@@ -108,9 +108,9 @@ async def test_options_lists_the_methods(tmp_path: Path, path: str, methods: set
     [
         ("authorization, x-wallet-version", "authorization, x-wallet-version"),
         ("content-type", "content-type"),
-        ("", "Content-Type, Prefer, X-Request-ID"),
-        ("a b, c", "Content-Type, Prefer, X-Request-ID"),
-        ("x\u00e9", "Content-Type, Prefer, X-Request-ID"),
+        ("", "Authorization, Content-Type, Prefer, X-Request-ID"),
+        ("a b, c", "Authorization, Content-Type, Prefer, X-Request-ID"),
+        ("x\u00e9", "Authorization, Content-Type, Prefer, X-Request-ID"),
     ],
 )
 async def test_preflight_allows_requested_headers(tmp_path: Path, requested: str, allowed: str) -> None:
