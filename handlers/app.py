@@ -8,6 +8,7 @@ from tornado.web import Application, RequestHandler
 
 from handlers.admin.routes import ROUTES as ADMIN_ROUTES
 from handlers.api.accounts import AccountHandler, SignupOptions
+from handlers.api.challenge import ChallengeHandler
 from handlers.api.health import ChainHandler, HealthHandler, IntakeHandler, MetricsHandler, ReadyHandler
 from handlers.api.jobs import JobEventsHandler, JobHandler
 from handlers.api.openapi import OpenApiHandler
@@ -29,6 +30,7 @@ ROUTES: tuple[tuple[str, type[RequestHandler]] | tuple[str, type[RequestHandler]
     (r"/api/v1/jobs/([^/]+)", JobHandler),
     (r"/api/v1/jobs/([^/]+)/events", JobEventsHandler),
     (r"/api/v1/chain", ChainHandler),
+    (r"/api/v1/challenge", ChallengeHandler),
     (r"/api/v1/openapi\.json", OpenApiHandler),
     (r"/api(?:/.*)?", ApiNotFound),
     (r"/healthz", HealthHandler),

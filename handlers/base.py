@@ -12,6 +12,7 @@ from tornado.web import Application, HTTPError, RequestHandler, stream_request_b
 
 from handlers.admin.login_limiter import LoginLimiter
 from handlers.admin.tokens import key_id
+from handlers.api.proofs import Proofs
 from handlers.api.readiness import Readiness
 from handlers.http.client import client_key, forwarded_in
 from handlers.http.connections import Connections
@@ -56,6 +57,7 @@ class AppContext:
     held: HeldReplies = field(init=False)
     readiness: Readiness = field(init=False)
     guard: LoginLimiter = field(init=False)
+    proofs: Proofs | None = field(init=False)  #: None: nobody is asked for work
     lists: CurrentLists = field(init=False)
     session_key: bytes = field(init=False)  #: what operators' forms and messages are signed with
     key_id: str = field(init=False)  #: its name in the ledger: sessions of another one are over
@@ -64,6 +66,8 @@ class AppContext:
         self.pages = Pages(Explorer(self.settings), has_signup=self.settings.signup_page)
         self.connections = Connections(self.metrics)
         self.held = HeldReplies(self.connections.most * 3 // 4)  # the others are for requests that wait for nothing
+        asked = self.settings.proof_of_work != "off"
+        self.proofs = Proofs(self.settings, self.ledger.work, self.metrics) if asked else None
         self.guard = LoginLimiter(self.ledger.login_failures)
         self.lists = CurrentLists(self.settings.lists_path, needed=self.settings.lists_file is not None)
         self.readiness = Readiness(self.ledger, self.snapshot, self.settings, lists=self.lists, clock=self.clock)

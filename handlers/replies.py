@@ -10,6 +10,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from jobs.errors import Code
 from jobs.model.job import State
+from jobs.ways.work import Algorithm
 
 encode_json = msgspec.json.Encoder().encode
 
@@ -28,6 +29,7 @@ class RequestedAccount(msgspec.Struct, frozen=True):
     memo_key: PublicKey
     refcode: str | None = None
     invite: str | None = None
+    work: Annotated[str | None, Meta(description="a challenge's token, a dot and the nonce that solves it")] = None
     referrer: Annotated[str | None, Meta(description="an account's name or id")] = None
     email: str | None = None
     real_name: str | None = None
@@ -123,6 +125,37 @@ class ChainReply(msgspec.Struct, frozen=True):
     chain: ChainView
 
 
+class Argon2View(msgspec.Struct, frozen=True):
+    """How argon2id (version 0x13) hashes: the nonce, eight bytes, big-endian; the salt is the seed, 32 bytes out."""
+
+    memory: Annotated[int, Meta(description="KiB")]
+    passes: int
+    lanes: int
+    precheck: Annotated[int, Meta(description="attempts of SHA-256 that a nonce must satisfy, too")]
+
+
+class ChallengeView(msgspec.Struct, frozen=True):
+    """Work to be done.
+
+    The seed is the SHA-256 of the token. A nonce, from 0 to 2^53 - 1, solves the challenge if the first six bytes of
+    its hash, a big-endian number, are less than 2^48 // attempts. The hash is SHA-256 of the seed and the nonce's eight
+    bytes, big-endian, or argon2id.
+    """
+
+    token: Annotated[str, Meta(description="opaque")]
+    algorithm: Algorithm
+    attempts: Annotated[int, Meta(description="nonces to be tried in the mean")]
+    argon2: Annotated[Argon2View | None, Meta(description="null of sha256")]
+    expires_at: Time
+    expires_in: Annotated[int, Meta(description="seconds")]
+
+
+class ChallengeReply(msgspec.Struct, frozen=True):
+    """A challenge of proof of work; null where a signup needs none."""
+
+    challenge: ChallengeView | None
+
+
 class HealthReply(msgspec.Struct, frozen=True):
     """The process is alive."""
 
@@ -166,4 +199,4 @@ class ErrorReply(msgspec.Struct, frozen=True):
     error_field: Annotated[str | UnsetType, Meta(description="of the request, where one is to blame")] = UNSET
 
 
-Reply = SignupReply | JobReply | AvailabilityReply | ChainReply | HealthReply | ReadyReply | ErrorReply
+Reply = SignupReply | JobReply | AvailabilityReply | ChainReply | ChallengeReply | HealthReply | ReadyReply | ErrorReply

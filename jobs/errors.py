@@ -21,6 +21,8 @@ class Code(StrEnum):
     INVALID_INVITATION = "invalid_invitation"
     INVITATION_REQUIRED = "invitation_required"
     INVALID_API_KEY = "invalid_api_key"  #: of the header Authorization
+    INVALID_WORK = "invalid_work"
+    WORK_REQUIRED = "work_required"
     DENIED = "denied"  #: whoever it comes from may not sign up
     THROTTLED = "throttled"
     PAUSED = "paused"

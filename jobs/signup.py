@@ -22,7 +22,7 @@ TEST_NAME = "test-faucet"  #: a name that begins so is checked and not kept, as 
 KEY_FIELDS = ("owner_key", "active_key", "memo_key")
 NEEDED_FIELDS = ("name", *KEY_FIELDS)
 KEPT_FIELDS = ("refcode", "email", "real_name")
-TEXT_FIELDS = (*NEEDED_FIELDS, "referrer", "invite", *KEPT_FIELDS)
+TEXT_FIELDS = (*NEEDED_FIELDS, "referrer", "invite", "work", *KEPT_FIELDS)
 
 #: What programs write where there is no referrer.
 NO_REFERRER = frozenset({"", "null", "undefined"})
@@ -72,6 +72,7 @@ def parse_signup(body: bytes, rules: SignupRules, referrer_in_path: str | None =
         memo_key=memo,
         referrer=referrer,
         invite=fields["invite"] or None,
+        work=fields["work"] or None,
         **kept,
     )
 

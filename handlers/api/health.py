@@ -94,8 +94,13 @@ class MetricsHandler(ApiHandler):
             differences=await ledger.reconciliation.difference_count(),
             foreign=await ledger.reconciliation.foreign_count(),
             lists_problem=context.lists.problem is not None,
+            work_seconds=await self._work_seconds(),
             log_size=ledger.log_size(),
         )
+
+    async def _work_seconds(self) -> float | None:
+        proofs = self.context.proofs
+        return None if proofs is None else await proofs.seconds(None)
 
 
 class ChainHandler(ApiHandler):

@@ -10,6 +10,7 @@ from handlers.http.errors import STATUS
 from handlers.replies import (
     AvailabilityReply,
     ChainReply,
+    ChallengeReply,
     ErrorReply,
     HealthReply,
     JobReply,
@@ -28,7 +29,7 @@ _JOB_CODES = (*_READ_CODES, Code.NOT_FOUND, Code.THROTTLED, Code.OVERLOADED)
 
 
 #: Described by the document, in this order.
-_TYPES = (SignupRequest, SignupReply, JobReply, AvailabilityReply, ChainReply, HealthReply, ErrorReply)
+_TYPES = (SignupRequest, SignupReply, JobReply, AvailabilityReply, ChainReply, ChallengeReply, HealthReply, ErrorReply)
 _REFERENCES, _SCHEMAS = msgspec.json.schema_components(_TYPES, ref_template="#/components/schemas/{name}")
 _SCHEMA_OF = dict(zip(_TYPES, _REFERENCES, strict=True))
 
@@ -125,6 +126,7 @@ DOCUMENT = {
             _in_path("id"),
         ),
         "/api/v1/chain": _read("The chain that accounts are made on", _SCHEMA_OF[ChainReply]),
+        "/api/v1/challenge": _read("Proof of work to be done before a signup", _SCHEMA_OF[ChallengeReply]),
         "/healthz/intake": _read(
             "Whether this process takes signups, whether or not they can be registered now: for load balancers",
             _SCHEMA_OF[HealthReply],

@@ -6,7 +6,7 @@ from handlers.base import AppContext
 from handlers.http.client import Address
 from jobs.budget import is_premium_too_dear, retry_after
 from jobs.errors import Code, FaucetError
-from jobs.model.job import Limits
+from jobs.model.job import Limits, Quota
 from jobs.signup import SignupRules
 from jobs.ways.lists import Reason, error_of_name
 from jobs.ways.networks import network_quotas
@@ -24,18 +24,24 @@ def rules_of(context: AppContext) -> SignupRules:
 
 
 def limits_of(
-    context: AppContext, address: str | None, invite: str | None, api_key: str | None, origin: str | None
+    context: AppContext,
+    address: str | None,
+    invite: str | None,
+    work: Quota | FaucetError | None,
+    api_key: str | None,
+    origin: str | None,
 ) -> Limits:
     """The limits that the ledger applies to a signup from `address`, from a page of `origin`.
 
-    It came with the code of an invitation, and with an API key, of which this has the hash. An address of None is
-    exempt from the limits of networks.
+    It came with the code of an invitation, with proof of work, and with an API key, of which this has the hash. An
+    address of None is exempt from the limits of networks, a `work` of None from work.
     """
     settings = context.settings
     payment = settings.payment
     return Limits(
         queue=settings.queue_limit,
         quotas=() if address is None else network_quotas(address, settings.minIPAge, settings.limits),
+        work=work,
         invite=invite,
         needs_invitation=settings.invitation == "required",
         api_key=api_key,

@@ -22,7 +22,7 @@ from handlers.http.preferences import is_dry_run, requested_wait
 from handlers.render import job_url, signup_reply
 from handlers.request import Request
 from jobs.errors import FaucetError
-from jobs.model.job import ENDED, IN_A_BLOCK, Job, Limits, RequestedSignup, Signup
+from jobs.model.job import ENDED, IN_A_BLOCK, Job, Limits, Quota, RequestedSignup, Signup
 from jobs.signup import has_referrer_by_id, is_test_name, parse_signup, spelled_account
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ class SignupEndpoint(HTTPMessageDelegate):
         signup = await self._named_signup(referrer_in_path)
         check_listed(self._context, signup.name, signup.referrer)
         if self._is_tried_only(signup):
-            body = await dry_run(self._context, signup, self._limits_of(signup))
+            body = await dry_run(self._context, signup, self._limits_of(signup, await self._checked_work(signup)))
             self._count("dry_run")
             self._request.reply(200, body, self._headers)
         else:
@@ -141,14 +141,37 @@ class SignupEndpoint(HTTPMessageDelegate):
         return signup if name is None else msgspec.structs.replace(signup, referrer=name)
 
     def _submit(self, signup: RequestedSignup) -> None:
+        """Submit the signup to the ledger, once its proof of work is checked. Raises FaucetError."""
+        work = self._work_of(signup)
+        if isinstance(work, Coroutine):
+            self._run(self._wait_and_submit(signup, work))
+        else:
+            self._submit_with(signup, work)
+
+    async def _wait_and_submit(self, signup: RequestedSignup, work: Coroutine[None, None, Quota | FaucetError]) -> None:
+        self._submit_with(signup, await work)
+
+    def _submit_with(self, signup: RequestedSignup, work: Quota | FaucetError | None) -> None:
         """Submit the signup to the ledger, which answers once it is on disk. Raises FaucetError."""
-        limits = self._limits_of(signup)
+        limits = self._limits_of(signup, work)
         future = self._context.ledger.signups.submit(signup, limits)
         future.add_done_callback(lambda future: self._attempt(lambda: self._accept(future.result())))
 
-    def _limits_of(self, signup: RequestedSignup) -> Limits:
+    def _limits_of(self, signup: RequestedSignup, work: Quota | FaucetError | None) -> Limits:
         origin = None if self._api_key is None else self._request.headers.get("Origin")
-        return limits_of(self._context, self._request.limited_address, signup.invite, self._api_key, origin)
+        address = self._request.limited_address
+        return limits_of(self._context, address, signup.invite, work, self._api_key, origin)
+
+    def _work_of(
+        self, signup: RequestedSignup
+    ) -> Quota | FaucetError | Coroutine[None, None, Quota | FaucetError] | None:
+        """What its proof of work is to the ledger; None if nobody is asked for any."""
+        proofs = self._context.proofs
+        return None if proofs is None else proofs.check(signup.work, self._request.limited_address)
+
+    async def _checked_work(self, signup: RequestedSignup) -> Quota | FaucetError | None:
+        work = self._work_of(signup)
+        return await work if isinstance(work, Coroutine) else work
 
     def _accept(self, job: Job) -> None:
         self._job = job

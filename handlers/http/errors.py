@@ -11,6 +11,7 @@ STATUS = {
     Code.MISSING_FIELD: 400,
     Code.INVALID_API_KEY: 401,
     Code.INVITATION_REQUIRED: 403,
+    Code.WORK_REQUIRED: 403,
     Code.DENIED: 403,
     Code.NOT_FOUND: 404,
     Code.METHOD_NOT_ALLOWED: 405,
@@ -26,6 +27,7 @@ STATUS = {
     Code.CHAIN_REFUSED: 422,  # no 5xx: proxies rewrite a 502, and libraries repeat it
     Code.UNKNOWN_REFERRER: 422,
     Code.INVALID_INVITATION: 422,
+    Code.INVALID_WORK: 422,
     Code.THROTTLED: 429,
     Code.INTERNAL: 500,
     Code.PAUSED: 503,

@@ -37,6 +37,7 @@ from jobs.ledger.sessions import Sessions
 from jobs.ledger.signups import Signups
 from jobs.ledger.spending import Spending
 from jobs.ledger.store import Store, Tx
+from jobs.ledger.work import Work
 
 # The row is deleted first: an UPDATE that changes nothing writes nothing, not to a full disk either.
 DELETE_CHECK = "DELETE FROM facts WHERE name = 'checked_at'"
@@ -63,6 +64,7 @@ class Ledger:
         self.signups = Signups(store, random_id)
         self.invitations = Invitations(store)
         self.api_keys = ApiKeys(store)
+        self.work = Work(store, random_id)
         self.drain = DrainQueue(store)
         self.spending = Spending(store)
         self.blocks = BlockLog(store)

@@ -178,7 +178,9 @@ def decide(signup: Signup, limits: Limits, place: int, group: CommitGroup) -> Jo
 
 
 def _let_in(invitation: Usable | None, key: UsableApiKey | None, limits: Limits, quotas: GroupQuotas) -> Admitted:
-    """What lets a signup in, and what it spends of the quotas for that. Raises FaucetError throttled."""
+    """What lets a signup in, and what it spends of the quotas for that. Raises FaucetError."""
+    if key is None and invitation is None and isinstance(limits.work, FaucetError):
+        raise limits.work
     balance = limits.initial_balance
     if invitation is not None and balance is not None:
         # Where none is paid, an invitation changes nothing of that: it would be owed for good.
@@ -187,7 +189,7 @@ def _let_in(invitation: Usable | None, key: UsableApiKey | None, limits: Limits,
         balance,
         invitation=None if invitation is None else invitation.number,
         api_key=None if key is None else key.number,
-        quotas=key.quotas if key is not None else limits.quotas if invitation is None else (),
+        quotas=key.quotas if key is not None else limits.spent if invitation is None else (),
     )
     quotas.check(admitted.quotas)
     return admitted

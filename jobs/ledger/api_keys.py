@@ -75,7 +75,7 @@ class GroupApiKeys:
     def quotas_of(self, limits: Limits) -> tuple[Quota, ...]:
         """What a signup is counted by: its key, or else where it comes from."""
         key = self.find(limits)
-        return limits.quotas if key is None else key.quotas
+        return limits.spent if key is None else key.quotas
 
     def check(self, limits: Limits) -> UsableApiKey | None:
         """The key of a signup; None if it came without.

@@ -1,7 +1,7 @@
 """Quotas: how many signups of each subject were accepted in the interval that runs.
 
 Of a subject, such as a network, the ledger has a keyed hash alone. Each generation has a key of its own, which is
-deleted when no interval of that time runs any more. Backups have neither.
+deleted when no interval of that time runs any more, nor any challenge of proof of work. Backups have neither.
 """
 
 import hashlib
@@ -18,6 +18,7 @@ from jobs.model.job import Quota
 
 GENERATION = 7 * 86_400_000  #: milliseconds for which new hashes are made with the same key
 HASH_BYTES = 16
+KEPT_AFTER = 900_000  #: milliseconds that a key outlasts its generation at the least: challenges are signed with it
 
 
 class QuotaKey(msgspec.Struct, frozen=True):
@@ -36,7 +37,7 @@ class Spent(msgspec.Struct, frozen=True):
 
 
 KEYS = Query("SELECT generation, key FROM quota_keys ORDER BY generation DESC", QuotaKey)
-INSERT_KEY = "INSERT INTO quota_keys (generation, key, until) VALUES (?, ?, 0)"
+INSERT_KEY = "INSERT INTO quota_keys (generation, key, until) VALUES (?, ?, ?)"
 EXTEND_KEY = "UPDATE quota_keys SET until = ? WHERE generation = ? AND until < ?"
 SPENT = Query(f"SELECT subject, spent, until FROM quotas WHERE subject {IN_TEXTS}", Spent, bulk=True)
 SAVE_SPENT = f"""
@@ -75,7 +76,7 @@ class QuotaKeys:
         if not self._keys or self._keys[0].generation < generation:
             # It is kept only once it was read: this transaction may be undone.
             made = QuotaKey(generation, self._random_id())
-            tx.execute(INSERT_KEY, (made.generation, made.key))
+            tx.execute(INSERT_KEY, (made.generation, made.key, (generation + 1) * GENERATION + KEPT_AFTER))
             return made, *self._keys
         return self._keys
 
@@ -104,7 +105,12 @@ class GroupQuotas:
             running = [spent for subject in self._hashes_of(quota) if (spent := self._running(quota, subject))]
             if sum(each.spent for each in running) >= quota.capacity:
                 wait = min((each.until for each in running), default=self.now) - self.now
-                raise FaucetError(Code.THROTTLED, quota.sentence, retry_after=max(1, math.ceil(wait / 1000)))
+                retry_after = quota.retry_after or max(1, math.ceil(wait / 1000))
+                raise FaucetError(Code.THROTTLED, quota.sentence, field=quota.field, retry_after=retry_after)
+
+    def used(self, quotas: Iterable[Quota]) -> float:
+        """Which part of the one that is used most is used, from 0 to 1; 0 where there are none."""
+        return max((min(1.0, self._spent_of(quota) / quota.capacity) for quota in quotas), default=0.0)
 
     def spend(self, quotas: Iterable[Quota], job: int) -> None:
         """Spend one of each for the job of that number."""
@@ -123,6 +129,9 @@ class GroupQuotas:
         until = max(each.until for each in changed)
         tx.execute(EXTEND_KEY, (until, self.keys[0].generation, until))
         tx.execute(INSERT_USES, (to_json(_use_row(job, uses) for job, uses in self._uses.items()),))
+
+    def _spent_of(self, quota: Quota) -> int:
+        return sum(spent.spent for subject in self._hashes_of(quota) if (spent := self._running(quota, subject)))
 
     def _running(self, quota: Quota, subject: str) -> Spent | None:
         """What was spent of it in the interval that runs."""

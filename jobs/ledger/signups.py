@@ -88,7 +88,7 @@ class Signups(Part):
         """The job of `signup`, on disk. The same name and keys again give the same job.
 
         Raises FaucetError: account_exists, unknown_referrer, paused, overloaded, throttled, invalid_api_key, denied,
-        invalid_invitation, invitation_required or ledger_unavailable.
+        invalid_invitation, invitation_required, what `limits` has against its work, or ledger_unavailable.
         """
         return await self.submit(signup, limits)
 

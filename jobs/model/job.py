@@ -5,6 +5,7 @@ from enum import StrEnum
 
 import msgspec
 
+from jobs.errors import FaucetError
 from jobs.model.transaction import Fate
 
 
@@ -89,6 +90,7 @@ class RequestedSignup(Signup, frozen=True):
     """A signup as it was sent, with what was shown to be let in."""
 
     invite: str | None = None  #: code of an invitation, which is not kept
+    work: str | None = None  #: proof of work: a challenge and its solution
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -132,6 +134,8 @@ class Quota(msgspec.Struct, frozen=True):
     capacity: int  #: signups
     interval: int  #: seconds
     sentence: str  #: why one more is refused
+    field: str | None = None  #: of the request, which is to blame then
+    retry_after: int | None = None  #: seconds after which it may be sent again; None: at the end of the interval
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -139,9 +143,15 @@ class Limits(msgspec.Struct, frozen=True):
 
     queue: int  #: jobs that may wait for a drain
     quotas: tuple[Quota, ...] = ()
+    work: Quota | FaucetError | None = None  #: the proof of work, to be spent, or why there is none; None: not needed
     invite: str | None = None  #: code of an invitation; without one, the refcode may be that
     needs_invitation: bool = False  #: unless it has an API key
     api_key: str | None = None  #: hash of the API key that it came with, whose quotas go before these
     origin: str | None = None  #: of the page that sent it
     initial_balance: str | None = None  #: what this signup is to be paid, core asset, decimal text
     retry_after: int = 60  #: seconds after which more may wait, when as many do
+
+    @property
+    def spent(self) -> tuple[Quota, ...]:
+        """The quotas of which a signup spends one each that nothing else lets in."""
+        return (*self.quotas, self.work) if isinstance(self.work, Quota) else self.quotas

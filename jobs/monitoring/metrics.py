@@ -15,6 +15,7 @@ from jobs.model.operators import PARTS
 from jobs.model.owner import Holder
 from jobs.monitoring.alerts import ALERTS
 from jobs.monitoring.shared_counts import SharedCounts
+from jobs.ways.challenges import Outcome
 from jobs.ways.lists import Reason
 
 # In memory, even if PROMETHEUS_MULTIPROC_DIR is inherited: files that the library maps into memory can kill a process.
@@ -48,6 +49,7 @@ class MetricsSnapshot:
     reconciled: int  #: the last block compared
     differences: int
     foreign: int  #: operations of the registrar that are in no transaction of the ledger
+    work_seconds: float | None  #: that a challenge takes a phone; None: nobody is asked for work
     lists_problem: bool  #: the file of lists was changed, and can't be read
     log_size: int  #: bytes of the ledger's write-ahead log
 
@@ -83,6 +85,7 @@ class Metrics:
         )
         self._count_denied_and_erased(registry)
         self._count_api_keys(registry)
+        self._count_work(registry)
         self._count_processes_and_connections(registry)
         # A lookup by labels takes the library longer than the count itself.
         self.signups = cache(signups.labels)
@@ -115,6 +118,13 @@ class Metrics:
         if len(self._api_keys) < MAX_KEYS:
             self._api_keys.add(key)
         return self._api_key_signups.labels(str(key) if key in self._api_keys else "other", outcome)
+
+    def _count_work(self, registry: CollectorRegistry) -> None:
+        self.challenges = Counter("faucet_challenges", "Challenges of proof of work that were made", registry=registry)
+        proofs = Counter("faucet_proofs", "Proofs of work that came in, by outcome", ["outcome"], registry=registry)
+        self.proofs = cache(proofs.labels)
+        for outcome in Outcome:  # exported from 0 on
+            self.proofs(outcome)
 
     def _count_processes_and_connections(self, registry: CollectorRegistry) -> None:
         self.process_restarts = Counter(
@@ -197,6 +207,7 @@ GAUGES: tuple[tuple[str, str, Callable[[MetricsSnapshot], float | Decimal | None
     ("faucet_mails_waiting", "Mails that the mail server has not taken", lambda now: now.mails),
     ("faucet_reconciled_block", "Last block compared with the ledger", lambda now: now.reconciled),
     ("faucet_ledger_log_bytes", "Size of the ledger's write-ahead log", lambda now: now.log_size),
+    ("faucet_work_seconds", "Seconds that proof of work takes a phone now", lambda now: now.work_seconds),
     ("faucet_lists_problem", "1 if what the file of lists says now is not in force", lambda now: now.lists_problem),
     ("faucet_differences", "Places where ledger and chain disagree", lambda now: now.differences),
     ("faucet_foreign_operations", "Operations of the registrar that another faucet made, or a person by hand",

@@ -9,6 +9,7 @@ from socket import gethostname
 from typing import Any
 
 from jobs.settings import explorer, location, values
+from jobs.settings.contradictions import contradiction
 from jobs.settings.file import ConfigError, ConfigFile, read_file
 from jobs.settings.network_limits import NetworkLimit, parse_limits
 from jobs.settings.predecessor import REPLY_WAIT
@@ -86,6 +87,13 @@ class Settings:
         values.one_of("optional", "required"),
         "optional",
         "required: nobody signs up without an invitation or an API key",
+    )
+    proof_of_work: str = _key(
+        values.one_of("off", "sha256", "argon2"), "off", "work of who has no invitation; sha256, or memory-hard argon2"
+    )
+    work_seconds: float = _key(values.seconds(0.001, 120), 2.0, "seconds that it takes a phone, in the mean, at least")
+    work_seconds_max: float = _key(
+        values.seconds(0.001, 120), 60.0, "… at most, while many sign up, or one network has used up its limit"
     )
     restrict_ip: bool = _key(values.flag, True, "enforce minIPAge and limits")
     personal_retention: int = _key(
@@ -240,7 +248,7 @@ def load(path: Path, environ: Mapping[str, str], *, with_key: bool = True) -> Se
     paths = _paths(path, parsed, environ)
     ledger = _ledger(path, file, parsed, environ)
     settings = Settings(**{**parsed, **paths, "ledger": ledger}, notes=tuple(file.notes), source=path.absolute())
-    problem = _contradiction(settings, file, with_key=with_key)
+    problem = contradiction(settings, file, with_key=with_key)
     if problem is not None:
         raise file.mistake(*problem)
     return settings if settings.wif_file is None else _with_key_of_file(settings, file, environ)
@@ -261,22 +269,6 @@ def _ledger(path: Path, file: ConfigFile, parsed: Mapping[str, Any], environ: Ma
         return location.resolve(parsed.get("ledger", "faucet.db"), path.absolute().parent, environ)
     except ValueProblemError as error:
         raise file.mistake("ledger", str(error)) from None
-
-
-def _contradiction(settings: Settings, file: ConfigFile, *, with_key: bool) -> tuple[str, str] | None:
-    """The key to blame if two keys contradict each other, and why."""
-    if settings.wif is not None and settings.wif_file is not None:
-        return "wif_file", f"{file.name_of('wif')} is given too: only one of them can be"
-    if settings.reply_wait > settings.reply_wait_max:
-        return "reply_wait", "is longer than reply_wait_max"
-    if "devchain" in settings.witness_url and not settings.uses_devchain:
-        return "witness_url", "devchain can't be one of several nodes"
-    if settings.uses_devchain:
-        return None
-    missing = [] if "registrar" in file.given else ["registrar"]
-    if with_key and settings.wif is None and settings.wif_file is None:
-        missing.append("wif")
-    return (missing[0], "is needed for a chain of your own") if missing else None
 
 
 def _with_key_of_file(settings: Settings, file: ConfigFile, environ: Mapping[str, str]) -> Settings:

@@ -245,8 +245,9 @@ def one_of(*choices: str) -> Parser:
     """One of a few words."""
 
     def parse(value: Any) -> str:
-        if value not in choices:
+        word = "off" if value is False else value  # as YAML reads it
+        if word not in choices:
             raise ValueProblemError(f"must be one of {', '.join(choices)}")
-        return str(value)
+        return str(word)
 
     return parse

@@ -12,6 +12,7 @@ ONE_PER_ADDRESS = "Only one account per IP"
 TOO_MANY = "Too many accounts from this network"
 
 _ONE = {4: 32, 6: 64}  #: bits of the network that one client has at the least
+_SHARED = {4: 24, 6: 48}  #: bits of one within which clients move
 
 
 @lru_cache(maxsize=CLIENTS)
@@ -26,6 +27,12 @@ def network_quotas(client: str, interval: int, limits: tuple[NetworkLimit, ...])
     own = [NetworkLimit(network.version, _ONE[network.version], 1, interval)] if interval else []
     wider = sorted((each for each in limits if each.family == network.version), key=lambda each: -each.prefix)
     return tuple(_quota(network, limit) for limit in (*own, *wider))
+
+
+def broad_network(client: str) -> str:
+    """The network that a `client` shares with its neighbours: an IPv4 /24 or an IPv6 /48, as text."""
+    network = _network(client)
+    return client if network is None else str(network.supernet(new_prefix=_SHARED[network.version]))
 
 
 def _network(client: str) -> IPv4Network | IPv6Network | None:
