@@ -26,6 +26,7 @@ def rules_of(context: AppContext) -> SignupRules:
 def limits_of(
     context: AppContext,
     address: str | None,
+    *,
     invite: str | None,
     work: Quota | FaucetError | None,
     api_key: str | None,

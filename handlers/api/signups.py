@@ -160,7 +160,7 @@ class SignupEndpoint(HTTPMessageDelegate):
     def _limits_of(self, signup: RequestedSignup, work: Quota | FaucetError | None) -> Limits:
         origin = None if self._api_key is None else self._request.headers.get("Origin")
         address = self._request.limited_address
-        return limits_of(self._context, address, signup.invite, work, self._api_key, origin)
+        return limits_of(self._context, address, invite=signup.invite, work=work, api_key=self._api_key, origin=origin)
 
     def _work_of(
         self, signup: RequestedSignup

@@ -31,6 +31,7 @@ class SignupPage(PageHandler):
             chain_status=chain_status,
             settings=context.settings,
             has_api_keys=context.snapshot.has_api_keys,
+            work=context.proofs is not None,
             lists=context.lists.now if context.lists.known else NO_LISTS,
             refused=[sentences[name] for name in ACCEPTING if name in sentences],
             obstacles=list(sentences.values()),

@@ -4,9 +4,10 @@ import { followJob } from "./account.js";
 import { deriveKeys, makePassword, ROLES } from "./keys.js";
 import { watchName } from "./names.js";
 import { forget, lastRecord, recordOf, remember } from "./records.js";
-import { signUp, signupBody } from "./request.js";
+import { signUp } from "./request.js";
 import { saveSheet, showSheet } from "./sheet.js";
 import { all, byId, goOnAt, goTo, showName } from "./steps.js";
+import { startWork } from "./work.js";
 
 /** @typedef {import("./sheet.js").Sheet} Sheet */
 /** @typedef {import("./records.js").Record} Record */
@@ -71,6 +72,7 @@ function keep(name) {
   showName(name);
   showSheet(byId("sheet"), sheet);
   goTo("keep");
+  startWork();
   goOnAt(all("[data-in=keep] h2")[0]);
 }
 
@@ -139,9 +141,8 @@ async function send() {
   const record = current;
   if (record === null) return;
   showAccount("Sending the name and three public keys …");
-  const body = signupBody(record.name, record.keys, filledFields());
   try {
-    const job = await signUp(body);
+    const job = await signUp(record.name, record.keys, filledFields());
     if (job !== null) remember({ ...record, job: job.id });
     if (current !== record) return; // somebody went back meanwhile
     if (job !== null) follow({ ...record, job: job.id });
@@ -180,7 +181,7 @@ function refuse({ code, message, field, retryAfter }) {
     sheets.delete(current?.name ?? "");
     byId("sheet-again").hidden = true;
     showProblem(`${message}: somebody was faster. The sheet is worthless now: throw it away, and choose another name.`);
-  } else if (field !== null) {
+  } else if (field !== null && field !== "work") {
     showProblem(sentence(message)); // the same would be refused again
   } else if (retryAfter) {
     const at = new Date(Date.now() + retryAfter * 1000);

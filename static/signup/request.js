@@ -1,5 +1,7 @@
 // The page's requests to the faucet's API.
 
+import { dropWork, workDone } from "./work.js";
+
 /**
  * @typedef {object} Refusal
  * @property {string | null} code  of the API; null: a proxy answered, or nobody did
@@ -9,6 +11,7 @@
  */
 /** @typedef {{ id: string } | null} Accepted  the job; null: the faucet only tries such a name out */
 
+const MAX_TRIES = 3; // of a signup whose work was refused
 const TIMEOUT = 60_000; // milliseconds; a reply may be held for half of that
 
 const UNANSWERED = "The faucet does not answer. Is this device online?";
@@ -37,12 +40,42 @@ export function signupBody(name, publicKeys, fields) {
 }
 
 /**
- * Send a signup. The same one may be sent any number of times: it is one job.
+ * Send a signup, with the work that this faucet asks of those without an invitation. The same one may be sent any
+ * number of times: it is one job.
+ * @param {string} name
+ * @param {{ owner: string, active: string, memo: string }} publicKeys
+ * @param {Record<string, string>} fields
+ * @returns {Promise<Accepted>}
+ * @throws {Refused}
+ */
+export async function signUp(name, publicKeys, fields) {
+  for (let tries = 1; ; tries++) {
+    const work = fields.invite ? null : await provenWork();
+    try {
+      return await send(signupBody(name, publicKeys, work === null ? fields : { ...fields, work }));
+    } catch (error) {
+      if (/** @type {Refused} */ (error).field !== "work") throw error;
+      dropWork();
+      if (tries === MAX_TRIES) throw error;
+    }
+  }
+}
+
+/** @throws {Refused} */
+async function provenWork() {
+  try {
+    return await workDone();
+  } catch (error) {
+    throw new Refused({ code: null, sentence: /** @type {Error} */ (error).message, field: null, retryAfter: 0 });
+  }
+}
+
+/**
  * @param {ReturnType<typeof signupBody>} body
  * @returns {Promise<Accepted>}
  * @throws {Refused}
  */
-export async function signUp(body) {
+async function send(body) {
   const response = await fetch("/api/v1/accounts", {
     method: "POST",
     headers: { "Content-Type": "application/json" },

@@ -3,6 +3,8 @@
 import asyncio
 import dataclasses
 import hmac
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import pytest
 
 from handlers.api import proofs
 from jobs.errors import Code
-from jobs.ledger.quotas import GENERATION
+from jobs.ledger.quotas import GENERATION, QuotaKey
 from jobs.model.invitation import NewInvitation
 from jobs.ways.challenges import LIFETIME, parse_proof
 from jobs.ways.work import PHONE
@@ -23,7 +25,7 @@ pytestmark = pytest.mark.usefixtures("each_engine")
 
 ELSEWHERE = {"X-Forwarded-For": "198.51.100.1"}
 CODE = "7KQ2-M0XV-9T3B-HW5D"
-ARGON2 = {"proof_of_work": "argon2", "work_seconds": 0.001}
+ARGON2: dict[str, Any] = {"proof_of_work": "argon2", "work_seconds": 0.001}
 
 
 class Clock:
@@ -212,7 +214,7 @@ async def test_challenge_binds_no_network_where_none_is_limited(tmp_path: Path) 
 
 
 async def test_difficulty_follows_queue_and_network(tmp_path: Path) -> None:
-    settings = {"proof_of_work": "sha256", "work_seconds": 1, "work_seconds_max": 10}
+    settings: dict[str, Any] = {"proof_of_work": "sha256", "work_seconds": 1, "work_seconds_max": 10}
     async with serving(tmp_path, minIPAge=300, **settings) as served:
 
         async def seconds(headers: Any) -> float:
@@ -260,9 +262,14 @@ async def test_ledger_is_not_read_for_each_forged_key(tmp_path: Path, monkeypatc
     async with serving(tmp_path, **EASY) as served:
         work = await solved(served.fetch, headers=CLIENT)
         generation = int(work.split(".")[0])
-        reads = []
+        reads = Counter[str]()
         keys = served.ledger.work.keys
-        monkeypatch.setattr(served.ledger.work, "keys", lambda: reads.append(1) or keys())
+
+        async def counted() -> Sequence[QuotaKey]:
+            reads["keys"] += 1
+            return await keys()
+
+        monkeypatch.setattr(served.ledger.work, "keys", counted)
         for forged in (generation + 1, generation - 1, generation + 2, 0) * 5:
             reply = await sign_up(served, "forged-1", work=change(0, str(forged))(work))
             assert refusal(reply)[1] == "invalid_work"

@@ -5,7 +5,7 @@ import hashlib
 import json
 import re
 
-from handlers.pages.scripts import OURS, PACKAGES, VENDORED, digest, signup_scripts
+from handlers.pages.scripts import OURS, PACKAGES, VENDORED, VENDORED_FOR_WORKER, WORKER, digest, signup_scripts
 from handlers.pages.templates import STATIC
 
 #: Of the packages' tarballs, as the registry gives them.
@@ -18,7 +18,8 @@ LONGEST_MODULE = 300  #: lines
 
 
 def test_scripts_of_others_are_as_they_were_published() -> None:
-    pinned = {f"{folder}{name}": value for folder, files in VENDORED.items() for name, value in files.items()}
+    all_files = [*VENDORED.items(), *VENDORED_FOR_WORKER.items()]
+    pinned = {f"{folder}{name}": value for folder, files in all_files for name, value in files.items()}
     present = {str(path.relative_to(STATIC)) for path in (STATIC / "vendor").rglob("*.js")}
     assert pinned.keys() == present
     assert {name: digest(name) for name in pinned} == pinned
@@ -47,6 +48,20 @@ def test_every_import_is_in_the_map() -> None:
     assert reached == {*OURS, *(folder + name for folder, files in VENDORED.items() for name in files)}
 
 
+def test_worker_imports_files_beside_it_alone() -> None:
+    """No import map holds in a worker."""
+    reached, waiting = set[str](), [WORKER[0]]
+    while waiting:
+        name = waiting.pop()
+        reached.add(name)
+        for specifier in IMPORT.findall((STATIC / name).read_text()):
+            assert specifier.startswith(".")
+            waiting += [target] if (target := _resolved(name, specifier)) not in reached else []
+    of_others = {folder + name for folder, files in VENDORED.items() for name in files if folder in VENDORED_FOR_WORKER}
+    own = {folder + name for folder, files in VENDORED_FOR_WORKER.items() for name in files}
+    assert {*WORKER, *own} <= reached <= {*WORKER, *own, *of_others}
+
+
 def _resolved(importer: str, specifier: str) -> str:
     """The static file that `importer` means."""
     for package, folder in PACKAGES.items():
@@ -71,4 +86,4 @@ def test_policy_allows_the_map_and_no_other_inline_text() -> None:
 
 
 def test_our_scripts_are_small() -> None:
-    assert max(len((STATIC / name).read_text().splitlines()) for name in OURS) < LONGEST_MODULE
+    assert max(len((STATIC / name).read_text().splitlines()) for name in (*OURS, *WORKER)) < LONGEST_MODULE
