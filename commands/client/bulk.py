@@ -11,12 +11,14 @@ from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPResponse
 from commands.client.results import DRY_RUN, REGISTERED, Outcome
 from commands.client.rows import Row
 from commands.client.wallet import LONG_POLL, SignupFailedError, sentence_of
+from commands.client.work import CHALLENGE, WORK_CODES, work_for
 from jobs.errors import Code
 from jobs.model.job import ENDED, IN_A_BLOCK
 
 DELAY = 0.5  #: seconds before a request without a reply is retried, doubled each time
 MAX_DELAY = 30.0
 MAX_TRIES = 10  #: of a request without a reply
+MAX_WORKS = 4  #: signups of one row, the first one without work
 RETRY_STATUSES = frozenset({429, 503})  #: the faucet says when to come again
 PROXY_STATUSES = frozenset({502, 504})  #: a proxy does not reach the faucet
 
@@ -42,6 +44,7 @@ class Bulk:
         self._headers = headers or {}
         self._on_wait = on_wait
         self._sleep = sleep
+        self._working = asyncio.Lock()  # a core does no more by doing several at once
         self._client = AsyncHTTPClient(force_instance=True, max_clients=concurrency)
 
     async def run(self, rows: Iterator[Row], report: Callable[[Outcome], None]) -> Counter[str]:
@@ -71,14 +74,28 @@ class Bulk:
     async def _sign_up(self, row: Row) -> Outcome:
         if row.problem is not None:
             return Outcome(f"line {row.line}", row.problem)
-        body = msgspec.json.encode({"account": row.account(self._prefix)})
-        response = await self._request(
-            f"/api/v1/accounts?wait={LONG_POLL}", method="POST", body=body, headers=self._headers
-        )
+        response = await self._submit(row.account(self._prefix))
         reply = _json(response)
         if isinstance(job := reply.get("job"), dict):
             return await self._follow(row.name, job["id"])
         return Outcome(row.name, DRY_RUN if "dry_run" in reply else _code(response))
+
+    async def _submit(self, account: Mapping[str, str]) -> HTTPResponse:
+        """The reply to a signup, after the work that the faucet asks for; what is over by then is done again."""
+        work: dict[str, str] = {}
+        for _ in range(MAX_WORKS):
+            body = msgspec.json.encode({"account": {**account, **work}})
+            response = await self._request(
+                f"/api/v1/accounts?wait={LONG_POLL}", method="POST", body=body, headers=self._headers
+            )
+            if _code(response) not in WORK_CODES:
+                break
+            async with self._working:
+                proof = await work_for(_json(await self._request(CHALLENGE)))
+            if proof is None:
+                break
+            work = {"work": proof}
+        return response
 
     async def _follow(self, name: str, job_id: str) -> Outcome:
         """Wait until the job is in a block or has ended; returns its outcome."""

@@ -11,6 +11,7 @@ from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPResponse
 
 from chain.keys import format_public_key
 from chain.wallet import ROLES, derive_key
+from commands.client.work import CHALLENGE, WORK_CODES, work_for
 from jobs.model.job import ENDED, IN_A_BLOCK
 
 POLL_INTERVAL = 0.5  #: seconds between two requests for the chain's prefix, which a new faucet may not know yet
@@ -19,6 +20,10 @@ LONG_POLL = 20  #: seconds that one request asks the faucet to wait
 
 class SignupFailedError(Exception):
     """The faucet refused, or the signup failed; the message is the faucet's."""
+
+    def __init__(self, sentence: str, code: str | None = None) -> None:
+        super().__init__(sentence)
+        self.code = code  #: the faucet's
 
 
 async def sign_up(
@@ -40,7 +45,7 @@ async def sign_up(
     deadline = clock() + within
     prefix = await prefix_of(url, lambda: clock() < deadline)
     account = {"name": name, **keys_of(name, password, prefix), "invite": invite}
-    accepted = await _fetch(f"{url}/api/v1/accounts", {"account": account}, headers)
+    accepted = await _submit(url, account, headers)
     if "job" not in accepted:
         raise SignupFailedError("The faucet only tries such a name out, and keeps nothing.")
     job: dict[str, Any] = accepted["job"]
@@ -50,6 +55,19 @@ async def sign_up(
         registered: dict[str, Any] = (await _fetch(f"{url}{accepted['job']['url']}"))["job"]
         return registered
     raise SignupFailedError(job.get("reason") or f"The signup is still {job['state']}.")
+
+
+async def _submit(url: str, account: dict[str, Any], headers: Mapping[str, str] | None) -> Any:
+    """The reply to a signup, after the work that the faucet asks for. Raises SignupFailedError."""
+    try:
+        return await _fetch(f"{url}/api/v1/accounts", {"account": account}, headers)
+    except SignupFailedError as refused:
+        if refused.code not in WORK_CODES:
+            raise
+        work = await work_for(await _fetch(url + CHALLENGE))
+        if work is None:
+            raise
+    return await _fetch(f"{url}/api/v1/accounts", {"account": {**account, "work": work}}, headers)
 
 
 def keys_of(name: str, password: str, prefix: str) -> dict[str, str]:
@@ -84,7 +102,8 @@ async def _fetch(url: str, body: dict[str, Any] | None = None, headers: Mapping[
         raise SignupFailedError(f"{url} does not answer as a faucet does: {error}") from error
     # A faucet with `old_clients` refuses with 200.
     if response.code != 200 or sentence_of(reply) is not None:
-        raise SignupFailedError(sentence_of(reply) or f"{url} answers with status {response.code}.")
+        code = reply.get("error_code") if isinstance(reply, dict) else None
+        raise SignupFailedError(sentence_of(reply) or f"{url} answers with status {response.code}.", code)
     return reply
 
 

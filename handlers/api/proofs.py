@@ -44,6 +44,7 @@ class Proofs:
         self._algorithm = Algorithm(settings.proof_of_work)
         self._keys: dict[int, bytes] = {}  # by generation
         self._learned_at = 0
+        self._learning = asyncio.Lock()
         self._argon2 = _OneAtATime()
 
     async def challenge(self, client: str | None) -> tuple[Challenge, str]:
@@ -87,11 +88,9 @@ class Proofs:
 
     async def _check_slowly(self, proof: Proof, client: str | None) -> Checked:
         """With what must be read from the ledger, or takes more than a moment."""
-        now, challenge = self._work.now(), proof.challenge
-        is_known = challenge.generation in self._keys
-        # Another machine may have made it; a forged one is no reason to read the ledger each time.
-        if not is_known and abs(challenge.generation - now // GENERATION) <= 1 and self._may_learn(now):
-            await self._learn(now)
+        challenge = proof.challenge
+        if challenge.generation not in self._keys:
+            await self._learn_of(challenge.generation)
         outcome = self._outcome(proof, client)
         if outcome is Outcome.VALID and challenge.algorithm is Algorithm.ARGON2:
             try:
@@ -125,8 +124,14 @@ class Proofs:
         self._metrics.proofs(outcome).inc()
         return invalid(outcome)
 
-    def _may_learn(self, now: int) -> bool:
-        return abs(now - self._learned_at) >= LEARN_INTERVAL
+    async def _learn_of(self, generation: int) -> None:
+        """Know the key of that generation, if there is one, which another machine may have made."""
+        async with self._learning:  # whoever comes meanwhile waits for what is read
+            now = self._work.now()
+            if generation in self._keys or abs(generation - now // GENERATION) > 1:
+                return
+            if abs(now - self._learned_at) >= LEARN_INTERVAL:  # forged ones are no reason to read each time
+                await self._learn(now)
 
     async def _learn(self, now: int) -> None:
         """Read the keys of the ledger, of which those that sign challenges are made."""

@@ -302,7 +302,9 @@ async def test_garbage_costs_no_argon2(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 async def test_one_solution_sent_many_times_lets_one_in(tmp_path: Path) -> None:
+    """Also at a process that knows no key yet."""
     async with serving(tmp_path, minIPAge=0, **EASY) as served:
         work = await solved(served.fetch, headers=CLIENT)
+    async with serving(tmp_path, minIPAge=0, **EASY) as served:
         replies = await asyncio.gather(*(sign_up(served, f"crowd-{number}", work=work) for number in range(20)))
         assert sorted(reply.status for reply in replies) == [200] + [429] * 19
