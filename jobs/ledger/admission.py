@@ -179,7 +179,7 @@ def decide(signup: Signup, limits: Limits, place: int, group: CommitGroup) -> Jo
 
 def _let_in(invitation: Usable | None, key: UsableApiKey | None, limits: Limits, quotas: GroupQuotas) -> Admitted:
     """What lets a signup in, and what it spends of the quotas for that. Raises FaucetError."""
-    if key is None and invitation is None and isinstance(limits.work, FaucetError):
+    if key is None and invitation is None and isinstance(limits.work, Exception):
         raise limits.work
     balance = limits.initial_balance
     if invitation is not None and balance is not None:

@@ -5,7 +5,6 @@ from enum import StrEnum
 
 import msgspec
 
-from jobs.errors import FaucetError
 from jobs.model.transaction import Fate
 
 
@@ -143,7 +142,7 @@ class Limits(msgspec.Struct, frozen=True):
 
     queue: int  #: jobs that may wait for a drain
     quotas: tuple[Quota, ...] = ()
-    work: Quota | FaucetError | None = None  #: the proof of work, to be spent, or why there is none; None: not needed
+    work: Quota | Exception | None = None  #: the proof of work, to be spent, or why it is refused; None: not needed
     invite: str | None = None  #: code of an invitation; without one, the refcode may be that
     needs_invitation: bool = False  #: unless it has an API key
     api_key: str | None = None  #: hash of the API key that it came with, whose quotas go before these

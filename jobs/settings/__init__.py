@@ -89,7 +89,9 @@ class Settings:
         "required: nobody signs up without an invitation or an API key",
     )
     proof_of_work: str = _key(
-        values.one_of("off", "sha256", "argon2"), "off", "work of who has no invitation; sha256, or memory-hard argon2"
+        values.one_of("off", "sha256", "argon2"),
+        "off",
+        "work of who has neither invitation nor API key: sha256 or memory-hard argon2",
     )
     work_seconds: float = _key(values.seconds(0.001, 120), 2.0, "seconds that it takes a phone, in the mean, at least")
     work_seconds_max: float = _key(
