@@ -14,6 +14,7 @@ from jobs.ledger.quotas import GENERATION
 from jobs.model.invitation import NewInvitation
 from jobs.ways.challenges import LIFETIME, parse_proof
 from jobs.ways.work import PHONE
+from tests.harness.pages import page
 from tests.harness.serving import CLIENT, NOW, Serving, serving, signup_of
 from tests.harness.work import ARGON2, EASY, challenge_of, refusal, sign_up, solved
 
@@ -69,6 +70,26 @@ async def test_challenge_is_described_and_kept_by_nobody(tmp_path: Path) -> None
         head = await served.fetch("/api/v1/challenge", method="HEAD")
         posted = await served.fetch("/api/v1/challenge", method="POST", body="")
         assert (head.status, posted.status) == (200, 405)
+
+
+async def test_wallets_may_import_the_scripts(tmp_path: Path) -> None:
+    async with serving(tmp_path, cors_origins=("https://wallet.example",)) as served:
+        wallet = {"Origin": "https://wallet.example"}
+        for name in ("work/work.js", "work/worker.js", "vendor/noble-hashes-2.3.0/argon2.js"):
+            reply = await served.fetch(f"/static/{name}", headers=wallet)
+            assert (reply.status, reply.headers["Access-Control-Allow-Origin"]) == (200, wallet["Origin"])
+        other = await served.fetch("/static/signup/page.js", headers=wallet)
+        assert "Access-Control-Allow-Origin" not in other.headers
+
+
+async def test_pages_say_that_work_is_asked_for(tmp_path: Path) -> None:
+    said = "Who has no invitation does some work first"
+    for settings, is_said in (({}, False), (EASY, True)):
+        folder = tmp_path / str(is_said)
+        folder.mkdir()
+        async with serving(folder, signup_page=True, **settings) as served:
+            for path in ("/", "/signup"):
+                assert (said in (await page(served, path)).text) is is_said
 
 
 async def test_repeated_signup_needs_no_work(tmp_path: Path) -> None:

@@ -52,6 +52,12 @@ def test_old_clients_set_the_reply_wait(tmp_path: Path, text: str, seconds: floa
     assert load_text(tmp_path, text).reply_wait == seconds
 
 
+@pytest.mark.parametrize("text", ["", "proof_of_work: off", "proof_of_work: 'off'", "proof_of_work: no"])
+def test_nobody_is_asked_for_work_by_default(tmp_path: Path, text: str) -> None:
+    """YAML takes an unquoted off for false."""
+    assert load_text(tmp_path, text).proof_of_work == "off"
+
+
 def test_every_predecessor_key_is_known() -> None:
     predecessors = (
         "secret_key nobroadcast mail_host mail_user mail_pass mail_from admins minIPAge restrict_ip witness_url "
@@ -107,6 +113,13 @@ def test_values_are_typed(tmp_path: Path) -> None:
         ("lease_seconds: 61", "config.yaml:1: lease_seconds: must be seconds from 1 to 60"),
         ("machine: our machine", "config.yaml:1: machine: must be a name of at most 64 letters"),
         ("reply_wait: 60", "config.yaml:1: reply_wait: is longer than reply_wait_max"),
+        ("proof_of_work: md5", "config.yaml:1: proof_of_work: must be one of off, sha256, argon2"),
+        ("proof_of_work: true", "config.yaml:1: proof_of_work: must be one of off, sha256, argon2"),
+        ("proof_of_work: [sha256]", "config.yaml:1: proof_of_work: must be one of off, sha256, argon2"),
+        ("work_seconds: 0", "config.yaml:1: work_seconds: must be seconds from 0.001 to 120"),
+        ("work_seconds: .nan", "config.yaml:1: work_seconds: must be seconds from 0.001 to 120"),
+        ("work_seconds: 61", "config.yaml:1: work_seconds: is longer than work_seconds_max"),
+        ("invitation: required\nproof_of_work: sha256", "config.yaml:2: proof_of_work: is asked of nobody where"),
         ("limits: [ipv4/24]", "config.yaml:1: limits: must be a mapping of 16 lines at most"),
         ("limits: {ipv4/33: 1 per day}", "config.yaml:1: limits: must name networks as ipv4/8 to"),
         ("limits: {ipv4/24: 5}", "config.yaml:1: limits: must say of ipv4/24: COUNT per hour, or"),
