@@ -28,6 +28,7 @@ from jobs.ways.work import PRECHECK, Algorithm, attempts, meets_argon2, meets_sh
 
 BUDGET = 0.25  #: seconds that the proofs which wait for their turn may take together
 FIRST_GUESS = 0.003  #: seconds that one takes
+REMEMBERED = 4096  #: results of argon2
 LEARN_INTERVAL = 1000  #: milliseconds between two reads of the keys on account of one that is not known
 
 #: What a proof is to the ledger: a quota to spend, or why there is none.
@@ -141,24 +142,38 @@ class Proofs:
 
 
 class _OneAtATime:
-    """Proofs by argon2, verified in a thread; whoever would wait for too many others is sent away."""
+    """Proofs by argon2, each verified once, in a thread; whoever would wait for too many others is sent away."""
 
     def __init__(self) -> None:
+        self._results: dict[tuple[str, int], bool] = {}  # of tokens and nonces, the oldest first
         self._lock = asyncio.Lock()
         self._waiting = 0
         self._seconds_each = FIRST_GUESS
 
     async def meets(self, proof: Proof) -> bool:
         """Whether `proof` is solved. Raises FaucetError overloaded."""
+        sent = proof.token, proof.nonce
+        if sent in self._results:
+            return self._results[sent]
         if self._waiting * self._seconds_each >= BUDGET:
             raise FaucetError(Code.OVERLOADED, "Too many proofs of work came at once, please try again.", retry_after=2)
         self._waiting += 1
         try:
             async with self._lock:
-                began = time.monotonic()
-                seed = seed_of(proof.token)
-                is_solved = await asyncio.to_thread(meets_argon2, seed, proof.nonce, proof.challenge.attempts)
-                self._seconds_each = (self._seconds_each * 3 + time.monotonic() - began) / 4
-                return is_solved
+                if sent not in self._results:
+                    self._remember(sent, await self._verify(proof))
+                return self._results[sent]
         finally:
             self._waiting -= 1
+
+    async def _verify(self, proof: Proof) -> bool:
+        began = time.monotonic()
+        is_solved = await asyncio.to_thread(meets_argon2, seed_of(proof.token), proof.nonce, proof.challenge.attempts)
+        self._seconds_each = (self._seconds_each * 3 + time.monotonic() - began) / 4
+        return is_solved
+
+    def _remember(self, sent: tuple[str, int], is_solved: bool) -> None:  # it is no option
+        """Who sends the same again must not cost the same again."""
+        self._results[sent] = is_solved
+        if len(self._results) > REMEMBERED:
+            del self._results[next(iter(self._results))]

@@ -10,6 +10,7 @@ import pytest
 
 from handlers.api import proofs
 from jobs.ledger.quotas import QuotaKey
+from jobs.ways.work import meets_argon2
 from tests.harness.serving import CLIENT, serving
 from tests.harness.work import ARGON2, EASY, challenge_of, proof_of, refusal, sign_up, solved
 
@@ -50,6 +51,25 @@ async def test_hostile_proof_is_refused(tmp_path: Path, hostile: Any, outcome: s
 async def test_work_of_another_type_is_refused(tmp_path: Path, work: object) -> None:
     async with serving(tmp_path, **EASY) as served:
         assert refusal(await sign_up(served, "hostile-1", work=work)) == (400, "bad_request", "work")
+
+
+async def test_what_is_sent_again_costs_no_second_argon2(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = Counter[int]()
+
+    def counted(seed: bytes, nonce: int, wanted: int) -> bool:
+        calls[nonce] += 1
+        return meets_argon2(seed, nonce, wanted)
+
+    monkeypatch.setattr(proofs, "meets_argon2", counted)
+    monkeypatch.setattr(proofs, "REMEMBERED", 1)
+    async with serving(tmp_path, minIPAge=0, limits=(), **ARGON2) as served:
+        first, second = [await solved(served.fetch, headers=CLIENT) for _ in range(2)]
+        replies = await asyncio.gather(*(sign_up(served, f"same-{number}", work=first) for number in range(5)))
+        assert sorted(reply.status for reply in replies) == [200] + [429] * 4
+        assert calls.total() == 1
+        assert (await sign_up(served, "other-1", work=second)).status == 200
+        assert refusal(await sign_up(served, "same-9", work=first))[1] == "throttled"
+        assert calls.total() == 3, "what is not remembered is verified again"
 
 
 async def test_ledger_is_not_read_for_each_forged_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
