@@ -11,6 +11,7 @@ import pytest
 
 from jobs.errors import Code
 from jobs.ledger.quotas import GENERATION
+from jobs.model.api_key import NewApiKey
 from jobs.model.invitation import NewInvitation
 from jobs.ways.challenges import LIFETIME, parse_proof
 from jobs.ways.work import PHONE
@@ -21,6 +22,7 @@ from tests.harness.work import ARGON2, EASY, challenge_of, refusal, sign_up, sol
 pytestmark = pytest.mark.usefixtures("each_engine")
 
 ELSEWHERE = {"X-Forwarded-For": "198.51.100.1"}
+KEY = "faucet_" + "k" * 32
 CODE = "7KQ2-M0XV-9T3B-HW5D"
 
 
@@ -83,7 +85,7 @@ async def test_wallets_may_import_the_scripts(tmp_path: Path) -> None:
 
 
 async def test_pages_say_that_work_is_asked_for(tmp_path: Path) -> None:
-    said = "Who has no invitation does some work first"
+    said = "Who has no other way in does some work first"
     for settings, is_said in (({}, False), (EASY, True)):
         folder = tmp_path / str(is_said)
         folder.mkdir()
@@ -133,6 +135,18 @@ async def test_invitation_goes_before_work_and_spends_none(tmp_path: Path) -> No
         assert (await sign_up(served, "invited-1", invite=CODE, work=work)).status == 200
         assert (await sign_up(served, "worker-1", work=work)).status == 200
         assert refusal(await sign_up(served, "invited-2", invite=CODE, work=work)) == (429, "throttled", "invite")
+
+
+async def test_api_key_goes_before_work_and_spends_none(tmp_path: Path) -> None:
+    async with serving(tmp_path, **EASY) as served:
+        await served.ledger.api_keys.create(KEY, NewApiKey("Wallet"), by="ann")
+        with_key = {**CLIENT, "Authorization": f"Bearer {KEY}"}
+        work = await solved(served.fetch, headers=CLIENT)
+        for number, fields in enumerate(({}, {"work": "broken"}, {"work": work})):
+            assert (await sign_up(served, f"user-{number}", headers=with_key, **fields)).status == 200
+        assert (await sign_up(served, "worker-1", work=work)).status == 200
+        await served.ledger.api_keys.revoke(1, by="ann")
+        assert refusal(await sign_up(served, "user-9", headers=with_key, work=work))[1] == "invalid_api_key"
 
 
 async def test_work_lifts_no_limit_of_networks(tmp_path: Path) -> None:
