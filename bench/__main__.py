@@ -13,7 +13,7 @@ from bench.report import machine, table, write_report, write_sections
 
 #: Modules of this package, each with `async def measure(size: float, folder: Path) -> list[Figure]`.
 PARTS = (
-    "accepting", "profile", "registering", "simultaneous", "growth", "idle", "overload", "pages",
+    "accepting", "profile", "registering", "sustained", "simultaneous", "growth", "idle", "overload", "pages",
     "ways", "uses", "machines", "growth_postgresql", "takeover",
 )  # fmt: skip
 DOCS = Path(__file__).parents[1] / "docs"

@@ -116,7 +116,7 @@ async def _offer(service: Faucet, keys: Path, registration_rate: float, times: i
     result = await load(url, keys, f"offer{times}", seconds=seconds, connections=connections, pause=REST)
     probing.cancel()
     await asyncio.gather(probing, return_exceptions=True)
-    return Offer(times, result, _goodput(service, start, time.time()), waits)
+    return Offer(times, result, goodput(service, start, time.time()), waits)
 
 
 async def _probe(service: Faucet, tag: str, waits: list[float]) -> None:
@@ -127,7 +127,7 @@ async def _probe(service: Faucet, tag: str, waits: list[float]) -> None:
             waits.append((time.perf_counter() - start) * 1000)
 
 
-def _goodput(service: Faucet, start: float, end: float) -> float:
+def goodput(service: Faucet, start: float, end: float) -> float:
     """Accounts a second in the blocks between two times; 0 where there are not two blocks."""
     query = "SELECT registered_at, count(*) FROM jobs WHERE registered_at BETWEEN ? AND ? GROUP BY 1 ORDER BY 1"
     blocks: list[tuple[float, int]] = query_ledger(service, query, start * 1000, end * 1000)

@@ -36,7 +36,7 @@ async def measure(size: float, folder: Path) -> list[Figure]:
         await pause_drain(service)
         await load(service.url + PATH, keys, "warm", seconds=1)
         busy = asyncio.ensure_future(load(service.url + PATH, keys, "looked", seconds=seconds + 2))
-        stacks = await _look(service.pid, folder / "stacks", seconds)
+        stacks = await look(service.pid, folder / "stacks", seconds, "--idle")
         await busy
     return [
         Figure(what, share, "% of the time", note=f"py-spy, {CONNECTIONS} connections, drain paused")
@@ -44,14 +44,14 @@ async def measure(size: float, folder: Path) -> list[Figure]:
     ]
 
 
-async def _look(pid: int, output: Path, seconds: int) -> list[str]:
-    """Stacks of the process with how often each was seen; none where that is not allowed."""
+async def look(pid: int, output: Path, seconds: int, *options: str) -> list[str]:
+    """Stacks of the process with how often each was seen, by py-spy's `options`; none where that is not allowed."""
     program = shutil.which("py-spy", path=str(Path(sys.executable).parent))
     if program is None:
         return []
     looking = await asyncio.create_subprocess_exec(
-        program, "record", "--pid", str(pid), "--duration", str(seconds), "--rate", str(RATE), "--idle", "--threads",
-        "--function", "--format", "raw", "--output", str(output),
+        program, "record", "--pid", str(pid), "--duration", str(seconds), "--rate", str(RATE), "--threads",
+        "--function", "--format", "raw", "--output", str(output), *options,
         stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
     return output.read_text().splitlines() if await looking.wait() == 0 else []

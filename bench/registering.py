@@ -72,16 +72,31 @@ def _figures(on_sink: Paces, on_chain: Paces, paying: float) -> list[Figure]:
     ]  # fmt: skip
 
 
+@dataclass(frozen=True)
+class SinkProgram:
+    """The sink node in a process of its own."""
+
+    url: str
+    pid: int
+
+
 @contextlib.asynccontextmanager
 async def sink() -> AsyncIterator[str]:
     """The sink node, at the address that is given."""
+    async with sink_program() as program:
+        yield program.url
+
+
+@contextlib.asynccontextmanager
+async def sink_program(cost: int = 0) -> AsyncIterator[SinkProgram]:
+    """The sink node; an operation costs it so many microseconds of processor."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "bench.sink", stdout=asyncio.subprocess.PIPE, cwd=ROOT
+        sys.executable, "-m", "bench.sink", "0", str(cost), stdout=asyncio.subprocess.PIPE, cwd=ROOT
     )
     if process.stdout is None:
         raise AssertionError("a pipe was asked for")
     try:
-        yield (await process.stdout.readline()).decode().split()[-1]
+        yield SinkProgram((await process.stdout.readline()).decode().split()[-1], process.pid)
     finally:
         process.terminate()
         await process.wait()

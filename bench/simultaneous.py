@@ -68,7 +68,7 @@ async def _at_once(folder: Path, keys: Path, crowd: int, *, workers: int) -> lis
             crowd,
             answers,
             resident=memory(service.pid),
-            registered=await _last_registered(service) - start,
+            registered=await last_registered(service) - start,
             on_chain=await _on_chain(chain),
             peak=peak_memory(service.pid),
         )
@@ -77,16 +77,24 @@ async def _at_once(folder: Path, keys: Path, crowd: int, *, workers: int) -> lis
 
 def _figures(who: str, outcome: Outcome) -> list[Figure]:
     crowd, answers, on_chain, peak = outcome.crowd, outcome.answers, outcome.on_chain, outcome.peak
-    answered, others = answers.statuses[200], answers.statuses.total() - answers.statuses[200]
     latencies = f"50 %: {statistics.median(answers.seconds):.1f} s, 99 %: {answers.slowest:.1f} s"
     resident = f"sum of the processes' peaks; {outcome.resident:.0f} MB at the last answer, shared pages counted once"
     return [
-        Figure(f"{who}: answered 200", answered, "", "all", answered / crowd, answered == crowd),
-        Figure(f"{who}: other answers, errors", others, "", "0", met=others == 0, note=_told(answers)),
+        *answer_figures(who, crowd, answers),
         Figure(f"{who}: on the chain once", on_chain, "", "all", on_chain / crowd, on_chain == crowd, "block by block"),
         Figure(f"{who}: last answer after", answers.last, "s", note=latencies),
         Figure(f"{who}: last account after", outcome.registered, "s", note="the dev chain shares the cores"),
         Figure(f"{who}: peak memory", peak, "MB", f"{MEMORY:.0f} MB", met=peak <= MEMORY, note=resident),
+    ]
+
+
+def answer_figures(who: str, crowd: int, answers: Answers) -> list[Figure]:
+    """How many were answered 200, and how many otherwise."""
+    answered = answers.statuses[200]
+    others = answers.statuses.total() - answered
+    return [
+        Figure(f"{who}: answered 200", answered, "", "all", answered / crowd, answered == crowd),
+        Figure(f"{who}: other answers, errors", others, "", "0", met=others == 0, note=_told(answers)),
     ]
 
 
@@ -139,7 +147,7 @@ def _writer(client: asyncio.subprocess.Process) -> asyncio.StreamWriter:
     return client.stdin
 
 
-async def _last_registered(service: Faucet) -> float:
+async def last_registered(service: Faucet) -> float:
     """When the last of the jobs was in a block, seconds since 1970, once all are."""
     await all_registered(service)
     return float(query_ledger(service, "SELECT max(registered_at) FROM jobs")[0][0]) / 1000

@@ -1,7 +1,7 @@
-"""A node that takes every transaction into its next block and evaluates none: `python -m bench.sink [PORT]`.
+"""A node that takes every transaction into its next block and evaluates none: `python -m bench.sink [PORT [COST]]`.
 
 The wire is real, and all that is read but blocks is answered as the dev chain answers it; so what a faucet reaches
-here is its own pace.
+here is its own pace. With a COST, an operation takes so many microseconds of processor, as evaluating it would.
 """
 
 import asyncio
@@ -48,7 +48,9 @@ _encode = msgspec.json.Encoder().encode
 class Sink:
     """An empty dev chain, and the transactions beside it."""
 
-    def __init__(self) -> None:
+    def __init__(self, cost: float = 0.0) -> None:
+        """An operation costs so many seconds of processor."""
+        self._cost = cost
         self.chain = Chain(DevChainSettings(parameters=PARAMETERS), clock=time.time)
         self.subscriptions = Subscriptions()
         self._pending: list[bytes] = []
@@ -57,9 +59,11 @@ class Sink:
 
     def take(self, transaction: Raw) -> None:
         """Put it into the next block, with the ids that its operations make."""
+        began = time.thread_time()
         operations = _read_transaction(transaction).operations
         results = [[1, f"1.2.{next(self._ids)}"] if kind == ACCOUNT_CREATE else [0, {}] for kind, _ in operations]
         self._pending.append(bytes(transaction)[:-1] + b',"operation_results":' + _encode(results) + b"}")
+        _spend_until(began + self._cost * len(operations))
 
     def block(self, number: int, empty_block: dict[str, Any] | None) -> dict[str, Any] | None:
         """The block `number`, which is empty as `shown`, with its transactions."""
@@ -126,13 +130,19 @@ class Client:
             await self._connection.send(_encode(message).decode())
 
 
-async def main(port: int) -> None:
-    """Serve on `port`; 0 is any free one."""
-    sink = Sink()
+def _spend_until(end: float) -> None:
+    """Keep the processor busy until this thread's clock says `end`."""
+    while time.thread_time() < end:
+        """Evaluating is the work of a real node."""
+
+
+async def main(port: int, cost: float = 0.0) -> None:
+    """Serve on `port`, 0 is any free one; an operation costs so many microseconds of processor."""
+    sink = Sink(cost / 1e6)
     async with serve(sink.converse, "127.0.0.1", port, max_size=MAX_FRAME, compression=None) as server:
         print(f"sink on ws://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
         await sink.produce()
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else 0))
+    asyncio.run(main(*map(int, sys.argv[1:] or ("0",))))

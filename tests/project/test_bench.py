@@ -7,11 +7,22 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from bench import accepting, idle, overload, profile, simultaneous, ways
+from bench import accepting, idle, overload, profile, simultaneous, sustained, ways
 from bench.crowd import is_whole
 from bench.figure import Figure
+from bench.interpreter import by_thread
 from bench.load import PATH, load, read_summary, write_keys
-from bench.processes import cpu_seconds, faucet, ledger_of, memory, pause_drain, peak_memory, resident_memory
+from bench.processes import (
+    cpu_seconds,
+    faucet,
+    ledger_of,
+    memory,
+    pause_drain,
+    peak_memory,
+    query_ledger,
+    resident_memory,
+)
+from bench.registering import sink_program
 from bench.report import AGAINST, replace_section, with_section, write_report, write_sections
 from jobs.ledger import Ledger
 from jobs.model.job import State
@@ -63,6 +74,28 @@ def test_profile_counts_time_for_the_first_match() -> None:
     ]
     assert list(profile.shares(stacks).values()) == [10, 40, 5, 20, 25]
     assert profile.shares([]) == {}
+
+
+def test_interpreter_time_is_counted_by_thread() -> None:
+    stacks = [
+        'thread (0x7f1): "MainThread";run (asyncio/runners.py) 7',
+        'thread (0x7f2): "ledger_0";_transact (jobs/ledger/sqlite/engine.py) 2',
+        'thread (0x7f2): "ledger_0";rows (jobs/ledger/sqlite/rows.py) 1',
+    ]
+    assert by_thread(stacks) == {"MainThread": 7, "ledger": 3}
+
+
+@needs_wrk
+async def test_sustained_load_is_registered_and_its_cost_known(tmp_path: Path) -> None:
+    keys = write_keys(tmp_path / "keys", 300)
+    async with sink_program(100) as node, faucet(tmp_path / "one", node.url) as service:
+        run = await sustained.sustained(service, node, keys, "some", seconds=2)
+        assert run.load.others == 0
+        registered = query_ledger(service, "SELECT count(*) FROM jobs WHERE registered_at IS NOT NULL")[0][0]
+        assert run.load.answered <= registered <= run.load.answered + 64
+    assert {"serve main", "bench.sink main", "wrk"} <= run.each.keys()
+    assert run.each["bench.sink main"] >= 100
+    assert run.rate <= run.allowed
 
 
 def test_profile_names_functions_that_exist() -> None:
