@@ -64,6 +64,18 @@ class Operations(Sequence[Operation]):
     def __hash__(self) -> int:
         return hash(self.numbers)
 
+    def of_kind(self, number: int) -> Iterator[tuple[int, dict[str, Any]]]:
+        """(position, body) of the operations with this `number`; bodies of others are not decoded."""
+        for position, (each, body) in enumerate(self._parts):
+            if each == number:
+                yield position, msgspec.json.decode(body)
+
+    def registered_names(self) -> Iterator[tuple[int, str]]:
+        """(position, name) of the accounts that operations register; nothing else of them is decoded."""
+        for position, (number, body) in enumerate(self._parts):
+            if number == ACCOUNT_CREATE:
+                yield position, _read_named(body).name
+
     @property
     def numbers(self) -> tuple[int, ...]:
         """The operations' numbers, without decoding bodies."""
@@ -116,6 +128,12 @@ class _Assert(msgspec.Struct):
     predicates: list[tuple[Uint16, Raw]]
     extensions: Raw
 
+
+class _Named(msgspec.Struct):
+    name: str
+
+
+_read_named = msgspec.json.Decoder(_Named).decode
 
 #: The operations whose bodies are kept, and the members that reading and packing need.
 _FORMS: Mapping[int, type[msgspec.Struct]] = {

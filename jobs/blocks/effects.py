@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from chain.node import Block, BlockTransaction
-from chain.packing import ACCOUNT_CREATE, ASSERT
+from chain.packing import ASSERT
 from jobs.model.transaction import BlockEffects
 
 
@@ -12,11 +12,7 @@ def effects_of(block: Block, block_id: str) -> BlockEffects:
     return BlockEffects(
         number=block.number,
         id=block_id,
-        results={
-            signature: _results(transaction)
-            for transaction in block.transactions
-            for signature in transaction.signatures
-        },
+        results=results_of(block),
         accounts=tuple(account for transaction in block.transactions for account in accounts_of(transaction)),
         provisional=frozenset(
             signature
@@ -27,6 +23,16 @@ def effects_of(block: Block, block_id: str) -> BlockEffects:
     )
 
 
+def results_of(block: Block) -> dict[str, tuple[str | None, ...]]:
+    """The ids that the operations of each transaction made, by its signatures."""
+    return {
+        signature: results
+        for transaction in block.transactions
+        for results in [_results(transaction)]
+        for signature in transaction.signatures
+    }
+
+
 def _results(transaction: BlockTransaction) -> tuple[str | None, ...]:
     """The ids that the operations which serve a job made: assertions come before them, and serve none."""
     pairs = zip(transaction.operations.numbers, transaction.made, strict=True)
@@ -35,8 +41,7 @@ def _results(transaction: BlockTransaction) -> tuple[str | None, ...]:
 
 def accounts_of(transaction: BlockTransaction) -> Iterator[tuple[str, str]]:
     """(name, account id) of the accounts that `transaction` registers."""
-    if ACCOUNT_CREATE not in transaction.operations.numbers:
-        return
-    for (number, body), result in zip(transaction.operations, transaction.made, strict=True):
-        if number == ACCOUNT_CREATE and result is not None:
-            yield body["name"], result
+    made = transaction.made
+    for position, name in transaction.operations.registered_names():
+        if (account_id := made[position]) is not None:
+            yield name, account_id

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from chain.blocks import Block
-from chain.packing import ACCOUNT_CREATE, ACCOUNT_UPDATE, Operation
+from chain.packing import ACCOUNT_CREATE, ACCOUNT_UPDATE
 from jobs.ledger.keys import Keys, digest_of, digest_of_key
 from jobs.settings import Settings
 
@@ -16,10 +16,10 @@ def keys_shown(block: Block, settings: Settings, ids: Mapping[str, str]) -> tupl
     account; `ids` are the account ids of those.
     """
     digests = []
-    for operation, account_id in _operations(block, ACCOUNT_CREATE):
-        keys = _keys(operation[1], settings, ids)
+    for body, account_id in _operations(block, ACCOUNT_CREATE):
+        keys = _keys(body, settings, ids)
         if account_id is not None and keys is not None:
-            digests.append((operation[1]["name"], account_id, digest_of(keys)))
+            digests.append((body["name"], account_id, digest_of(keys)))
     return tuple(digests)
 
 
@@ -28,7 +28,7 @@ def keys_changed(block: Block) -> tuple[tuple[str, str | None], ...]:
 
     None where an authority was set, or it is not known what was: of a large operation little is kept.
     """
-    return tuple((body["account"], _memo_alone(body)) for (_, body), _ in _operations(block, ACCOUNT_UPDATE))
+    return tuple((body["account"], _memo_alone(body)) for body, _ in _operations(block, ACCOUNT_UPDATE))
 
 
 def _memo_alone(body: Mapping[str, Any]) -> str | None:
@@ -39,11 +39,11 @@ def _memo_alone(body: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _operations(block: Block, kind: int) -> Iterator[tuple[Operation, str | None]]:
+def _operations(block: Block, kind: int) -> Iterator[tuple[Mapping[str, Any], str | None]]:
     for transaction in block.transactions:
-        for operation, result in zip(transaction.operations, transaction.made, strict=True):
-            if operation[0] == kind:
-                yield operation, result
+        made = transaction.made
+        for position, body in transaction.operations.of_kind(kind):
+            yield body, made[position]
 
 
 def _keys(body: Mapping[str, Any], settings: Settings, ids: Mapping[str, str]) -> Keys | None:

@@ -8,16 +8,16 @@ from itertools import groupby, pairwise
 from chain.errors import LinkError, Refused, UnfitNode
 from chain.node import Block, Head, Node
 from jobs.blocks.account_ids import with_ids
-from jobs.blocks.effects import accounts_of, effects_of
+from jobs.blocks.effects import accounts_of, effects_of, results_of
 from jobs.blocks.expirer import Expirer
 from jobs.blocks.keys import keys_changed, keys_shown
 from jobs.blocks.malformed import MalformedOperations, only_ours
-from jobs.blocks.transactions import read_transactions, registrar_transactions
+from jobs.blocks.transactions import PAYING, read_transactions, registrar_transactions
 from jobs.errors import FaucetError
 from jobs.ledger.blocks import REWIND, BlockLog
 from jobs.ledger.reconciliation import Reconciliations
 from jobs.model.job import Job
-from jobs.model.transaction import Kind, OnChainTransaction, Transaction, is_due
+from jobs.model.transaction import OnChainTransaction, Transaction, is_due
 from jobs.monitoring.metrics import Metrics
 from jobs.nodes.confirmation import ConfirmedChain
 from jobs.settings import Settings
@@ -199,11 +199,8 @@ class Tracker:
 
         A ledger restored from a backup has jobs that were paid since: paying them again would be for good.
         """
-        paid = [
-            entry
-            for entry in registrar_transactions(blocks, self._account_ids().get(self._settings.registrar))
-            if entry.kind is Kind.FUNDING
-        ]
+        registrar_id = self._account_ids().get(self._settings.registrar)
+        paid = list(registrar_transactions(blocks, registrar_id, PAYING))
         unknown = await self._reconciliation.missing_signatures(entry.signature for entry in paid)
         lost = [entry for entry in paid if entry.signature in unknown]
         if not lost:
@@ -247,8 +244,10 @@ class Tracker:
             return
         ours = only_ours(block, {transaction.signature for transaction in transactions})
         (block,) = await with_ids([ours], self._confirmed.account_ids)
-        await self._confirmed.check_ids(dict(account for entry in block.transactions for account in accounts_of(entry)))
-        results = effects_of(block, "").results
+        if not self._confirmed.trusted:
+            made = (account for entry in block.transactions for account in accounts_of(entry))
+            await self._confirmed.check_ids(dict(made))
+        results = results_of(block)
         included = [(entry, results[entry.signature]) for entry in transactions if entry.signature in results]
         if included:
             await self._blocks.finalize(included)

@@ -17,6 +17,8 @@ log = logging.getLogger("faucet.tracker")
 
 #: What transactions of the registrar that serve jobs are made of.
 SERVING = frozenset({ACCOUNT_CREATE, ASSERT, TRANSFER})
+#: … of those that pay initial balances.
+PAYING = frozenset({ASSERT, TRANSFER})
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +68,16 @@ class ReadContext:
     settings: Settings
 
 
-def registrar_transactions(blocks: Sequence[Block], registrar_id: str | None) -> Iterator[RegistrarTransaction]:
-    """The transactions that hold nothing but registrations, or nothing but payments, by the registrar."""
+def registrar_transactions(
+    blocks: Sequence[Block], registrar_id: str | None, numbers: frozenset[int] = SERVING
+) -> Iterator[RegistrarTransaction]:
+    """The transactions that hold nothing but registrations, or nothing but payments, by the registrar.
+
+    Only those made of operations with these `numbers`: others are not decoded.
+    """
     for block in blocks:
         for transaction in block.transactions:
-            if not transaction.signatures or not SERVING.issuperset(transaction.operations.numbers):
+            if not transaction.signatures or not numbers.issuperset(transaction.operations.numbers):
                 continue
             kinds = {_kind(operation, registrar_id) for operation in transaction.operations if operation[0] != ASSERT}
             if len(kinds) == 1 and (kind := kinds.pop()) is not None:
