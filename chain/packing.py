@@ -27,6 +27,7 @@ Body = Mapping[str, Any]
 _int64 = Struct("<q").pack
 _uint32 = Struct("<I").pack
 _uint16 = Struct("<H").pack
+FEE_SIZE = 8  #: bytes of an amount
 _NOTHING = b"\0"  #: an empty list, or an optional member that is left out
 
 
@@ -41,6 +42,11 @@ def pack_operation(operation: Operation, prefix: str) -> bytes:
     if packed is None:
         return bytes(PackedOperation([number, {**body, "prefix": prefix}]))
     return varint(number) + packed
+
+
+def with_packed_fee(packed: bytes, fee: int) -> bytes:
+    """`packed`, an operation that the faucet makes, paying `fee` satoshi: that comes first, after the number's byte."""
+    return packed[:1] + _int64(fee) + packed[1 + FEE_SIZE :]
 
 
 def varint(number: int) -> bytes:

@@ -137,10 +137,14 @@ def sign(
     chain_id: str,
     prefix: str,
     key: PrivateKey,
+    packed_operations: Sequence[bytes] | None = None,
 ) -> Signed:
-    """The transaction of `operations` that expires at `expiration`, seconds of chain time, signed by `key`."""
+    """The transaction of `operations` that expires at `expiration`, seconds of chain time, signed by `key`.
+
+    `packed_operations` are their bytes, where these are known already.
+    """
     transaction = _unsigned(operations, ref_block.ref_block_num, ref_block.ref_block_prefix, expiration)
-    packed = pack(transaction, prefix)
+    packed = pack(transaction, prefix) if packed_operations is None else _joined(transaction, packed_operations)
     signature = key.sign(digest_of(packed, chain_id)).hex()
     return _signed(transaction, packed, signature)
 
@@ -178,12 +182,14 @@ def _signed(transaction: dict[str, Any], packed: bytes, signature: str) -> Signe
 
 def pack(transaction: dict[str, Any], prefix: str) -> bytes:
     """The bytes of `transaction`, the node's JSON, without its signatures (transaction.hpp)."""
-    operations = transaction["operations"]
+    return _joined(transaction, [pack_operation(operation, prefix) for operation in transaction["operations"]])
+
+
+def _joined(transaction: dict[str, Any], operations: Sequence[bytes]) -> bytes:
     header = _HEADER(
         transaction["ref_block_num"], transaction["ref_block_prefix"], parse_time(transaction["expiration"])
     )
-    packed = [pack_operation(operation, prefix) for operation in operations]
-    return b"".join((header, varint(len(operations)), *packed, b"\0"))  # no extensions
+    return b"".join((header, varint(len(operations)), *operations, b"\0"))  # no extensions
 
 
 def transaction_id(packed: bytes) -> str:

@@ -4,9 +4,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 
-from chain.packing import Operation
+from chain.packing import Operation, pack_operation
 from chain.refusals import Cause, Refusal
-from chain.transactions import operation_size
 from jobs.conditions.sentences import BALANCE_REFUSED, KEY_REFUSED, MEMBER_REFUSED
 from jobs.errors import Code
 from jobs.ledger.drain import Reason
@@ -36,11 +35,16 @@ class Candidate:
 
     job: Job
     operation: Operation
-    size: int  #: bytes in a transaction
+    packed: bytes  #: the operation as it is signed, but for its fee
     fee: int  #: satoshi
     cost: int  #: what the registrar must have for it, fees included, satoshi
     assertions: tuple[Assertion, ...] = ()  #: that its transaction must carry
     referrer: str | None = None  #: name of the account that a registration names
+
+    @property
+    def size(self) -> int:
+        """Bytes in a transaction."""
+        return len(self.packed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +58,9 @@ class RefusalPlan:
     known: bool = False  #: the node has this very transaction
 
 
-def sizes_of(operations: Iterable[Operation], prefix: str) -> list[int]:
-    """Bytes that each of `operations` takes in a transaction."""
-    return [operation_size(operation, prefix) for operation in operations]
+def pack_all(operations: Iterable[Operation], prefix: str) -> list[bytes]:
+    """Each of `operations` as it is signed."""
+    return [pack_operation(operation, prefix) for operation in operations]
 
 
 def pack_transactions(candidates: Iterable[Candidate], maximum_size: int) -> list[tuple[Candidate, ...]]:

@@ -10,7 +10,7 @@ from chain.node import Account, Node
 from chain.transactions import RefBlock, transfer
 from jobs.budget import TRANSFER
 from jobs.conditions.sentences import NO_ASSERTIONS, budget_spent, payments_unpaid, too_dear
-from jobs.drain.batch import Assertion, Candidate, affordable, cost_of, pack_transactions, sizes_of
+from jobs.drain.batch import Assertion, Candidate, affordable, cost_of, pack_all, pack_transactions
 from jobs.drain.context import DrainContext
 from jobs.drain.sender import Sender
 from jobs.ledger.blocks import BlockLog
@@ -94,12 +94,12 @@ class FundingStage:
             for job, amount in zip(jobs, amounts, strict=True)
         ]
         fees = await self._node.required_fees(operations)
-        sizes = await asyncio.to_thread(sizes_of, operations, context.profile.prefix)
+        packed = await asyncio.to_thread(pack_all, operations, context.profile.prefix)
         assertions = [_assertions(job, context) for job in jobs]
         return [
-            Candidate(job, operation, size, fee, fee + amount + sum(each.fee for each in asserted), asserted)
-            for job, operation, size, fee, amount, asserted in zip(
-                jobs, operations, sizes, fees, amounts, assertions, strict=True
+            Candidate(job, operation, each, fee, fee + amount + sum(assertion.fee for assertion in asserted), asserted)
+            for job, operation, each, fee, amount, asserted in zip(
+                jobs, operations, packed, fees, amounts, assertions, strict=True
             )
         ]
 

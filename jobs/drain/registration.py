@@ -18,8 +18,8 @@ from jobs.drain.batch import (
     affordable,
     before_fee_step,
     handle_refusal,
+    pack_all,
     pack_transactions,
-    sizes_of,
     split_by_reason,
 )
 from jobs.drain.context import DrainContext
@@ -160,10 +160,10 @@ class RegistrationStage:
         operations = [
             template.operation(job.signup, ids[referrer]) for job, referrer in zip(jobs, referrers, strict=True)
         ]
-        sizes = await asyncio.to_thread(sizes_of, operations, context.profile.prefix)
+        packed = await asyncio.to_thread(pack_all, operations, context.profile.prefix)
         return [
-            _candidate(job, operation, size, referrer, context)
-            for job, operation, size, referrer in zip(jobs, operations, sizes, referrers, strict=True)
+            _candidate(job, operation, each, referrer, context)
+            for job, operation, each, referrer in zip(jobs, operations, packed, referrers, strict=True)
         ]
 
     async def _sort_out_dear(self, candidates: Sequence[Candidate], context: DrainContext) -> list[Candidate]:
@@ -214,12 +214,12 @@ class RegistrationStage:
             self._metrics.batch_accounts.observe(len(group))
 
 
-def _candidate(job: Job, operation: Operation, size: int, referrer: str, context: DrainContext) -> Candidate:
+def _candidate(job: Job, operation: Operation, packed: bytes, referrer: str, context: DrainContext) -> Candidate:
     """`job` with what it costs by the chain's parameters; the chain counts an operation without its number."""
     named = context.named_by_id(referrer) if context.asserts else {}
     assertions = tuple(context.assertion(account_id, name) for name, account_id in named.items())
-    fee = context.parameters.account_create.required(job.signup.name, size - 1)
-    return Candidate(job, operation, size, fee, fee + sum(each.fee for each in assertions), assertions, referrer)
+    fee = context.parameters.account_create.required(job.signup.name, len(packed) - 1)
+    return Candidate(job, operation, packed, fee, fee + sum(each.fee for each in assertions), assertions, referrer)
 
 
 def _with_fee(candidate: Candidate, fee: int) -> Candidate:

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from chain.errors import LinkError, Refused
 from chain.link import Link
 from chain.node import Head, Node
+from chain.packing import with_packed_fee
 from chain.refusals import Cause, Refusal
 from chain.transactions import RefBlock, assert_account_name, sign, with_fee
-from jobs.drain.batch import Candidate, assertions_of, cost_of
+from jobs.drain.batch import Candidate, assertions_of, cost_of, pack_all
 from jobs.drain.context import DrainContext
 from jobs.ledger.drain import DrainQueue
 from jobs.model.transaction import Kind, SignedTransaction, Transaction
@@ -131,6 +132,10 @@ def _sign(kind: Kind, group: Group, context: DrainContext, ref_block: RefBlock) 
         assert_account_name(payer=context.registrar_id, account_id=each.account_id, name=each.name, fee=each.fee)
         for each in assertions_of(group)
     ]
+    packed = [
+        *pack_all(assertions, profile.prefix),
+        *(with_packed_fee(candidate.packed, candidate.fee) for candidate in group),
+    ]
     signed = sign(
         [*assertions, *(with_fee(candidate.operation, candidate.fee) for candidate in group)],
         ref_block=ref_block,
@@ -138,6 +143,7 @@ def _sign(kind: Kind, group: Group, context: DrainContext, ref_block: RefBlock) 
         chain_id=profile.chain_id,
         prefix=profile.prefix,
         key=profile.key,
+        packed_operations=packed,
     )
     return SignedTransaction(
         kind=kind,

@@ -34,7 +34,7 @@ def candidate(number: int, name: str, *, size: int = 150, cost: int = 10, attemp
         transaction_id=None, block_num=None, irreversible=False, initial_balance=None, attempts=attempts,
         code=None, reason=None, created_at=0, updated_at=0,
     )  # fmt: skip
-    return Candidate(job, registration(name), size, cost, cost)
+    return Candidate(job, registration(name), bytes(size), cost, cost)
 
 
 def registration(name: str) -> Operation:

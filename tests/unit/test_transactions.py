@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from peerplaysbase.operations import Operation as PackedOperation
 
 from chain.keys import PrivateKey, format_public_key, recover
-from chain.packing import Operation, pack_operation
+from chain.packing import Operation, pack_operation, with_packed_fee
 from chain.transactions import (
     RefBlock,
     account_create,
@@ -123,6 +123,11 @@ def test_assertion_is_packed_as_in_the_chain_source() -> None:
     number, body = assert_account_name(payer="1.2.20", account_id="1.2.300", name="alice-1", fee=100_000)
     two = [number, {**body, "predicates": [*body["predicates"], [0, {"account_id": "1.2.16", "name": "b.c-d"}]]}]
     assert pack_operation(two, "PPY") == packed
+
+
+@given(registrations | transfers, fees)
+def test_fee_of_packed_operation_is_replaced(operation: Operation, fee: int) -> None:
+    assert with_packed_fee(pack_operation(operation, "PPY"), fee) == pack_operation(with_fee(operation, fee), "PPY")
 
 
 #: Any text: the chain holds no asserted name to the grammar.
