@@ -9,7 +9,7 @@ from bench.registering import sink
 
 CONNECTIONS = 5_000
 SECONDS = 30  #: of each load
-HOLD = 15  #: seconds, reply_wait
+REPLY_WAIT = 15  #: seconds, reply_wait
 OF_UNHELD = 0.90  #: of the rate without
 MEMORY = 600.0  #: megabytes that the server may take
 
@@ -26,18 +26,19 @@ async def measure_held(size: float, folder: Path, keys: Path) -> list[Figure]:
 async def _held(folder: Path, keys: Path, seconds: int, *, workers: int) -> list[Figure]:
     async with sink() as url:
         plain, _ = await _crowd(folder / "plain", url, keys, seconds, workers, hold=0)
-        held, memory = await _crowd(folder / "held", url, keys, seconds, workers, hold=HOLD)
+        held, memory = await _crowd(folder / "held", url, keys, seconds, workers, hold=REPLY_WAIT)
     who = f"{CONNECTIONS:,} connections, {'one process' if workers == 1 else f'--workers {workers}'}"
+    waiting = f"{who}, reply_wait {REPLY_WAIT}"
     share = held.rate / plain.rate
     return [
         Figure(f"{who}, drain open", plain.rate, "/s", note=_latencies(plain)),
         Figure(
-            f"{who}, reply_wait {HOLD}", held.rate, "/s", f"{OF_UNHELD:.2f} of that without", share, share >= OF_UNHELD,
+            waiting, held.rate, "/s", f"{OF_UNHELD:.2f} of that without", share, share >= OF_UNHELD,
             _latencies(held),
         ),
-        Figure(f"{who}, reply_wait {HOLD}: other answers", held.others, "", "0", met=held.others == 0),
+        Figure(f"{waiting}: other answers", held.others, "", "0", met=held.others == 0),
         Figure(
-            f"{who}, reply_wait {HOLD}: peak memory", memory, "MB", f"{MEMORY:.0f} MB", met=memory <= MEMORY,
+            f"{waiting}: peak memory", memory, "MB", f"{MEMORY:.0f} MB", met=memory <= MEMORY,
             note="sum of the processes' peaks",
         ),
     ]  # fmt: skip
