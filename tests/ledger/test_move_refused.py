@@ -136,7 +136,7 @@ async def test_difference_ends_the_move_before_anything_is_switched_over(file: P
         if (task, done) == ("compared", 0):
             run_in(url, "UPDATE jobs SET email = 'else' WHERE number = 2")
 
-    with pytest.raises(LedgerError, match=r"jobs has 11 rows at .*, and 11 at .* neither ledger was switched over"):
+    with pytest.raises(LedgerError, match=r"jobs has 12 rows at .*, and 12 at .* neither ledger was switched over"):
         move(file, url, tamper, batch=FEW)
     await accept(file, "still-1")
     moved(file, url)
