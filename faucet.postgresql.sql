@@ -221,7 +221,7 @@ CREATE INDEX quotas_by_end ON quotas (until);
 CREATE TABLE quota_keys (
     generation BIGINT PRIMARY KEY,  -- week since 1970
     key        TEXT NOT NULL,  -- random
-    until      BIGINT NOT NULL  -- when the last interval ends that was counted with it
+    until      BIGINT NOT NULL  -- when neither interval nor challenge needs it anymore
 );
 
 -- What a signup spent, to be given back if it fails.

@@ -14,7 +14,7 @@ from tests.harness.support import csv_file
 from tests.harness.work import EASY, solved
 
 #: Where a faucet is killed: before and after the commit that accepts, and while the account is made.
-STEPS = ("before:signups._commit:1", "after:signups._commit:1", "after:drain.record_signed:1", "after:node.broadcast:1")
+STEPS = ("before:signups._commit:1", "after:signups._commit:1", "after:node.broadcast:1")
 
 
 @pytest.mark.usefixtures("each_engine")
