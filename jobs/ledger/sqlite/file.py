@@ -13,6 +13,7 @@ from jobs.ledger.errors import LedgerError, OldLedgerError
 from jobs.ledger.scripts import scripts_in
 from jobs.ledger.sqlite.journal import check_journal
 from jobs.ledger.sqlite.wal import check_log, check_regular, has_log, log_of, with_sidecars
+from jobs.ledger.sqlite.wal_index import RETRIES, WalIndex
 
 log = logging.getLogger("faucet.ledger")
 
@@ -135,12 +136,37 @@ def _check_undamaged(path: Path) -> int:
     # Without a log no other process writes, and it would be made just to look; with one, it is read and stays.
     mode = "mode=ro" if log_of(path).exists() else "mode=ro&immutable=1"
     uri = f"{with_sidecars(path)[0].as_uri()}?{mode}"
-    with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=OPEN_TIMEOUT)) as connection:
+    with contextlib.ExitStack() as closed_last, contextlib.closing(_connect(uri)) as connection:
         version: int = connection.execute("PRAGMA user_version").fetchone()[0]
         # Of an older copy with a newer log beside it, the pages are whole, but tables and indexes disagree.
         if (problem := _problem(connection, "integrity_check" if has_log(path) else "quick_check")) is not None:
             raise _damaged(path, problem)
+        if has_log(path):
+            _check_size(connection, path, closed_last)
     return version
+
+
+def _check_size(connection: sqlite3.Connection, path: Path, closed_last: contextlib.ExitStack) -> None:
+    """Raise LedgerError if the log says that the ledger has more pages, or fewer, than its first page says.
+
+    So it is with an older copy, where no page that its check looks at happens to be in the log.
+    """
+    _, log, index, _ = with_sidecars(path)
+    if not index.exists():  # SQLite has it in memory where it may not write
+        return
+    opened = WalIndex(log, index)
+    closed_last.callback(opened.close)
+    # Another process may write between the looks at both.
+    if all(opened.pages() not in (None, _page_count(connection)) for _ in range(RETRIES)):
+        raise _damaged(path, "its log is newer")
+
+
+def _connect(uri: str) -> sqlite3.Connection:
+    return sqlite3.connect(uri, uri=True, timeout=OPEN_TIMEOUT)
+
+
+def _page_count(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA page_count").fetchone()[0])
 
 
 @contextlib.contextmanager

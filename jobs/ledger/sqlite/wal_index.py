@@ -11,7 +11,8 @@ from pathlib import Path
 RETRIES = 3  #: another process may write one of the files between the looks at both
 HEADER, FRAME_HEADER = 32, 24  #: bytes of the log's header, and of one before each page
 INDEX_HEADER = 48
-_SIZE_OF_PAGE, _FRAMES, _SALT = struct.Struct("=14xH"), struct.Struct("=16xI"), slice(32, 40)
+_SIZE_OF_PAGE, _FRAMES, _PAGES = struct.Struct("=14xH"), struct.Struct("=16xI"), struct.Struct("=20xI")
+_SALT = slice(32, 40)
 _LOG_SALT = slice(16, 24)
 LARGEST_PAGE = 65536  #: which two bytes can't hold: it is written as 1
 
@@ -34,6 +35,13 @@ class WalIndex:
         """Where the log is not whole: whether it has another beginning than the one that was written."""
         header, index = os.pread(self._log, HEADER, 0), os.pread(self._index, INDEX_HEADER, 0)
         return len(header) == HEADER and header[_LOG_SALT] != index[_SALT]
+
+    def pages(self) -> int | None:
+        """How many pages the ledger has, as the log says; None if nothing of the log is used."""
+        index = os.pread(self._index, INDEX_HEADER, 0)
+        if len(index) < INDEX_HEADER or not _FRAMES.unpack_from(index)[0]:
+            return None
+        return int(_PAGES.unpack_from(index)[0])
 
     def close(self) -> None:
         """Close the descriptors, once SQLite's connections are closed."""
