@@ -30,12 +30,14 @@ def request_id_of(headers: Mapping[str, str], random_id: Callable[[], str]) -> s
 def api_key_hash_of(headers: Mapping[str, str]) -> str | None:
     """What the ledger keeps of the client's API key (RFC 6750, 2.1); None where the client sends none.
 
-    Raises FaucetError invalid_api_key for anything else in the header: who sends it believes to be known.
+    What has another scheme is for somebody else, such as a proxy that asks for a password and passes it on. Raises
+    FaucetError invalid_api_key for no key after Bearer, and for what has no scheme, as a key that was sent alone.
     """
-    if not (given := headers.get("Authorization", "")):
+    scheme, _, key = headers.get("Authorization", "").strip(" ").partition(" ")
+    is_bearer = scheme.lower() == "bearer"
+    if not scheme or (key and not is_bearer):
         return None
-    scheme, _, key = given.partition(" ")
-    found = hash_of_key(key.strip(" ")) if scheme.lower() == "bearer" else None
+    found = hash_of_key(key.strip(" ")) if is_bearer else None
     if found is None:
         raise FaucetError(Code.INVALID_API_KEY, "The header Authorization must have 'Bearer' and an API key.")
     return found
