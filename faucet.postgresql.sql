@@ -86,7 +86,7 @@ CREATE INDEX api_keys_in_force ON api_keys (number) WHERE revoked_at IS NULL;
 -- stays in its page.
 CREATE TABLE jobs (
     number          BIGINT PRIMARY KEY,  -- order of acceptance; never shown outside
-    id              TEXT    NOT NULL,     -- random, shown outside
+    id              TEXT    NOT NULL,     -- the time and random bits, shown outside
     name            TEXT    COLLATE "C" NOT NULL,  -- the account's name
     owner_key       TEXT    NOT NULL,     -- public keys as the wallet sent them: owner
     active_key      TEXT    NOT NULL,  -- … active

@@ -1,6 +1,7 @@
 """The ledger: the only SQL. Its parts hold the public methods, and each of these is one transaction."""
 
-import secrets
+import os
+import time
 from collections.abc import Callable
 
 from jobs.ledger.activity import Activity
@@ -47,8 +48,11 @@ __all__ = ["ConstraintError", "DeposedError", "IllegalMoveError", "Ledger", "Led
 
 
 def random_job_id() -> str:
-    """128 random bits in hex: nobody guesses another's job or counts the signups, and no shell trips over one."""
-    return secrets.token_hex(16)
+    """The time and 80 random bits in hex: nobody guesses another's job or counts the signups, no shell trips over one.
+
+    Ids of one time are neighbours in the index. If all of an id was random, each signup would write a page of its own.
+    """
+    return f"{time.time_ns() // 1_000_000:012x}{os.urandom(10).hex()}"
 
 
 class Ledger:
@@ -64,7 +68,7 @@ class Ledger:
         self.signups = Signups(store, random_id)
         self.invitations = Invitations(store)
         self.api_keys = ApiKeys(store)
-        self.work = Work(store, random_id)
+        self.work = Work(store)
         self.drain = DrainQueue(store)
         self.spending = Spending(store)
         self.blocks = BlockLog(store)

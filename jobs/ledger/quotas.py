@@ -6,7 +6,8 @@ deleted when no interval of that time runs any more, nor any challenge of proof 
 
 import hashlib
 import math
-from collections.abc import Callable, Iterable, Sequence
+import secrets
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -17,7 +18,7 @@ from jobs.ledger.store import Tx
 from jobs.model.job import Quota
 
 GENERATION = 7 * 86_400_000  #: milliseconds for which new hashes are made with the same key
-HASH_BYTES = 16
+HASH_BYTES = KEY_BYTES = 16
 KEPT_AFTER = 900_000  #: milliseconds that a key outlasts its generation at the least: challenges are signed with it
 
 
@@ -64,8 +65,7 @@ PURGE_KEYS = "DELETE FROM quota_keys WHERE until <= ? AND generation < (SELECT m
 class QuotaKeys:
     """The keys, the newest first; those of a generation never change once they are on disk."""
 
-    def __init__(self, random_id: Callable[[], str]) -> None:
-        self._random_id = random_id
+    def __init__(self) -> None:
         self._keys: Sequence[QuotaKey] = ()
 
     def of(self, tx: Tx) -> Sequence[QuotaKey]:
@@ -75,7 +75,7 @@ class QuotaKeys:
             self._keys = tx.rows(KEYS)
         if not self._keys or self._keys[0].generation < generation:
             # It is kept only once it was read: this transaction may be undone.
-            made = QuotaKey(generation, self._random_id())
+            made = QuotaKey(generation, secrets.token_hex(KEY_BYTES))
             tx.execute(INSERT_KEY, (made.generation, made.key, (generation + 1) * GENERATION + KEPT_AFTER))
             return made, *self._keys
         return self._keys

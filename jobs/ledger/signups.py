@@ -79,7 +79,7 @@ class Signups(Part):
     def __init__(self, store: Store, random_id: Callable[[], str]) -> None:
         super().__init__(store)
         self._random_id = random_id
-        self._keys = QuotaKeys(random_id)
+        self._keys = QuotaKeys()
         self._waiting: deque[Request] = deque()
         self._seconds_each = 0.0  #: that a signup of the last group took
         self._writer: asyncio.Task[None] | None = None

@@ -1,6 +1,6 @@
 """What challenges of proof of work need of the ledger: the keys that sign them, and how hard they should be now."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from jobs.ledger.quotas import GENERATION, KEYS, SPENT, GroupQuotas, QuotaKey, QuotaKeys
 from jobs.ledger.sql import to_json
@@ -13,9 +13,8 @@ WAITING = "SELECT jobs FROM job_counts WHERE state = 'queued'"
 class Work(Part):
     """Reads, but for a key that is made once a week."""
 
-    def __init__(self, store: Store, random_id: Callable[[], str]) -> None:
+    def __init__(self, store: Store) -> None:
         super().__init__(store)
-        self._random_id = random_id
         self._keys: Sequence[QuotaKey] = ()
         self.now = store.now
 
@@ -26,7 +25,7 @@ class Work(Part):
         """
         self._keys = await self._store.rows(KEYS)
         if not self._keys or self._keys[0].generation < self._store.now() // GENERATION:
-            self._keys = await self._store.run(QuotaKeys(self._random_id).of)
+            self._keys = await self._store.run(QuotaKeys().of)
         return self._keys
 
     async def waiting(self) -> int:

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections import deque
 from dataclasses import replace
 from pathlib import Path
@@ -199,3 +200,13 @@ async def test_unknown_referrer_needs_a_complete_cache(tmp_path: Path) -> None:
 
 async def _complete(ledger: Ledger) -> Any:
     return replace(await ledger.chain_status.load(), names_complete=True)
+
+
+async def test_ids_of_jobs_begin_with_their_time_and_end_at_random(tmp_path: Path) -> None:
+    before = time.time_ns() // 1_000_000
+    async with opened(tmp_path) as ledger:
+        jobs = [await ledger.signups.accept(signup(f"alice-{number}"), FREE) for number in range(3)]
+    ids = [job.id for job in jobs]
+    assert [before <= int(job_id[:12], 16) <= time.time_ns() // 1_000_000 for job_id in ids] == [True] * 3
+    assert {len(job_id) for job_id in ids} == {32}
+    assert len({job_id[12:] for job_id in ids}) == 3
