@@ -16,6 +16,7 @@ from jobs.blocks.transactions import PAYING, read_transactions, registrar_transa
 from jobs.errors import FaucetError
 from jobs.ledger.blocks import REWIND, BlockLog
 from jobs.ledger.reconciliation import Reconciliations
+from jobs.ledger.store import MAX_JOBS, parts_of
 from jobs.model.job import Job
 from jobs.model.transaction import OnChainTransaction, Transaction, is_due
 from jobs.monitoring.metrics import Metrics
@@ -249,8 +250,8 @@ class Tracker:
             await self._confirmed.check_ids(dict(made))
         results = results_of(block)
         included = [(entry, results[entry.signature]) for entry in transactions if entry.signature in results]
-        if included:
-            await self._blocks.finalize(included)
+        for part in parts_of(included, lambda each: len(each[0].jobs), MAX_JOBS):
+            await self._blocks.finalize(part)
         for transaction in transactions:
             if transaction.signature not in results:
                 fields = {"transaction": transaction.id, "block": number}

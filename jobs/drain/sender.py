@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 
+from chain.cancellation import end_tasks
 from chain.errors import LinkError, Refused
 from chain.link import Link
 from chain.node import Head, Node
@@ -13,6 +14,7 @@ from chain.transactions import RefBlock, assert_account_name, sign, with_fee
 from jobs.drain.batch import Candidate, assertions_of, cost_of, pack_all
 from jobs.drain.context import DrainContext
 from jobs.ledger.drain import DrainQueue
+from jobs.ledger.store import MAX_JOBS, parts_of
 from jobs.model.transaction import Kind, SignedTransaction, Transaction
 from jobs.monitoring.metrics import Metrics
 
@@ -56,20 +58,31 @@ class Sender:
     async def send(
         self, kind: Kind, groups: Sequence[Group], context: DrainContext, ref_block: RefBlock
     ) -> list[tuple[Transaction, Group, Refusal]]:
-        """Sign a transaction for each group, write all of them ahead, then broadcast them.
+        """Sign a transaction for each group, write it ahead, then broadcast it: some together, while others are signed.
 
         Returns those that the node refused. A lost connection is no refusal: the outcome is unknown then,
         and `resend` repeats the same bytes.
         """
+        carried: list[tuple[Transaction, Group]] = []
+        sending: list[asyncio.Task[Refusal | None]] = []
+        try:
+            for part in parts_of(groups, len, MAX_JOBS):
+                recorded = await self._record(kind, part, context, ref_block)
+                carried += recorded
+                sending += [asyncio.create_task(self._broadcast(each, context.head)) for each, _ in recorded]
+            refusals = await asyncio.gather(*sending)
+        finally:
+            await end_tasks(sending)
+        return [(*sent, refusal) for sent, refusal in zip(carried, refusals, strict=True) if refusal is not None]
+
+    async def _record(
+        self, kind: Kind, groups: Sequence[Group], context: DrainContext, ref_block: RefBlock
+    ) -> list[tuple[Transaction, Group]]:
+        """Sign a transaction for each group, and write all of them ahead; those that are to be sent."""
         signed = await asyncio.to_thread(_sign_all, kind, groups, context, ref_block)
         recorded = await self._queue.record_signed(signed, context.allowance.budget)
         carried = {transaction.signature: group for transaction, group in zip(signed, groups, strict=True)}
-        refusals = await asyncio.gather(*(self._broadcast(transaction, context.head) for transaction in recorded))
-        return [
-            (transaction, carried[transaction.signature], refusal)
-            for transaction, refusal in zip(recorded, refusals, strict=True)
-            if refusal is not None
-        ]
+        return [(transaction, carried[transaction.signature]) for transaction in recorded]
 
     async def resend(self, head: Head) -> None:
         """Send the same bytes again where the outcome is unknown: a node refuses what it already has.

@@ -1,7 +1,7 @@
 """What is under every part of the ledger: write transactions, reads, the clock, and the watches on jobs."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -11,6 +11,23 @@ from jobs.ledger.sql import Query
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+#: Jobs that one write transaction of the chain's owner moves, where it may be several as well: signups wait meanwhile.
+MAX_JOBS = 500
+
+
+def parts_of(items: Iterable[Item], weight: Callable[[Item], int], maximum: int) -> Iterator[list[Item]]:
+    """`items` in their order, in lists that weigh up to `maximum` together, or are of one item."""
+    part: list[Item] = []
+    total = 0
+    for item in items:
+        if part and total + weight(item) > maximum:
+            yield part
+            part, total = [], 0
+        part.append(item)
+        total += weight(item)
+    if part:
+        yield part
 
 
 class Row(Protocol):

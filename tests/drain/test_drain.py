@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,10 @@ from typing import Any
 import pytest
 
 from devchain import ChainParameters
+from jobs.drain.sender import RESEND_AFTER
+from jobs.errors import Code, FaucetError
 from jobs.model.job import State
+from jobs.model.transaction import SignedTransaction, Transaction
 from tests.harness.chain_harness import LAG, REGISTRAR, chain_side
 from tests.harness.program import keys_of
 
@@ -48,6 +52,54 @@ async def test_long_queue_drains_without_waiting_for_a_block(tmp_path: Path, mon
             """Asking is the waiting."""
         side.drainer.stop()
         await running
+
+
+async def test_long_drain_is_written_ahead_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Signups are accepted between them; what is written of each part is sent."""
+    monkeypatch.setattr("jobs.drain.sender.MAX_JOBS", 24)
+    async with chain_side(tmp_path, parameters=SMALL) as side:
+        await side.block()
+        await side.accept(*(f"part-{number}" for number in range(60)))
+        record, sizes = side.ledger.drain.record_signed, []
+
+        async def recorded(signed: Sequence[SignedTransaction], budget: int | None = None) -> list[Transaction]:
+            sizes.append(sum(len(transaction.jobs) for transaction in signed))
+            return await record(signed, budget)
+
+        monkeypatch.setattr(side.ledger.drain, "record_signed", recorded)
+        await side.drainer.drain()
+        assert sum(sizes) == 60
+        assert max(sizes) <= 24
+        assert Counter(await side.states()) == {State.BROADCAST: 60}
+        await side.block()
+        assert Counter(await side.states()) == {State.REGISTERED: 60}
+
+
+async def test_parts_before_a_failure_are_sent_by_the_next_drain(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jobs.drain.sender.MAX_JOBS", 24)
+    async with chain_side(tmp_path, parameters=SMALL) as side:
+        await side.block()
+        await side.accept(*(f"part-{number}" for number in range(60)))
+        record = side.ledger.drain.record_signed
+        with monkeypatch.context() as patch:
+
+            async def fails_later(signed: Sequence[SignedTransaction], budget: int | None = None) -> list[Transaction]:
+                if await side.ledger.drain.live():
+                    raise FaucetError(Code.LEDGER_UNAVAILABLE, "The disk is full.")
+                return await record(signed, budget)
+
+            patch.setattr(side.ledger.drain, "record_signed", fails_later)
+            with pytest.raises(FaucetError):
+                await side.drainer.drain()
+        await side.drainer.drain()
+        await side.block(RESEND_AFTER)
+        await side.drainer.drain()
+        await side.block()
+        registered = Counter(await side.states())
+        assert registered.total() == 60
+        assert not {State.QUEUED, State.BROADCAST} & registered.keys()
 
 
 async def test_registration_refers_to_an_irreversible_block(tmp_path: Path) -> None:
