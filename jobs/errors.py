@@ -45,4 +45,12 @@ class FaucetError(Exception):
         self.sentence = sentence
         self.field = field  #: the request's field to blame, if it is one
         self.retry_after = retry_after  #: seconds
+        self.limit: str | None = None  #: which one is reached, for the metrics
         self.api_key: int | None = None  #: number of the one that the signup came with, for the metrics
+
+
+def throttled(limit: str, sentence: str, field: str | None, retry_after: int) -> FaucetError:
+    """The refusal of a signup where the `limit` is reached; `retry_after` is in seconds."""
+    error = FaucetError(Code.THROTTLED, sentence, field=field, retry_after=retry_after)
+    error.limit = limit
+    return error

@@ -176,6 +176,8 @@ class SignupEndpoint(HTTPMessageDelegate):
     def _accept(self, job: Job) -> None:
         self._job = job
         self._count("accepted", None if self._api_key is None else job.api_key)
+        if job.invitation is not None:
+            self._context.metrics.invited.inc()
         if self._wait and job.state not in IN_A_BLOCK and not self._request.is_abandoned:
             self._run(self._wait_and_reply(job))
         else:
@@ -203,6 +205,8 @@ class SignupEndpoint(HTTPMessageDelegate):
     def _refuse(self, error: FaucetError) -> None:
         if self._job is None:  # else it was counted as accepted
             self._count(error.code, error.api_key)
+            if error.limit is not None:
+                self._context.metrics.throttled(error.limit).inc()
         self._request.reply_error(error, self._headers)
 
     def _fail(self, error: Exception) -> None:

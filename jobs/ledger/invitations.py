@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from chain.text import cut
-from jobs.errors import Code, FaucetError
+from jobs.errors import Code, FaucetError, throttled
 from jobs.ledger.credentials import PAGE, Credentials
 from jobs.ledger.operators import MAX_REASON, RECORD
 from jobs.ledger.sql import IN_TEXTS, Query, table_of, to_json
@@ -105,8 +105,7 @@ class GroupInvitations:
         if found.revoked_at is not None or (found.expires_at or self.now + 1) <= self.now:
             raise FaucetError(Code.INVALID_INVITATION, "This invitation is over.", field=field_name)
         if found.used + self._used.get(found.number, 0) >= found.uses:
-            sentence = "This invitation is used up."
-            raise FaucetError(Code.THROTTLED, sentence, field=field_name, retry_after=USED_UP_RETRY)
+            raise throttled("invitation", "This invitation is used up.", field_name, USED_UP_RETRY)
         return found
 
     def use(self, number: int) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from jobs.errors import Code, FaucetError
+from jobs.errors import throttled
 from jobs.ledger.sql import IN_TEXTS, Query, table_of, to_json
 from jobs.ledger.store import Tx
 from jobs.model.job import Quota
@@ -106,7 +106,7 @@ class GroupQuotas:
             if sum(each.spent for each in running) >= quota.capacity:
                 wait = min((each.until for each in running), default=self.now) - self.now
                 retry_after = quota.retry_after or max(1, math.ceil(wait / 1000))
-                raise FaucetError(Code.THROTTLED, quota.sentence, field=quota.field, retry_after=retry_after)
+                raise throttled(quota.name, quota.sentence, quota.field, retry_after)
 
     def used(self, quotas: Iterable[Quota]) -> float:
         """Which part of the one that is used most is used, from 0 to 1; 0 where there are none."""

@@ -71,6 +71,12 @@ class UsableApiKey(msgspec.Struct, frozen=True):
     def quotas(self) -> tuple[Quota, ...]:
         """Its rate and its cap; the day's first, so that a client is not told to come again before that is over."""
         return (
-            Quota(f"key {self.number} day", self.per_day, DAY, "This API key is used up for today."),
-            Quota(f"key {self.number} minute", self.per_minute, MINUTE, "Too many signups a minute with this API key."),
+            Quota("key day", f"key {self.number} day", self.per_day, DAY, "This API key is used up for today."),
+            Quota(
+                "key minute",
+                f"key {self.number} minute",
+                self.per_minute,
+                MINUTE,
+                "Too many signups a minute with this API key.",
+            ),
         )

@@ -129,6 +129,7 @@ class Quota(msgspec.Struct, frozen=True):
     A signup spends one of each of its quotas; where it fails through no fault of its own, it is given back.
     """
 
+    name: str  #: of the limit, for the metrics
     subject: str  #: what is counted: a kind, and which of it; the ledger keeps a keyed hash of it
     capacity: int  #: signups
     interval: int  #: seconds

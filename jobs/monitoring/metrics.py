@@ -86,6 +86,7 @@ class Metrics:
         self._count_denied_and_erased(registry)
         self._count_api_keys(registry)
         self._count_work(registry)
+        self._count_limits(registry)
         self._count_processes_and_connections(registry)
         # A lookup by labels takes the library longer than the count itself.
         self.signups = cache(signups.labels)
@@ -125,6 +126,13 @@ class Metrics:
         self.proofs = cache(proofs.labels)
         for outcome in Outcome:  # exported from 0 on
             self.proofs(outcome)
+
+    def _count_limits(self, registry: CollectorRegistry) -> None:
+        self.invited = Counter("faucet_invited", "Signups accepted with an invitation", registry=registry)
+        throttled = Counter(
+            "faucet_throttled", "Signups refused, by the limit that was reached", ["limit"], registry=registry
+        )
+        self.throttled = cache(throttled.labels)
 
     def _count_processes_and_connections(self, registry: CollectorRegistry) -> None:
         self.process_restarts = Counter(

@@ -108,7 +108,7 @@ def spending(challenge: Challenge) -> Quota:
     sentence = f"This challenge was used already. {NEW_CHALLENGE}"
     # However the clock was set meanwhile, it is kept spent for longer than the challenge can be sent.
     interval = LIFETIME + 2 * CLOCK_SLACK
-    return Quota(f"work {challenge.id}", 1, interval, sentence, field="work", retry_after=1)
+    return Quota("work", f"work {challenge.id}", 1, interval, sentence, field="work", retry_after=1)
 
 
 def invalid(outcome: Outcome) -> FaucetError:

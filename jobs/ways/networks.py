@@ -23,7 +23,7 @@ def network_quotas(client: str, interval: int, limits: tuple[NetworkLimit, ...])
     """
     network = _network(client)
     if network is None:
-        return (Quota(f"client {client}", 1, interval, ONE_PER_ADDRESS),) if interval else ()
+        return (Quota("client", f"client {client}", 1, interval, ONE_PER_ADDRESS),) if interval else ()
     own = [NetworkLimit(network.version, _ONE[network.version], 1, interval)] if interval else []
     wider = sorted((each for each in limits if each.family == network.version), key=lambda each: -each.prefix)
     return tuple(_quota(network, limit) for limit in (*own, *wider))
@@ -54,4 +54,5 @@ def _embedded(address: IPv6Address) -> IPv4Address | None:
 def _quota(network: IPv4Network | IPv6Network, limit: NetworkLimit) -> Quota:
     counted = network.supernet(new_prefix=min(limit.prefix, network.prefixlen))
     sentence = ONE_PER_ADDRESS if limit.capacity == 1 and limit.prefix == _ONE[limit.family] else TOO_MANY
-    return Quota(f"network {counted} {limit.interval}", limit.capacity, limit.interval, sentence)
+    name, subject = f"ipv{limit.family}/{limit.prefix}", f"network {counted} {limit.interval}"
+    return Quota(name, subject, limit.capacity, limit.interval, sentence)

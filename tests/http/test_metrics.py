@@ -3,8 +3,10 @@
 from pathlib import Path
 
 from jobs.model.chain import ChainStatus
+from jobs.model.invitation import NewInvitation
+from jobs.settings.network_limits import parse_limits
 from tests.harness.ledger_states import raise_every_alarm
-from tests.harness.serving import serving
+from tests.harness.serving import CLIENT, serving, signup_of
 
 
 async def test_metrics_of_the_chain(tmp_path: Path) -> None:
@@ -44,3 +46,25 @@ async def test_metrics_of_the_chain(tmp_path: Path) -> None:
             assert line in text.splitlines()
         await served.see(ChainStatus())
         assert "faucet_registrar_balance NaN" in (await served.fetch("/metrics")).body
+
+
+async def test_metrics_of_the_ways_in(tmp_path: Path) -> None:
+    code = "7KQ2-M0XV-9T3B-HW5D"
+    async with serving(tmp_path, minIPAge=60, limits=parse_limits({"ipv4/24": "2 per hour"})) as served:
+        await served.ledger.invitations.make([code], NewInvitation(), by="ann")
+        neighbour, other = ({"X-Forwarded-For": f"192.0.2.{number}"} for number in (2, 3))
+        for name, headers in (("name-1", CLIENT), ("name-2", CLIENT), ("name-3", neighbour), ("name-4", other)):
+            await served.sign_up(name, headers=headers)
+        for name in ("name-5", "name-6"):
+            body = signup_of(name, invite=code)
+            await served.fetch("/api/v1/accounts", method="POST", body=body, headers=CLIENT)
+        text = (await served.fetch("/metrics")).body
+        counts = [
+            line for line in text.splitlines() if line.startswith(("faucet_throttled_total{", "faucet_invited_t"))
+        ]
+        assert sorted(counts) == [
+            "faucet_invited_total 1.0",
+            'faucet_throttled_total{limit="invitation"} 1.0',
+            'faucet_throttled_total{limit="ipv4/24"} 1.0',
+            'faucet_throttled_total{limit="ipv4/32"} 1.0',
+        ]

@@ -23,7 +23,7 @@ def limits(client: str, interval: int = 0) -> Limits:
 
 
 def one_of(capacity: int, interval: int = HOUR) -> Limits:
-    return Limits(queue=1000, quotas=(Quota("anything", capacity, interval, "enough"),))
+    return Limits(queue=1000, quotas=(Quota("limit", "anything", capacity, interval, "enough"),))
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ async def test_failed_signup_gives_back_what_it_spent_unless_that_interval_is_ov
 
 async def test_refused_signup_spends_nothing(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
-        one, two = Quota("one", 1, HOUR, "enough"), Quota("two", 2, HOUR, "enough")
+        one, two = Quota("limit", "one", 1, HOUR, "enough"), Quota("limit", "two", 2, HOUR, "enough")
         await ledger.signups.accept(signup("a-1"), Limits(1000, (one, two)))
         assert await code_of(ledger.signups.accept(signup("b-1"), Limits(1000, (two, one)))) is Code.THROTTLED
         assert await code_of(ledger.signups.accept(signup("c-1"), Limits(1000, (two,)))) is None
