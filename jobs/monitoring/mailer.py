@@ -190,9 +190,11 @@ async def connected(settings: Settings) -> AsyncIterator[SMTP]:
     try:
         yield server
     finally:
-        with contextlib.suppress(Exception):  # the mail is taken: a rude good-bye must not send it again
-            await server.quit()
-        server.close()
+        try:
+            with contextlib.suppress(Exception):  # the mail is taken: a rude good-bye must not send it again
+                await server.quit()
+        finally:
+            server.close()  # also where the program stops, and doesn't wait for the good-bye
 
 
 async def _greeted(settings: Settings) -> SMTP:
