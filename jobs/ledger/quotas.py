@@ -18,7 +18,7 @@ from jobs.ledger.store import Tx
 from jobs.model.job import Quota
 
 GENERATION = 7 * 86_400_000  #: milliseconds for which new hashes are made with the same key
-HASH_BYTES = KEY_BYTES = 16
+HALF_BYTES, KEY_BYTES = 8, 16
 KEPT_AFTER = 900_000  #: milliseconds that a key outlasts its generation at the least: challenges are signed with it
 
 
@@ -88,7 +88,7 @@ class GroupQuotas:
     now: int
     keys: Sequence[QuotaKey]
     _spent: dict[str, Spent] = field(default_factory=dict)  # by keyed hash
-    _hashes: dict[str, list[str]] = field(default_factory=dict)
+    _halves: dict[str, list[str]] = field(default_factory=dict)
     _uses: dict[int, list[Spent]] = field(default_factory=dict)
 
     def subjects_of(self, quotas: Iterable[Quota]) -> list[str]:
@@ -142,11 +142,15 @@ class GroupQuotas:
         return spent
 
     def _hashes_of(self, quota: Quota) -> list[str]:
-        """Its subject by each key, the newest first."""
-        hashes = self._hashes.get(quota.subject)
-        if hashes is None:
-            hashes = self._hashes[quota.subject] = [_hash(quota.subject, each.key) for each in self.keys]
-        return hashes
+        """Its home and its subject by each key, the newest first."""
+        homes, subjects = self._halves_of(quota.home or quota.subject), self._halves_of(quota.subject)
+        return [home + subject for home, subject in zip(homes, subjects, strict=True)]
+
+    def _halves_of(self, text: str) -> list[str]:
+        halves = self._halves.get(text)
+        if halves is None:
+            halves = self._halves[text] = [_hash(text, each.key) for each in self.keys]
+        return halves
 
 
 def give_back(tx: Tx, jobs: Iterable[int]) -> None:
@@ -163,7 +167,7 @@ def purge(tx: Tx) -> None:
 
 
 def _hash(subject: str, key: str) -> str:
-    return hashlib.blake2b(subject.encode(), key=key.encode(), digest_size=HASH_BYTES).hexdigest()
+    return hashlib.blake2b(subject.encode(), key=key.encode(), digest_size=HALF_BYTES).hexdigest()
 
 
 def _use_row(job: int, uses: Sequence[Spent]) -> tuple[int, str, int]:

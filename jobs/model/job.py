@@ -136,6 +136,9 @@ class Quota(msgspec.Struct, frozen=True):
     sentence: str  #: why one more is refused
     field: str | None = None  #: of the request, which is to blame then
     retry_after: int | None = None  #: seconds after which it may be sent again; None: at the end of the interval
+    home: str = (
+        ""  #: subjects of one home are neighbours in the ledger: a signup that spends of several writes one page
+    )
 
 
 class Limits(msgspec.Struct, frozen=True):
