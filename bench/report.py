@@ -120,7 +120,7 @@ def _plots(figures: Sequence[Figure]) -> dict[str, list[Figure]]:
 
 
 def _slug(title: str) -> str:
-    return re.sub(r"\W+", "-", title.lower()).strip("-")
+    return re.sub(r"\W+", "-", title.lower().replace("µ", "u"), flags=re.ASCII).strip("-")
 
 
 def _cells(figure: Figure) -> tuple[str, ...]:
