@@ -6,6 +6,7 @@ A block wakes thousands that wait for their jobs. Each read of its own would cos
 import asyncio
 
 from jobs.ledger.job_rows import select_jobs
+from jobs.ledger.responses import respond
 from jobs.ledger.sql import IN_TEXTS, to_json
 from jobs.ledger.store import Part, Store
 from jobs.model.job import Job
@@ -40,21 +41,13 @@ class JobReads(Part):
             self._reader = None
 
     async def _respond(self, responses: Responses) -> None:
-        found: dict[str, Job] = {}
-        error: Exception | None = None
+        results: dict[str, Job | Exception | None]
         try:
             found = {job.id: job for job in await self._store.rows(BY_IDS, (to_json(responses),))}
-        except Exception as failure:  # noqa: BLE001  # whatever it was, each caller must hear of it
-            error = failure
+        except Exception as error:  # noqa: BLE001  # whatever it was, each caller must hear of it
+            results = dict.fromkeys(responses, error)
+        else:
+            results = {job_id: found.get(job_id) for job_id in responses}
         for job_id, waiting in responses.items():
             for response in waiting:
-                _resolve(response, found.get(job_id), error)
-
-
-def _resolve(response: asyncio.Future[Job | None], job: Job | None, error: Exception | None) -> None:
-    if response.done():  # its caller has gone away
-        return
-    if error is None:
-        response.set_result(job)
-    else:
-        response.set_exception(error)
+                respond(response, results[job_id])
