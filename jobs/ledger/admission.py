@@ -174,10 +174,10 @@ def decide(signup: Signup, limits: Limits, place: int, group: CommitGroup) -> Jo
         raise FaucetError(Code.PAUSED, f"Signups are paused: {group.ledger.paused}", retry_after=60)
     if group.ledger.waiting + len(group.jobs) >= limits.queue:
         raise FaucetError(Code.OVERLOADED, CROWDED, retry_after=limits.retry_after)
-    return _let_in(group.invitations.check(signup, limits), key, limits, group.quotas)
+    return _let_in(group.invitations.check(signup, limits), key, limits, group)
 
 
-def _let_in(invitation: Usable | None, key: UsableApiKey | None, limits: Limits, quotas: GroupQuotas) -> Admitted:
+def _let_in(invitation: Usable | None, key: UsableApiKey | None, limits: Limits, group: CommitGroup) -> Admitted:
     """What lets a signup in, and what it spends of the quotas for that. Raises FaucetError."""
     if key is None and invitation is None and isinstance(limits.work, Exception):
         raise limits.work
@@ -189,9 +189,9 @@ def _let_in(invitation: Usable | None, key: UsableApiKey | None, limits: Limits,
         balance,
         invitation=None if invitation is None else invitation.number,
         api_key=None if key is None else key.number,
-        quotas=key.quotas if key is not None else limits.spent if invitation is None else (),
+        quotas=group.api_keys.quotas_of(limits) if key is not None or invitation is None else (),
     )
-    quotas.check(admitted.quotas)
+    group.quotas.check(admitted.quotas)
     return admitted
 
 

@@ -54,10 +54,8 @@ def _embedded(address: IPv6Address) -> IPv4Address | None:
 def _quota(network: IPv4Network | IPv6Network, limit: NetworkLimit) -> Quota:
     prefix = min(limit.prefix, network.prefixlen)
     sentence = ONE_PER_ADDRESS if limit.capacity == 1 and limit.prefix == _ONE[limit.family] else TOO_MANY
-    subject, home = (
-        f"{_counted(network, prefix)} {limit.interval}",
-        _counted(network, min(prefix, _SHARED[limit.family])),
-    )
+    subject = f"{_counted(network, prefix)} {limit.interval}"
+    home = _counted(network, min(prefix, _SHARED[limit.family]))
     name = f"ipv{limit.family}/{limit.prefix}"
     return Quota(name, subject, limit.capacity, limit.interval, sentence, home=home)
 

@@ -38,10 +38,8 @@ class WalIndex:
 
     def pages(self) -> int | None:
         """How many pages the ledger has, as the log says; None if nothing of the log is used."""
-        index = os.pread(self._index, INDEX_HEADER, 0)
-        if len(index) < INDEX_HEADER or not _FRAMES.unpack_from(index)[0]:
-            return None
-        return int(_PAGES.unpack_from(index)[0])
+        index = self._used_index()
+        return None if index is None else int(_PAGES.unpack_from(index)[0])
 
     def close(self) -> None:
         """Close the descriptors, once SQLite's connections are closed."""
@@ -49,11 +47,16 @@ class WalIndex:
         os.close(self._index)
 
     def _is_whole(self) -> bool:
-        index = os.pread(self._index, INDEX_HEADER, 0)
-        if len(index) < INDEX_HEADER or not (frames := _FRAMES.unpack_from(index)[0]):
-            return True  # nothing of the log is used
+        index = self._used_index()
+        if index is None:
+            return True
         page = _SIZE_OF_PAGE.unpack_from(index)[0]
         page = LARGEST_PAGE if page == 1 else page
-        size = HEADER + frames * (FRAME_HEADER + page)
+        size = HEADER + _FRAMES.unpack_from(index)[0] * (FRAME_HEADER + page)
         # Both are written before the index says so.
         return os.pread(self._log, HEADER, 0)[_LOG_SALT] == index[_SALT] and os.fstat(self._log).st_size >= size
+
+    def _used_index(self) -> bytes | None:
+        """The index's header; None if nothing of the log is used."""
+        index = os.pread(self._index, INDEX_HEADER, 0)
+        return index if len(index) == INDEX_HEADER and _FRAMES.unpack_from(index)[0] else None
