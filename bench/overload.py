@@ -11,6 +11,7 @@ from bench.figure import Figure
 from bench.load import CONNECTIONS, PATH, Load, load, write_keys
 from bench.processes import all_registered, faucet, ledger_of, pause_drain, query_ledger
 from bench.registering import fill, sink
+from chain.cancellation import end_tasks
 from commands.processes import raise_file_limit
 from jobs.ledger import Ledger
 from tests.harness.program import Faucet
@@ -114,8 +115,7 @@ async def _offer(service: Faucet, keys: Path, registration_rate: float, times: i
     probing = asyncio.create_task(_probe(service, f"probe{times}", waits))
     url = service.url + PATH
     result = await load(url, keys, f"offer{times}", seconds=seconds, connections=connections, pause=REST)
-    probing.cancel()
-    await asyncio.gather(probing, return_exceptions=True)
+    await end_tasks([probing])
     return Offer(times, result, goodput(service, start, time.time()), waits)
 
 

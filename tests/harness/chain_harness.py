@@ -12,6 +12,7 @@ from typing import Any
 
 from msgspec import Raw
 
+from chain.cancellation import end_tasks
 from chain.link import Call, Link
 from chain.node import Head, Node
 from chain.transactions import RefBlock, sign, transfer, with_fee
@@ -190,8 +191,7 @@ async def _running(link: Link) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        linking.cancel()
-        await asyncio.gather(linking, return_exceptions=True)
+        await end_tasks([linking])
 
 
 def _assembled(

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 from tornado.httpclient import AsyncHTTPClient, HTTPResponse
 
+from chain.cancellation import end_tasks
 from chain.keys import format_public_key
 from chain.link import Link
 from chain.node import Node
@@ -112,9 +113,7 @@ class DevChainProgram:
 
     async def stop(self) -> None:
         """End it."""
-        for task in self.tasks:
-            task.cancel()
-        await asyncio.gather(*self.tasks, return_exceptions=True)
+        await end_tasks(self.tasks)
         await self.program.stop()
 
 

@@ -6,6 +6,8 @@ import contextlib
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 
+from chain.cancellation import end_tasks
+
 HANDSHAKE_GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, 1.3
 PING = b"\x89\x7d" + b"x" * 125
 
@@ -32,9 +34,7 @@ async def raw_server(converse: Conversation) -> AsyncIterator[str]:
     server = await asyncio.start_server(accept, "127.0.0.1", 0)
     async with server:
         yield f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        for each in conversations:
-            each.cancel()
-        await asyncio.gather(*conversations, return_exceptions=True)
+        await end_tasks(conversations)
 
 
 def writes(answer: bytes) -> Conversation:

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 from tornado.httpclient import HTTPClientError
 
+from chain.cancellation import end_tasks
 from tests.harness.program import HttpReply, keys_of
 
 #: Asks for a path, at whoever answers, with the options of Faucet.fetch.
@@ -91,6 +92,5 @@ async def steady_signups(fetch: Fetch, *, clients: int = 4) -> AsyncIterator[Ste
         signups.stopping.set()
         await running
     finally:
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
+        await end_tasks([running])
     await signups.done()
