@@ -66,8 +66,8 @@ class AppContext:
         self.pages = Pages(Explorer(self.settings), has_signup=self.settings.signup_page)
         self.connections = Connections(self.metrics)
         self.held = HeldReplies(self.connections.most * 3 // 4)  # the others are for requests that wait for nothing
-        asked = self.settings.proof_of_work != "off"
-        self.proofs = Proofs(self.settings, self.ledger.work, self.metrics) if asked else None
+        needs_work = self.settings.proof_of_work != "off"
+        self.proofs = Proofs(self.settings, self.ledger.work, self.metrics) if needs_work else None
         self.guard = LoginLimiter(self.ledger.login_failures)
         self.lists = CurrentLists(self.settings.lists_path, needed=self.settings.lists_file is not None)
         self.readiness = Readiness(self.ledger, self.snapshot, self.settings, lists=self.lists, clock=self.clock)

@@ -172,7 +172,7 @@ class _OneAtATime:
         self._seconds_each = (self._seconds_each * 3 + time.monotonic() - began) / 4
         return is_solved
 
-    def _remember(self, sent: tuple[str, int], is_solved: bool) -> None:  # it is no option
+    def _remember(self, sent: tuple[str, int], is_solved: bool) -> None:
         """Who sends the same again must not cost the same again."""
         self._results[sent] = is_solved
         if len(self._results) > REMEMBERED:

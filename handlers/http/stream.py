@@ -82,7 +82,7 @@ class ClientStream(IOStream):
             self.close(exc_info=error)
             return b""
 
-    def set_nodelay(self, value: bool) -> None:  # as in the base class
+    def set_nodelay(self, value: bool) -> None:
         """Nothing: Tornado would turn it on and off for each reply."""
 
     def stalled_for(self) -> float:

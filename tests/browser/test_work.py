@@ -45,8 +45,8 @@ def site(running: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 def challenge(token: str, algorithm: str, attempts: int) -> dict[str, object]:
     argon2 = {"memory": 4096, "passes": 1, "lanes": 1, "precheck": 8192}
-    asked = {"token": token, "algorithm": algorithm, "attempts": attempts}
-    return {**asked, "argon2": argon2 if algorithm == "argon2" else None}
+    challenge = {"token": token, "algorithm": algorithm, "attempts": attempts}
+    return {**challenge, "argon2": argon2 if algorithm == "argon2" else None}
 
 
 @pytest.mark.parametrize(("algorithm", "attempts"), [("sha256", 1), ("sha256", 20_000), ("argon2", 1), ("argon2", 3)])
@@ -68,11 +68,11 @@ def test_signup_page_does_the_work_while_the_sheet_is_kept(newcomer: Browser, si
     newcomer.script("for (const part of document.querySelectorAll('[data-work]')) part.dataset.work = 'doing'")
     assert "works a moment" in newcomer.text()
     assert_sound(newcomer)
-    asked = bytes(relay.sent).count(b"GET /api/v1/challenge ")
+    requests = bytes(relay.sent).count(b"GET /api/v1/challenge ")
     register(newcomer)
     wait_registered(newcomer, sheet.name)
     assert keys_on_chain(site, sheet.name) == sheet.public_keys
-    assert asked == bytes(relay.sent).count(b"GET /api/v1/challenge ") == 1
+    assert requests == bytes(relay.sent).count(b"GET /api/v1/challenge ") == 1
     assert bytes(relay.sent).count(b'"work":"') == 1
 
 
