@@ -129,7 +129,10 @@ async def _probe(service: Faucet, tag: str, waits: list[float]) -> None:
 
 def goodput(service: Faucet, start: float, end: float) -> float:
     """Accounts a second in the blocks between two times; 0 where there are not two blocks."""
-    query = "SELECT registered_at, count(*) FROM jobs WHERE registered_at BETWEEN ? AND ? GROUP BY 1 ORDER BY 1"
+    query = """
+        SELECT max(registered_at), count(*) FROM jobs WHERE registered_at BETWEEN ? AND ?
+        GROUP BY block_num ORDER BY block_num
+    """
     blocks: list[tuple[float, int]] = query_ledger(service, query, start * 1000, end * 1000)
     if len(blocks) < 2:
         return 0.0
