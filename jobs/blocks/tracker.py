@@ -2,22 +2,20 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import replace
 from itertools import groupby, pairwise
 
 from chain.errors import LinkError, Refused, UnfitNode
 from chain.node import Block, Head, Node
 from jobs.blocks.account_ids import with_ids
-from jobs.blocks.effects import accounts_of, effects_of, results_of
+from jobs.blocks.effects import accounts_of, results_of
 from jobs.blocks.expirer import Expirer
-from jobs.blocks.keys import keys_changed, keys_shown
 from jobs.blocks.malformed import MalformedOperations, only_ours
+from jobs.blocks.recording import BlockRecorder, read_blocks
 from jobs.blocks.transactions import PAYING, read_transactions, registrar_transactions
 from jobs.errors import FaucetError
 from jobs.ledger.blocks import REWIND, BlockLog
 from jobs.ledger.reconciliation import Reconciliations
 from jobs.ledger.store import MAX_JOBS, parts_of
-from jobs.model.job import Job
 from jobs.model.transaction import OnChainTransaction, Transaction, is_due
 from jobs.monitoring.metrics import Metrics
 from jobs.nodes.confirmation import ConfirmedChain
@@ -63,12 +61,13 @@ class Tracker:
         self._expirer = expirer
         self._reconciliation = reconciliation
         self._settings = settings
-        self._metrics = metrics
-        self._clock = clock
         self._confirmed = confirmed
         self._account_ids = account_ids
         self._check_head = check_head
         self._on_read = on_read  # called after each recorded group of blocks
+        self._recorder = BlockRecorder(
+            blocks=blocks, settings=settings, confirmed=confirmed, account_ids=account_ids, metrics=metrics, clock=clock
+        )
         self._malformed = MalformedOperations(ours=reconciliation.known_signatures, metrics=metrics, clock=clock)
         self._has_met = False
         self.final = final_before  #: number of the last block that stays, as far as it is confirmed
@@ -179,21 +178,12 @@ class Tracker:
         ours = self._reconciliation.known_signatures
         blocks = await with_ids(blocks[: len(ids)], self._node.account_ids, ours=ours)
         await self._malformed.pass_over(blocks)
-        effects = [
-            replace(
-                effects_of(block, block_id),
-                payments=payments.get(block.number, ()),
-                seen_by=self._confirmed.seen_by,
-                keys=keys_shown(block, self._settings, self._account_ids()),
-                changed=keys_changed(block),
-            )
-            for block, block_id in zip(blocks, ids, strict=True)
-        ]
         final = self.final if self._confirmed.stranger else head.irreversible
-        self._observe(await self._blocks.follow(effects, final, continues=continues))
-        if effects and self._on_read is not None:
+        read = read_blocks(blocks, ids, payments)
+        await self._recorder.record(read, final, continues=continues)
+        if read and self._on_read is not None:
             await self._on_read()
-        return bool(effects)
+        return bool(read)
 
     async def _unknown_payments(self, blocks: Sequence[Block]) -> dict[int, tuple[OnChainTransaction, ...]]:
         """The registrar's payments to accounts of jobs that the ledger has no record of, by block number.
@@ -220,11 +210,6 @@ class Tracker:
         if payments:
             log.warning("unknown payments imported", extra={"fields": {"blocks": len(payments)}})
         return payments
-
-    def _observe(self, registered: Sequence[Job]) -> None:
-        now = self._clock() * 1000
-        for job in registered:
-            self._metrics.registration_seconds.observe(max(0.0, now - job.created_at) / 1000)
 
     async def _finalize(self, irreversible: int) -> None:
         """Finish what `irreversible` and the blocks before it hold, and give up what they can never hold."""

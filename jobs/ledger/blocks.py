@@ -63,13 +63,16 @@ class BlockLog(Part):
         rows = await self._store.read(ID_OF, (number,))
         return rows[0]["id"] if rows else None
 
-    async def follow(self, blocks: Sequence[BlockEffects], irreversible: int, *, continues: bool = False) -> list[Job]:
+    async def follow(
+        self, blocks: Sequence[BlockEffects], irreversible: int, *, continues: bool = False, anew: bool = False
+    ) -> list[Job]:
         """Record what consecutive blocks hold; the jobs whose account came with them.
 
+        A block counts as followed once it is whole; with `anew` what is there of the first one already is undone.
         Blocks more than REWIND below `irreversible` are deleted once they are followed. Nothing is recorded where the
         blocks should have continued those remembered, and an operator had these forgotten meanwhile.
         """
-        return await self._store.run(lambda tx: _follow(tx, blocks, irreversible, continues=continues))
+        return await self._store.run(lambda tx: _follow(tx, blocks, irreversible, continues=continues, anew=anew))
 
     async def orphan(self, number: int) -> int:
         """Undo what was recorded of block `number` and later ones; how many transactions wait for a block again."""
@@ -114,15 +117,19 @@ def _block(rows: Sequence[Row]) -> tuple[int, str] | None:
     return (rows[0]["number"], rows[0]["id"]) if rows else None
 
 
-def _follow(tx: Tx, blocks: Sequence[BlockEffects], irreversible: int, *, continues: bool) -> list[Job]:
+def _follow(tx: Tx, blocks: Sequence[BlockEffects], irreversible: int, *, continues: bool, anew: bool) -> list[Job]:
     if continues and not tx.execute(ANY_BLOCK)[0]["found"]:
         return []
+    if anew:
+        delete_blocks(tx, blocks[0].number)
     included = Included()
     for block in blocks:
         included.jobs += import_payments(tx, block.payments)
         include(tx, block, included)
-    tx.executemany(SAVE_BLOCK, [(block.number, block.id) for block in blocks])
-    tx.execute(DELETE_OLD_BLOCKS, (irreversible - REWIND,))
+    whole = [(block.number, block.id) for block in blocks if block.is_whole]
+    if whole:
+        tx.executemany(SAVE_BLOCK, whole)
+        tx.execute(DELETE_OLD_BLOCKS, (irreversible - REWIND,))
     included.derive_states(tx)
     return tx.rows(NEWLY_REGISTERED, (to_json(tx.moved),))
 

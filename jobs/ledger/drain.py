@@ -42,7 +42,8 @@ class Due(msgspec.Struct, frozen=True):
 _PAYABLE = select_jobs(
     """
     WHERE jobs.state = 'registered' AND jobs.initial_balance IS NOT NULL AND jobs.funding IS NULL
-    AND (jobs.irreversible = TRUE OR (jobs.registration IS NOT NULL AND jobs.provisional = FALSE))
+    AND (jobs.irreversible = TRUE OR (jobs.registration IS NOT NULL AND jobs.provisional = FALSE
+         AND jobs.block_num <= (SELECT max(number) FROM blocks)))
     ORDER BY jobs.number LIMIT ?
     """
 ).sql
@@ -102,7 +103,8 @@ class DrainQueue(Part):
         """The oldest `limit` jobs whose account is in a block and whose initial balance is not signed.
 
         The last block comes with them, read at once: on another fork their accounts have other ids, and what refers to
-        this block can't be. A provisional id is not known to be of this fork: its account must be irreversible first.
+        this block can't be. Of a block that is recorded in parts nobody is due before it is whole. A provisional id is
+        not known to be of this fork: its account must be irreversible first.
         """
         due = await self._store.rows(UNFUNDED, (limit,))
         last = (due[0].last_number, due[0].last_id) if due else None

@@ -83,7 +83,7 @@ class OnChainTransaction:
 
 @dataclass(frozen=True, slots=True)
 class BlockEffects:
-    """What one block means to the ledger."""
+    """What one block, or a part of it, means to the ledger."""
 
     number: int
     id: str
@@ -96,6 +96,7 @@ class BlockEffects:
     seen_by: str | None = None  #: the stranger that showed it, by URL; None of an own node
     keys: tuple[tuple[str, str, str], ...] = ()  #: see jobs.blocks.keys.keys_shown
     changed: tuple[tuple[str, str | None], ...] = ()  #: see jobs.blocks.keys.keys_changed
+    is_whole: bool = True  #: nothing of the block comes after it: the block counts as followed
 
 
 @dataclass(frozen=True, slots=True)

@@ -148,7 +148,7 @@ async def on_dev_chain(
     timeout: float = 5,  # noqa: ASYNC109  # of each call
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     wait: bool = True,
-    url: str | None = None,
+    url: Path | str | None = None,
 ) -> AsyncIterator[ChainSide]:
     """A chain side with the ledger in `folder`, or at `url`, on the nodes at `urls`, or on the dev chain itself.
 

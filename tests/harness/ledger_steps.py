@@ -1,11 +1,12 @@
 """Steps that a state machine takes on the real ledger and on its model alike."""
 
 from collections.abc import Coroutine
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from jobs.errors import Code
 from jobs.model.job import Limits, Signup, State
-from jobs.model.transaction import Kind, Transaction
+from jobs.model.transaction import BlockEffects, Kind, Transaction
 from tests.harness.ledger_and_model import NOBODY, LedgerAndModel
 from tests.harness.modelchain import GENESIS, JobOperation, Sendable
 from tests.harness.modelledger import ModelJob
@@ -171,17 +172,34 @@ class LedgerSteps(LedgerAndModel):
 
     # What the tracker does.
 
-    def follow(self, most: int) -> None:
-        """Leave a fork block by block, then follow up to `most` blocks."""
+    def follow(self, most: int, torn: bool = False) -> None:
+        """Leave a fork block by block, then follow up to `most` blocks; a crash may come amid the first of them."""
         while (last := self.run(self.ledger.blocks.last())) and not self._is_on_chain(*last):
             self.run(self.ledger.blocks.orphan(last[0]))
             self.model.orphan(last[0])
         first = last[0] + 1 if last else self._first_block()
         blocks = self.chain.blocks[first - 1 : first - 1 + most]
         if blocks:
-            self.run(self.ledger.blocks.follow([block.effects for block in blocks], self.chain.irreversible))
+            if torn:
+                self._follow_part(blocks[0].effects)
+            effects = [block.effects for block in blocks]
+            self.run(self.ledger.blocks.follow(effects, self.chain.irreversible, anew=torn))
             for block in blocks:
                 self.model.include(block)
+
+    def _follow_part(self, block: BlockEffects) -> None:
+        """Record half of a block that is on another fork, of which nobody is paid, then crash."""
+        half = slice(len(block.results) // 2 + 1)
+        elsewhere = {
+            signature: tuple(account_id and f"{account_id}999" for account_id in results)
+            for signature, results in list(block.results.items())[half]
+        }
+        accounts = tuple((name, f"{account_id}999") for name, account_id in block.accounts[half])
+        part = replace(block, results=elsewhere, accounts=accounts, is_whole=False)
+        self.run(self.ledger.blocks.follow([part], self.chain.irreversible))
+        due = self.run(self.ledger.drain.unfunded(99))
+        assert [job.number for job in due.jobs] == [job.number for job in self.model.unfunded()]
+        self.crash()
 
     def finalize(self) -> None:
         """Finalize or release the transactions of irreversible blocks."""

@@ -53,7 +53,7 @@ MOVES = st.sampled_from(
             (2, move("empty_blocks", some)),
             (3, move("fork", few)),
             (3, move("finality", some)),
-            (1, move("follow", some)),
+            (2, move("follow", some, yes_or_no)),
             (2, move("finalize")),
             (1, move("expire")),
             (4, move("track")),
