@@ -9,7 +9,6 @@ from jobs.blocks.keys import keys_changed, keys_shown
 from jobs.blocks.transactions import SERVING
 from jobs.ledger.blocks import BlockLog
 from jobs.ledger.store import MAX_JOBS, parts_of
-from jobs.model.job import Job
 from jobs.model.transaction import BlockEffects, OnChainTransaction
 from jobs.monitoring.metrics import Metrics
 from jobs.nodes.confirmation import ConfirmedChain
@@ -87,10 +86,10 @@ class BlockRecorder:
             anew, continues = False, True
         self._may_have_part = False
 
-    def _observe(self, registered: Sequence[Job]) -> None:
+    def _observe(self, accepted: Sequence[int]) -> None:
         now = self._clock() * 1000
-        for job in registered:
-            self._metrics.registration_seconds.observe(max(0.0, now - job.created_at) / 1000)
+        for created_at in accepted:
+            self._metrics.registration_seconds.observe(max(0.0, now - created_at) / 1000)
 
     def _effects(self, part: ReadBlock) -> BlockEffects:
         return replace(

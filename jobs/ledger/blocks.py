@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 
 from jobs.ledger.inclusion import Included, Results, delete_blocks, finalize, import_payments, include, release
 from jobs.ledger.job_rows import STATE_OF_LISTED, derive_states, select_jobs
-from jobs.ledger.sql import IN_NUMBERS, IN_TEXTS, to_json
+from jobs.ledger.sql import IN_NUMBERS, to_json
 from jobs.ledger.store import Part, Row, Tx
 from jobs.ledger.transactions import select_transactions
-from jobs.model.job import Job
+from jobs.model.job import Job, State
 from jobs.model.transaction import BlockEffects, Transaction
 
 REWIND = 20  #: final blocks that are remembered: a node that was killed may come back without the last ones
@@ -23,7 +23,6 @@ SAVE_BLOCK = "INSERT INTO blocks (number, id) VALUES (?, ?) ON CONFLICT (number)
 DELETE_OLD_BLOCKS = "DELETE FROM blocks WHERE number < ? AND number < (SELECT max(number) FROM blocks)"
 
 UNFINALIZED = select_transactions("WHERE fate = 'included' AND block_num <= ? ORDER BY block_num, number")
-NEWLY_REGISTERED = select_jobs(f"WHERE jobs.id {IN_TEXTS} AND {STATE_OF_LISTED} = 'registered'", bulk=True)
 #: All conditions of the index jobs_claimed: few jobs are in it, while SQLite takes each state for a common one.
 CLAIMED = select_jobs("""
     WHERE jobs.state IN ('registered', 'funding', 'funded') AND jobs.registration IS NULL
@@ -65,8 +64,8 @@ class BlockLog(Part):
 
     async def follow(
         self, blocks: Sequence[BlockEffects], irreversible: int, *, continues: bool = False, anew: bool = False
-    ) -> list[Job]:
-        """Record what consecutive blocks hold; the jobs whose account came with them.
+    ) -> list[int]:
+        """Record what consecutive blocks hold; when each job was accepted whose account came with them, milliseconds.
 
         A block counts as followed once it is whole; with `anew` what is there of the first one already is undone.
         Blocks more than REWIND below `irreversible` are deleted once they are followed. Nothing is recorded where the
@@ -117,7 +116,7 @@ def _block(rows: Sequence[Row]) -> tuple[int, str] | None:
     return (rows[0]["number"], rows[0]["id"]) if rows else None
 
 
-def _follow(tx: Tx, blocks: Sequence[BlockEffects], irreversible: int, *, continues: bool, anew: bool) -> list[Job]:
+def _follow(tx: Tx, blocks: Sequence[BlockEffects], irreversible: int, *, continues: bool, anew: bool) -> list[int]:
     if continues and not tx.execute(ANY_BLOCK)[0]["found"]:
         return []
     if anew:
@@ -130,8 +129,7 @@ def _follow(tx: Tx, blocks: Sequence[BlockEffects], irreversible: int, *, contin
     if whole:
         tx.executemany(SAVE_BLOCK, whole)
         tx.execute(DELETE_OLD_BLOCKS, (irreversible - REWIND,))
-    included.derive_states(tx)
-    return tx.rows(NEWLY_REGISTERED, (to_json(tx.moved),))
+    return [job.created_at for job, state in included.derive_states(tx) if state is State.REGISTERED]
 
 
 def _include(tx: Tx, block: BlockEffects) -> None:

@@ -11,6 +11,7 @@ from jobs.ledger.names import save_accounts, save_keys
 from jobs.ledger.sql import IN_NUMBERS, IN_TEXTS, to_json
 from jobs.ledger.store import Tx
 from jobs.ledger.transactions import BY_SIGNATURE, LINK, jobs_of, record, select_transactions
+from jobs.model.job import State
 from jobs.model.transaction import BlockEffects, Fate, Kind, OnChainTransaction, SignedTransaction, Transaction, is_due
 
 Results = Sequence[str | None]  #: of a transaction's operations: the ids of what they made
@@ -47,9 +48,9 @@ class Included:
         self.jobs: list[int] = []
         self.accounts: dict[int, Account] = {}  #: by their jobs
 
-    def derive_states(self, tx: Tx) -> None:
-        """Record what was learned of the jobs, and where they stand. Raises IllegalMoveError."""
-        derive_states(tx, self.jobs, self._learned)
+    def derive_states(self, tx: Tx) -> list[tuple[Known, State]]:
+        """Record what was learned of the jobs, and where they stand; those that moved. Raises IllegalMoveError."""
+        return derive_states(tx, self.jobs, self._learned)
 
     def _learned(self, known: Known) -> Known:
         account = self.accounts.get(known.number)

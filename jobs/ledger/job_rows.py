@@ -1,6 +1,9 @@
 """A job's columns, as its type declares them, and the state that follows from its transactions."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -40,6 +43,8 @@ class Known(msgspec.Struct, frozen=True):
     irreversible: bool
     initial_balance: str | None
     provisional: bool
+    registered_at: int | None
+    created_at: int
     replaced: bool  #: it was ended, and a newer signup has its name
     registration_fate: Fate | None
     funding_fate: Fate | None
@@ -47,7 +52,7 @@ class Known(msgspec.Struct, frozen=True):
 
 _OF_ITSELF = (
     "number", "id", "state", "registration", "funding", "account_id", "block_num", "irreversible", "initial_balance",
-    "provisional",
+    "provisional", "registered_at", "created_at",
 )  # fmt: skip
 KNOWN = Query(
     f"""
@@ -64,43 +69,52 @@ KNOWN = Query(
     Known,
     bulk=True,
 )
-_DERIVED = ("number", "state", "registration", "funding", "account_id", "block_num", "irreversible", "provisional")
-DERIVE = f"""
-    UPDATE jobs SET
-        state = derived.state,
-        registration = derived.registration,
-        funding = derived.funding,
-        account_id = derived.account_id,
-        block_num = derived.block_num,
-        irreversible = derived.irreversible,
-        provisional = derived.provisional,
-        code = CASE WHEN jobs.state = derived.state THEN code END,
-        reason = CASE WHEN jobs.state = derived.state THEN reason END,
-        registered_at = CASE WHEN derived.account_id IS NOT NULL THEN coalesce(registered_at, ?) END,
-        updated_at = CASE WHEN jobs.state = derived.state THEN updated_at ELSE ? END
-    FROM {table_of(_DERIVED)} AS derived
-    WHERE jobs.number = derived.number
-"""
+#: The columns of a job that follow from its transactions.
+_DERIVED = (
+    "state", "registration", "funding", "account_id", "block_num", "irreversible", "provisional", "registered_at",
+)  # fmt: skip
 _GIVEN_UP = frozenset({Fate.REFUSED, Fate.EXPIRED})
+
+Columns = tuple[Any, ...]  #: what a job has in those of _DERIVED
+_columns: Callable[[Any], Columns] = attrgetter(*_DERIVED)
+
+
+@cache
+def derive_statement(alike: tuple[str, ...], derived: tuple[str, ...], *, moves: bool) -> str:
+    """Writes what is `alike` in all jobs, as assignments; the time, if they move; and the columns `derived` of each.
+
+    What is not written needs no index to be written anew.
+    """
+    moved = ("code = NULL", "reason = NULL", "updated_at = ?") if moves else ()
+    written = ", ".join([*alike, *moved, *(f"{column} = derived.{column}" for column in derived)])
+    if not derived:
+        return f"UPDATE jobs SET {written} WHERE number {IN_NUMBERS}"
+    table = table_of(("number", *derived))
+    return f"UPDATE jobs SET {written} FROM {table} AS derived WHERE jobs.number = derived.number"
 
 
 def _as_known(known: Known) -> Known:
     return known
 
 
-def derive_states(tx: Tx, numbers: Sequence[int], learned: Callable[[Known], Known] = _as_known) -> None:
-    """Move the jobs `numbers` to where their transactions say they stand. Raises IllegalMoveError.
+def derive_states(
+    tx: Tx, numbers: Sequence[int], learned: Callable[[Known], Known] = _as_known
+) -> list[tuple[Known, State]]:
+    """Move the jobs `numbers` to where their transactions say they stand; those that moved, and to which state.
 
     What is `learned` of each just now is written with its state: each time that PostgreSQL writes a job, it writes all
-    of its indexes.
+    of its indexes. Raises IllegalMoveError.
 
     Every change of a transaction ends here, so that a job can't disagree with its transactions: what was given
     up is let go, an account in no block any more is forgotten. Jobs that were ended stay ended, unless the
     chain has their account after all.
     """
-    derived = [_DerivedState(learned(known)) for known in tx.rows(KNOWN, (to_json(numbers),))]
-    tx.execute(DERIVE, (tx.now, tx.now, to_json(each.columns for each in derived)))
-    tx.moved.extend(each.known.id for each in derived if each.moves)
+    changes = list(_changes(tx.rows(KNOWN, (to_json(numbers),)), learned, tx.now))
+    moves = [change for change in changes if change.state is not change.job.state]
+    _write(tx, moves, moves=True)
+    _write(tx, [change for change in changes if change.state is change.job.state], moves=False)
+    tx.moved.extend(change.job.id for change in moves)
+    return [(change.job, change.state) for change in moves]
 
 
 def check_move(before: State, after: State) -> None:
@@ -109,47 +123,93 @@ def check_move(before: State, after: State) -> None:
         raise IllegalMoveError(f"{before} to {after}")
 
 
-class _DerivedState:
-    """Where a job stands by what is known of it. Raises IllegalMoveError if it may not get there."""
+class _Change(NamedTuple):
+    """A job whose columns are not what they must be."""
 
-    def __init__(self, known: Known) -> None:
-        self.known = known
-        # Without a registration of ours, the account was found on the chain with the signup's own keys.
-        self._in_a_block = known.registration_fate in (None, Fate.INCLUDED, Fate.IRREVERSIBLE)
-        self._registration = None if known.registration_fate in _GIVEN_UP else known.registration_fate
-        self._funding = None if known.funding_fate in _GIVEN_UP else known.funding_fate
-        self._state = self._derive()
-        if self.moves:
-            check_move(known.state, self._state)
+    job: Known
+    before: Columns
+    after: Columns
+    state: State  #: the one that it must have
 
-    @property
-    def moves(self) -> bool:
-        """Whether the job is to change its state."""
-        return self.known.state is not self._state
 
-    @property
-    def columns(self) -> tuple[int | str | None, ...]:
-        """The job's columns as they must be, those of _DERIVED."""
-        known = self.known
-        return (
-            known.number,
-            self._state,
-            None if self._registration is None else known.registration,
-            None if self._funding is None else known.funding,
-            known.account_id if self._in_a_block else None,
-            known.block_num if self._in_a_block else None,
-            int(self._in_a_block and known.irreversible),
-            int(known.provisional),
+def _changes(known: Iterable[Known], learned: Callable[[Known], Known], now: int) -> Iterator[_Change]:
+    for job in known:
+        before, after = _columns(job), _derived(learned(job), now)
+        if before != after:
+            yield _Change(job, before, after, after[0])
+
+
+def _write(tx: Tx, changes: Sequence[_Change], *, moves: bool) -> None:
+    if not changes:
+        return
+    _, befores, afters, _ = zip(*changes, strict=True)
+    before, after = zip(*befores, strict=True), zip(*afters, strict=True)
+    columns = {name: values for name, was, values in zip(_DERIVED, before, after, strict=True) if values != was}
+    alike = {name: values[0] for name, values in columns.items() if len(set(values)) == 1}
+    derived = {name: values for name, values in columns.items() if name not in alike}
+    statement = derive_statement(tuple(map(_assignment, alike, alike.values())), tuple(derived), moves=moves)
+    times = [tx.now] if moves else []
+    numbers = [change.job.number for change in changes]
+    rows = zip(numbers, *derived.values(), strict=True) if derived else numbers
+    given = [value for value in alike.values() if not isinstance(value, bool)]
+    tx.execute(statement, [*given, *times, to_json(rows)])
+
+
+def _assignment(column: str, value: object) -> str:
+    return f"{column} = {str(value).upper() if isinstance(value, bool) else '?'}"
+
+
+def _derived(known: Known, now: int) -> Columns:
+    """The job's columns as they must be. Raises IllegalMoveError if it may not get there."""
+    stands = _standing(
+        known.state,
+        known.registration_fate,
+        known.funding_fate,
+        has_account=known.account_id is not None,
+        irreversible=known.irreversible,
+        pays=known.initial_balance is not None,
+    )
+    return (
+        stands.state,
+        known.registration if stands.is_registering else None,
+        known.funding if stands.is_funding else None,
+        known.account_id if stands.in_a_block else None,
+        known.block_num if stands.in_a_block else None,
+        stands.in_a_block and known.irreversible,
+        known.provisional,
+        (known.registered_at or now) if stands.has_account else None,
+    )
+
+
+class _Standing(NamedTuple):
+    """Where a job stands by what is known of it."""
+
+    state: State
+    is_registering: bool  #: its registration is not given up
+    is_funding: bool  #: nor is its funding
+    in_a_block: bool  #: its registration may be
+    has_account: bool
+
+
+@cache
+def _standing(
+    before: State,
+    registration: Fate | None,
+    funding: Fate | None,
+    *,
+    has_account: bool,
+    irreversible: bool,
+    pays: bool,
+) -> _Standing:
+    # Without a registration of ours, the account was found on the chain with the signup's own keys.
+    in_a_block = registration in (None, Fate.INCLUDED, Fate.IRREVERSIBLE)
+    has_account = has_account and in_a_block
+    live = [None if fate in _GIVEN_UP else fate for fate in (registration, funding)]
+    state = before
+    if has_account or before not in (State.FAILED, State.CANCELLED):
+        state = state_of(
+            registration=live[0], has_account=has_account, irreversible=irreversible, pays=pays, funding=live[1]
         )
-
-    def _derive(self) -> State:
-        account_id = self.known.account_id if self._in_a_block else None
-        if self.known.state in (State.FAILED, State.CANCELLED) and account_id is None:
-            return self.known.state
-        return state_of(
-            registration=self._registration,
-            account_id=account_id,
-            irreversible=self.known.irreversible,
-            pays=self.known.initial_balance is not None,
-            funding=self._funding,
-        )
+    if state is not before:
+        check_move(before, state)
+    return _Standing(state, live[0] is not None, live[1] is not None, in_a_block, has_account)

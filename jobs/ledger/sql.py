@@ -25,7 +25,7 @@ IN_NUMBERS = "IN (SELECT CAST(atom AS BIGINT) FROM json_each(?))"
 _TYPES = dict.fromkeys(
     ("block_num", "cost", "created_at", "updated_at", "accepted_at", "expiration", "fee", "funding", "job",
      "number", "place", "position", "reference", "registration", "reserved", "txn", "spent", "until",
-     "invitation", "uses", "expires_at", "made_at", "api_key"),
+     "invitation", "uses", "expires_at", "made_at", "api_key", "registered_at"),
     "BIGINT",
 ) | dict.fromkeys(("irreversible", "provisional"), "BOOLEAN")  # fmt: skip
 

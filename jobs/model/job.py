@@ -50,13 +50,13 @@ MOVES: dict[State, frozenset[State]] = {
 
 
 def state_of(
-    *, registration: Fate | None, account_id: str | None, irreversible: bool, pays: bool, funding: Fate | None
+    *, registration: Fate | None, has_account: bool, irreversible: bool, pays: bool, funding: Fate | None
 ) -> State:
     """Where a job stands by what is known of its transactions: the one rule behind every move.
 
     An account without a registration of ours was found on the chain with the signup's own keys.
     """
-    if account_id is None:
+    if not has_account:
         return State.QUEUED if registration is None else State.BROADCAST
     if not pays:
         return State.DONE if irreversible else State.REGISTERED

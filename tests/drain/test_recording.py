@@ -10,7 +10,7 @@ import pytest
 from devchain import ChainParameters, DevChain, DevChainSettings
 from jobs.errors import FaucetError
 from jobs.ledger.errors import unavailable
-from jobs.model.job import Job, State
+from jobs.model.job import State
 from jobs.model.transaction import BlockEffects, Kind
 from tests.harness.chain_harness import LAG, ChainSide, on_dev_chain
 from tests.harness.engines import location_of
@@ -53,7 +53,7 @@ async def record_part(side: ChainSide) -> None:
     await side.drainer.drain()
     follow, calls = side.ledger.blocks.follow, []
 
-    async def fail_at_the_third(blocks: Sequence[BlockEffects], *arguments: Any, **options: Any) -> list[Job]:
+    async def fail_at_the_third(blocks: Sequence[BlockEffects], *arguments: Any, **options: Any) -> list[int]:
         calls.append([block.is_whole for block in blocks])
         if len(calls) == 3:
             raise unavailable()

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jobs.ledger
+from jobs.ledger.job_rows import derive_statement
 from jobs.ledger.operators import audit_query
 from jobs.ledger.queries import jobs_query
 from jobs.ledger.search import OF_TRANSACTION, page_query
@@ -37,6 +38,8 @@ def constants() -> dict[str, Statement]:
 
 
 STATEMENTS = constants() | {
+    "derived alike": derive_statement(("state = ?", "irreversible = TRUE"), (), moves=True),
+    "derived of each": derive_statement(("state = ?",), ("registration", "account_id", "registered_at"), moves=True),
     "page of all": page_query("TRUE", by_name=False, down=True),
     "page by name": page_query("TRUE", by_name=True, down=False),
     "page of a state": page_query("state = ?", by_name=False, down=True),
