@@ -17,6 +17,7 @@ from chain.keys import (
     format_public_key,
     is_canonical,
     parse_public_key,
+    read_points,
     recover,
 )
 from chain.transactions import digest_of, pack
@@ -81,6 +82,19 @@ def test_any_text_is_parsed_or_refused(text: str, prefix: str | None) -> None:
 def test_base58_equals_the_packages(raw: bytes) -> None:
     assert base58_encode(raw) == base58encode(raw.hex())
     assert base58_decode(base58_encode(raw)).hex() == base58decode(base58_encode(raw)) == raw.hex()
+
+
+@given(st.lists(secrets, max_size=5), st.integers(min_value=1, max_value=40))
+def test_points_of_many_keys_equal_those_of_each(keys: list[PrivateKey], times: int) -> None:
+    texts = [format_public_key(key.public, "TEST") for key in keys] * times
+    assert read_points(texts, "TEST") == [parse_public_key(text, "TEST") for text in texts]
+
+
+def test_points_of_something_else_are_refused() -> None:
+    key = format_public_key(PrivateKey.from_wif(WIF).public, "TEST")
+    for wrong in (key[:-1], key + "1", "PPY" + key[4:], key[:-1] + "0", key[:-1] + "é", ""):
+        with pytest.raises(InvalidKeyError):
+            read_points([key, wrong, key], "TEST")
 
 
 def test_package_derives_the_same_public_key() -> None:
