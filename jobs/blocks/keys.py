@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from chain.blocks import Block
-from chain.packing import ACCOUNT_CREATE, ACCOUNT_UPDATE
+from chain.blocks import Block, BlockTransaction
+from chain.packing import ACCOUNT_UPDATE
 from jobs.ledger.keys import Keys, digest_of, digest_of_key
 from jobs.settings import Settings
 
@@ -15,12 +15,25 @@ def keys_shown(block: Block, settings: Settings, ids: Mapping[str, str]) -> tupl
     Those that anybody but the holder of these keys may sign for are left out, unless it is whom `settings` add to every
     account; `ids` are the account ids of those.
     """
-    digests = []
-    for body, account_id in _operations(block, ACCOUNT_CREATE):
-        keys = _keys(body, settings, ids)
-        if account_id is not None and keys is not None:
-            digests.append((body["name"], account_id, digest_of(keys)))
-    return tuple(digests)
+    return tuple(
+        (name, account_id, digest_of(keys))
+        for transaction in block.transactions
+        for name, account_id, keys in _keys_in(transaction, settings, ids)
+        if account_id is not None and keys is not None
+    )
+
+
+def _keys_in(
+    transaction: BlockTransaction, settings: Settings, ids: Mapping[str, str]
+) -> Iterator[tuple[str, str | None, Keys | None]]:
+    additional = {*settings.additional_owner_keys, *settings.additional_active_keys}
+    made = transaction.made
+    for position, name, plain in transaction.operations.registrations():
+        keys = plain
+        if plain is None or not additional.isdisjoint(plain):
+            _, body = transaction.operations[position]
+            keys = _keys(body, settings, ids)
+        yield name, made[position], keys
 
 
 def keys_changed(block: Block) -> tuple[tuple[str, str | None], ...]:
@@ -28,7 +41,11 @@ def keys_changed(block: Block) -> tuple[tuple[str, str | None], ...]:
 
     None where an authority was set, or it is not known what was: of a large operation little is kept.
     """
-    return tuple((body["account"], _memo_alone(body)) for body, _ in _operations(block, ACCOUNT_UPDATE))
+    return tuple(
+        (body["account"], _memo_alone(body))
+        for transaction in block.transactions
+        for _, body in transaction.operations.of_kind(ACCOUNT_UPDATE)
+    )
 
 
 def _memo_alone(body: Mapping[str, Any]) -> str | None:
@@ -37,13 +54,6 @@ def _memo_alone(body: Mapping[str, Any]) -> str | None:
         case {"new_options": {"memo_key": str(key)}} if body.get("owner") is None and body.get("active") is None:
             return digest_of_key(key)
     return None
-
-
-def _operations(block: Block, kind: int) -> Iterator[tuple[Mapping[str, Any], str | None]]:
-    for transaction in block.transactions:
-        made = transaction.made
-        for position, body in transaction.operations.of_kind(kind):
-            yield body, made[position]
 
 
 def _keys(body: Mapping[str, Any], settings: Settings, ids: Mapping[str, str]) -> Keys | None:
