@@ -21,6 +21,8 @@ from jobs.model.job import Job, Limits, Signup
 #: signups that may wait for their commit: a crowd of twenty thousand is taken whole
 MAX_WAITING = 20_000
 MAX_GROUP = 500  #: signups in one commit, so that none waits long for its neighbours
+#: … that need not wait for more: a commit is cheap beside them, and reading others' requests would keep them waiting.
+ENOUGH = 100
 STALLED_AFTER = 1.0  #: seconds after which a commit that failed has kept those behind it waiting long enough
 
 LIVE_JOBS = select_jobs(f"WHERE jobs.number {IN_NUMBERS}", bulk=True)
@@ -133,6 +135,7 @@ class Signups(Part):
         loop = asyncio.get_running_loop()
         try:
             while self._waiting:
+                await self._gather()
                 began = loop.time()
                 group = _Group(self._waiting)
                 error = await self._commit(group)
@@ -145,6 +148,16 @@ class Signups(Part):
                     _respond(waiting, [error] * len(waiting))
         finally:
             self._writer = None
+
+    async def _gather(self) -> None:
+        """Return once an iteration of the event loop brought no more signups, or once there are enough.
+
+        Those that are there to be read share the commit, and the writer's thread has the interpreter for itself.
+        """
+        gathered = 0
+        while gathered < len(self._waiting) < ENOUGH:
+            gathered = len(self._waiting)
+            await asyncio.sleep(0)
 
     async def _commit(self, group: _Group) -> Exception | None:
         """Commit one group, then respond: a response never precedes its commit. Returns why it failed as a whole."""

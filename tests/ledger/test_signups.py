@@ -55,6 +55,30 @@ async def test_concurrent_signups_share_a_commit(tmp_path: Path, monkeypatch: py
         assert commits.number <= 3
 
 
+async def test_signups_of_successive_iterations_share_a_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The event loop reads a few client connections in each."""
+    async with opened(tmp_path) as ledger:
+        commits = Commits(ledger, monkeypatch)
+        responses: list[asyncio.Future[Job]] = []
+        for number in range(signups.ENOUGH // 2):
+            responses.append(ledger.signups.submit(signup(f"crowd-{number}"), FREE))
+            await asyncio.sleep(0)
+        await asyncio.gather(*responses)
+        assert commits.number == 1
+
+
+async def test_enough_signups_wait_for_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(signups, "ENOUGH", 10)
+    async with opened(tmp_path) as ledger:
+        commits = Commits(ledger, monkeypatch)
+        responses: list[asyncio.Future[Job]] = []
+        while not commits.number:
+            responses.append(ledger.signups.submit(signup(f"crowd-{len(responses)}"), FREE))
+            await asyncio.sleep(0)
+        assert len(responses) <= 12
+        await asyncio.gather(*responses)
+
+
 async def test_signups_that_come_while_another_process_writes_share_a_commit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
