@@ -96,5 +96,6 @@ class HttpService:
         try:
             async with self._look:
                 await self._ledger.change_poller.poll()
+                await self._ledger.decisions.poll()
         except FaucetError as error:
             log.warning("changes not polled", extra={"fields": {"reason": error}})

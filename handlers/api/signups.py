@@ -7,6 +7,7 @@ a crowd sends tens of thousands.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -14,7 +15,6 @@ from tornado.httputil import HTTPMessageDelegate
 
 from handlers.api.dry_run import dry_run
 from handlers.api.rules import check_client, check_encoding, check_listed, limits_of, rules_of
-from handlers.api.waiting import wait_for_job
 from handlers.http.errors import error_of_job, internal_error
 from handlers.http.headers import api_key_hash_of
 from handlers.http.paths import referrer_in
@@ -22,15 +22,11 @@ from handlers.http.preferences import is_dry_run, requested_wait
 from handlers.render import job_url, signup_reply
 from handlers.request import Request
 from jobs.errors import FaucetError
-from jobs.model.job import ENDED, IN_A_BLOCK, Job, Limits, Quota, RequestedSignup, Signup
+from jobs.model.job import IN_A_BLOCK, Job, Limits, Quota, RequestedSignup, Signup
 from jobs.signup import has_referrer_by_id, is_test_name, parse_signup, spelled_account
 
 if TYPE_CHECKING:
-    from jobs.ledger.changes import Watch
-
-#: Seconds after which a job is read even if no move woke its waiter: it is hardly in a block sooner, and a read costs
-#: nearly as much as the signup.
-FIRST_LOOK = 1.0
+    from jobs.ledger.decisions import Wait
 
 log = logging.getLogger("faucet.http")
 
@@ -47,7 +43,7 @@ class SignupEndpoint(HTTPMessageDelegate):
         self._headers: dict[str, str] = {}  # of the reply, besides those of every reply
         self._api_key: str | None = None  # its hash
         self._job: Job | None = None  # once it is on disk
-        self._watch: Watch | None = None  # while the reply is held
+        self._held: Wait | None = None  # while the reply is
         self._task: asyncio.Task[None] | None = None  # the event loop keeps no reference to it
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
@@ -61,8 +57,8 @@ class SignupEndpoint(HTTPMessageDelegate):
 
     def on_connection_close(self) -> None:
         """The client has disconnected: the job stays, the wait for it ends."""
-        if self._watch is not None:
-            self._watch.end()
+        if self._held is not None:
+            self._held.end()
 
     def _attempt(self, step: Callable[[], None]) -> None:
         """Take a step towards the reply; whatever goes wrong in it becomes the reply."""
@@ -179,23 +175,28 @@ class SignupEndpoint(HTTPMessageDelegate):
         if job.invitation is not None:
             self._context.metrics.invited.inc()
         if self._wait and job.state not in IN_A_BLOCK and not self._request.is_abandoned:
-            self._run(self._wait_and_reply(job))
+            self._hold(job)
         else:
             self._reply(job)
 
-    async def _wait_and_reply(self, job: Job) -> None:
-        """Reply once the account is in a block, when the wait is over, or at once if too many replies are held.
+    def _hold(self, job: Job) -> None:
+        """Reply once the job is decided, when the wait is over, or at once if too many replies are held."""
+        held, client = self._context.held, self._request.client_address
+        if held.refusal(client) is not None:  # the reply is the ordinary one: the job is on disk
+            self._reply(job)
+            return
+        held.add(client)
+        self._held = self._context.ledger.decisions.wait(job.id, self._wait, partial(self._end_hold, client))
 
-        Raises FaucetError.
-        """
-        ledger, held, client = self._context.ledger, self._context.held, self._request.client_address
-        if held.refusal(client) is None:  # else the reply is the ordinary one: the job is on disk
-            with held.hold(client), ledger.changes.watch(job.id) as self._watch:
-                job = await wait_for_job(ledger, self._watch, job.id, self._wait, _is_decided, first_look=FIRST_LOOK)
-        self._reply(job)
+    def _end_hold(self, client: str | None, result: Job | Exception) -> None:
+        self._context.held.remove(client)
+        self._held = None
+        self._attempt(lambda: self._reply(result))
 
-    def _reply(self, job: Job) -> None:
-        """Reply with the job, or with the error that ended it."""
+    def _reply(self, job: Job | Exception) -> None:
+        """Reply with the job, or with the error that ended it. Raises what was found instead of it."""
+        if isinstance(job, Exception):
+            raise job
         if (error := error_of_job(job)) is not None:
             self._refuse(error)
             return
@@ -220,7 +221,3 @@ class SignupEndpoint(HTTPMessageDelegate):
         self._context.metrics.signups(outcome).inc()
         if api_key is not None:
             self._context.metrics.api_key_signups(api_key, outcome).inc()
-
-
-def _is_decided(job: Job) -> bool:
-    return job.state in IN_A_BLOCK or job.state in ENDED

@@ -23,18 +23,13 @@ async def wait_for_job(
     job_id: str,
     seconds: float,
     is_enough: Callable[[Job], bool],
-    *,
-    first_look: float = 0,
 ) -> Job:
     """The job as soon as it is enough, or as it is after `seconds`, or when `watch` on it ends.
 
-    A move just before the watch began wakes nobody, so the job is read after `first_look` seconds in any case.
     Raises FaucetError not_found.
     """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + seconds
-    if first_look:
-        await watch.changed(min(first_look, seconds))
     job = await find_job(ledger, job_id)
     while not is_enough(job) and await watch.changed(deadline - loop.time()):
         job = await find_job(ledger, job_id)

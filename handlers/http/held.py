@@ -37,12 +37,20 @@ class HeldReplies:
         """Count a reply to `client`. Raises FaucetError if there is a `refusal`."""
         if (error := self.refusal(client)) is not None:
             raise error
-        self._total += 1
-        self._clients[client] += 1
+        self.add(client)
         try:
             yield
         finally:
-            self._total -= 1
-            self._clients[client] -= 1
-            if not self._clients[client]:
-                del self._clients[client]
+            self.remove(client)
+
+    def add(self, client: str | None) -> None:
+        """Count a reply to `client`, whose `refusal` is None."""
+        self._total += 1
+        self._clients[client] += 1
+
+    def remove(self, client: str | None) -> None:
+        """The reply is sent."""
+        self._total -= 1
+        self._clients[client] -= 1
+        if not self._clients[client]:
+            del self._clients[client]

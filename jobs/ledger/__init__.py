@@ -9,6 +9,7 @@ from jobs.ledger.api_keys import ApiKeys
 from jobs.ledger.blocks import BlockLog
 from jobs.ledger.chain_status import SavedChainStatus
 from jobs.ledger.change_poller import ChangePoller
+from jobs.ledger.decisions import Decisions
 from jobs.ledger.downtime import SavedDowntime
 from jobs.ledger.drain import DrainQueue
 from jobs.ledger.engines import Location, is_new, open_engine, open_engine_to_read, unfitness
@@ -89,6 +90,7 @@ class Ledger:
         self.referrers = Referrers(store)
         self.outbox = Outbox(store)
         self.change_poller = ChangePoller(store)
+        self.decisions = Decisions(store)
 
     @classmethod
     async def open(

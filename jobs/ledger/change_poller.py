@@ -17,11 +17,11 @@ class ChangePoller(Part):
         self._published: dict[str, int] = {}  # the jobs that moved last, with the time of the move
 
     async def poll(self) -> None:
-        """Publish what moved since the last call. Costs nothing while nobody is waiting or nothing was written.
+        """Publish what moved since the last call. Costs nothing while no job is watched or nothing was written.
 
         Raises FaucetError `ledger_unavailable`.
         """
-        if not self._store.changes.anybody:
+        if not self._store.changes.is_watched:
             return
         self._polled_at = self._polled_at or self._store.now()
         version = await self._store.version()

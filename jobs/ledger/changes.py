@@ -3,6 +3,17 @@
 import asyncio
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
+from typing import Protocol
+
+
+class Waiter(Protocol):
+    """Who waits for a job."""
+
+    def poke(self) -> None:
+        """Say that the job moved."""
+
+    def end(self) -> None:
+        """Let nobody wait any more: the program stops."""
 
 
 class Watch:
@@ -53,44 +64,55 @@ class Changes:
     """Tells waiters of a job that it moved, after the move is on disk."""
 
     def __init__(self) -> None:
-        self._watches: dict[str, set[Watch]] = {}
+        self._waiters: dict[str, set[Waiter]] = {}
+        self._watches = 0
         self._closed = False
 
     @contextmanager
     def watch(self, job_id: str) -> Iterator[Watch]:
         """A watch on `job_id`; read the job after entering it, or a move in between is missed."""
         watch = Watch()
-        if self._closed:
-            watch.end()
-        watches = self._watches.setdefault(job_id, set())
-        watches.add(watch)
+        self._watches += 1
+        self.add(job_id, watch)
         try:
             yield watch
         finally:
-            watches.discard(watch)
-            if not watches:
-                self._watches.pop(job_id, None)
+            self._watches -= 1
+            self.discard(job_id, watch)
+
+    def add(self, job_id: str, waiter: Waiter) -> None:
+        """Let `waiter` hear of what is published of `job_id`, and of the end of the program."""
+        self._waiters.setdefault(job_id, set()).add(waiter)
+        if self._closed:
+            waiter.end()
+
+    def discard(self, job_id: str, waiter: Waiter) -> None:
+        """Let it hear of nothing more."""
+        waiters = self._waiters[job_id]
+        waiters.discard(waiter)
+        if not waiters:
+            del self._waiters[job_id]
 
     @property
-    def anybody(self) -> bool:
-        """Whether anybody waits."""
-        return bool(self._watches)
+    def is_watched(self) -> bool:
+        """Whether there is a watch on any job."""
+        return self._watches > 0
 
-    def watched(self, job_id: str) -> Collection[Watch]:
+    def watched(self, job_id: str) -> Collection[Waiter]:
         """Who waits for the job now."""
-        return self._watches.get(job_id, ())
+        return self._waiters.get(job_id, ())
 
     def publish(self, job_ids: Iterable[str]) -> None:
-        """Wake whoever watches one of `job_ids`."""
-        if not self._watches:
+        """Wake whoever waits for one of `job_ids`."""
+        if not self._waiters:
             return
         for job_id in job_ids:
-            for watch in self.watched(job_id):
-                watch.poke()
+            for waiter in self.watched(job_id):
+                waiter.poke()
 
     def close(self) -> None:
         """End every watch, and those to come: waiters get the answer of a time that ran out."""
         self._closed = True
-        for watches in self._watches.values():
-            for watch in watches:
-                watch.end()
+        for waiters in self._waiters.values():
+            for waiter in waiters:
+                waiter.end()

@@ -29,6 +29,9 @@ ENDED = frozenset({State.DONE, State.FAILED, State.CANCELLED})
 #: States whose account is in a block.
 IN_A_BLOCK = frozenset({State.REGISTERED, State.FUNDING, State.FUNDED, State.DONE})
 
+#: States that tell a client what became of its signup.
+DECIDED = IN_A_BLOCK | ENDED
+
 
 _FROM_THE_CHAIN = frozenset({State.REGISTERED, State.FUNDING, State.FUNDED})
 

@@ -10,10 +10,8 @@ from typing import Any
 
 import pytest
 
-from handlers.api.waiting import wait_for_job
-from jobs.model.job import IN_A_BLOCK, State
 from tests.harness.loglines import log_lines
-from tests.harness.serving import NOW, Serving, read_reply, register, serving, signup_of, waiting_job
+from tests.harness.serving import NOW, Serving, read_reply, serving, signup_of, waiting_job
 
 #: What each faucet of these tests waits for the account to be in a block; longer than a test may take.
 LONG: dict[str, Any] = {"reply_wait": 600, "reply_wait_max": 600}
@@ -82,22 +80,11 @@ async def test_fault_during_wait_is_answered(tmp_path: Path) -> None:
         posting = asyncio.create_task(served.sign_up("alice-1"))
         job = await waiting_job(served, "alice-1")
         with pytest.MonkeyPatch.context() as broken:
-            broken.setattr(served.ledger.queries, "job", lambda _: 1 / 0)
+            broken.setattr(served.ledger.decisions._store, "rows", lambda *_: 1 / 0)
             served.ledger.changes.publish([job.id])
             assert (await posting).status == 500
         counted = [line for line in (await served.fetch("/metrics")).body.splitlines() if "signups_total{" in line]
         assert counted == ['faucet_signups_total{outcome="accepted"} 1.0']
-
-
-async def test_move_before_the_watch_is_noticed(tmp_path: Path) -> None:
-    async with serving(tmp_path) as served:
-        job = await served.accept("alice-1")
-        await register(served.ledger, job)
-        with served.ledger.changes.watch(job.id) as watch:
-            found = await wait_for_job(
-                served.ledger, watch, job.id, 600, lambda job: job.state in IN_A_BLOCK, first_look=0.01
-            )
-        assert found.state is State.REGISTERED
 
 
 async def test_reset_connection_ends_the_wait(tmp_path: Path) -> None:
