@@ -11,7 +11,7 @@ from jobs.ledger.quotas import give_back
 from jobs.ledger.spending import affordable, committed_on, release_shares
 from jobs.ledger.sql import IN_NUMBERS, Query, to_json
 from jobs.ledger.store import Part, Tx
-from jobs.ledger.transactions import jobs_of, record, select_transactions
+from jobs.ledger.transactions import LINK, SIGN, Link, links, save, select_transactions
 from jobs.model.job import Job, Unfunded
 from jobs.model.transaction import Kind, SignedTransaction, Transaction
 
@@ -25,10 +25,11 @@ QUEUED = select_jobs("WHERE jobs.state = 'queued' AND jobs.retry_at <= ? ORDER B
 LIVE = select_transactions("WHERE fate = 'live' ORDER BY number")
 
 
-class Numbered(msgspec.Struct, frozen=True):
-    """A job by its number."""
+class Ready(msgspec.Struct, frozen=True):
+    """A job that waits for the transaction that is signed for it."""
 
     number: int
+    id: str
 
 
 class Due(msgspec.Struct, frozen=True):
@@ -73,15 +74,15 @@ FAILING = f"SELECT number, id FROM jobs WHERE {STATE_OF_LISTED} = 'queued' AND n
 FAIL = "UPDATE jobs SET state = 'failed', code = ?, reason = ?, updated_at = ? WHERE number = ?"
 READY = {
     Kind.REGISTRATION: Query(
-        f"SELECT number FROM jobs WHERE {STATE_OF_LISTED} = 'queued' AND number {IN_NUMBERS}", Numbered, bulk=True
+        f"SELECT number, id FROM jobs WHERE {STATE_OF_LISTED} = 'queued' AND number {IN_NUMBERS}", Ready, bulk=True
     ),
     Kind.FUNDING: Query(
         f"""
-        SELECT number FROM jobs
+        SELECT number, id FROM jobs
         WHERE {STATE_OF_LISTED} = 'registered' AND funding IS NULL AND (irreversible = TRUE OR provisional = FALSE)
         AND number {IN_NUMBERS}
         """,
-        Numbered,
+        Ready,
         bulk=True,
     ),
 }
@@ -189,20 +190,35 @@ def _check_fit(tx: Tx) -> None:
 
 def _record_signed(tx: Tx, signed: Sequence[SignedTransaction], budget: int | None) -> list[Transaction]:
     _check_fit(tx)
-    ready = _ready(tx, signed)
+    ids = _ready(tx, signed)
+    ready = [each for each in signed if all((each.kind, job) in ids for job in each.jobs)]
     release_shares(tx, ready)
-    recorded = record(tx, ready if budget is None else affordable(ready, budget - committed_on(tx)))
-    derive_states(tx, jobs_of(recorded))
+    paid = ready if budget is None else affordable(ready, budget - committed_on(tx))
+    recorded = save(tx, paid)
+    _register(tx, links(Kind.REGISTRATION, recorded, paid), ids)
+    _fund(tx, links(Kind.FUNDING, recorded, paid))
     return recorded
 
 
-def _ready(tx: Tx, signed: Sequence[SignedTransaction]) -> list[SignedTransaction]:
-    """Those of `signed` whose jobs all still wait for them."""
-    ready: set[tuple[Kind, int]] = set()
+def _ready(tx: Tx, signed: Sequence[SignedTransaction]) -> dict[tuple[Kind, int], str]:
+    """The jobs that still wait for a transaction in `signed`, by its kind and their numbers; their ids."""
+    ids: dict[tuple[Kind, int], str] = {}
     for kind in {transaction.kind for transaction in signed}:
         jobs = [job for transaction in signed if transaction.kind is kind for job in transaction.jobs]
-        ready.update((kind, job.number) for job in tx.rows(READY[kind], (to_json(jobs),)))
-    return [transaction for transaction in signed if all((transaction.kind, job) in ready for job in transaction.jobs)]
+        ids |= {(kind, job.number): job.id for job in tx.rows(READY[kind], (to_json(jobs),))}
+    return ids
+
+
+def _register(tx: Tx, linked: Sequence[Link], ids: Mapping[tuple[Kind, int], str]) -> None:
+    if linked:
+        tx.execute(SIGN, (tx.now, to_json(linked)))
+        tx.moved.extend(ids[Kind.REGISTRATION, job] for _, job, _ in linked)
+
+
+def _fund(tx: Tx, linked: Sequence[Link]) -> None:
+    if linked:
+        tx.execute(LINK[Kind.FUNDING], (to_json(linked),))
+        derive_states(tx, [job for _, job, _ in linked])
 
 
 def _retry(tx: Tx, jobs: Sequence[int], *, counted: bool) -> None:

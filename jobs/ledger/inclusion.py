@@ -7,7 +7,7 @@ from decimal import Decimal
 from msgspec import structs
 
 from jobs.ledger.job_rows import Known, derive_states
-from jobs.ledger.names import save_accounts, save_keys
+from jobs.ledger.names import delete_keys, save_accounts
 from jobs.ledger.sql import IN_NUMBERS, IN_TEXTS, to_json
 from jobs.ledger.store import Tx
 from jobs.ledger.transactions import BY_SIGNATURE, LINK, jobs_of, record, select_transactions
@@ -69,15 +69,18 @@ class Included:
 
 def include(tx: Tx, block: BlockEffects, included: Included) -> None:
     """Record what `block` holds, but for what it means to jobs: that is added to `included`."""
-    save_accounts(tx, block.accounts, block.number, listed_by=block.seen_by)
-    save_keys(tx, block.keys, block.changed)
-    ours = tx.rows(BY_SIGNATURE, (to_json(block.results),))
+    if block.accounts or block.keys:
+        save_accounts(tx, block.accounts, block.number, listed_by=block.seen_by, keys=block.keys)
+    delete_keys(tx, block.changed)
+    ours = tx.rows(BY_SIGNATURE, (to_json(block.results),)) if block.results else []
     _include(tx, [transaction for transaction in ours if transaction.fate is not Fate.IRREVERSIBLE], block, included)
     included.jobs += jobs_of(ours)
 
 
 def _include(tx: Tx, ours: Sequence[Transaction], block: BlockEffects, included: Included) -> None:
     """Link the jobs to their transactions again: one given up too early counts as soon as a block holds it."""
+    if not ours:
+        return
     tx.execute(INCLUDE, (block.number, tx.now, _numbers(ours)))
     paid = [
         (transaction.number, job)
@@ -85,7 +88,8 @@ def _include(tx: Tx, ours: Sequence[Transaction], block: BlockEffects, included:
         if transaction.kind is Kind.FUNDING
         for job in transaction.jobs
     ]
-    tx.execute(LINK[Kind.FUNDING], (to_json(paid),))
+    if paid:
+        tx.execute(LINK[Kind.FUNDING], (to_json(paid),))
     included.accounts |= {
         job: Account(transaction.number, account_id, block.number, transaction.signature in block.provisional)
         for transaction in ours

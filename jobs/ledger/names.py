@@ -16,20 +16,21 @@ NAME_COUNTS = """
         WHERE facts.name = 'names_node'))
 """
 
-_SAVED = ("name", "account_id", "block_num", "listed_by")
+_SAVED = ("name", "account_id", "block_num", "listed_by", "keys")
 # What two nodes show, or an own one, is known of nobody alone; '' stands for nobody at all.
+_SHOWN_ANEW = "names.listed_by IS NOT NULL AND (excluded.listed_by IS NULL OR names.listed_by <> excluded.listed_by)"
+_SHOWS_KEYS = "excluded.keys IS NOT NULL AND names.account_id = excluded.account_id"
+# Who shows other keys than another did leaves nothing that could be relied on.
 SAVE_NAMES = f"""
     INSERT INTO names ({", ".join(_SAVED)}) SELECT * FROM {table_of(_SAVED)} AS seen WHERE TRUE
     ON CONFLICT (name) DO UPDATE SET
-        listed_by = CASE names.listed_by WHEN '' THEN excluded.listed_by END,
-        block_num = CASE names.listed_by WHEN '' THEN excluded.block_num ELSE names.block_num END
-    WHERE names.listed_by IS NOT NULL AND (excluded.listed_by IS NULL OR names.listed_by <> excluded.listed_by)
-"""
-# Who shows other keys than another did leaves nothing that could be relied on.
-SAVE_KEYS = f"""
-    UPDATE names SET keys = CASE WHEN names.keys IS NULL OR names.keys = seen.keys THEN seen.keys END
-    FROM {table_of(("name", "account_id", "keys"))} AS seen
-    WHERE names.name = seen.name AND names.account_id = seen.account_id
+        listed_by = CASE WHEN {_SHOWN_ANEW} THEN CASE names.listed_by WHEN '' THEN excluded.listed_by END
+                    ELSE names.listed_by END,
+        block_num = CASE WHEN {_SHOWN_ANEW} AND names.listed_by = '' THEN excluded.block_num
+                    ELSE names.block_num END,
+        keys = CASE WHEN NOT ({_SHOWS_KEYS}) THEN names.keys
+                    WHEN names.keys IS NULL OR names.keys = excluded.keys THEN excluded.keys END
+    WHERE ({_SHOWN_ANEW}) OR ({_SHOWS_KEYS})
 """
 DELETE_KEYS = f"""
     UPDATE names SET keys = NULL FROM {table_of(("account_id", "memo_key"))} AS changed
@@ -106,21 +107,26 @@ class Names(Part):
 
 
 def save_accounts(
-    tx: Tx, accounts: Iterable[tuple[str, str]], block_num: int | None, *, listed_by: str | None = None
+    tx: Tx,
+    accounts: Iterable[tuple[str, str]],
+    block_num: int | None,
+    *,
+    listed_by: str | None = None,
+    keys: Iterable[tuple[str, str, str]] = (),
 ) -> None:
     """Keep (name, account id) of accounts on the chain, `block_num` None where their block is not known.
 
-    `listed_by` is the URL of the stranger that showed them; None if it was an own node.
+    `listed_by` is the URL of the stranger that showed them; None if it was an own node. `keys` are those that a block
+    shows, as jobs.blocks.keys gives them.
     """
+    digests = {(name, account_id): digest for name, account_id, digest in keys}
     # A block of a node that lies may hold a name twice: the first one counts. PostgreSQL would refuse to write both.
-    once = dict(reversed(list(accounts)))
-    rows = ((name, account_id, block_num, listed_by) for name, account_id in once.items())
+    once = dict(reversed([*accounts, *digests]))
+    rows = ((*account, block_num, listed_by, digests.get(account)) for account in once.items())
     tx.execute(SAVE_NAMES, (to_json(rows),))
 
 
-def save_keys(tx: Tx, seen: Sequence[tuple[str, str, str]], changed: Sequence[tuple[str, str | None]]) -> None:
-    """Keep the keys that a block shows, as jobs.blocks.keys gives them, then delete those that it may have changed."""
-    if seen:
-        tx.execute(SAVE_KEYS, (to_json(seen),))
+def delete_keys(tx: Tx, changed: Sequence[tuple[str, str | None]]) -> None:
+    """Delete keys that a block may have changed, as jobs.blocks.keys gives them."""
     if changed:
         tx.execute(DELETE_KEYS, (to_json(changed),))

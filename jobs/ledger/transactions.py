@@ -5,6 +5,7 @@ from itertools import zip_longest
 
 from jobs.ledger.sql import IN_TEXTS, Query, table_of, to_json
 from jobs.ledger.store import Tx
+from jobs.model.job import state_of
 from jobs.model.transaction import Fate, Kind, SignedTransaction, Transaction
 
 
@@ -21,6 +22,8 @@ def jobs_of(transactions: Iterable[Transaction]) -> list[int]:
     return [job for transaction in transactions for job in transaction.jobs]
 
 
+Link = tuple[int, int, str | None]  #: a transaction's number, a job that it serves, and who is named as its referrer
+
 # The same jobs signed again within one second make the same bytes: one that was refused lives again.
 _RECORDED = (
     "kind", "id", "signature", "body", "reference", "expiration", "created_at", "updated_at", "cost", "reserved",
@@ -36,21 +39,36 @@ RECORD_OPERATIONS = f"""
     INSERT INTO operations ({", ".join(_OPERATIONS)}) SELECT * FROM {table_of(_OPERATIONS)} AS recorded WHERE TRUE
     ON CONFLICT (txn, position) DO UPDATE SET job = excluded.job, fee = excluded.fee
 """
+_REGISTERING = (
+    "registration = linked.txn, provisional = FALSE, sent_referrer = linked.referrer, attempts = attempts + 1"
+)
+_REGISTERED = f"FROM {table_of(('txn', 'job', 'referrer'))} AS linked WHERE jobs.number = linked.job"
 LINK = {
-    Kind.REGISTRATION: f"""
-        UPDATE jobs SET registration = linked.txn, provisional = FALSE, sent_referrer = linked.referrer,
-                        attempts = attempts + 1
-        FROM {table_of(("txn", "job", "referrer"))} AS linked WHERE jobs.number = linked.job
-    """,
+    Kind.REGISTRATION: f"UPDATE jobs SET {_REGISTERING} {_REGISTERED}",
     Kind.FUNDING: f"""
         UPDATE jobs SET funding = linked.txn
         FROM {table_of(("txn", "job"))} AS linked WHERE jobs.number = linked.job
     """,
 }
 
+#: What links a queued job to its registration also says where it stands then.
+_SIGNED = state_of(registration=Fate.LIVE, has_account=False, irreversible=False, pays=False, funding=None)
+SIGN = f"""
+    UPDATE jobs SET {_REGISTERING}, state = '{_SIGNED}', code = NULL, reason = NULL, updated_at = ? {_REGISTERED}
+"""
+
 
 def record(tx: Tx, signed: Sequence[SignedTransaction]) -> list[Transaction]:
     """Put `signed` on disk as live transactions that serve their jobs."""
+    recorded = save(tx, signed)
+    for kind, statement in LINK.items():
+        if linked := links(kind, recorded, signed):
+            tx.execute(statement, (to_json(linked),))
+    return recorded
+
+
+def save(tx: Tx, signed: Sequence[SignedTransaction]) -> list[Transaction]:
+    """Put `signed` on disk as live transactions; their jobs are to be linked to them."""
     rows = tx.execute(RECORD, (to_json(_columns(transaction, tx.now) for transaction in signed),))
     numbers: dict[str, int] = {row["signature"]: row["number"] for row in rows}
     operations = (
@@ -59,23 +77,17 @@ def record(tx: Tx, signed: Sequence[SignedTransaction]) -> list[Transaction]:
         for position, (job, fee) in enumerate(zip(transaction.jobs, transaction.fees, strict=True))
     )
     tx.execute(RECORD_OPERATIONS, (to_json(operations),))
-    for kind in LINK:
-        _link(
-            tx,
-            kind,
-            [(numbers[transaction.signature], transaction) for transaction in signed if transaction.kind is kind],
-        )
     return [_recorded(transaction, numbers[transaction.signature]) for transaction in signed]
 
 
-def _link(tx: Tx, kind: Kind, numbered: Sequence[tuple[int, SignedTransaction]]) -> None:
-    linked = [
-        (number, job, referrer)
-        for number, transaction in numbered
-        for job, referrer in zip_longest(transaction.jobs, transaction.referrers)
+def links(kind: Kind, recorded: Iterable[Transaction], signed: Iterable[SignedTransaction]) -> list[Link]:
+    """The number of each transaction of this `kind` with each job that it serves, and the referrer of that one."""
+    return [
+        (transaction.number, job, referrer)
+        for transaction, each in zip(recorded, signed, strict=True)
+        if each.kind is kind
+        for job, referrer in zip_longest(each.jobs, each.referrers)
     ]
-    if linked:
-        tx.execute(LINK[kind], (to_json(linked),))
 
 
 def _columns(transaction: SignedTransaction, now: int) -> tuple[str | int, ...]:
