@@ -11,21 +11,27 @@ from itertools import islice
 from jobs.ledger.job_rows import STATE_OF_LISTED, select_jobs
 from jobs.ledger.sql import IN_TEXTS, to_json
 from jobs.ledger.store import MAX_JOBS, Part, Store
-from jobs.model.job import DECIDED, Job
+from jobs.model.job import DECIDED, IN_A_BLOCK, Job, State
 
 SLICE = 32  #: waits that are ended in one iteration of the event loop, each with a reply
 
-#: A block decides jobs, and so does what fails or cancels them. What is cancelled as another job is retried shows only
-#: with the next block.
-SIGNS = """
+
+def _texts(states: Iterable[State]) -> str:
+    return ", ".join(f"'{state}'" for state in sorted(states))
+
+
+#: What changes with the jobs that are decided: all but a job that is cancelled just as another one is retried, which
+#: shows with the next block.
+SIGNS = f"""
     SELECT (SELECT id FROM blocks ORDER BY number DESC LIMIT 1) AS head,
-           (SELECT sum(jobs) FROM job_counts WHERE state IN ('failed', 'cancelled')) AS ended
+           (SELECT sum(jobs) FROM job_counts WHERE state IN ({_texts(IN_A_BLOCK)})) AS registered,
+           (SELECT sum(jobs) FROM job_counts WHERE state IN ({_texts(DECIDED - IN_A_BLOCK)})) AS ended
 """
 #: Of these jobs, those that are decided, and those that are asked for as they are.
 DECIDED_OR_ASKED = select_jobs(
     f"""
     WHERE jobs.id {IN_TEXTS}
-    AND ({STATE_OF_LISTED} IN ({", ".join(f"'{state}'" for state in sorted(DECIDED))}) OR jobs.id {IN_TEXTS})
+    AND ({STATE_OF_LISTED} IN ({_texts(DECIDED)}) OR jobs.id {IN_TEXTS})
     """,
     bulk=True,
 )
@@ -63,7 +69,7 @@ class Decisions(Part):
         self._waits: dict[str, list[Wait]] = {}  # by the id of the job
         self._new: dict[str, None] = {}  # ids of jobs that were not looked up since somebody waits for them
         self._due: dict[str, None] = {}  # … to be looked up, the longest wait first
-        self._signs: tuple[str | None, int] | None = None
+        self._signs: tuple[str | None, int, int] | None = None
         self._reader: asyncio.Task[None] | None = None
 
     def wait(self, job_id: str, seconds: float, respond: Respond) -> Wait:
@@ -82,7 +88,7 @@ class Decisions(Part):
         if not self._waits:
             return
         (row,) = await self._store.read(SIGNS)
-        signs = row["head"], row["ended"]
+        signs = row["head"], row["registered"], row["ended"]
         self.read_soon(self._new if signs == self._signs else self._waits)
         self._signs, self._new = signs, {}
 

@@ -129,8 +129,8 @@ async def test_wait_that_is_over_gets_the_job_as_it_is(tmp_path: Path) -> None:
 async def test_failed_read_is_told_to_those_it_was_for(tmp_path: Path) -> None:
     async with opened(tmp_path) as ledger:
         alice, bob = await accepted(ledger, "alice-1", "bob-1")
-        of_alice, of_bob = waiting(ledger, alice, 0), waiting(ledger, bob)
+        of_bob = waiting(ledger, bob)
         await ledger.operators._store.run(lambda tx: tx.execute("ALTER TABLE jobs RENAME TO lost"))
-        assert isinstance(await of_alice, Exception)
+        assert isinstance(await waiting(ledger, alice, 0), Exception)
         await ledger.operators._store.run(lambda tx: tx.execute("ALTER TABLE lost RENAME TO jobs"))
         assert not of_bob.done()
