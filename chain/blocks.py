@@ -1,5 +1,6 @@
 """Parses blocks."""
 
+import re
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -10,12 +11,14 @@ from chain.errors import BadReply
 from chain.operations import MALFORMED, Operations, read_operation
 from chain.packing import ACCOUNT_CREATE
 from chain.replies import AccountId, BlockId, ObjectId, Signature, Time, Uint16, Uint32, decode, read_time
+from chain.slices import map_in_slices
 
 T = TypeVar("T")
 
 OBJECT_ID = 1  #: the number of this kind of operation_result; the others are nothing and an amount (base.hpp)
 _Pair = tuple[Uint16, Raw]  #: how a node writes a variant: which kind it is, and its value
 _NO_BODY = Raw(b"{}")
+_ACCOUNT_ID = re.compile(rb'"(1\.2\.[0-9]{1,15})"').fullmatch  #: as nodes write it
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,21 +89,22 @@ class _LooseBlock(msgspec.Struct):
     transactions: list[_LooseTransaction]
 
 
-def read_block(number: int, raw: Raw) -> Block | None:
+async def read_block(number: int, raw: Raw) -> Block | None:
     """The block `number` of a reply to get_block, None where the node has none.
 
-    An operation of another form is MALFORMED. Raises BadReply for a block or a transaction of another form.
+    A large one takes long, and the event loop goes on meanwhile. An operation of another form is MALFORMED. Raises
+    BadReply for a block or a transaction of another form.
     """
     if memoryview(raw)[:5].tobytes() == b"null":
         return None
     try:
         found = decode(raw, _Block)
-        transactions = tuple(map(_transaction, found.transactions))
+        transactions = await map_in_slices(_transaction, found.transactions)
     except BadReply:
         loose = decode(raw, _LooseBlock)
         found = _Block(loose.previous, loose.timestamp, [])
-        transactions = tuple(map(_loose_transaction, loose.transactions))
-    return Block(number, found.previous, read_time(found.timestamp), transactions, _size(raw))
+        transactions = await map_in_slices(_loose_transaction, loose.transactions)
+    return Block(number, found.previous, read_time(found.timestamp), tuple(transactions), size_of(raw))
 
 
 def _transaction(found: _Transaction, problem: str | None = None) -> BlockTransaction:
@@ -151,10 +155,13 @@ def _result(number: int, kind: int, raw: Raw) -> str | None:
     """The id of the object that operation `number` made, None where it made none. Raises BadReply."""
     if number != ACCOUNT_CREATE:
         return decode(raw, ObjectId) if kind == OBJECT_ID else None
+    if kind == OBJECT_ID and (plain := _ACCOUNT_ID(raw)) is not None:
+        return str(plain[1], "ascii")
     if kind != OBJECT_ID:
         raise BadReply("the node's block does not say which account a registration made")
     return decode(raw, AccountId)
 
 
-def _size(raw: Raw) -> int:
+def size_of(raw: Raw) -> int:
+    """Bytes of `raw`."""
     return memoryview(raw).nbytes

@@ -7,7 +7,7 @@ from itertools import pairwise, takewhile
 import msgspec
 
 from chain import replies
-from chain.blocks import Block, BlockTransaction, read_block
+from chain.blocks import Block, BlockTransaction, read_block, size_of
 from chain.dialect import RESERVED_ENDINGS, Cause
 from chain.errors import BadReply, Refused
 from chain.link import Call
@@ -145,7 +145,10 @@ class Node:
 
     async def block(self, number: int) -> Block | None:
         """The block `number`, None beyond the head."""
-        return read_block(number, await self._call("database", "get_block", [number]))
+        return await read_block(number, await self._raw_block(number))
+
+    async def _raw_block(self, number: int) -> msgspec.Raw:
+        return await self._call("database", "get_block", [number])
 
     async def blocks(self, numbers: range) -> list[Block]:
         """The blocks `numbers`, up to the first that the node lacks or that exceeds MAX_BLOCKS.
@@ -158,10 +161,11 @@ class Node:
         async def read(number: int) -> Block | None:
             nonlocal room
             async with slots:
-                is_wanted = room > 0 or number in numbers[:2]
-                block = await self.block(number) if is_wanted else None
-                room -= block.size if block else 0
-            return block if room > 0 or number in numbers[:2] else None
+                if room <= 0 and number not in numbers[:2]:
+                    return None
+                raw = await self._raw_block(number)
+                room -= size_of(raw)  # before it is read, while others may come
+                return await read_block(number, raw) if room > 0 or number in numbers[:2] else None
 
         reads = [asyncio.create_task(read(number)) for number in numbers]
         try:

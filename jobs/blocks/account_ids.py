@@ -23,6 +23,8 @@ async def with_ids(blocks: Sequence[Block], look_up: LookUp, *, ours: Known | No
     Where `ours` tells which transactions are the ledger's, an account that the node lacks has no id in any other one.
     Raises BadReply where the node lacks an account that a block of its own registers, and what `look_up` raises.
     """
+    if all(entry.results is not None for block in blocks for entry in block.transactions):
+        return list(blocks)
     without = [entry for block in blocks for entry in block.transactions if names_without_ids([entry])]
     names = names_without_ids(without)
     ids = await look_up(names) if names else {}

@@ -5,35 +5,31 @@ from typing import Any
 
 from chain.blocks import Block, BlockTransaction
 from chain.packing import ACCOUNT_UPDATE
+from chain.slices import map_in_slices
 from jobs.ledger.keys import Keys, digest_of, digest_of_key
 from jobs.settings import Settings
 
 
-def keys_shown(block: Block, settings: Settings, ids: Mapping[str, str]) -> tuple[tuple[str, str, str], ...]:
+async def keys_shown(block: Block, settings: Settings, ids: Mapping[str, str]) -> tuple[tuple[str, str, str], ...]:
     """(name, account id, digest of its keys) of the accounts registered in `block`, by anyone.
 
     Those that anybody but the holder of these keys may sign for are left out, unless it is whom `settings` add to every
     account; `ids` are the account ids of those.
     """
-    return tuple(
-        (name, account_id, digest_of(keys))
-        for transaction in block.transactions
-        for name, account_id, keys in _keys_in(transaction, settings, ids)
-        if account_id is not None and keys is not None
-    )
+    shown = await map_in_slices(lambda transaction: list(_shown(transaction, settings, ids)), block.transactions)
+    return tuple(each for part in shown for each in part)
 
 
-def _keys_in(
-    transaction: BlockTransaction, settings: Settings, ids: Mapping[str, str]
-) -> Iterator[tuple[str, str | None, Keys | None]]:
+def _shown(transaction: BlockTransaction, settings: Settings, ids: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
     additional = {*settings.additional_owner_keys, *settings.additional_active_keys}
     made = transaction.made
     for position, name, plain in transaction.operations.registrations():
-        keys = plain
+        keys: Keys | None = plain
         if plain is None or not additional.isdisjoint(plain):
             _, body = transaction.operations[position]
             keys = _keys(body, settings, ids)
-        yield name, made[position], keys
+        if keys is not None and (account_id := made[position]) is not None:
+            yield name, account_id, digest_of(keys)
 
 
 def keys_changed(block: Block) -> tuple[tuple[str, str | None], ...]:

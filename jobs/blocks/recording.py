@@ -81,7 +81,7 @@ class BlockRecorder:
             for part in ([block] if position == 0 and (anew or not continues) else block.parts())
         )
         for group in parts_of(parts, lambda part: part.weight, MAX_JOBS):
-            effects = [self._effects(part) for part in group]
+            effects = [await self._effects(part) for part in group]
             self._observe(await self._blocks.follow(effects, final, continues=continues, anew=anew))
             anew, continues = False, True
         self._may_have_part = False
@@ -91,12 +91,12 @@ class BlockRecorder:
         for created_at in accepted:
             self._metrics.registration_seconds.observe(max(0.0, now - created_at) / 1000)
 
-    def _effects(self, part: ReadBlock) -> BlockEffects:
+    async def _effects(self, part: ReadBlock) -> BlockEffects:
         return replace(
             effects_of(part.block, part.id),
             payments=part.payments,
             seen_by=self._confirmed.seen_by,
-            keys=keys_shown(part.block, self._settings, self._account_ids()),
+            keys=await keys_shown(part.block, self._settings, self._account_ids()),
             changed=part.changed,
             is_whole=part.is_whole,
         )

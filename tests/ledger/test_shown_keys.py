@@ -59,8 +59,8 @@ def created(**changes: Any) -> tuple[int, dict[str, Any]]:
     return ACCOUNT_CREATE, body
 
 
-def test_account_in_a_block_is_known_by_its_keys() -> None:
-    assert keys_shown(block_of(created()), SETTINGS, {}) == (SHOWN,)
+async def test_account_in_a_block_is_known_by_its_keys() -> None:
+    assert await keys_shown(block_of(created()), SETTINGS, {}) == (SHOWN,)
 
 
 @pytest.mark.parametrize(
@@ -74,21 +74,21 @@ def test_account_in_a_block_is_known_by_its_keys() -> None:
         {**authority(KEYS["owner_key"]), "address_auths": [["PPYaddress", 1]]},
     ],
 )
-def test_account_with_other_signers_shows_no_keys(owner: dict[str, Any]) -> None:
-    assert keys_shown(block_of(created(owner=owner)), SETTINGS, {}) == ()
+async def test_account_with_other_signers_shows_no_keys(owner: dict[str, Any]) -> None:
+    assert await keys_shown(block_of(created(owner=owner)), SETTINGS, {}) == ()
 
 
-def test_configured_owner_accounts_are_not_other_signers() -> None:
+async def test_configured_owner_accounts_are_not_other_signers() -> None:
     ours = created(
         owner=authority(EXTRA, KEYS["owner_key"]), active=authority(KEYS["active_key"], accounts=("1.2.40",))
     )
-    assert keys_shown(block_of(ours), WITH_EXTRAS, {"guardian": "1.2.40"}) == (SHOWN,)
-    assert keys_shown(block_of(ours), WITH_EXTRAS, {"guardian": "1.2.41"}) == ()
-    assert keys_shown(block_of(created()), WITH_EXTRAS, {"guardian": "1.2.40"}) == (SHOWN,)
+    assert await keys_shown(block_of(ours), WITH_EXTRAS, {"guardian": "1.2.40"}) == (SHOWN,)
+    assert await keys_shown(block_of(ours), WITH_EXTRAS, {"guardian": "1.2.41"}) == ()
+    assert await keys_shown(block_of(created()), WITH_EXTRAS, {"guardian": "1.2.40"}) == (SHOWN,)
 
 
-def test_blocks_without_account_ids_show_no_keys() -> None:
-    assert keys_shown(block_of(created(), result=None), SETTINGS, {}) == ()
+async def test_blocks_without_account_ids_show_no_keys() -> None:
+    assert await keys_shown(block_of(created(), result=None), SETTINGS, {}) == ()
 
 
 @pytest.mark.parametrize(
