@@ -33,14 +33,16 @@ class Expirer:
         self._confirmed = confirmed
         self._clock = clock
 
-    async def expire(self, irreversible: int) -> None:
+    async def expire(self, irreversible: int, head_time: int) -> None:
         """Give up what expired before `irreversible` and is in no block since the one that it refers to.
+
+        No block is read as long as nothing has expired at the head, whose time is `head_time`, seconds.
 
         Those blocks are read once more: they can't change any more, whatever forks were followed before. A payment is
         not given up on the word of one stranger, nor before it has expired by the local clock too; a registration is,
         but goes on counting against the budget. What a stranger refused or denied is looked for in the same way.
         """
-        last = await self._confirmed.block(irreversible) if await self._expiry.unproven() else None
+        last = await self._confirmed.block(irreversible) if await self._has_expired(head_time) else None
         if last is None:
             return
         passed, trusted = self._passed(last.time), self._confirmed.trusted
@@ -61,6 +63,11 @@ class Expirer:
             fields = {"transaction": transaction.id, "kind": transaction.kind}
             log.warning("transaction expired", extra={"fields": fields})
         await self._expiry.expire(dead, proven=trusted)
+
+    async def _has_expired(self, head_time: int) -> bool:
+        """Whether there is anything that has expired at the head; no earlier block has a later time."""
+        expiry = self._expiry
+        return await expiry.unproven() and bool(await expiry.overdue(head_time) or await expiry.given_up(head_time))
 
     def _passed(self, chain_time: int) -> int:
         """The time, seconds, that has passed: by the chain, and where a stranger says that, by the local clock too."""

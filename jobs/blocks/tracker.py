@@ -114,7 +114,7 @@ class Tracker:
         try:
             final = min(await self._confirmed.irreversible(head), followed)
             await self._confirmed.check_past(final, await self._blocks.id_of(final - 1))
-            await self._finalize(final)
+            await self._finalize(final, head)
             self.final, self.unconfirmed = max(self.final, final), None
         except (LinkError, Refused) as error:
             known, self.unconfirmed = self.unconfirmed, f"Nothing is taken for final: {error}"
@@ -211,14 +211,14 @@ class Tracker:
             log.warning("unknown payments imported", extra={"fields": {"blocks": len(payments)}})
         return payments
 
-    async def _finalize(self, irreversible: int) -> None:
+    async def _finalize(self, irreversible: int, head: Head) -> None:
         """Finish what `irreversible` and the blocks before it hold, and give up what they can never hold."""
         for number, transactions in groupby(
             await self._blocks.unfinalized(irreversible), lambda transaction: transaction.block_num
         ):
             await self._finalize_block(number or 0, list(transactions))
         await self._finalize_claimed(irreversible)
-        await self._expirer.expire(irreversible)
+        await self._expirer.expire(irreversible, head.time)
 
     async def _finalize_block(self, number: int, transactions: Sequence[Transaction]) -> None:
         """Check `transactions` against the irreversible block itself, read once: only that proves them.

@@ -55,6 +55,16 @@ async def test_irreversible_block_is_read_once(tmp_path: Path) -> None:
         assert side.node.calls["get_block"] == 1 + LAG + 1
 
 
+async def test_no_block_is_read_for_what_has_not_expired(tmp_path: Path) -> None:
+    async with chain_side(tmp_path) as side:
+        await side.block()
+        await side.accept("alice-1")
+        await side.drainer.drain()
+        side.node.calls.clear()
+        await side.tracker.follow()
+        assert side.node.calls["get_block"] == 0
+
+
 async def test_long_catch_up_is_noted_while_it_lasts(tmp_path: Path) -> None:
     """Else the chain would seem to stand still until the last of many blocks is read."""
     noted: list[int] = []
