@@ -13,6 +13,7 @@ from coincurve.context import GLOBAL_CONTEXT
 ALPHABET = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 #: Characters after the prefix: 33 bytes that begin with 2 or 3 and a checksum always make so many.
 KEY_DIGITS = 50
+CHECKSUM_SIZE = 4  #: bytes
 POINT_SIZE = 33  #: bytes of a compressed point
 WIF_VERSION = 0x80
 HEADER = 31  #: first byte of a compact signature of a compressed key, recovery id 0 (fc elliptic)
@@ -38,10 +39,21 @@ def parse_public_key(text: str, prefix: str | None) -> bytes:
     if len(digits) != KEY_DIGITS:
         raise InvalidKeyError(f"must have {KEY_DIGITS} characters after the prefix, not {len(digits)}")
     raw = base58_decode(digits)
-    point, checksum = raw[:-4], raw[-4:]
+    point, checksum = raw[:-CHECKSUM_SIZE], raw[-CHECKSUM_SIZE:]
     if _checksum(point) != checksum:
         raise InvalidKeyError("has a wrong checksum: a character is wrong or two are swapped")
     return _checked_point(point)
+
+
+def are_public_keys(keys: Sequence[str], prefix: str) -> bool:
+    """Whether `parse_public_key` would take all of them, in half its time."""
+    if not _are_formed(keys, prefix):
+        return False
+    try:
+        pairs = [(raw[:-CHECKSUM_SIZE], raw[-CHECKSUM_SIZE:]) for raw in _raw_keys(keys)]
+    except InvalidKeyError:
+        return False
+    return all(_checksum(point) == checksum and _is_point(point) for point, checksum in pairs)
 
 
 def key_prefix(text: str) -> str:
@@ -70,17 +82,23 @@ def read_points(keys: Sequence[str], prefix: str) -> list[bytes]:
 
     Raises InvalidKeyError for one that has another length or prefix, or a character outside the alphabet.
     """
-    if any(len(key) != len(prefix) + KEY_DIGITS or not key.startswith(prefix) for key in keys):
+    if not _are_formed(keys, prefix):
         raise InvalidKeyError(f"must be {prefix} and {KEY_DIGITS} characters")
-    return [point for first in range(0, len(keys), _MAX_LANES) for point in _points(keys[first : first + _MAX_LANES])]
+    parts = [keys[first : first + _MAX_LANES] for first in range(0, len(keys), _MAX_LANES)]
+    return [raw[:-CHECKSUM_SIZE] for part in parts for raw in _raw_keys(part)]
 
 
-def _points(keys: Sequence[str]) -> list[bytes]:
+def _are_formed(keys: Sequence[str], prefix: str) -> bool:
+    size = len(prefix) + KEY_DIGITS
+    return all(len(key) == size and key.startswith(prefix) for key in keys)
+
+
+def _raw_keys(keys: Sequence[str]) -> list[bytes]:
+    """The points that `keys` write, each with its checksum."""
     padding = ALPHABET[0] * (_LANE - KEY_DIGITS)
     digits = "".join([padding + key[-KEY_DIGITS:] for key in keys])
     raw = _sums(digits, _LANE).to_bytes(len(digits))
-    ends = range(_LANE - 4, len(raw), _LANE)  # four bytes are a checksum
-    return [raw[end - POINT_SIZE : end] for end in ends]
+    return [raw[end - POINT_SIZE - CHECKSUM_SIZE : end] for end in range(_LANE, len(raw) + 1, _LANE)]
 
 
 def _sums(text: str, lane: int) -> int:
@@ -186,7 +204,7 @@ def recover(digest: bytes, signature: bytes) -> bytes:
 def _checksum(raw: bytes) -> bytes:
     ripemd = _ripemd160().copy()
     ripemd.update(raw)
-    return ripemd.digest()[:4]
+    return ripemd.digest()[:CHECKSUM_SIZE]
 
 
 @cache
@@ -202,10 +220,14 @@ def _checked_prefix(text: str, prefix: str) -> str:
 
 
 def _checked_point(point: bytes) -> bytes:
-    # Straight to the library: a signup has three of these, and the package's object costs more than the check.
-    if not lib.secp256k1_ec_pubkey_parse(GLOBAL_CONTEXT.ctx, _UNREAD, point, len(point)):
+    if not _is_point(point):
         raise InvalidKeyError("is not a point on the curve secp256k1")
     return point
+
+
+def _is_point(point: bytes) -> bool:
+    # Straight to the library: a signup has three of these, and the package's object costs more than the check.
+    return bool(lib.secp256k1_ec_pubkey_parse(GLOBAL_CONTEXT.ctx, _UNREAD, point, len(point)))
 
 
 def _double_sha256(raw: bytes) -> bytes:

@@ -20,9 +20,9 @@ def name_problem(name: str, reserved_ending: str | None = None) -> str | None:
         return "The name is empty."
     if len(name) > LONGEST:
         return f"The name is longer than {LONGEST} characters."
-    if any(character.isupper() for character in name):
-        return "The name has a capital letter: only a to z, 0 to 9, '-' and '.' are allowed."
     if _FORBIDDEN.search(name):
+        if any(character.isupper() for character in name):
+            return "The name has a capital letter: only a to z, 0 to 9, '-' and '.' are allowed."
         return "The name has a character that is not allowed: only a to z, 0 to 9, '-' and '.' are."
     if reserved_ending and name.endswith(reserved_ending):
         return f"The name ends in {reserved_ending}, which the chain keeps for itself."

@@ -12,6 +12,7 @@ from peerplaysbase.account import PrivateKey as PackagePrivateKey
 from chain.keys import (
     InvalidKeyError,
     PrivateKey,
+    are_public_keys,
     base58_decode,
     base58_encode,
     format_public_key,
@@ -61,6 +62,7 @@ def test_invalid_key_says_why(text: str, sentence: str) -> None:
     with pytest.raises(InvalidKeyError, match=sentence) as caught:
         parse_public_key(text, "PPY")
     assert not text or text not in str(caught.value)
+    assert not are_public_keys((KEY, text, KEY), "PPY")
 
 
 @given(secrets)
@@ -87,6 +89,7 @@ def test_base58_equals_the_packages(raw: bytes) -> None:
 @given(st.lists(secrets, max_size=5), st.integers(min_value=1, max_value=40))
 def test_points_of_many_keys_equal_those_of_each(keys: list[PrivateKey], times: int) -> None:
     texts = [format_public_key(key.public, "TEST") for key in keys] * times
+    assert are_public_keys(texts, "TEST")
     assert read_points(texts, "TEST") == [parse_public_key(text, "TEST") for text in texts]
 
 
