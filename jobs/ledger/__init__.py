@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections import deque
 from collections.abc import Callable
 
 from jobs.ledger.activity import Activity
@@ -45,7 +46,29 @@ from jobs.ledger.work import Work
 DELETE_CHECK = "DELETE FROM facts WHERE name = 'checked_at'"
 INSERT_CHECK = "INSERT INTO facts (name, value) VALUES ('checked_at', ?)"
 
+RANDOM_SIZE = 10  #: bytes of a job's id
+DRAWN = 100  #: ids
+
 __all__ = ["ConstraintError", "DeposedError", "IllegalMoveError", "Ledger", "LedgerError", "OldLedgerError"]
+
+
+class RandomParts:
+    """Random bytes from the system, drawn for many ids at once: at a system call a thread may lose the interpreter."""
+
+    def __init__(self) -> None:
+        self._parts: deque[bytes] = deque()  # which threads may share
+
+    def draw(self) -> bytes:
+        """RANDOM_SIZE bytes that nobody had."""
+        try:
+            return self._parts.popleft()
+        except IndexError:
+            drawn = os.urandom(RANDOM_SIZE * DRAWN)
+            self._parts.extend(drawn[at : at + RANDOM_SIZE] for at in range(RANDOM_SIZE, len(drawn), RANDOM_SIZE))
+            return drawn[:RANDOM_SIZE]
+
+
+_RANDOM = RandomParts()
 
 
 def random_job_id() -> str:
@@ -53,7 +76,7 @@ def random_job_id() -> str:
 
     Ids of one time are neighbours in the index. If all of an id was random, each signup would write a page of its own.
     """
-    return f"{time.time_ns() // 1_000_000:012x}{os.urandom(10).hex()}"
+    return f"{time.time_ns() // 1_000_000:012x}{_RANDOM.draw().hex()}"
 
 
 class Ledger:
