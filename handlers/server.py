@@ -19,6 +19,8 @@ from handlers.whole_signups import WholeSignups
 
 BACKLOG = 4096  #: connections that the kernel queues; with Tornado's 128 a crowd loses some
 SWEEP_INTERVAL = 1.0  #: seconds between two looks for clients that are slow or idle
+#: bytes that are read of a connection at once: room for a signup, and Tornado clears as many before each read
+CHUNK = 16 * 1024
 MAX_UNREAD = 1024 * 1024  #: bytes of an oversized body that are read and dropped so that the client gets its reply
 
 
@@ -63,7 +65,7 @@ class Server(HTTPServer):
 
     def _serve(self, connection: socket.socket, address: tuple[Any, ...]) -> None:
         context = self._context
-        stream = ClientStream(connection, unreadable=unreadable(context))
+        stream = ClientStream(connection, unreadable=unreadable(context), read_chunk_size=CHUNK)
         stream.take = partial(self._whole_signups.take, stream, address[0])
         context.connections.add(stream, connection_key(address[0], context.settings.trusted_proxies))
         if not stream.closed():
