@@ -150,8 +150,7 @@ class SignupEndpoint(HTTPMessageDelegate):
     def _submit_with(self, signup: RequestedSignup, work: Quota | FaucetError | None) -> None:
         """Submit the signup to the ledger, which answers once it is on disk. Raises FaucetError."""
         limits = self._limits_of(signup, work)
-        future = self._context.ledger.signups.submit(signup, limits)
-        future.add_done_callback(lambda future: self._attempt(lambda: self._accept(future.result())))
+        self._context.ledger.signups.submit(signup, limits, self._take)
 
     def _limits_of(self, signup: RequestedSignup, work: Quota | FaucetError | None) -> Limits:
         origin = None if self._api_key is None else self._request.headers.get("Origin")
@@ -169,7 +168,12 @@ class SignupEndpoint(HTTPMessageDelegate):
         work = self._work_of(signup)
         return await work if isinstance(work, Coroutine) else work
 
-    def _accept(self, job: Job) -> None:
+    def _take(self, result: Job | Exception) -> None:
+        self._attempt(partial(self._accept, result))
+
+    def _accept(self, job: Job | Exception) -> None:
+        if isinstance(job, Exception):
+            raise job
         self._job = job
         self._count("accepted", None if self._api_key is None else job.api_key)
         if job.invitation is not None:

@@ -5,6 +5,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from jobs.errors import Code, FaucetError
 from jobs.ledger import api_keys
@@ -37,6 +38,8 @@ INSERT_JOBS = f"""
     SELECT * FROM {table_of(_INSERTED)} AS accepted
 """
 
+Respond = Callable[[Job | Exception], None]
+
 
 @dataclass(slots=True)
 class Request:
@@ -44,7 +47,7 @@ class Request:
 
     signup: Signup
     limits: Limits
-    response: asyncio.Future[Job]
+    respond: Respond
 
 
 class _Group:
@@ -93,18 +96,21 @@ class Signups(Part):
         Raises FaucetError: account_exists, unknown_referrer, paused, overloaded, throttled, invalid_api_key, denied,
         invalid_invitation, invitation_required, what `limits` has against its work, or ledger_unavailable.
         """
-        return await self.submit(signup, limits)
+        response: asyncio.Future[Job] = asyncio.get_running_loop().create_future()
+        self.submit(signup, limits, partial(respond, response))
+        return await response
 
-    def submit(self, signup: Signup, limits: Limits) -> asyncio.Future[Job]:
-        """The future result of `accept`, or its error. Raises FaucetError overloaded where too many wait."""
+    def submit(self, signup: Signup, limits: Limits, respond: Respond) -> None:
+        """Have `respond` called with the result of `accept`, or its error.
+
+        Raises FaucetError overloaded where too many wait.
+        """
         if len(self._waiting) >= MAX_WAITING:
             wait = 1 + int(len(self._waiting) * self._seconds_each)
             raise FaucetError(Code.OVERLOADED, CROWDED, retry_after=wait)
-        request = Request(signup, limits, asyncio.get_running_loop().create_future())
-        self._waiting.append(request)
+        self._waiting.append(Request(signup, limits, respond))
         if self._writer is None:
             self._writer = asyncio.create_task(self._write(), name="ledger signups")
-        return request.response
 
     async def check(self, signup: Signup, limits: Limits) -> None:
         """Make every check of `accept` and keep nothing. Raises the same errors."""
@@ -198,7 +204,7 @@ class Signups(Part):
 
 def _respond(requests: list[Request], results: Sequence[Job | Exception]) -> None:
     for request, result in zip(requests, results, strict=True):
-        respond(request.response, result)
+        request.respond(result)
 
 
 def _numbers(found: list[LookupRow]) -> list[int]:

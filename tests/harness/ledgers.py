@@ -1,12 +1,15 @@
 """Ledgers for tests, in the engine that is in force."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from jobs.errors import Code, FaucetError
 from jobs.ledger import Ledger
+from jobs.ledger.responses import respond
 from jobs.model.job import Job, Limits, Signup
 from jobs.model.transaction import BlockEffects, Kind, SignedTransaction, Transaction
 from jobs.ways.networks import network_quotas
@@ -78,3 +81,10 @@ def raw(folder: Path, sql: str) -> list[Any]:
     """Rows as another process reads them from the ledger."""
     with closing(Shell(folder)) as shell:
         return shell.rows(sql)
+
+
+def submitted(ledger: Ledger, signup: Signup, limits: Limits) -> asyncio.Future[Job]:
+    """The future result of a signup that waits for its commit when this returns."""
+    response: asyncio.Future[Job] = asyncio.get_running_loop().create_future()
+    ledger.signups.submit(signup, limits, partial(respond, response))
+    return response

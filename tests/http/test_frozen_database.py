@@ -15,7 +15,7 @@ from jobs.ledger.signups import MAX_GROUP
 from jobs.model.job import Limits
 from tests.harness import postgresql
 from tests.harness.engines import on_postgresql
-from tests.harness.ledgers import code_of, signup
+from tests.harness.ledgers import code_of, signup, submitted
 from tests.harness.operators import HASH
 from tests.harness.serving import Serving, serving, signup_of
 
@@ -115,13 +115,13 @@ async def test_crowd_is_answered_in_time_and_accepted_once(own: postgresql.Serve
         loop = asyncio.get_running_loop()
         with own.frozen():
             began = loop.time()
-            submitted = [served.ledger.signups.submit(each, ROOMY) for each in crowd]
-            codes = set(await asyncio.gather(*(code_of(future) for future in submitted)))
+            futures = [submitted(served.ledger, each, ROOMY) for each in crowd]
+            codes = set(await asyncio.gather(*(code_of(future) for future in futures)))
             assert (codes, loop.time() - began < DEADLINE) == ({Code.LEDGER_UNAVAILABLE}, True)
         while (await served.fetch("/healthz/intake")).status != 200:
             """Asking is the waiting, as a balancer does."""
         for _ in range(2):
-            await asyncio.gather(*(served.ledger.signups.submit(each, ROOMY) for each in crowd))
+            await asyncio.gather(*(submitted(served.ledger, each, ROOMY) for each in crowd))
         assert len(await served.ledger.queries.jobs(limit=10_000)) == len(crowd) + 1
 
 

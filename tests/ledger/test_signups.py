@@ -14,7 +14,7 @@ from jobs.errors import Code, FaucetError
 from jobs.ledger import Ledger, signups
 from jobs.model.job import Job, Limits, State
 from jobs.ways.networks import network_quotas
-from tests.harness.ledgers import FREE, Clock, code_of, from_address, opened, raw, signup
+from tests.harness.ledgers import FREE, Clock, code_of, from_address, opened, raw, signup, submitted
 
 pytestmark = pytest.mark.usefixtures("each_engine")
 
@@ -61,7 +61,7 @@ async def test_signups_of_successive_iterations_share_a_commit(tmp_path: Path, m
         commits = Commits(ledger, monkeypatch)
         responses: list[asyncio.Future[Job]] = []
         for number in range(signups.ENOUGH // 2):
-            responses.append(ledger.signups.submit(signup(f"crowd-{number}"), FREE))
+            responses.append(submitted(ledger, signup(f"crowd-{number}"), FREE))
             await asyncio.sleep(0)
         await asyncio.gather(*responses)
         assert commits.number == 1
@@ -73,7 +73,7 @@ async def test_enough_signups_wait_for_no_more(tmp_path: Path, monkeypatch: pyte
         commits = Commits(ledger, monkeypatch)
         responses: list[asyncio.Future[Job]] = []
         while not commits.number:
-            responses.append(ledger.signups.submit(signup(f"crowd-{len(responses)}"), FREE))
+            responses.append(submitted(ledger, signup(f"crowd-{len(responses)}"), FREE))
             await asyncio.sleep(0)
         assert len(responses) <= 12
         await asyncio.gather(*responses)
@@ -92,9 +92,9 @@ async def test_signups_that_come_while_another_process_writes_share_a_commit(
         writing = asyncio.create_task(one._store.run(write))
         await asyncio.to_thread(has_turn.wait)
         commits = Commits(two, monkeypatch)
-        first = two.signups.submit(signup("early-1"), FREE)
+        first = submitted(two, signup("early-1"), FREE)
         await commits.begun.wait()
-        second = two.signups.submit(signup("late-1"), FREE)
+        second = submitted(two, signup("late-1"), FREE)
         may_end.set()
         await asyncio.gather(first, second, writing)
         assert commits.number == 1
@@ -103,8 +103,7 @@ async def test_signups_that_come_while_another_process_writes_share_a_commit(
 async def test_signups_that_were_told_otherwise_are_not_taken(tmp_path: Path) -> None:
     """The turn may come after the time in which every reply must come."""
     async with opened(tmp_path) as ledger:
-        response: asyncio.Future[Job] = asyncio.get_running_loop().create_future()
-        request = signups.Request(signup("late-1"), FREE, response)
+        request = signups.Request(signup("late-1"), FREE, lambda _: None)
         group = signups._Group(deque([request]))
         assert group.end() == [request]
         assert await ledger._store.run(lambda tx: ledger.signups._insert(tx, group.take())) == []
