@@ -27,6 +27,7 @@ from handlers.replies import Reply, encode_json
 from jobs.chain_status import Snapshot
 from jobs.errors import Code, FaucetError
 from jobs.ledger import Ledger
+from jobs.monitoring.logs import log_event
 from jobs.monitoring.metrics import Metrics
 from jobs.settings import Settings
 from jobs.settings.passwords import session_key
@@ -85,7 +86,7 @@ def log_request(context: AppContext, request_id: str, *, method: str, route: str
     context.metrics.requests(route, method, status).observe(seconds)
     ms = f"{seconds * 1000:.1f}"
     fields = {"request": request_id, "method": method, "route": route, "status": status, "ms": ms}
-    log.info("request answered", extra={"fields": fields})
+    log_event(log, "request answered", fields)
 
 
 @stream_request_body

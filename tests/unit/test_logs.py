@@ -1,5 +1,7 @@
 """The log: one line for each event, and no secrets in it."""
 
+import asyncio
+import io
 import json
 import logging
 import re
@@ -12,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chain.wallet import derive_key
-from jobs.monitoring.logs import JsonLine, TextLine
+from jobs.monitoring.logs import JsonLine, Line, Lines, TextLine, log_event
 from tests.harness.loglines import is_fault
 from tests.harness.program import REGISTRAR_WIF, dev_chain, faucet, keys_of
 
@@ -126,3 +128,100 @@ async def test_log_of_a_server_names_requests_and_hides_keys_and_addresses(tmp_p
         assert all({"time", "level", "logger", "message"} <= json.loads(line).keys() for line in lines)
     else:
         assert all(line.startswith("time=") for line in lines)
+
+
+class Writes(io.StringIO):
+    """A stream that knows what it was given at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.made: list[str] = []
+
+    def flush(self) -> None:
+        if text := self.getvalue():
+            self.made.append(text)
+            self.seek(0)
+            self.truncate()
+
+
+def only_lines(monkeypatch: pytest.MonkeyPatch, formatter: Line) -> Lines:
+    """What handles all of the log from now on: fixtures come too early for that."""
+    handler = Lines(formatter)
+    handler.setStream(Writes())
+    monkeypatch.setattr(logging.root, "handlers", [handler])
+    monkeypatch.setattr(logging.root, "level", logging.INFO)
+    return handler
+
+
+def written(lines: Lines) -> list[str]:
+    assert isinstance(lines.stream, Writes)
+    return lines.stream.made
+
+
+async def test_lines_of_one_iteration_are_written_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = only_lines(monkeypatch, TextLine())
+    log = logging.getLogger("faucet.test")
+    log.info("first")
+    log_event(log, "second", {"at": 1})
+    assert written(lines) == []
+    await asyncio.sleep(0)
+    (text,) = written(lines)
+    assert [name in line for name, line in zip(("first", "second"), text.splitlines(), strict=True)] == [True, True]
+
+
+async def test_warning_is_written_at_once_after_those_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = only_lines(monkeypatch, TextLine())
+    log = logging.getLogger("faucet.test")
+    log.info("first")
+    log.warning("second")
+    assert [text.count("\n") for text in written(lines)] == [2]
+
+
+def test_line_without_an_event_loop_is_written_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = only_lines(monkeypatch, TextLine())
+    log = logging.getLogger("faucet.test")
+    log.info("first")
+    log_event(log, "second", {})
+    assert len(written(lines)) == 2
+
+
+def test_line_after_an_event_loop_has_ended_is_written_with_those_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = only_lines(monkeypatch, TextLine())
+
+    async def last() -> None:
+        logging.getLogger("faucet.test").info("first")
+
+    with asyncio.Runner() as runner:
+        runner.get_loop().call_soon(runner.get_loop().stop)
+        runner.get_loop().create_task(last())
+        runner.get_loop().run_forever()
+        logging.getLogger("faucet.test").info("second")
+        assert "".join(written(lines)).count("\n") == 2
+
+
+@pytest.mark.parametrize("formatter", [TextLine(), JsonLine()])
+def test_event_is_logged_alike_whoever_handles_the_log(
+    formatter: Line, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    lines = only_lines(monkeypatch, formatter)
+    monkeypatch.setattr("time.time", lambda: 1_800_000_000.25)
+    log, fields = logging.getLogger("faucet.test"), {"request": "a b", "status": 200, "ms": "1.5"}
+    log_event(log, "request answered", fields)
+    logging.root.handlers.append(caplog.handler)
+    log_event(log, "request answered", fields)
+    first, second = written(lines)
+    assert (first, [each.getMessage() for each in caplog.records]) == (second, ["request answered"])
+    assert "2027-01-15T08:00:00.250Z" in first
+
+
+def test_events_below_the_level_are_not_logged(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = only_lines(monkeypatch, TextLine())
+    monkeypatch.setattr(logging.root, "level", logging.WARNING)
+    log_event(logging.getLogger("faucet.quiet"), "request answered", {})
+    assert written(lines) == []
+
+
+def test_log_that_can_not_be_written_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = only_lines(monkeypatch, TextLine())
+    lines.stream.close()
+    logging.getLogger("faucet.test").warning("lost")
