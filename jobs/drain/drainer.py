@@ -75,6 +75,7 @@ class Drainer:
         self._funding = FundingStage(node=node, blocks=ledger.blocks, sender=self._sender, confirmed=confirmed)
         self._woken = asyncio.Event()
         self._stopping = False
+        self._idle = False  # the last drain found nothing
 
     def wake(self) -> None:
         """Ask for a drain: now, or after the one in hand."""
@@ -119,13 +120,16 @@ class Drainer:
         standstill = self._standstill()
         if standstill is not None:
             return standstill
+        if self._idle and await self._queue.is_idle():
+            return None
         head = await self._node.head()
         await self._sender.resend(head)
         pause = (await self._pauses.active()).get("drain")
         if pause is not None and not pause.automatic:
             return None  # the pause itself says why
         unfunded, queued = await self._unfunded(), await self._queue.queued(BATCH)
-        if not (unfunded.jobs or queued or pause):
+        self._idle = not (unfunded.jobs or queued or pause)
+        if self._idle:
             return None
         ref_block = await self._ref_block(head)
         if ref_block is None:

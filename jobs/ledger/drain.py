@@ -57,6 +57,18 @@ UNFUNDED = Query(
     Due,
     bulk=True,
 )
+#: Also of what may not be tried yet.
+IDLE = """
+    SELECT NOT (
+        EXISTS (SELECT 1 FROM transactions WHERE fate = 'live')
+        OR EXISTS (SELECT 1 FROM jobs WHERE state = 'queued')
+        OR EXISTS (
+            SELECT 1 FROM jobs
+            WHERE state IN ('queued', 'broadcast', 'registered') AND initial_balance IS NOT NULL AND funding IS NULL
+        )
+        OR EXISTS (SELECT 1 FROM pauses WHERE part = 'drain')
+    ) AS idle
+"""
 REFUSE = """
     UPDATE transactions SET fate = 'refused', reserved = CASE WHEN ? THEN 0 ELSE reserved END, updated_at = ?
     WHERE number = ? AND fate = 'live'
@@ -95,6 +107,10 @@ class DrainQueue(Part):
     def deposed(self) -> bool:
         """Whether another process owns the chain, so that this one must send nothing."""
         return self._store.deposed.is_set()
+
+    async def is_idle(self) -> bool:
+        """Whether nothing is queued, to be paid, on its way, or paused."""
+        return bool((await self._store.read(IDLE))[0]["idle"])
 
     async def queued(self, limit: int) -> list[Job]:
         """The oldest `limit` jobs that wait for a drain and may be tried now."""

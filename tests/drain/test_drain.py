@@ -39,6 +39,18 @@ async def test_drain_makes_a_fixed_number_of_calls_and_one_per_transaction(tmp_p
         assert one.total() == 5
 
 
+async def test_idle_drains_make_no_calls(tmp_path: Path) -> None:
+    async with chain_side(tmp_path) as side:
+        await side.block()
+        await side.drainer.drain()
+        side.node.calls.clear()
+        await side.drainer.drain()
+        assert side.node.calls.total() == 0
+        await side.accept("alice-1")
+        await side.drainer.drain()
+        assert await side.states() == [State.BROADCAST]
+
+
 async def test_long_queue_drains_without_waiting_for_a_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Drains follow each other while jobs move, then stop."""
     monkeypatch.setattr("jobs.drain.drainer.BATCH", 2)
