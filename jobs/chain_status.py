@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from jobs.model.operators import Pause
     from jobs.model.owner import Holder
 
+MAX_AGE = 5000  #: milliseconds after which all is read again though nothing was written: a rate sinks with time
+
 
 class ChainStatusPublisher:
     """The status now; every update is written to the ledger, which other processes read."""
@@ -58,9 +60,20 @@ class Snapshot:
         self.holder: Holder | None = None  #: of the lease
         self.has_api_keys = False  #: whether one is in force
         self.ownerless_since: int | None = None  #: when it was first seen that nobody owns the chain, milliseconds
+        self._read: tuple[int, int] | None = None  # the ledger's version and time of the last read
 
     async def refresh(self) -> None:
-        """Read them anew. Raises FaucetError `ledger_unavailable`, and keeps the old ones then."""
+        """Read them anew where one may have changed.
+
+        Raises FaucetError `ledger_unavailable`, and keeps the old ones then.
+        """
+        version, now = await self._ledger.change_poller.version(), self._ledger.now()
+        if self._read is None or self._read[0] != version or abs(now - self._read[1]) >= MAX_AGE:
+            await self._read_all()
+            self._read = version, now
+        self.ownerless_since = None if self.holder and self.holder.owns(now) else self.ownerless_since or now
+
+    async def _read_all(self) -> None:
         chain_status, pauses, self.registration_rate, (_, self.downtime) = (
             await self._ledger.chain_status.load(),
             await self._ledger.pauses.active(),
@@ -69,5 +82,4 @@ class Snapshot:
         )
         self.chain_status, self.intake, self.drain = chain_status, pauses.get("intake"), pauses.get("drain")
         self.has_api_keys = await self._ledger.api_keys.in_force()
-        self.holder, now = await self._ledger.lease.holder(), self._ledger.now()
-        self.ownerless_since = None if self.holder.owns(now) else self.ownerless_since or now
+        self.holder = await self._ledger.lease.holder()

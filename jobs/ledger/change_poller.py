@@ -16,6 +16,10 @@ class ChangePoller(Part):
         self._polled_at: int | None = None  # for the first time, by which the ledger knows its server's clock
         self._published: dict[str, int] = {}  # the jobs that moved last, with the time of the move
 
+    async def version(self) -> int:
+        """A number that changes with every commit. Raises FaucetError `ledger_unavailable`."""
+        return await self._store.version()
+
     async def poll(self) -> None:
         """Publish what moved since the last call. Costs nothing while no job is watched or nothing was written.
 

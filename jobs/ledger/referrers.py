@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from jobs.ledger.store import Part, Tx
+from jobs.ledger.store import Part, Store, Tx
 from jobs.model.chain import ReferrerAnswer
 
 FRESH = 60_000  #: milliseconds that an answer is good for: a membership may end, and the fee may step up
@@ -27,6 +27,10 @@ _read = msgspec.json.Decoder(ReferrerAnswer).decode
 class Referrers(Part):
     """Questions and answers by the referrer that a signup asks for; empty where it asks for none."""
 
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self._none_at: int | None = None  # the ledger's version in which nothing waited for an answer
+
     async def answer(self, referrer: str) -> ReferrerAnswer | None:
         """The answer, if it is fresh."""
         rows = await self._store.read(ANSWER, (referrer, self._store.now() - FRESH))
@@ -42,8 +46,13 @@ class Referrers(Part):
         await self._store.run(step)
 
     async def unanswered(self) -> list[str]:
-        """BATCH of what waits for an answer."""
-        return [row["asked"] for row in await self._store.read(UNANSWERED, (BATCH,))]
+        """BATCH of what waits for an answer. Costs little while nothing was written."""
+        version = await self._store.version()
+        if version == self._none_at:
+            return []
+        rows = await self._store.read(UNANSWERED, (BATCH,))
+        self._none_at = None if rows else version
+        return [row["asked"] for row in rows]
 
     async def save_answers(self, answers: Mapping[str, ReferrerAnswer]) -> None:
         """Keep `answers` by the referrer that was asked for."""

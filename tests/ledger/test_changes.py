@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from jobs.chain_status import Snapshot
 from jobs.ledger import Ledger
 from jobs.ledger.changes import Watch
 from jobs.model.job import Job, Limits, Signup
@@ -39,6 +40,46 @@ async def test_moves_in_another_process_wake_watchers(tmp_path: Path) -> None:
         assert await of_bob.changed(0)
     await here.close()
     await there.close()
+
+
+@pytest.mark.usefixtures("each_engine")
+async def test_version_changes_with_each_commit_of_any_process(tmp_path: Path) -> None:
+    here, there = [await open_ledger(tmp_path) for _ in range(2)]
+    seen = {await here.change_poller.version()}
+    for number in range(3):
+        await accepted(there, f"there-{number}")
+        seen.add(await here.change_poller.version())
+        await accepted(here, f"here-{number}")
+        seen.add(await here.change_poller.version())
+    assert len(seen) == 7
+    for ledger in (here, there):
+        await ledger.close()
+
+
+@pytest.mark.usefixtures("each_engine")
+async def test_snapshot_shows_what_another_process_wrote(tmp_path: Path) -> None:
+    here, there = [await open_ledger(tmp_path) for _ in range(2)]
+    snapshot = Snapshot(here)
+    for reason in ("The disk is full.", "The disk is new."):
+        await snapshot.refresh()
+        await there.operators.pause("intake", by="ann", reason=reason)
+        await snapshot.refresh()
+        assert snapshot.intake is not None
+        assert snapshot.intake.reason == reason
+    for ledger in (here, there):
+        await ledger.close()
+
+
+async def test_snapshot_reads_what_time_alone_changes(tmp_path: Path) -> None:
+    clock = Clock()
+    async with opened(tmp_path, clock) as ledger:
+        await register(ledger, await accepted(ledger, "alice-1"))
+        snapshot = Snapshot(ledger)
+        await snapshot.refresh()
+        assert snapshot.registration_rate > 0
+        clock.now += 120
+        await snapshot.refresh()
+        assert snapshot.registration_rate == 0
 
 
 async def test_moves_are_seen_though_the_clock_was_ahead_at_first(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from jobs.ledger import ConstraintError, Ledger
 from jobs.ledger.postgresql import link_thread
 from jobs.ledger.postgresql.rows import without_nul
 from tests.harness.engines import Databases
-from tests.harness.ledgers import FREE, Clock, code_of, open_ledger, opened, signup
+from tests.harness.ledgers import FREE, Clock, code_of, opened, signup
 from tests.harness.postgresql import Server, serving
 from tests.harness.turns import turn_held, until, waiting
 
@@ -57,18 +57,6 @@ async def test_ledger_opened_to_read_writes_nothing(databases: Databases, tmp_pa
         assert await code_of(reading.check_writable()) is Code.LEDGER_UNAVAILABLE
         assert await reading.queries.jobs() == []
         await reading.close()
-
-
-@pytest.mark.usefixtures("databases")
-async def test_version_changes_with_each_commit_of_any_machine(tmp_path: Path) -> None:
-    here, there = [await open_ledger(tmp_path) for _ in range(2)]
-    seen = {await here._store.version()}
-    for number in range(3):
-        await there.signups.accept(signup(f"other-{number}"), FREE)
-        seen.add(await here._store.version())
-    assert len(seen) == 4
-    for ledger in (here, there):
-        await ledger.close()
 
 
 async def test_time_is_the_servers_once_the_turn_is_had(databases: Databases, tmp_path: Path) -> None:

@@ -97,8 +97,8 @@ class SqliteEngine:
         return items_of(query, await self.read(statement_of(query), parameters))
 
     async def version(self) -> int:
-        """A number that changes with every commit (sqlite.org/pragma.html#pragma_data_version)."""
-        return int((await self.read("PRAGMA data_version"))[0][0])
+        """A number that changes with every commit, of whatever process."""
+        return self._place.version()
 
     async def unfit(self) -> str | None:
         """None: what is committed is on disk."""

@@ -40,6 +40,10 @@ class Place:
             return _sentence(self._ledger, "overwritten")
         return None if self._is_log_whole() else _sentence(self._log, "cut or overwritten")
 
+    def version(self) -> int:
+        """A number that changes with every commit, for whoever has a log; it takes no lock and no other thread."""
+        return 0 if self._wal_index is None else self._wal_index.version()
+
     def check(self) -> None:
         """Raise MisplacedError unless all files are in place."""
         if (problem := self.problem()) is not None:

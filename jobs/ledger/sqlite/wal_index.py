@@ -41,6 +41,10 @@ class WalIndex:
         index = self._used_index()
         return None if index is None else int(_PAGES.unpack_from(index)[0])
 
+    def version(self) -> int:
+        """A number that changes with every commit: the index's header, which each one writes last."""
+        return int.from_bytes(os.pread(self._index, INDEX_HEADER, 0))
+
     def close(self) -> None:
         """Close the descriptors, once SQLite's connections are closed."""
         os.close(self._log)
