@@ -16,7 +16,7 @@ from jobs.ledger import Ledger, LedgerError
 from jobs.ledger.processes import this_process
 from jobs.model.owner import Candidate
 from jobs.monitoring.metrics import Metrics
-from jobs.monitoring.tasks import Tasks
+from jobs.monitoring.tasks import Tasks, tick
 from jobs.owner.election import Election
 from jobs.settings import Settings
 
@@ -134,8 +134,8 @@ class Service:
 
     async def _watch_place(self) -> None:
         """End this process once the ledger is removed, replaced, moved or overwritten; requests are told so before."""
-        while (problem := self._ledger.misplaced()) is None:  # noqa: ASYNC110  # no event tells of a file that is moved
-            await asyncio.sleep(PLACE_INTERVAL)
+        while (problem := self._ledger.misplaced()) is None:  # no event tells of a file that is moved
+            await tick(PLACE_INTERVAL)
         log.critical("ledger misplaced", extra={"fields": {"reason": problem}})
         try:
             await self._ledger.rescue()

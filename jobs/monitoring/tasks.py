@@ -16,6 +16,19 @@ FIRST_DELAY, MAX_DELAY = 1.0, 60.0  #: seconds before a failed task is restarted
 STABLE_AFTER = 60.0  #: seconds a task must run for the delay to start over
 
 
+async def tick(seconds: float) -> None:
+    """Wait for the next whole multiple of so many seconds: what else is due then takes the same iteration."""
+    await asyncio.sleep(seconds - asyncio.get_running_loop().time() % seconds)
+
+
+async def repeat(seconds: float, step: Callable[[], Awaitable[None] | None]) -> None:
+    """Call `step` at each tick, until cancelled."""
+    while True:
+        await tick(seconds)
+        if (doing := step()) is not None:
+            await doing
+
+
 class Tasks:
     """Runs tasks, restarts those that fail, and remembers their failures."""
 

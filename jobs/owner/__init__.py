@@ -6,8 +6,6 @@ import logging
 import time
 from collections.abc import Callable
 
-from tornado.ioloop import PeriodicCallback
-
 from chain.cancellation import end_tasks
 from chain.errors import LinkError, Refused, UnfitNode
 from chain.keys import PrivateKey
@@ -25,7 +23,7 @@ from jobs.ledger import Ledger
 from jobs.monitoring.alerts import Alerts
 from jobs.monitoring.mailer import Mailer
 from jobs.monitoring.metrics import Metrics
-from jobs.monitoring.tasks import Tasks
+from jobs.monitoring.tasks import Tasks, repeat
 from jobs.monitoring.uptime import Uptime
 from jobs.nodes.access import new_confirmed_chain, new_fitness
 from jobs.owner.publishing import Observer
@@ -38,7 +36,7 @@ STOP_TIMEOUT = 0.5  #: seconds that a drain in hand may take when another proces
 PURGE_INTERVAL = 60.0  #: seconds between two erasures of what no limit needs any more
 CONNECTION_INTERVAL = 1.0  #: seconds between two checks of the connection
 TICK_INTERVAL = 1.0  #: … at the clock, to notice that the process stood still
-ANSWER_INTERVAL = 0.2  #: … at what dry runs ask
+ANSWER_INTERVAL = 0.25  #: … at what dry runs ask
 RECHECK_INTERVAL = 30.0  #: seconds between two validations of the node in use
 
 
@@ -109,16 +107,12 @@ class ChainOwner:
             start("alerts", self._alerts.run),
             start("mailer", self._mailer.run),
             start("personal data", self._new_retention().run),
+            start("drains", lambda: repeat(self._settings.drain_interval, self._drainer.wake)),
+            start("uptime", lambda: repeat(TICK_INTERVAL, self._uptime.tick)),
+            start("connection", lambda: repeat(CONNECTION_INTERVAL, self._observer.publish_connection)),
+            start("dry runs", lambda: repeat(ANSWER_INTERVAL, self._answer)),
+            start("quotas", lambda: repeat(PURGE_INTERVAL, self._purge_quotas)),
         ]
-        self._timers = [
-            PeriodicCallback(self._drainer.wake, self._settings.drain_interval * 1000),
-            PeriodicCallback(self._uptime.tick, TICK_INTERVAL * 1000),
-            PeriodicCallback(self._observer.publish_connection, CONNECTION_INTERVAL * 1000),
-            PeriodicCallback(self._answer, ANSWER_INTERVAL * 1000),
-            PeriodicCallback(self._purge_quotas, PURGE_INTERVAL * 1000),
-        ]
-        for timer in self._timers:
-            timer.start()
 
     def check(self) -> None:
         """Raises FaucetError `internal` if a background task has ended, which none does by itself."""
@@ -135,8 +129,6 @@ class ChainOwner:
         if not self._running or self._halted:
             return
         self._halted = True
-        for timer in self._timers:
-            timer.stop()
         self._drainer.stop()
         if not self._ledger.deposed.is_set():
             await asyncio.wait({self._drains}, timeout=STOP_TIMEOUT)
