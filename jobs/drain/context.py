@@ -93,6 +93,13 @@ class DrainContext:
         status = replace(self.status, balance=self.balance - spent)
         return replace(self, status=status, allowance=replace(self.allowance, left=self.left - spent))
 
+    def after_registering(self, accounts: int, spent: int) -> "DrainContext":
+        """The same once so many `accounts`, which may yet be paid, were registered for `spent`, satoshi."""
+        context = self.after(spent)
+        owed = context.allowance.owed + accounts * self.payment_cost
+        head = replace(self.head, accounts_registered=self.head.accounts_registered + accounts)
+        return replace(context, head=head, allowance=replace(context.allowance, owed=owed))
+
     def assertion(self, account_id: str, name: str) -> Assertion:
         """That `account_id` bears `name`, with what it costs now."""
         operation = assert_account_name(payer=self.registrar_id, account_id=account_id, name=name)

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from chain.errors import LinkError, Refused
 from chain.keys import key_prefix
@@ -17,6 +17,7 @@ from jobs.drain.batch import (
     RefusalPlan,
     affordable,
     before_fee_step,
+    cost_of,
     handle_refusal,
     pack_all,
     pack_transactions,
@@ -24,9 +25,10 @@ from jobs.drain.batch import (
 )
 from jobs.drain.context import DrainContext
 from jobs.drain.evidence import Evidence
-from jobs.drain.sender import Group, Sender
+from jobs.drain.sender import Broadcasts, Group, RefusedGroup, Sender
 from jobs.errors import Code
 from jobs.ledger.drain import DrainQueue, Reason
+from jobs.ledger.store import MAX_JOBS, parts_of
 from jobs.model.job import Job
 from jobs.model.transaction import Kind, Transaction
 from jobs.monitoring.metrics import Metrics
@@ -41,6 +43,15 @@ MAX_HALVINGS = 20  #: … before a batch is not halved any more to find a bad si
 EXISTS = (Code.ACCOUNT_EXISTS, "Account exists")
 DISAGREE = "Two nodes disagree about who has the name."
 HIDDEN = "The node refuses the name as taken, and shows no account of that name."
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """What may be sent of some jobs."""
+
+    candidates: Sequence[Candidate]
+    obstacle: str | None = None  #: why there are none, for people
+    is_all: bool = False  #: what comes after these jobs may be sent too
 
 
 def _impossible(job: Job, context: DrainContext) -> Reason | None:
@@ -80,9 +91,22 @@ class RegistrationStage:
         obstacle = context.money_obstacle()
         if obstacle is not None or not free:
             return obstacle
-        candidates, obstacle = await self._candidates(free, context)
-        groups = pack_transactions(candidates, context.parameters.maximum_transaction_size)
-        return await self._send(groups, context) or obstacle
+        async with self._sender.broadcasts(Kind.REGISTRATION, context.ref_block) as broadcasts:
+            obstacle = await self._send(free, context, broadcasts)
+            refused = await broadcasts.refused()
+        return await self._settle_refused(refused, context) or obstacle
+
+    async def _send(self, jobs: Sequence[Job], context: DrainContext, broadcasts: Broadcasts) -> str | None:
+        """Send what can be sent of `jobs`, the first while others are priced; why none could be, for people."""
+        for number, part in enumerate(parts_of(jobs, lambda _: 1, MAX_JOBS)):
+            chosen = await self._choose(part, context)
+            groups = pack_transactions(chosen.candidates, context.parameters.maximum_transaction_size)
+            self._observe(groups)
+            await broadcasts.add(groups, context)
+            if not chosen.is_all:
+                return None if number else chosen.obstacle
+            context = context.after_registering(len(chosen.candidates), sum(map(cost_of, groups)))
+        return None
 
     async def _sort_out_impossible(self, queued: Sequence[Job], context: DrainContext, *, agreed: bool) -> list[Job]:
         """The jobs with keys and a name of this chain; others were accepted before a chain was met.
@@ -132,25 +156,25 @@ class RegistrationStage:
             if account is None or is_ours(job.signup, account, context.settings, context.ids)
         }
 
-    async def _candidates(self, jobs: Sequence[Job], context: DrainContext) -> tuple[Sequence[Candidate], str | None]:
-        """What may be sent now, and why some could not be: before the fee steps up, under the ceiling, and paid for."""
+    async def _choose(self, jobs: Sequence[Job], context: DrainContext) -> "_Chosen":
+        """What may be sent now of `jobs`: before the fee steps up, under the ceiling, and paid for."""
         priced = await self._priced(jobs, context)
         if any(candidate.assertions for candidate in priced) and (obstacle := context.assertion_obstacle()):
-            return [], obstacle
-        chosen = await self._sort_out_dear(priced, context)
+            return _Chosen([], obstacle)
+        payable = await self._sort_out_dear(priced, context)
         room = _room(context)
-        chosen = chosen if room is None else chosen[:room]
+        chosen = payable if room is None else payable[:room]
         if not chosen:
-            return [], None
+            return _Chosen([], is_all=not payable)
         fees = await self._node.required_fees([candidate.operation for candidate in chosen])
         priced = [_with_fee(candidate, fee) for candidate, fee in zip(chosen, fees, strict=True)]
         free, dear = split_by_reason(priced, lambda candidate: context.money_obstacle(candidate.fee))
         paid = affordable(free, context.balance)
         paid = affordable(paid, context.left - context.allowance.owed, each=context.payment_cost)
         if paid:
-            return paid, None
-        return [], next(iter(dear.values()), None) or context.money_obstacle(free[0].cost) or budget_spent(
-            context.status
+            return _Chosen(paid, is_all=len(paid) == len(payable) and len(paid) != room)
+        return _Chosen(
+            [], next(iter(dear.values()), None) or context.money_obstacle(free[0].cost) or budget_spent(context.status)
         )
 
     async def _priced(self, jobs: Sequence[Job], context: DrainContext) -> list[Candidate]:
@@ -183,12 +207,10 @@ class RegistrationStage:
             await self._queue.defer(put_off, RETRY_DELAY)
         return free
 
-    async def _send(self, groups: Sequence[Group], context: DrainContext) -> str | None:
-        """Send `groups`, and after refusals what can go again at once; the obstacle met, if any."""
+    async def _settle_refused(self, refused: Sequence[RefusedGroup], context: DrainContext) -> str | None:
+        """Take back what the node refused, and send at once what can go again; the obstacle met, if any."""
         obstacle = None
-        while groups:
-            self._observe(groups)
-            refused = await self._sender.send(Kind.REGISTRATION, groups, context, context.ref_block)
+        while refused:
             again: list[Group] = []
             for transaction, group, refusal in refused:
                 plan = self._evidence.proven(group, refusal, handle_refusal(group, refusal), own=not context.stranger)
@@ -197,7 +219,10 @@ class RegistrationStage:
                 await self._take_back(transaction, group, refusal, plan, trusted=not context.stranger)
                 again += plan.again
                 obstacle = obstacle or plan.obstacle
-            groups = again if self._sender.refused_in_a_row < MAX_HALVINGS else []
+            if self._sender.refused_in_a_row >= MAX_HALVINGS:
+                break
+            self._observe(again)
+            refused = await self._sender.send(Kind.REGISTRATION, again, context, context.ref_block)
         return obstacle or self._evidence.obstacle
 
     async def _take_back(

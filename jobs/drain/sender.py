@@ -1,8 +1,9 @@
 """Signing, writing ahead and broadcasting: the one place where a transaction leaves."""
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 
 from chain.cancellation import end_tasks
 from chain.errors import LinkError, Refused
@@ -24,6 +25,7 @@ IN_FLIGHT = 32  #: broadcasts that wait for their answers side by side
 RESEND_AFTER = 4  #: blocks without a transaction before its bytes are sent again
 
 Group = tuple[Candidate, ...]
+RefusedGroup = tuple[Transaction, Group, Refusal]
 
 
 class Sender:
@@ -57,25 +59,22 @@ class Sender:
 
     async def send(
         self, kind: Kind, groups: Sequence[Group], context: DrainContext, ref_block: RefBlock
-    ) -> list[tuple[Transaction, Group, Refusal]]:
-        """Sign a transaction for each group, write it ahead, then broadcast it: some together, while others are signed.
+    ) -> list[RefusedGroup]:
+        """Sign a transaction for each group, write it ahead, then broadcast it; those that the node refused."""
+        async with self.broadcasts(kind, ref_block) as broadcasts:
+            await broadcasts.add(groups, context)
+            return await broadcasts.refused()
 
-        Returns those that the node refused. A lost connection is no refusal: the outcome is unknown then,
-        and `resend` repeats the same bytes.
-        """
-        carried: list[tuple[Transaction, Group]] = []
-        sending: list[asyncio.Task[Refusal | None]] = []
+    @contextlib.asynccontextmanager
+    async def broadcasts(self, kind: Kind, ref_block: RefBlock) -> AsyncIterator["Broadcasts"]:
+        """Transactions of one kind, which end with the block."""
+        broadcasts = Broadcasts(self, kind, ref_block)
         try:
-            for part in parts_of(groups, len, MAX_JOBS):
-                recorded = await self._record(kind, part, context, ref_block)
-                carried += recorded
-                sending += [asyncio.create_task(self._broadcast(each, context.head)) for each, _ in recorded]
-            refusals = await asyncio.gather(*sending)
+            yield broadcasts
         finally:
-            await end_tasks(sending)
-        return [(*sent, refusal) for sent, refusal in zip(carried, refusals, strict=True) if refusal is not None]
+            await broadcasts.end()
 
-    async def _record(
+    async def record(
         self, kind: Kind, groups: Sequence[Group], context: DrainContext, ref_block: RefBlock
     ) -> list[tuple[Transaction, Group]]:
         """Sign a transaction for each group, and write all of them ahead; those that are to be sent."""
@@ -95,7 +94,7 @@ class Sender:
             live = await self._queue.confirmed_live()
         self._sent = {transaction.number: self._sent.get(transaction.number, (-1, 0)) for transaction in live}
         stale = [transaction for transaction in live if self._is_stale(transaction, head)]
-        await asyncio.gather(*(self._broadcast(transaction, head) for transaction in stale))
+        await asyncio.gather(*(self.broadcast(transaction, head) for transaction in stale))
 
     def _is_stale(self, transaction: Transaction, head: Head) -> bool:
         connection, block = self._sent[transaction.number]
@@ -103,7 +102,8 @@ class Sender:
             return False
         return connection != self._link.epoch or head.number - block >= RESEND_AFTER
 
-    async def _broadcast(self, transaction: Transaction, head: Head) -> Refusal | None:
+    async def broadcast(self, transaction: Transaction, head: Head) -> Refusal | None:
+        """Send `transaction`; why the node refused it, None where it did not, or the outcome is unknown."""
         async with self._slots:
             if self._queue.deposed:
                 return None  # it is on disk: the owner of the chain sends it
@@ -131,6 +131,36 @@ class Sender:
         elif outcome == "refused":
             self._refused_in_a_row += 1
         self._metrics.transactions_total.labels(kind=transaction.kind, outcome=outcome).inc()
+
+
+class Broadcasts:
+    """Transactions on their way: the node evaluates some while others are signed."""
+
+    def __init__(self, sender: Sender, kind: Kind, ref_block: RefBlock) -> None:
+        self._sender = sender
+        self._kind = kind
+        self._ref_block = ref_block
+        self._carried: list[tuple[Transaction, Group]] = []
+        self._tasks: list[asyncio.Task[Refusal | None]] = []
+
+    async def add(self, groups: Sequence[Group], context: DrainContext) -> None:
+        """Sign a transaction for each group, write it ahead, and begin to broadcast it. Raises FaucetError."""
+        for part in parts_of(groups, len, MAX_JOBS):
+            recorded = await self._sender.record(self._kind, part, context, self._ref_block)
+            self._carried += recorded
+            self._tasks += [asyncio.create_task(self._sender.broadcast(each, context.head)) for each, _ in recorded]
+
+    async def refused(self) -> list[RefusedGroup]:
+        """Those that the node refused, once all are answered.
+
+        A lost connection is no refusal: the outcome is unknown then, and `resend` repeats the same bytes.
+        """
+        refusals = await asyncio.gather(*self._tasks)
+        return [(*sent, refusal) for sent, refusal in zip(self._carried, refusals, strict=True) if refusal is not None]
+
+    async def end(self) -> None:
+        """End what is not answered yet: it is on disk."""
+        await end_tasks(self._tasks)
 
 
 def _sign_all(

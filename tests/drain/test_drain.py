@@ -14,11 +14,13 @@ from jobs.drain.sender import RESEND_AFTER
 from jobs.errors import Code, FaucetError
 from jobs.model.job import State
 from jobs.model.transaction import SignedTransaction, Transaction
+from jobs.settings.values import DailyBudget
 from tests.harness.chain_harness import LAG, REGISTRAR, chain_side
 from tests.harness.program import keys_of
 
 pytestmark = pytest.mark.usefixtures("both_flavours")
 
+FEE, TRANSFER_FEE = 514_160, 2_000_000  #: satoshi of an account and of a payment on a dev chain
 ANY_FEE = {"max_account_fee": Decimal(1000)}
 SMALL = ChainParameters(maximum_transaction_size=2048)
 
@@ -126,9 +128,10 @@ async def test_registration_refers_to_an_irreversible_block(tmp_path: Path) -> N
         assert await side.states() == [State.REGISTERED]
 
 
-async def test_batch_stops_before_the_fee_step(tmp_path: Path) -> None:
+@pytest.mark.parametrize("part", [3, 5, 500])
+async def test_batch_stops_before_the_fee_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: int) -> None:
     """Ten accounts go at the current fee; the eleventh waits until the chain reports the next one."""
-
+    monkeypatch.setattr("jobs.drain.registration.MAX_JOBS", part)
     parameters = ChainParameters(accounts_per_fee_scale=10, account_fee_scale_bitshifts=4)
     async with chain_side(tmp_path, parameters=parameters, settings=ANY_FEE) as side:
         await side.block()
@@ -139,6 +142,54 @@ async def test_batch_stops_before_the_fee_step(tmp_path: Path) -> None:
         assert Counter(await side.states()) == {State.BROADCAST: 15}
         await side.block()
         assert Counter(await side.states()) == {State.REGISTERED: 15}
+
+
+async def test_some_are_sent_before_others_are_priced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jobs.drain.registration.MAX_JOBS", 2)
+    async with chain_side(tmp_path) as side:
+        await side.block()
+        await side.accept(*(f"part-{number}" for number in range(5)))
+        required_fees, live = side.node.required_fees, []
+
+        async def note_live(operations: Any) -> list[int]:
+            live.append(len(await side.ledger.drain.live()))
+            return await required_fees(operations)
+
+        side.node.required_fees = note_live  # type: ignore[method-assign]  # what happens between two calls
+        await side.drainer.drain()
+        assert live == [0, 1, 2]
+        await side.block()
+        assert await side.states() == [State.REGISTERED] * 5
+
+
+@pytest.mark.parametrize("part", [2, 500])
+async def test_no_more_is_sent_than_the_balance_pays_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: int
+) -> None:
+    monkeypatch.setattr("jobs.drain.registration.MAX_JOBS", part)
+    async with chain_side(tmp_path) as side:
+        await side.block()
+        side.chain.control.set_balance("faucet", 5 * FEE)
+        await side.accept(*(f"poor-{number}" for number in range(8)))
+        await side.drainer.drain()
+        assert Counter(await side.states()) == {State.BROADCAST: 5, State.QUEUED: 3}
+        assert await side.node.balance(REGISTRAR) == 0
+
+
+@pytest.mark.parametrize("part", [2, 500])
+async def test_no_more_is_sent_than_the_budget_pays_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: int
+) -> None:
+    """What is promised to those that are registered counts too."""
+    monkeypatch.setattr("jobs.drain.registration.MAX_JOBS", part)
+    each = FEE + 3 * 10**5 + TRANSFER_FEE
+    budget = {"daily_budget": DailyBudget(Decimal(5 * each).scaleb(-5))}
+    pays = {"enable_initial_balance": True, "initial_balance": Decimal(3)}
+    async with chain_side(tmp_path, settings={**budget, **pays}) as side:
+        await side.block()
+        await side.accept(*(f"poor-{number}" for number in range(8)), balance="3")
+        await side.drainer.drain()
+        assert Counter(await side.states()) == {State.BROADCAST: 5, State.QUEUED: 3}
 
 
 async def test_fee_step_caused_by_others_is_paid(tmp_path: Path) -> None:
