@@ -12,6 +12,7 @@ from jobs.budget import TRANSFER
 from jobs.conditions.sentences import NO_ASSERTIONS, budget_spent, payments_unpaid, too_dear
 from jobs.drain.batch import Assertion, Candidate, affordable, cost_of, pack_all, pack_transactions
 from jobs.drain.context import DrainContext
+from jobs.drain.fees import FeeTable
 from jobs.drain.sender import Sender
 from jobs.ledger.blocks import BlockLog
 from jobs.model.job import Job, Unfunded
@@ -93,8 +94,8 @@ class FundingStage:
             transfer(sender=context.registrar_id, receiver=job.account_id or "", amount=amount)
             for job, amount in zip(jobs, amounts, strict=True)
         ]
-        fees = await self._node.required_fees(operations)
         packed = await asyncio.to_thread(pack_all, operations, context.profile.prefix)
+        fees = await FeeTable(self._node).fees(operations, packed)
         assertions = [_assertions(job, context) for job in jobs]
         return [
             Candidate(job, operation, each, fee, fee + amount + sum(assertion.fee for assertion in asserted), asserted)

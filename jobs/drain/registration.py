@@ -25,6 +25,7 @@ from jobs.drain.batch import (
 )
 from jobs.drain.context import DrainContext
 from jobs.drain.evidence import Evidence
+from jobs.drain.fees import FeeTable
 from jobs.drain.sender import Broadcasts, Group, RefusedGroup, Sender
 from jobs.errors import Code
 from jobs.ledger.drain import DrainQueue, Reason
@@ -98,8 +99,9 @@ class RegistrationStage:
 
     async def _send(self, jobs: Sequence[Job], context: DrainContext, broadcasts: Broadcasts) -> str | None:
         """Send what can be sent of `jobs`, the first while others are priced; why none could be, for people."""
+        table = FeeTable(self._node)
         for number, part in enumerate(parts_of(jobs, lambda _: 1, MAX_JOBS)):
-            chosen = await self._choose(part, context)
+            chosen = await self._choose(part, context, table)
             groups = pack_transactions(chosen.candidates, context.parameters.maximum_transaction_size)
             self._observe(groups)
             await broadcasts.add(groups, context)
@@ -156,7 +158,7 @@ class RegistrationStage:
             if account is None or is_ours(job.signup, account, context.settings, context.ids)
         }
 
-    async def _choose(self, jobs: Sequence[Job], context: DrainContext) -> "_Chosen":
+    async def _choose(self, jobs: Sequence[Job], context: DrainContext, table: FeeTable) -> "_Chosen":
         """What may be sent now of `jobs`: before the fee steps up, under the ceiling, and paid for."""
         priced = await self._priced(jobs, context)
         if any(candidate.assertions for candidate in priced) and (obstacle := context.assertion_obstacle()):
@@ -166,7 +168,7 @@ class RegistrationStage:
         chosen = payable if room is None else payable[:room]
         if not chosen:
             return _Chosen([], is_all=not payable)
-        fees = await self._node.required_fees([candidate.operation for candidate in chosen])
+        fees = await table.fees([each.operation for each in chosen], [each.packed for each in chosen])
         priced = [_with_fee(candidate, fee) for candidate, fee in zip(chosen, fees, strict=True)]
         free, dear = split_by_reason(priced, lambda candidate: context.money_obstacle(candidate.fee))
         paid = affordable(free, context.balance)

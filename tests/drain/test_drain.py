@@ -148,7 +148,7 @@ async def test_some_are_sent_before_others_are_priced(tmp_path: Path, monkeypatc
     monkeypatch.setattr("jobs.drain.registration.MAX_JOBS", 2)
     async with chain_side(tmp_path) as side:
         await side.block()
-        await side.accept(*(f"part-{number}" for number in range(5)))
+        await side.accept(*("part" + "-1" * number for number in range(1, 6)))  # each has another fee
         required_fees, live = side.node.required_fees, []
 
         async def note_live(operations: Any) -> list[int]:
@@ -160,6 +160,26 @@ async def test_some_are_sent_before_others_are_priced(tmp_path: Path, monkeypatc
         assert live == [0, 1, 2]
         await side.block()
         assert await side.states() == [State.REGISTERED] * 5
+
+
+async def test_node_is_asked_for_each_fee_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Size and kind of a name make the fee."""
+    monkeypatch.setattr("jobs.drain.registration.MAX_JOBS", 2)
+    names = ["one-1", "two-1", "premium", "three-1", "another", "others-1"]
+    async with chain_side(tmp_path, settings={"max_account_fee": Decimal(10_000)}) as side:
+        await side.block()
+        await side.accept(*names)
+        required_fees, requested = side.node.required_fees, []
+
+        async def note(operations: Any) -> list[int]:
+            requested.append([body["name"] for _, body in operations])
+            return await required_fees(operations)
+
+        side.node.required_fees = note  # type: ignore[method-assign]  # what it is asked for
+        await side.drainer.drain()
+        assert requested == [["two-1"], ["premium", "three-1"], ["others-1"]]
+        await side.block()
+        assert await side.states() == [State.REGISTERED] * len(names)
 
 
 @pytest.mark.parametrize("part", [2, 500])
