@@ -79,6 +79,8 @@ def pack_transactions(candidates: Iterable[Candidate], maximum_size: int) -> lis
 
 def _size(candidate: Candidate, asserted: set[Assertion]) -> int:
     """Bytes that `candidate` adds to a transaction that holds the assertions `asserted`."""
+    if not candidate.assertions:
+        return candidate.size
     return candidate.size + sum(each.size for each in candidate.assertions if each not in asserted)
 
 

@@ -2,11 +2,12 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 from chain.errors import LinkError, Refused
-from chain.keys import key_prefix
+from chain.keys import KEY_DIGITS
 from chain.names import is_cheap, name_problem
 from chain.node import Account, Node
 from chain.packing import Operation
@@ -58,7 +59,7 @@ class _Chosen:
 def _impossible(job: Job, context: DrainContext) -> Reason | None:
     """Why this chain can't have the account: its keys or its name are of another one."""
     prefix = context.profile.prefix
-    if any(key_prefix(key) != prefix for key in job.signup.keys):
+    if any(key[:-KEY_DIGITS] != prefix for key in job.signup.keys):  # its form was checked when the signup came
         return (Code.INVALID_KEY, f"The keys must begin with {prefix}, this chain's prefix.")
     problem = name_problem(job.signup.name, context.profile.reserved_ending)
     return None if problem is None else (Code.INVALID_NAME, problem)
@@ -170,7 +171,7 @@ class RegistrationStage:
             return _Chosen([], is_all=not payable)
         fees = await table.fees([each.operation for each in chosen], [each.packed for each in chosen])
         priced = [_with_fee(candidate, fee) for candidate, fee in zip(chosen, fees, strict=True)]
-        free, dear = split_by_reason(priced, lambda candidate: context.money_obstacle(candidate.fee))
+        free, dear = split_by_reason(priced, _too_dear(context))
         paid = affordable(free, context.balance)
         paid = affordable(paid, context.left - context.allowance.owed, each=context.payment_cost)
         if paid:
@@ -197,7 +198,7 @@ class RegistrationStage:
 
         A premium name that may never cost so much fails, unless it is a stranger who says what it costs.
         """
-        free, dear = split_by_reason(candidates, lambda candidate: context.money_obstacle(candidate.fee))
+        free, dear = split_by_reason(candidates, _too_dear(context))
         if not dear:
             return free
         premium = {candidate.job.number for candidate in candidates if not is_cheap(candidate.job.signup.name)}
@@ -247,6 +248,12 @@ def _candidate(job: Job, operation: Operation, packed: bytes, referrer: str, con
     assertions = tuple(context.assertion(account_id, name) for name, account_id in named.items())
     fee = context.parameters.account_create.required(job.signup.name, len(packed) - 1)
     return Candidate(job, operation, packed, fee, fee + sum(each.fee for each in assertions), assertions, referrer)
+
+
+def _too_dear(context: DrainContext) -> Callable[[Candidate], str | None]:
+    """Why a candidate can't be paid for now: most have the same fee."""
+    obstacle = cache(context.money_obstacle)
+    return lambda candidate: obstacle(candidate.fee)
 
 
 def _with_fee(candidate: Candidate, fee: int) -> Candidate:
