@@ -58,9 +58,9 @@ KNOWN = Query(
     f"""
     SELECT {", ".join(f"jobs.{column}" for column in _OF_ITSELF)},
            registered.fate AS registration_fate, funded.fate AS funding_fate,
-           jobs.state IN ('failed', 'cancelled') AND EXISTS (
+           CASE WHEN jobs.state IN ('failed', 'cancelled') THEN EXISTS (
                SELECT 1 FROM jobs AS newer WHERE newer.name = jobs.name AND newer.number > jobs.number
-               AND newer.state NOT IN ('failed', 'cancelled')) AS replaced
+               AND newer.state NOT IN ('failed', 'cancelled')) ELSE FALSE END AS replaced
     FROM jobs
     LEFT JOIN transactions AS registered ON registered.number = jobs.registration
     LEFT JOIN transactions AS funded ON funded.number = jobs.funding
@@ -142,17 +142,25 @@ def _changes(known: Iterable[Known], learned: Callable[[Known], Known], now: int
 def _write(tx: Tx, changes: Sequence[_Change], *, moves: bool) -> None:
     if not changes:
         return
-    _, befores, afters, _ = zip(*changes, strict=True)
-    before, after = zip(*befores, strict=True), zip(*afters, strict=True)
-    columns = {name: values for name, was, values in zip(_DERIVED, before, after, strict=True) if values != was}
+    columns = _differing(changes)
     alike = {name: values[0] for name, values in columns.items() if len(set(values)) == 1}
     derived = {name: values for name, values in columns.items() if name not in alike}
-    statement = derive_statement(tuple(map(_assignment, alike, alike.values())), tuple(derived), moves=moves)
-    times = [tx.now] if moves else []
     numbers = [change.job.number for change in changes]
-    rows = zip(numbers, *derived.values(), strict=True) if derived else numbers
-    given = [value for value in alike.values() if not isinstance(value, bool)]
-    tx.execute(statement, [*given, *times, to_json(rows)])
+    tx.execute(
+        derive_statement(tuple(map(_assignment, alike, alike.values())), tuple(derived), moves=moves),
+        [
+            *(value for value in alike.values() if not isinstance(value, bool)),
+            *([tx.now] if moves else []),
+            to_json(zip(numbers, *derived.values(), strict=True) if derived else numbers),
+        ],
+    )
+
+
+def _differing(changes: Sequence[_Change]) -> dict[str, Columns]:
+    """The columns that any of the jobs must have another value in, each with those of all."""
+    before = zip(*(change.before for change in changes), strict=True)
+    after = zip(*(change.after for change in changes), strict=True)
+    return {name: values for name, was, values in zip(_DERIVED, before, after, strict=True) if values != was}
 
 
 def _assignment(column: str, value: object) -> str:
