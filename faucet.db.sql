@@ -2,7 +2,7 @@
 -- sqlite3. Times named …_at are milliseconds since 1970, UTC; chain times are seconds. The views at the end
 -- show them readable. Money is in satoshi of the core asset unless said otherwise.
 
-PRAGMA user_version = 13;
+PRAGMA user_version = 14;
 -- PRAGMA application_id is random, set when a ledger or a backup is made: no other ledger is taken for it.
 
 -- Who owns the chain: one row, which each write transaction reads first.
@@ -121,7 +121,8 @@ CREATE TABLE jobs (
         state <> 'done' OR (irreversible = 1 AND (initial_balance IS NULL OR funding IS NOT NULL)))
 );
 CREATE UNIQUE INDEX jobs_by_id ON jobs (id);
-CREATE UNIQUE INDEX jobs_one_live_a_name ON jobs (name) WHERE state NOT IN ('failed', 'cancelled');
+-- Of those that did not end without an account, which alone have a code. Not by state: each move would write it anew.
+CREATE UNIQUE INDEX jobs_one_live_a_name ON jobs (name) WHERE code IS NULL;
 CREATE INDEX jobs_by_name ON jobs (name, number);
 CREATE INDEX jobs_by_state ON jobs (state, number);
 CREATE INDEX jobs_by_time ON jobs (created_at);

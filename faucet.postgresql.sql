@@ -126,7 +126,8 @@ CREATE TABLE jobs (
         state <> 'done' OR (irreversible AND (initial_balance IS NULL OR funding IS NOT NULL)))
 ) WITH (fillfactor = 60);
 CREATE UNIQUE INDEX jobs_by_id ON jobs (id);
-CREATE UNIQUE INDEX jobs_one_live_a_name ON jobs (name) WHERE state NOT IN ('failed', 'cancelled');
+-- Of those that did not end without an account, which alone have a code. Not by state: each move would write it anew.
+CREATE UNIQUE INDEX jobs_one_live_a_name ON jobs (name) WHERE code IS NULL;
 CREATE INDEX jobs_by_name ON jobs (name, number);
 CREATE INDEX jobs_by_state ON jobs (state, number);
 CREATE INDEX jobs_by_registration_time ON jobs (registered_at) WHERE registered_at IS NOT NULL;

@@ -49,7 +49,7 @@ LOOKUP = Query(
                coalesce(named.block_num, (SELECT max(number) FROM blocks)) AS block_num,
                {_REFERRER_KNOWN} AS referrer_known
         FROM {table_of(("place", "name", "referrer"))} AS request
-        LEFT JOIN jobs ON jobs.name = request.name AND jobs.state NOT IN ('failed', 'cancelled')
+        LEFT JOIN jobs ON jobs.name = request.name AND jobs.code IS NULL
         LEFT JOIN names AS named ON named.name = request.name AND {NAME_COUNTS}
         WHERE jobs.number IS NOT NULL OR named.account_id IS NOT NULL OR NOT {_REFERRER_KNOWN}
     ) AS known ON TRUE

@@ -44,6 +44,7 @@ class Known(msgspec.Struct, frozen=True):
     initial_balance: str | None
     provisional: bool
     registered_at: int | None
+    code: str | None
     created_at: int
     replaced: bool  #: it was ended, and a newer signup has its name
     registration_fate: Fate | None
@@ -52,7 +53,7 @@ class Known(msgspec.Struct, frozen=True):
 
 _OF_ITSELF = (
     "number", "id", "state", "registration", "funding", "account_id", "block_num", "irreversible", "initial_balance",
-    "provisional", "registered_at", "created_at",
+    "provisional", "registered_at", "code", "created_at",
 )  # fmt: skip
 KNOWN = Query(
     f"""
@@ -60,7 +61,7 @@ KNOWN = Query(
            registered.fate AS registration_fate, funded.fate AS funding_fate,
            CASE WHEN jobs.state IN ('failed', 'cancelled') THEN EXISTS (
                SELECT 1 FROM jobs AS newer WHERE newer.name = jobs.name AND newer.number > jobs.number
-               AND newer.state NOT IN ('failed', 'cancelled')) ELSE FALSE END AS replaced
+               AND newer.code IS NULL) ELSE FALSE END AS replaced
     FROM jobs
     LEFT JOIN transactions AS registered ON registered.number = jobs.registration
     LEFT JOIN transactions AS funded ON funded.number = jobs.funding
@@ -72,6 +73,7 @@ KNOWN = Query(
 #: The columns of a job that follow from its transactions.
 _DERIVED = (
     "state", "registration", "funding", "account_id", "block_num", "irreversible", "provisional", "registered_at",
+    "code",
 )  # fmt: skip
 _GIVEN_UP = frozenset({Fate.REFUSED, Fate.EXPIRED})
 
@@ -85,7 +87,7 @@ def derive_statement(alike: tuple[str, ...], derived: tuple[str, ...], *, moves:
 
     What is not written needs no index to be written anew.
     """
-    moved = ("code = NULL", "reason = NULL", "updated_at = ?") if moves else ()
+    moved = ("reason = NULL", "updated_at = ?") if moves else ()
     written = ", ".join([*alike, *moved, *(f"{column} = derived.{column}" for column in derived)])
     if not derived:
         return f"UPDATE jobs SET {written} WHERE number {IN_NUMBERS}"
@@ -186,6 +188,7 @@ def _derived(known: Known, now: int) -> Columns:
         stands.in_a_block and known.irreversible,
         known.provisional,
         (known.registered_at or now) if stands.has_account else None,
+        known.code if stands.state is known.state else None,
     )
 
 

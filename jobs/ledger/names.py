@@ -43,7 +43,7 @@ FIND = """
            EXISTS (SELECT 1 FROM facts WHERE name = 'names_complete' AND value = 'true') AS complete
 """
 AVAILABILITY = f"""
-    SELECT (SELECT state FROM jobs WHERE name = ? AND state NOT IN ('failed', 'cancelled')) AS state,
+    SELECT (SELECT state FROM jobs WHERE name = ? AND code IS NULL) AS state,
            EXISTS (SELECT 1 FROM names WHERE name = ? AND {NAME_COUNTS}) AS on_chain
 """
 

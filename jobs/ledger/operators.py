@@ -32,7 +32,7 @@ MOVE = "UPDATE jobs SET state = ?, code = ?, reason = ?, retry_at = 0, updated_a
 MOVABLE = """
     SELECT state, EXISTS (
         SELECT 1 FROM jobs AS other WHERE other.name = jobs.name AND other.number <> jobs.number
-        AND other.state NOT IN ('failed', 'cancelled')) AS replaced
+        AND other.code IS NULL) AS replaced
     FROM jobs WHERE id = ?
 """
 JOB_EXISTS = "SELECT EXISTS (SELECT 1 FROM jobs WHERE id = ?) AS found"

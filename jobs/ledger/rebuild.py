@@ -13,7 +13,7 @@ from jobs.model.transaction import BlockEffects, Kind, OnChainOperation, OnChain
 #: A job of another signup that stands in the way of an account on the chain, and has not come into a block.
 _WAITING = (State.QUEUED, State.BROADCAST)
 
-LIVE_JOB = select_jobs("WHERE jobs.name = ? AND jobs.state NOT IN ('failed', 'cancelled')")
+LIVE_JOB = select_jobs("WHERE jobs.name = ? AND jobs.code IS NULL")
 INSERT_JOB = """
     INSERT INTO jobs (number, id, name, owner_key, active_key, memo_key, created_at, updated_at)
     VALUES ((SELECT coalesce(max(number), 0) + 1 FROM jobs), ?, ?, ?, ?, ?, ?, ?) RETURNING number

@@ -26,7 +26,7 @@ RECORDED = Query(
 IRREVERSIBLE_IN = """
     SELECT signature, id, block_num FROM transactions WHERE fate = 'irreversible' AND block_num BETWEEN ? AND ?
 """
-LIVE_JOBS = f"SELECT name, initial_balance FROM jobs WHERE name {IN_TEXTS} AND state NOT IN ('failed', 'cancelled')"
+LIVE_JOBS = f"SELECT name, initial_balance FROM jobs WHERE name {IN_TEXTS} AND code IS NULL"
 SIGNATURES = f"SELECT signature FROM transactions WHERE signature {IN_TEXTS}"
 FIRST_CONTACT, RESTORED_FROM, RESTORED_AT = "first_contact", "restored_from", "restored_at"  #: names of facts
 FOREIGN = "foreign_operations"

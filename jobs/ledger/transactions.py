@@ -54,7 +54,7 @@ LINK = {
 #: What links a queued job to its registration also says where it stands then.
 _SIGNED = state_of(registration=Fate.LIVE, has_account=False, irreversible=False, pays=False, funding=None)
 SIGN = f"""
-    UPDATE jobs SET {_REGISTERING}, state = '{_SIGNED}', code = NULL, reason = NULL, updated_at = ? {_REGISTERED}
+    UPDATE jobs SET {_REGISTERING}, state = '{_SIGNED}', reason = NULL, updated_at = ? {_REGISTERED}
 """
 
 
