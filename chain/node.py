@@ -131,7 +131,7 @@ class Node:
         _require(len(found) <= 1, "gave more balances than it was asked for")
         return found[0].amount if found else 0
 
-    async def required_fees(self, operations: Sequence[Operation]) -> list[int]:
+    async def required_fees(self, operations: Sequence[Operation | msgspec.Raw]) -> list[int]:
         """Satoshi that each of `operations` costs as the next one; none of the fee steps between them."""
         reply = await self._call("database", "get_required_fees", [list(operations), CORE_ASSET])
         found = decode(reply, list[replies.CoreAmount])

@@ -67,14 +67,14 @@ def _account_create(body: Body, prefix: str) -> bytes | None:
     return b"".join(
         (
             _asset(body["fee"]),
-            _object_id(body["registrar"]),
-            _object_id(body["referrer"]),
+            pack_object_id(body["registrar"]),
+            pack_object_id(body["referrer"]),
             _uint16(int(body["referrer_percent"])),
-            _text(body["name"]),
+            pack_text(body["name"]),
             _authority(body["owner"], prefix),
             _authority(body["active"], prefix),
             _point(options["memo_key"], prefix),
-            _object_id(options["voting_account"]),
+            pack_object_id(options["voting_account"]),
             _uint16(int(options["num_witness"])),
             _uint16(int(options["num_committee"])),
             _NOTHING,  # votes
@@ -91,8 +91,8 @@ def _transfer(body: Body, _prefix: str) -> bytes | None:
     return b"".join(
         (
             _asset(body["fee"]),
-            _object_id(body["from"]),
-            _object_id(body["to"]),
+            pack_object_id(body["from"]),
+            pack_object_id(body["to"]),
             _asset(body["amount"]),
             _NOTHING,  # memo
             _NOTHING,  # extensions
@@ -108,7 +108,7 @@ def _assert(body: Body, _prefix: str) -> bytes | None:
     return b"".join(
         (
             _asset(body["fee"]),
-            _object_id(body["fee_paying_account"]),
+            pack_object_id(body["fee_paying_account"]),
             varint(len(predicates)),
             *(_account_name(predicate) for _, predicate in predicates),
             _NOTHING,  # required authorities
@@ -125,19 +125,20 @@ _PACKERS: Mapping[int, Callable[[Body, str], bytes | None]] = {
 
 
 def _account_name(predicate: Body) -> bytes:
-    return varint(ACCOUNT_NAME_EQ_LIT) + _object_id(predicate["account_id"]) + _text(predicate["name"])
+    return varint(ACCOUNT_NAME_EQ_LIT) + pack_object_id(predicate["account_id"]) + pack_text(predicate["name"])
 
 
 def _asset(asset: Body) -> bytes:
-    return _int64(int(asset["amount"])) + _object_id(asset["asset_id"])
+    return _int64(int(asset["amount"])) + pack_object_id(asset["asset_id"])
 
 
-def _text(text: str) -> bytes:
+def pack_text(text: str) -> bytes:
+    """A text, its length first."""
     encoded = text.encode()
     return varint(len(encoded)) + encoded
 
 
-def _object_id(text: str) -> bytes:
+def pack_object_id(text: str) -> bytes:
     """An object's id, of which only the last number is written: its place says the kind."""
     return varint(int(text.rpartition(".")[2]))
 

@@ -10,6 +10,7 @@ from time import gmtime, strftime, strptime
 from typing import Any
 
 import msgspec
+from msgspec import Raw
 
 from chain.keys import PrivateKey
 from chain.packing import ACCOUNT_CREATE, ACCOUNT_NAME_EQ_LIT, ASSERT, TRANSFER, Operation, pack_operation, varint
@@ -131,7 +132,7 @@ def operation_size(operation: Operation, prefix: str) -> int:
 
 
 def sign(
-    operations: Iterable[Operation],
+    operations: Iterable[Operation | Raw],
     *,
     ref_block: RefBlock,
     expiration: int,
@@ -142,7 +143,7 @@ def sign(
 ) -> Signed:
     """The transaction of `operations` that expires at `expiration`, seconds of chain time, signed by `key`.
 
-    `packed_operations` are their bytes, where these are known already.
+    `packed_operations` are their bytes, where these are known already, as they must be of what is JSON already.
     """
     transaction = _unsigned(operations, ref_block.ref_block_num, ref_block.ref_block_prefix, expiration)
     packed = pack(transaction, prefix) if packed_operations is None else _joined(transaction, packed_operations)
@@ -165,7 +166,7 @@ def signed_before(
 
 
 def _unsigned(
-    operations: Iterable[Operation], ref_block_num: int, ref_block_prefix: int, expiration: int
+    operations: Iterable[Operation | Raw], ref_block_num: int, ref_block_prefix: int, expiration: int
 ) -> dict[str, Any]:
     return {
         "ref_block_num": ref_block_num,

@@ -7,6 +7,7 @@ from typing import Any
 from chain.fees import AccountCreateFee
 from chain.node import Account, Authority
 from chain.packing import Operation
+from chain.registrations import Encoded, RegistrationForm, encode
 from chain.transactions import PROXY_TO_SELF, account_create, operation_size
 from jobs.model.chain import ChainStatus, ReferrerAnswer
 from jobs.model.job import Signup
@@ -32,12 +33,34 @@ class AccountTemplate:
             active_key=signup.active_key,
             memo_key=signup.memo_key,
             fee=fee,
-            voting_account=PROXY_TO_SELF if settings.proxy is None else self.ids[settings.proxy],
+            voting_account=self._voting_account,
             extra_owner_keys=settings.additional_owner_keys,
             extra_active_keys=settings.additional_active_keys,
             extra_owner_accounts=[self.ids[name] for name in settings.additional_owner_accounts],
             extra_active_accounts=[self.ids[name] for name in settings.additional_active_accounts],
         )
+
+    def encoded(self, signups: Sequence[tuple[Signup, str]], prefix: str) -> list[Encoded]:
+        """The account_create of each signup, with its referrer's id, as JSON and packed; without a fee.
+
+        Raises KeyError for an account without id.
+        """
+        settings = self.settings
+        if any((settings.additional_owner_keys, settings.additional_active_keys, self._additional_accounts)):
+            return [encode(self.operation(signup, referrer_id), prefix) for signup, referrer_id in signups]
+        form = RegistrationForm(
+            prefix, registrar=self.ids[settings.registrar], referrer_percent=settings.referrer_percent,
+            voting_account=self._voting_account,
+        )  # fmt: skip
+        return form.fill_in([(referrer_id, signup.name, *signup.keys) for signup, referrer_id in signups])
+
+    @property
+    def _additional_accounts(self) -> tuple[str, ...]:
+        return (*self.settings.additional_owner_accounts, *self.settings.additional_active_accounts)
+
+    @property
+    def _voting_account(self) -> str:
+        return PROXY_TO_SELF if self.settings.proxy is None else self.ids[self.settings.proxy]
 
 
 def named_accounts(settings: Settings) -> set[str]:

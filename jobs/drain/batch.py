@@ -4,8 +4,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 
-from chain.packing import Operation, pack_operation
+from msgspec import Raw
+
 from chain.refusals import Cause, Refusal
+from chain.registrations import with_encoded_fee
 from jobs.conditions.sentences import BALANCE_REFUSED, KEY_REFUSED, MEMBER_REFUSED
 from jobs.errors import Code
 from jobs.ledger.drain import Reason
@@ -34,12 +36,17 @@ class Candidate:
     """A job with the operation that serves it."""
 
     job: Job
-    operation: Operation
+    encoded: bytes  #: the operation's JSON, without a fee
     packed: bytes  #: the operation as it is signed, but for its fee
     fee: int  #: satoshi
     cost: int  #: what the registrar must have for it, fees included, satoshi
     assertions: tuple[Assertion, ...] = ()  #: that its transaction must carry
     referrer: str | None = None  #: name of the account that a registration names
+
+    @property
+    def operation(self) -> Raw:
+        """The operation's JSON, as it is sent."""
+        return with_encoded_fee(self.encoded, self.fee)
 
     @property
     def size(self) -> int:
@@ -56,11 +63,6 @@ class RefusalPlan:
     counted: bool = False  #: the jobs that go back to the queue have used up a try
     obstacle: str | None = None  #: why no other signup could be registered now either
     known: bool = False  #: the node has this very transaction
-
-
-def pack_all(operations: Iterable[Operation], prefix: str) -> list[bytes]:
-    """Each of `operations` as it is signed."""
-    return [pack_operation(operation, prefix) for operation in operations]
 
 
 def pack_transactions(candidates: Iterable[Candidate], maximum_size: int) -> list[tuple[Candidate, ...]]:

@@ -1,35 +1,27 @@
 """What the node asks for operations, as one drain needs it."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
-from chain.names import is_cheap
+from msgspec import Raw
+
 from chain.node import Node
-from chain.packing import Operation
-
-_Sort = tuple[int, int, bool]  #: what a fee depends on
 
 
 class FeeTable:
-    """Fees by what they depend on: of thousands of operations the node is asked only for some dozen.
+    """Fees by sort: of thousands of operations the node is asked for one of each.
 
-    That is which operation it is, its size, and whether its name is a cheap one (account.cpp and transfer.cpp,
-    calculate_fee).
+    What makes a sort is what a fee depends on: the size, and of a registration whether its name is a cheap one
+    (account.cpp and transfer.cpp, calculate_fee).
     """
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._fees: dict[_Sort, int] = {}
+        self._fees: dict[Hashable, int] = {}
 
-    async def fees(self, operations: Sequence[Operation], packed: Sequence[bytes]) -> list[int]:
-        """Satoshi that each of `operations`, `packed` as it is signed, costs. Raises LinkError or Refused."""
-        sorts = [_sort(*each) for each in zip(operations, packed, strict=True)]
+    async def fees(self, operations: Sequence[Raw], sorts: Sequence[Hashable]) -> list[int]:
+        """Satoshi that each of `operations`, each of its sort, costs. Raises LinkError or Refused."""
         unknown = {sort: each for sort, each in zip(sorts, operations, strict=True) if sort not in self._fees}
         if unknown:
             fees = await self._node.required_fees(list(unknown.values()))
             self._fees.update(zip(unknown, fees, strict=True))
         return [self._fees[sort] for sort in sorts]
-
-
-def _sort(operation: Operation, packed: bytes) -> _Sort:
-    number, body = operation
-    return number, len(packed), "name" in body and is_cheap(body["name"])

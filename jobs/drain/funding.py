@@ -1,16 +1,19 @@
 """The funding stage of a drain: new accounts get their initial balance, exactly once."""
 
-import asyncio
 import logging
 from collections.abc import Sequence
 from decimal import Decimal
 
+from msgspec import Raw
+
 from chain.errors import LinkError, Refused
 from chain.node import Account, Node
+from chain.registrations import encode
+from chain.slices import map_in_slices
 from chain.transactions import RefBlock, transfer
 from jobs.budget import TRANSFER
 from jobs.conditions.sentences import NO_ASSERTIONS, budget_spent, payments_unpaid, too_dear
-from jobs.drain.batch import Assertion, Candidate, affordable, cost_of, pack_all, pack_transactions
+from jobs.drain.batch import Assertion, Candidate, affordable, cost_of, pack_transactions
 from jobs.drain.context import DrainContext
 from jobs.drain.fees import FeeTable
 from jobs.drain.sender import Sender
@@ -94,14 +97,13 @@ class FundingStage:
             transfer(sender=context.registrar_id, receiver=job.account_id or "", amount=amount)
             for job, amount in zip(jobs, amounts, strict=True)
         ]
-        packed = await asyncio.to_thread(pack_all, operations, context.profile.prefix)
-        fees = await FeeTable(self._node).fees(operations, packed)
+        prefix = context.profile.prefix
+        encoded = await map_in_slices(lambda operation: encode(operation, prefix), operations)
+        fees = await FeeTable(self._node).fees([Raw(each) for each, _ in encoded], [len(each) for _, each in encoded])
         assertions = [_assertions(job, context) for job in jobs]
         return [
-            Candidate(job, operation, each, fee, fee + amount + sum(assertion.fee for assertion in asserted), asserted)
-            for job, operation, each, fee, amount, asserted in zip(
-                jobs, operations, packed, fees, amounts, assertions, strict=True
-            )
+            Candidate(job, *each, fee, fee + amount + sum(assertion.fee for assertion in asserted), asserted)
+            for job, each, fee, amount, asserted in zip(jobs, encoded, fees, amounts, assertions, strict=True)
         ]
 
 

@@ -10,17 +10,17 @@ from chain.errors import LinkError, Refused
 from chain.keys import KEY_DIGITS
 from chain.names import is_cheap, name_problem
 from chain.node import Account, Node
-from chain.packing import Operation
 from chain.refusals import Refusal
+from chain.registrations import Encoded
 from jobs.conditions.sentences import budget_spent
 from jobs.drain.batch import (
+    Assertion,
     Candidate,
     RefusalPlan,
     affordable,
     before_fee_step,
     cost_of,
     handle_refusal,
-    pack_all,
     pack_transactions,
     split_by_reason,
 )
@@ -169,7 +169,7 @@ class RegistrationStage:
         chosen = payable if room is None else payable[:room]
         if not chosen:
             return _Chosen([], is_all=not payable)
-        fees = await table.fees([each.operation for each in chosen], [each.packed for each in chosen])
+        fees = await table.fees([each.operation for each in chosen], [(each.size, each.fee) for each in chosen])
         priced = [_with_fee(candidate, fee) for candidate, fee in zip(chosen, fees, strict=True)]
         free, dear = split_by_reason(priced, _too_dear(context))
         paid = affordable(free, context.balance)
@@ -183,14 +183,13 @@ class RegistrationStage:
     async def _priced(self, jobs: Sequence[Job], context: DrainContext) -> list[Candidate]:
         """A candidate for each of `jobs`, at what it costs by the chain's parameters."""
         referrers = [context.referrer(job.signup.referrer) for job in jobs]
-        template, ids = context.template, {name: context.account_id(name) for name in set(referrers)}
-        operations = [
-            template.operation(job.signup, ids[referrer]) for job, referrer in zip(jobs, referrers, strict=True)
-        ]
-        packed = await asyncio.to_thread(pack_all, operations, context.profile.prefix)
+        ids = {name: context.account_id(name) for name in set(referrers)}
+        signups = [(job.signup, ids[referrer]) for job, referrer in zip(jobs, referrers, strict=True)]
+        encoded = await asyncio.to_thread(context.template.encoded, signups, context.profile.prefix)
+        assertions = {name: _assertions(name, context) for name in ids}
         return [
-            _candidate(job, operation, each, referrer, context)
-            for job, operation, each, referrer in zip(jobs, operations, packed, referrers, strict=True)
+            _candidate(job, each, referrer, assertions[referrer], context)
+            for job, each, referrer in zip(jobs, encoded, referrers, strict=True)
         ]
 
     async def _sort_out_dear(self, candidates: Sequence[Candidate], context: DrainContext) -> list[Candidate]:
@@ -242,12 +241,19 @@ class RegistrationStage:
             self._metrics.batch_accounts.observe(len(group))
 
 
-def _candidate(job: Job, operation: Operation, packed: bytes, referrer: str, context: DrainContext) -> Candidate:
-    """`job` with what it costs by the chain's parameters; the chain counts an operation without its number."""
+def _assertions(referrer: str, context: DrainContext) -> tuple[Assertion, ...]:
+    """What a registration with `referrer` asserts through a stranger."""
     named = context.named_by_id(referrer) if context.asserts else {}
-    assertions = tuple(context.assertion(account_id, name) for name, account_id in named.items())
+    return tuple(context.assertion(account_id, name) for name, account_id in named.items())
+
+
+def _candidate(
+    job: Job, encoded: Encoded, referrer: str, assertions: tuple[Assertion, ...], context: DrainContext
+) -> Candidate:
+    """`job` with what it costs by the chain's parameters; the chain counts an operation without its number."""
+    _, packed = encoded
     fee = context.parameters.account_create.required(job.signup.name, len(packed) - 1)
-    return Candidate(job, operation, packed, fee, fee + sum(each.fee for each in assertions), assertions, referrer)
+    return Candidate(job, *encoded, fee, fee + sum(each.fee for each in assertions), assertions, referrer)
 
 
 def _too_dear(context: DrainContext) -> Callable[[Candidate], str | None]:

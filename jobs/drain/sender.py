@@ -9,10 +9,10 @@ from chain.cancellation import end_tasks
 from chain.errors import LinkError, Refused
 from chain.link import Link
 from chain.node import Head, Node
-from chain.packing import with_packed_fee
+from chain.packing import pack_operation, with_packed_fee
 from chain.refusals import Cause, Refusal
-from chain.transactions import RefBlock, assert_account_name, sign, with_fee
-from jobs.drain.batch import Candidate, assertions_of, cost_of, pack_all
+from chain.transactions import RefBlock, assert_account_name, sign
+from jobs.drain.batch import Candidate, assertions_of, cost_of
 from jobs.drain.context import DrainContext
 from jobs.ledger.drain import DrainQueue
 from jobs.ledger.store import MAX_JOBS, parts_of
@@ -176,11 +176,11 @@ def _sign(kind: Kind, group: Group, context: DrainContext, ref_block: RefBlock) 
         for each in assertions_of(group)
     ]
     packed = [
-        *pack_all(assertions, profile.prefix),
+        *(pack_operation(assertion, profile.prefix) for assertion in assertions),
         *(with_packed_fee(candidate.packed, candidate.fee) for candidate in group),
     ]
     signed = sign(
-        [*assertions, *(with_fee(candidate.operation, candidate.fee) for candidate in group)],
+        [*assertions, *(candidate.operation for candidate in group)],
         ref_block=ref_block,
         expiration=context.expiration,
         chain_id=profile.chain_id,

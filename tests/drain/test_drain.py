@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from devchain import ChainParameters
@@ -172,7 +173,7 @@ async def test_node_is_asked_for_each_fee_once(tmp_path: Path, monkeypatch: pyte
         required_fees, requested = side.node.required_fees, []
 
         async def note(operations: Any) -> list[int]:
-            requested.append([body["name"] for _, body in operations])
+            requested.append([msgspec.json.decode(each)[1]["name"] for each in operations])
             return await required_fees(operations)
 
         side.node.required_fees = note  # type: ignore[method-assign]  # what it is asked for

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -34,7 +35,7 @@ def candidate(number: int, name: str, *, size: int = 150, cost: int = 10, attemp
         transaction_id=None, block_num=None, irreversible=False, initial_balance=None, attempts=attempts,
         code=None, reason=None, created_at=0, updated_at=0,
     )  # fmt: skip
-    return Candidate(job, registration(name), bytes(size), cost, cost)
+    return Candidate(job, msgspec.json.encode(registration(name)), bytes(size), cost, cost)
 
 
 def registration(name: str) -> Operation:
