@@ -52,10 +52,7 @@ class Tracker:
         on_read: Callable[[], Awaitable[None]] | None = None,
         final_before: int = 0,
     ) -> None:
-        """Begin where block `final_before` was final.
-
-        `account_ids` are the pinned ids of configured accounts by name; `check_head` raises UnfitNode.
-        """
+        """`account_ids` are pinned, by configured name; `check_head` raises UnfitNode; `final_before` was final."""
         self._node = node
         self._blocks = blocks
         self._expirer = expirer

@@ -171,7 +171,7 @@ def _assignment(column: str, value: object) -> str:
 
 def _derived(known: Known, now: int) -> Columns:
     """The job's columns as they must be. Raises IllegalMoveError if it may not get there."""
-    stands = _standing(
+    derived = _derive_state(
         known.state,
         known.registration_fate,
         known.funding_fate,
@@ -180,19 +180,19 @@ def _derived(known: Known, now: int) -> Columns:
         pays=known.initial_balance is not None,
     )
     return (
-        stands.state,
-        known.registration if stands.is_registering else None,
-        known.funding if stands.is_funding else None,
-        known.account_id if stands.in_a_block else None,
-        known.block_num if stands.in_a_block else None,
-        stands.in_a_block and known.irreversible,
+        derived.state,
+        known.registration if derived.is_registering else None,
+        known.funding if derived.is_funding else None,
+        known.account_id if derived.in_a_block else None,
+        known.block_num if derived.in_a_block else None,
+        derived.in_a_block and known.irreversible,
         known.provisional,
-        (known.registered_at or now) if stands.has_account else None,
-        known.code if stands.state is known.state else None,
+        (known.registered_at or now) if derived.has_account else None,
+        known.code if derived.state is known.state else None,
     )
 
 
-class _Standing(NamedTuple):
+class _DerivedState(NamedTuple):
     """Where a job stands by what is known of it."""
 
     state: State
@@ -203,7 +203,7 @@ class _Standing(NamedTuple):
 
 
 @cache
-def _standing(
+def _derive_state(
     before: State,
     registration: Fate | None,
     funding: Fate | None,
@@ -211,7 +211,7 @@ def _standing(
     has_account: bool,
     irreversible: bool,
     pays: bool,
-) -> _Standing:
+) -> _DerivedState:
     # Without a registration of ours, the account was found on the chain with the signup's own keys.
     in_a_block = registration in (None, Fate.INCLUDED, Fate.IRREVERSIBLE)
     has_account = has_account and in_a_block
@@ -223,4 +223,4 @@ def _standing(
         )
     if state is not before:
         check_move(before, state)
-    return _Standing(state, live[0] is not None, live[1] is not None, in_a_block, has_account)
+    return _DerivedState(state, live[0] is not None, live[1] is not None, in_a_block, has_account)
