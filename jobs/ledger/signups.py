@@ -3,9 +3,9 @@
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 
 from jobs.errors import Code, FaucetError
 from jobs.ledger import api_keys
@@ -33,10 +33,21 @@ _INSERTED = (
     "initial_balance", "created_at", "updated_at", "account_id", "block_num", "invitation",
     "api_key",
 )  # fmt: skip
-INSERT_JOBS = f"""
-    INSERT INTO jobs ({", ".join(_INSERTED)})
-    SELECT * FROM {table_of(_INSERTED)} AS accepted
-"""
+
+
+@cache
+def insert_statement(columns: tuple[str, ...]) -> str:
+    """Inserts jobs, each a list of `columns`, with nothing in the others."""
+    return f"INSERT INTO jobs ({', '.join(columns)}) SELECT * FROM {table_of(columns)} AS accepted"
+
+
+def insert_jobs(tx: Tx, jobs: Iterable[Job]) -> None:
+    """Insert jobs. Most columns of a crowd have nothing: to read them out of JSON would take 3 µs a job."""
+    values = zip(*rows_of(Job, _INSERTED, jobs), strict=True)
+    columns = zip(_INSERTED, values, strict=True)
+    given = {column: of_jobs for column, of_jobs in columns if of_jobs.count(None) < len(of_jobs)}
+    tx.execute(insert_statement(tuple(given)), (to_json(zip(*given.values(), strict=True)),))
+
 
 Respond = Callable[[Job | Exception], None]
 
@@ -186,7 +197,7 @@ class Signups(Part):
         group = _group(self._quotas(tx, requests, keys), _invitations(tx, requests), keys, found, jobs)
         results = [_result(request, place, group, self._random_id) for place, request in enumerate(requests)]
         if group.jobs:
-            tx.execute(INSERT_JOBS, (to_json(rows_of(Job, _INSERTED, group.jobs.values())),))
+            insert_jobs(tx, group.jobs.values())
         group.quotas.save(tx)
         if on_chain := [job.number for job in group.jobs.values() if job.account_id is not None]:
             derive_states(tx, on_chain)

@@ -10,6 +10,7 @@ from jobs.ledger.job_rows import derive_statement
 from jobs.ledger.operators import audit_query
 from jobs.ledger.queries import jobs_query
 from jobs.ledger.search import OF_TRANSACTION, page_query
+from jobs.ledger.signups import insert_statement
 from jobs.ledger.sql import Query
 
 VERBS = ("SELECT ", "INSERT ", "UPDATE ", "DELETE ")
@@ -38,6 +39,7 @@ def constants() -> dict[str, Statement]:
 
 
 STATEMENTS = constants() | {
+    "accepted": insert_statement(("number", "id", "name")),
     "derived alike": derive_statement(("state = ?", "irreversible = TRUE"), (), moves=True),
     "derived of each": derive_statement(("state = ?",), ("registration", "account_id", "registered_at"), moves=True),
     "page of all": page_query("TRUE", by_name=False, down=True),
