@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from itertools import islice
 
 from jobs.ledger.job_rows import STATE_OF_LISTED, select_jobs
+from jobs.ledger.responses import tell
 from jobs.ledger.sql import IN_TEXTS, to_json
 from jobs.ledger.store import MAX_JOBS, Part, Store
 from jobs.model.job import DECIDED, IN_A_BLOCK, Job, State
@@ -129,4 +130,4 @@ class Decisions(Part):
             self._waits[wait.job_id].remove(wait)
             if not self._waits[wait.job_id]:
                 del self._waits[wait.job_id]
-            wait.respond(result)
+            tell(wait.respond, result)

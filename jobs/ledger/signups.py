@@ -14,7 +14,7 @@ from jobs.ledger.api_keys import GroupApiKeys, key_hashes
 from jobs.ledger.invitations import USABLE, GroupInvitations, code_hashes
 from jobs.ledger.job_rows import derive_states, select_jobs
 from jobs.ledger.quotas import KEYS, SPENT, GroupQuotas, QuotaKeys, purge
-from jobs.ledger.responses import respond
+from jobs.ledger.responses import respond, tell
 from jobs.ledger.sql import IN_NUMBERS, rows_of, table_of, to_json
 from jobs.ledger.store import Part, Store, Tx
 from jobs.model.job import Job, Limits, Signup
@@ -215,7 +215,7 @@ class Signups(Part):
 
 def _respond(requests: list[Request], results: Sequence[Job | Exception]) -> None:
     for request, result in zip(requests, results, strict=True):
-        request.respond(result)
+        tell(request.respond, result)
 
 
 def _numbers(found: list[LookupRow]) -> list[int]:

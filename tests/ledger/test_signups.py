@@ -79,6 +79,18 @@ async def test_enough_signups_wait_for_no_more(tmp_path: Path, monkeypatch: pyte
         await asyncio.gather(*responses)
 
 
+async def test_reply_that_fails_keeps_nobody_waiting(tmp_path: Path) -> None:
+    def fail(_: object) -> None:
+        raise ZeroDivisionError
+
+    reported: list[Exception] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, problem: reported.append(problem["exception"]))
+    async with opened(tmp_path) as ledger:
+        ledger.signups.submit(signup("alice-1"), FREE, fail)
+        assert (await submitted(ledger, signup("bob-1"), FREE)).signup.name == "bob-1"
+    assert [type(error) for error in reported] == [ZeroDivisionError]
+
+
 async def test_signups_that_come_while_another_process_writes_share_a_commit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
