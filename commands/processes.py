@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from typing import Any
 
-from commands.event_loop import FairEventLoop
+from commands.event_loop import MAX_CLIENTS, MAX_CLIENTS_ALONE, FairEventLoop
 from commands.heartbeat import beat
 from commands.systemd import READY, STOPPING, keep_alive, notify
 
@@ -19,10 +19,14 @@ GC_THRESHOLD = 50_000  #: live objects since the last collection
 Stop = Callable[[], Coroutine[Any, Any, None]]
 
 
-def run_serving(main: Coroutine[Any, Any, None]) -> None:
-    """Run `main` on a loop that lets client connections starve nothing else, with as many open files as allowed."""
+def run_serving(main: Coroutine[Any, Any, None], *, chain: bool) -> None:
+    """Run `main` on a loop that lets client connections starve nothing else, with as many open files as allowed.
+
+    `chain`: it may own the chain.
+    """
     raise_file_limit()
-    with asyncio.Runner(loop_factory=FairEventLoop) as runner:
+    max_clients = MAX_CLIENTS if chain else MAX_CLIENTS_ALONE
+    with asyncio.Runner(loop_factory=partial(FairEventLoop, max_clients)) as runner:
         runner.run(main)
 
 

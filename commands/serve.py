@@ -41,7 +41,8 @@ def serve_until_stopped(service: Service, host: str, port: int, *, chain: bool) 
         service.announce_chain(announce)
         return service.stop
 
-    run_serving(run_until_stopped(start, check=service.check, failure=service.failure, reload=service.reload))
+    steps = run_until_stopped(start, check=service.check, failure=service.failure, reload=service.reload)
+    run_serving(steps, chain=chain)
 
 
 def own_until_stopped(service: Service) -> None:
@@ -54,7 +55,8 @@ def own_until_stopped(service: Service) -> None:
         service.announce_chain(announce)
         return service.stop
 
-    run_serving(run_until_stopped(start, check=service.check, failure=service.failure, reload=service.reload))
+    steps = run_until_stopped(start, check=service.check, failure=service.failure, reload=service.reload)
+    run_serving(steps, chain=True)
 
 
 def _check_lists(settings: Settings) -> None:
@@ -120,4 +122,5 @@ def worker(settings: Settings, listener: int | None, name: str, folder: Path) ->
             service.announce_chain(announce)
         return service.stop
 
-    run_serving(run_until_stopped(start, parent=sys.stdin.fileno(), failure=service.failure, reload=service.reload))
+    steps = run_until_stopped(start, parent=sys.stdin.fileno(), failure=service.failure, reload=service.reload)
+    run_serving(steps, chain=listener is None)

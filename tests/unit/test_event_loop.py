@@ -151,7 +151,7 @@ def test_serving_processes_run_the_fair_loop() -> None:
     async def serve() -> None:
         loops.append(asyncio.get_running_loop())
 
-    run_serving(serve())
+    run_serving(serve(), chain=True)
     assert [type(loop) for loop in loops] == [FairEventLoop]
 
 
