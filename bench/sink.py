@@ -106,22 +106,22 @@ class Client:
         with contextlib.suppress(ConnectionClosed):
             async for frame in self._connection:
                 call = _read_call(frame)
-                await self._send({"id": call.id, "jsonrpc": "2.0", **self._answer(*call.params)})
+                await self._send({"id": call.id, "jsonrpc": "2.0", **await self._answer(*call.params)})
         self._sink.subscriptions.forget(self)
 
-    def _answer(self, api: int | str, method: str, arguments: Raw) -> dict[str, Any]:
+    async def _answer(self, api: int | str, method: str, arguments: Raw) -> dict[str, Any]:
         try:
-            return {"result": self._result(api, method, arguments)}
+            return {"result": await self._result(api, method, arguments)}
         except NodeError as error:
             return {"error": error.payload}
 
-    def _result(self, api: int | str, method: str, arguments: Raw) -> Any:
+    async def _result(self, api: int | str, method: str, arguments: Raw) -> Any:
         if method == "broadcast_transaction":
             return self._sink.take(_read_raws(arguments)[0])
         plain: list[Any] = msgspec.json.decode(arguments)
         if method == "get_required_fees":
             operations, asset = plain
-            return self._database.get_required_fees(operations[:1], asset) * len(operations)
+            return await self._database.get_required_fees(operations[:1], asset) * len(operations)
         result = invoke(self._login if api in ("login", NUMBERS["login"]) else self._database, method, plain)
         return self._sink.block(plain[0], result) if method == "get_block" else result
 

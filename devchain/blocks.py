@@ -17,7 +17,14 @@ from devchain.evaluate import Evaluator, Result
 from devchain.operations import check_prefixes
 from devchain.settings import ChainParameters, DevChainSettings
 from devchain.state import State, genesis
-from devchain.transaction import Transaction, read_transaction, restore_transaction, validate_transaction
+from devchain.transaction import (
+    ReadTransaction,
+    Transaction,
+    read_in_parts,
+    read_transaction,
+    restore_transaction,
+    validate_transaction,
+)
 
 GENESIS_ID = "00" * 20
 TAPOS_WINDOW = 0x10000  #: blocks that a transaction's 16 bits can tell apart
@@ -114,7 +121,14 @@ class Chain:
 
     def push(self, raw: dict[str, Any]) -> Applied:
         """Check a transaction and add it to the pending ones. Raises NodeError wherever a node refuses it."""
-        transaction, packed = read_transaction(raw, self.settings.prefix)
+        return self._push(raw, read_transaction(raw, self.settings.prefix))
+
+    async def push_in_parts(self, raw: dict[str, Any]) -> Applied:
+        """The same; the event loop goes on while the transaction is read, which is most of the work."""
+        return self._push(raw, await read_in_parts(raw, self.settings.prefix))
+
+    def _push(self, raw: dict[str, Any], read: ReadTransaction) -> Applied:
+        transaction, packed = read
         if not self._traits.takes_foreign_keys:
             check_prefixes(raw["operations"], self.settings.prefix)
         validate_transaction(transaction, self._traits.reserved_ending)

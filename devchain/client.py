@@ -90,14 +90,15 @@ class Client:
         elif fault is not None and fault.do is FaultKind.FORGET:
             await self._send({**_reply(call), "result": None})
         else:
-            await self._answer(call, self._call(api, method, arguments), fault)
+            await self._answer(call, await self._call(api, method, arguments), fault)
 
-    def _call(self, api: int | str, method: str, arguments: list[Any]) -> Any:
+    async def _call(self, api: int | str, method: str, arguments: list[Any]) -> Any:
         """The result of the call, or the NodeError that it raised."""
         try:
             if api not in self._apis:
                 raise errors.unknown_api() if isinstance(api, int) else errors.unknown_method(api)
-            return invoke(self._apis[api], method, arguments)
+            result = invoke(self._apis[api], method, arguments)
+            return await result if isinstance(result, Coroutine) else result
         except NodeError as error:
             return error
 

@@ -8,6 +8,7 @@ from msgspec import Meta
 from chain.transactions import CORE_ASSET, format_time
 from devchain import errors, objects
 from devchain.blocks import Block, Chain
+from devchain.calls import in_parts
 from devchain.fields import AssetId, wire_number
 from devchain.operations import read_to_price
 from devchain.subscriptions import Listener, Subscriptions
@@ -129,11 +130,11 @@ class Database:
 
     # Transactions and blocks
 
-    def get_required_fees(self, ops: list[Any], asset: AssetId) -> list[dict[str, Any]]:
+    async def get_required_fees(self, ops: list[Any], asset: AssetId) -> list[dict[str, Any]]:
         """What each operation costs as the next one: a fee that steps up between them is not foreseen."""
         if asset != CORE_ASSET:
             raise errors.unknown_object(asset)
-        operations = [read_to_price(raw, self._settings.prefix) for raw in ops]
+        operations = await in_parts(lambda raw: read_to_price(raw, self._settings.prefix), ops)
         fees = [self._chain.evaluator.required_fee(operation) for operation in operations]
         return [{"amount": wire_number(fee), "asset_id": CORE_ASSET} for fee in fees]
 

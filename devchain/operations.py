@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated, Any
 
 import msgspec
@@ -17,6 +18,7 @@ from devchain.assertions import Assert
 from devchain.fields import AccountId, Amount, Uint16, Uint32, instance_of, wire_number
 
 HUNDRED_PERCENT = 10_000
+KEPT_KEYS = 8192  #: that are not read again: those of some two thousand registrations
 
 
 class Authority(Struct, frozen=True):
@@ -240,6 +242,7 @@ def _authority_json(auth: Authority, prefix: str) -> dict[str, Any]:
     }
 
 
+@lru_cache(KEPT_KEYS)  # those of a transaction were just read for its fees
 def _own_key(text: str, prefix: str) -> str:
     """The key as this chain writes it. Raises NodeError if it can't be read."""
     try:

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 from msgspec import Meta, Struct
 
 from chain.transactions import format_time, parse_time, transaction_id
 from devchain import errors
+from devchain.calls import in_parts
 from devchain.fields import Uint16, Uint32
 from devchain.operations import DecodedOperation, read_operation, restore_operation, validate
 
@@ -48,11 +49,28 @@ class Transaction:
         return {"id": self.id, "size": self.size, "paid_sizes": sizes, "body": self.as_json}
 
 
-def read_transaction(raw: dict[str, Any], prefix: str) -> tuple[Transaction, bytes]:
-    """The transaction that `raw` is, and its bytes without signatures. Raises NodeError if it can't be read."""
+class ReadTransaction(NamedTuple):
+    """A transaction, and its bytes without signatures."""
+
+    transaction: Transaction
+    packed: bytes
+
+
+def read_transaction(raw: dict[str, Any], prefix: str) -> ReadTransaction:
+    """The transaction that `raw` is. Raises NodeError if it can't be read."""
     fields = _read_fields(raw)
     expiration = _read_time(fields.expiration)
-    operations = [read_operation(operation, prefix) for operation in fields.operations]
+    return _joined(fields, expiration, [read_operation(operation, prefix) for operation in fields.operations])
+
+
+async def read_in_parts(raw: dict[str, Any], prefix: str) -> ReadTransaction:
+    """The same; the event loop goes on between its parts."""
+    fields = _read_fields(raw)
+    expiration = _read_time(fields.expiration)
+    return _joined(fields, expiration, await in_parts(lambda each: read_operation(each, prefix), fields.operations))
+
+
+def _joined(fields: _Raw, expiration: int, operations: list[tuple[DecodedOperation, bytes]]) -> ReadTransaction:
     as_json: dict[str, Any] = {
         "ref_block_num": fields.ref_block_num,
         "ref_block_prefix": fields.ref_block_prefix,
@@ -64,7 +82,7 @@ def read_transaction(raw: dict[str, Any], prefix: str) -> tuple[Transaction, byt
     packed = _pack(fields, expiration, [packed for _, packed in operations])
     read = tuple(operation for operation, _ in operations)
     size = len(packed) + len(pack_signatures(as_json["signatures"]))
-    return Transaction(transaction_id(packed), read, as_json, expiration, size), packed
+    return ReadTransaction(Transaction(transaction_id(packed), read, as_json, expiration, size), packed)
 
 
 def restore_transaction(stored: dict[str, Any]) -> Transaction:

@@ -139,13 +139,15 @@ class HostileNode:
             async for frame in socket:
                 request = msgspec.json.decode(frame)
                 api, method, arguments = request["params"]
-                await self._send(socket, b'{"id":%d,' % request["id"] + self._answer(api, method, arguments) + b"}")
+                await self._send(
+                    socket, b'{"id":%d,' % request["id"] + await self._answer(api, method, arguments) + b"}"
+                )
                 if method == "set_block_applied_callback":
                     flood = asyncio.create_task(self._flood(socket, arguments[0]))
         if flood is not None:
             flood.cancel()
 
-    def _answer(self, api: int | str, method: str, arguments: list[Any]) -> bytes:
+    async def _answer(self, api: int | str, method: str, arguments: list[Any]) -> bytes:
         lie = self._lie(method)
         if lie is not None and method == "get_block":
             block = invoke(self._database, method, arguments)
@@ -154,7 +156,8 @@ class HostileNode:
             return lie
         if api == "network_broadcast":
             return b'"result":null'
-        return b'"result":' + msgspec.json.encode(invoke(self._database, method, arguments))
+        result = invoke(self._database, method, arguments)
+        return b'"result":' + msgspec.json.encode(await result if method == "get_required_fees" else result)
 
     @property
     def _database(self) -> Database:
