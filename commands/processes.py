@@ -6,14 +6,18 @@ import gc
 import os
 import resource
 import signal
+import time
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from commands.event_loop import MAX_CLIENTS, MAX_CLIENTS_ALONE, FairEventLoop
 from commands.heartbeat import beat
 from commands.systemd import READY, STOPPING, keep_alive, notify
 
+HTTP_NICE = 5  #: of processes that serve HTTP beside the chain's owner: a third of its share of a core (nice(2))
+AUTOGROUP, AUTOGROUP_ATTEMPTS = Path("/proc/self/autogroup"), 10
 GC_THRESHOLD = 50_000  #: live objects since the last collection
 
 Stop = Callable[[], Coroutine[Any, Any, None]]
@@ -36,6 +40,21 @@ def raise_file_limit() -> int:
     with contextlib.suppress(OSError, ValueError):  # a kernel may allow less than it said
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+
+
+def stand_back() -> None:
+    """Let the chain's owner have the processor first where it is scarce: else more is accepted than it can register."""
+    os.nice(HTTP_NICE)
+    # Each process is a session, and among sessions the kernel heeds their autogroups' values only (sched(7)).
+    for _ in range(AUTOGROUP_ATTEMPTS):
+        try:
+            AUTOGROUP.write_text(str(HTTP_NICE))
+        except BlockingIOError:  # others than root change one of them all in a tenth of a second
+            time.sleep(0.1)
+        except OSError:  # a kernel may have none
+            return
+        else:
+            return
 
 
 async def run_until_stopped(

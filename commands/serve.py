@@ -13,7 +13,7 @@ import click
 from chain.text import one_line
 from commands import configured
 from commands.chain import announce
-from commands.processes import Stop, run_serving, run_until_stopped
+from commands.processes import Stop, run_serving, run_until_stopped, stand_back
 from commands.service import Service
 from commands.workers import check_key_apart, supervise_until_stopped
 from handlers.server import bind, url_of
@@ -114,6 +114,8 @@ def serve(settings: Settings, role: str, workers: int | None, host: str | None, 
 def worker(settings: Settings, listener: int | None, name: str, folder: Path) -> None:
     """Run one process of `serve --workers`: HTTP with a listener, the chain's owner without."""
     service, metrics = Service(settings), Metrics(folder, name)
+    if listener is not None:
+        stand_back()
 
     async def start() -> Stop:
         await service.start(None if listener is None else socket.socket(fileno=listener), metrics=metrics)

@@ -3,13 +3,14 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from commands.processes import HTTP_NICE
 from tests.harness.chain_totals import read_totals
 from tests.harness.operators import HASH, Door, Operator
 from tests.harness.program import DevChainProgram, Faucet, dev_chain, on_chain
@@ -52,6 +53,18 @@ async def test_concurrent_signups_are_registered_and_paid_once(tmp_path: Path) -
         totals = await read_totals(chain.node)
         assert [totals.registered[name] for name in names] == [1] * len(names)
         assert [totals.paid[totals.ids[name]] for name in names] == [1] * len(names)
+
+
+async def test_processes_for_http_stand_back_behind_the_owner_of_the_chain(tmp_path: Path) -> None:
+    async with dev_chain() as chain, workers(tmp_path, chain) as service:
+        (owner,) = priorities(of_chain(service.pid))
+        while priorities(of_http(service.pid)) != [min(19, owner + HTTP_NICE)] * WORKERS:
+            await turn()
+        assert priorities(of_chain(service.pid)) == [owner]
+
+
+def priorities(processes: Iterable[int]) -> list[int]:
+    return [os.getpriority(os.PRIO_PROCESS, each) for each in processes]
 
 
 @pytest.mark.usefixtures("each_engine")
