@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from devchain import errors
-from devchain.blocks import Applied, Chain
+from devchain.applied import Applied
+from devchain.blocks import Chain
 from devchain.operations import AccountCreate, DecodedOperation, Transfer
 from devchain.subscriptions import Listener, Subscriptions
 

@@ -3,7 +3,7 @@
 import hashlib
 import secrets
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import count
 from typing import Any, TypeVar
 
@@ -11,9 +11,10 @@ import msgspec
 
 from chain.transactions import digest_of, format_time
 from devchain import errors
+from devchain.applied import Applied, Block
 from devchain.authority import check_authority
 from devchain.errors import Frame, NodeError
-from devchain.evaluate import Evaluator, Result
+from devchain.evaluate import Evaluator
 from devchain.operations import check_prefixes
 from devchain.settings import ChainParameters, DevChainSettings
 from devchain.state import State, genesis
@@ -30,33 +31,6 @@ GENESIS_ID = "00" * 20
 TAPOS_WINDOW = 0x10000  #: blocks that a transaction's 16 bits can tell apart
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Applied:
-    """An applied transaction with its results, pending or in a block."""
-
-    transaction: Transaction
-    results: list[Result]
-    has_results: bool  #: whether the chain's blocks contain operation results
-
-    @property
-    def as_json(self) -> dict[str, Any]:
-        """The transaction as a block shows it."""
-        return {**self.transaction.as_json, "operation_results": self.results if self.has_results else []}
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """A block."""
-
-    number: int
-    id: str
-    previous: str
-    time: int  #: seconds
-    transactions: tuple[Applied, ...]
-    first_operation: int  #: how many operations were in the blocks before it
-    savepoint: int  #: the state's changes before it, to undo it
 
 
 class Chain:

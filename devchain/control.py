@@ -5,7 +5,8 @@ from typing import Any, Protocol
 import msgspec
 
 from chain.transactions import RefBlock, account_create, sign, with_fee
-from devchain.blocks import Block, Chain
+from devchain.applied import Block
+from devchain.blocks import Chain
 from devchain.faults import Fault, Faults
 from devchain.operations import read_to_price
 from devchain.settings import REFERRER, published_key

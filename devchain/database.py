@@ -7,7 +7,8 @@ from msgspec import Meta
 
 from chain.transactions import CORE_ASSET, format_time
 from devchain import errors, objects
-from devchain.blocks import Block, Chain
+from devchain.applied import Block
+from devchain.blocks import Chain
 from devchain.calls import in_parts
 from devchain.fields import AssetId, wire_number
 from devchain.operations import read_to_price

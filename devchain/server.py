@@ -9,7 +9,8 @@ from typing import Any
 
 from websockets.asyncio.server import Server, ServerConnection, serve
 
-from devchain.blocks import Block, Chain
+from devchain.applied import Block
+from devchain.blocks import Chain
 from devchain.client import Client
 from devchain.control import TestControl
 from devchain.errors import NodeError

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from devchain.blocks import Block
+from devchain.applied import Block
 
 
 class Listener(Protocol):
