@@ -48,11 +48,11 @@ class NetworkBroadcast:
 
     async def broadcast_transaction(self, trx: dict[str, Any]) -> None:
         """Return null once the transaction is pending. Raises NodeError."""
-        await self._chain.push_in_parts(trx)
+        await self._chain.push_in_slices(trx)
 
     async def broadcast_transaction_with_callback(self, callback: int, trx: dict[str, Any]) -> None:
         """The same; `callback` gets a notice when the transaction is in a block."""
-        transaction_id = (await self._chain.push_in_parts(trx)).transaction.id
+        transaction_id = (await self._chain.push_in_slices(trx)).transaction.id
         self._subscriptions.on_inclusion(
             self._listener, transaction_id, lambda notice: self._listener.notify(callback, notice)
         )
@@ -60,7 +60,7 @@ class NetworkBroadcast:
     async def broadcast_transaction_synchronous(self, trx: dict[str, Any]) -> asyncio.Future[dict[str, Any]]:
         """The notice of the block that includes the transaction, once one does."""
         included: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
-        transaction_id = (await self._chain.push_in_parts(trx)).transaction.id
+        transaction_id = (await self._chain.push_in_slices(trx)).transaction.id
         self._subscriptions.on_inclusion(self._listener, transaction_id, included.set_result)
         return included
 

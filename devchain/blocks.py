@@ -21,7 +21,7 @@ from devchain.state import State, genesis
 from devchain.transaction import (
     ReadTransaction,
     Transaction,
-    read_in_parts,
+    read_in_slices,
     read_transaction,
     restore_transaction,
     validate_transaction,
@@ -97,9 +97,9 @@ class Chain:
         """Check a transaction and add it to the pending ones. Raises NodeError wherever a node refuses it."""
         return self._push(raw, read_transaction(raw, self.settings.prefix))
 
-    async def push_in_parts(self, raw: dict[str, Any]) -> Applied:
+    async def push_in_slices(self, raw: dict[str, Any]) -> Applied:
         """The same; the event loop goes on while the transaction is read, which is most of the work."""
-        return self._push(raw, await read_in_parts(raw, self.settings.prefix))
+        return self._push(raw, await read_in_slices(raw, self.settings.prefix))
 
     def _push(self, raw: dict[str, Any], read: ReadTransaction) -> Applied:
         transaction, packed = read

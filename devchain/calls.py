@@ -1,20 +1,14 @@
 """Decodes calls and dispatches them to API methods."""
 
-import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from inspect import Parameter, signature
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, get_type_hints
 
 import msgspec
 
 from devchain import errors
-
-PART = 4  #: operations that are read in one iteration of the event loop, up to 200 µs each
-
-Argument = TypeVar("Argument")
-Result = TypeVar("Result")
 
 #: What a node calls the types of JSON (fc, variant).
 _KINDS = {type(None): "null_type", bool: "bool_type", int: "int64_type", float: "double_type", str: "string_type"}
@@ -66,19 +60,6 @@ def invoke(api: object, name: str, arguments: list[Any]) -> Any:
         raise errors.too_few_arguments()
     converted = [_convert(value, kind) for value, kind in zip(arguments, types, strict=False)]
     return method(api, *converted)
-
-
-async def in_parts(step: Callable[[Argument], Result], arguments: Iterable[Argument]) -> list[Result]:
-    """What `step` makes of each of `arguments`, operations; the event loop goes on after some.
-
-    A transaction of a thousand operations takes a quarter of a second, and the faucet may be in this process.
-    """
-    results = []
-    for number, argument in enumerate(arguments, 1):
-        results.append(step(argument))
-        if number % PART == 0:
-            await asyncio.sleep(0)
-    return results
 
 
 @cache

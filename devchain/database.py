@@ -1,17 +1,18 @@
 """The database API: what the chain holds, transactions that wait for a block included. Public methods are the calls."""
 
 import re
+from functools import partial
 from typing import Annotated, Any
 
 from msgspec import Meta
 
+from chain.slices import map_in_slices
 from chain.transactions import CORE_ASSET, format_time
 from devchain import errors, objects
 from devchain.applied import Block
 from devchain.blocks import Chain
-from devchain.calls import in_parts
 from devchain.fields import AssetId, wire_number
-from devchain.operations import read_to_price
+from devchain.operations import READ_SLICE, read_to_price
 from devchain.subscriptions import Listener, Subscriptions
 from devchain.transaction import pack_signatures, read_transaction
 
@@ -135,7 +136,7 @@ class Database:
         """What each operation costs as the next one: a fee that steps up between them is not foreseen."""
         if asset != CORE_ASSET:
             raise errors.unknown_object(asset)
-        operations = await in_parts(lambda raw: read_to_price(raw, self._settings.prefix), ops)
+        operations = await map_in_slices(partial(read_to_price, prefix=self._settings.prefix), ops, READ_SLICE)
         fees = [self._chain.evaluator.required_fee(operation) for operation in operations]
         return [{"amount": wire_number(fee), "asset_id": CORE_ASSET} for fee in fees]
 

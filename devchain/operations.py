@@ -18,6 +18,7 @@ from devchain.assertions import Assert
 from devchain.fields import AccountId, Amount, Uint16, Uint32, instance_of, wire_number
 
 HUNDRED_PERCENT = 10_000
+READ_SLICE = 0.0005  #: seconds of reading operations at once, some 115 µs each: the faucet may be in this process
 KEPT_KEYS = 8192  #: that are not read again: those of some two thousand registrations
 
 

@@ -2,16 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any, NamedTuple
 
 import msgspec
 from msgspec import Meta, Struct
 
+from chain.slices import map_in_slices
 from chain.transactions import format_time, parse_time, transaction_id
 from devchain import errors
-from devchain.calls import in_parts
 from devchain.fields import Uint16, Uint32
-from devchain.operations import DecodedOperation, read_operation, restore_operation, validate
+from devchain.operations import READ_SLICE, DecodedOperation, read_operation, restore_operation, validate
 
 
 class _Raw(Struct, frozen=True):
@@ -63,11 +64,12 @@ def read_transaction(raw: dict[str, Any], prefix: str) -> ReadTransaction:
     return _joined(fields, expiration, [read_operation(operation, prefix) for operation in fields.operations])
 
 
-async def read_in_parts(raw: dict[str, Any], prefix: str) -> ReadTransaction:
+async def read_in_slices(raw: dict[str, Any], prefix: str) -> ReadTransaction:
     """The same; the event loop goes on between its parts."""
     fields = _read_fields(raw)
     expiration = _read_time(fields.expiration)
-    return _joined(fields, expiration, await in_parts(lambda each: read_operation(each, prefix), fields.operations))
+    read = partial(read_operation, prefix=prefix)
+    return _joined(fields, expiration, await map_in_slices(read, fields.operations, READ_SLICE))
 
 
 def _joined(fields: _Raw, expiration: int, operations: list[tuple[DecodedOperation, bytes]]) -> ReadTransaction:

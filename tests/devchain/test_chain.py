@@ -5,7 +5,6 @@ import asyncio
 import pytest
 
 from chain.transactions import RefBlock
-from devchain.calls import PART
 from tests.harness.dev_chain import (
     PLAIN,
     REFERRER,
@@ -22,20 +21,23 @@ from tests.harness.dev_chain import (
     text_of,
 )
 
+MANY = 120  #: operations, some 14 ms of reading: far more than the slices that the test waits for
+
+
 # What is pending, and blocks
 
 
 async def test_event_loop_goes_on_while_a_transaction_is_read() -> None:
     chain = new_chain()
-    transaction = signed(chain, *(registration(chain, f"many-{number}") for number in range(3 * PART)))
-    pushing = asyncio.create_task(chain.push_in_parts(transaction))
+    transaction = signed(chain, *(registration(chain, f"many-{number}") for number in range(MANY)))
+    pushing = asyncio.create_task(chain.push_in_slices(transaction))
     for _ in range(3):
         await asyncio.sleep(0)
         assert not pushing.done()
     block = chain.produce()
     assert not block.transactions
     await pushing
-    assert [len(entry.results) for entry in chain.produce().transactions] == [3 * PART]
+    assert [len(entry.results) for entry in chain.produce().transactions] == [MANY]
 
 
 def test_pending_transaction_is_visible_and_in_the_next_block() -> None:
