@@ -18,10 +18,10 @@ class FeeTable:
         self._node = node
         self._fees: dict[Hashable, int] = {}
 
-    async def fees(self, operations: Sequence[Raw], sorts: Sequence[Hashable]) -> list[int]:
-        """Satoshi that each of `operations`, each of its sort, costs. Raises LinkError or Refused."""
-        unknown = {sort: each for sort, each in zip(sorts, operations, strict=True) if sort not in self._fees}
+    async def fees(self, encoded: Sequence[bytes], sorts: Sequence[Hashable]) -> list[int]:
+        """Satoshi that each operation costs, given as JSON and each of its sort. Raises LinkError or Refused."""
+        unknown = {sort: each for sort, each in zip(sorts, encoded, strict=True) if sort not in self._fees}
         if unknown:
-            fees = await self._node.required_fees(list(unknown.values()))
+            fees = await self._node.required_fees([Raw(each) for each in unknown.values()])
             self._fees.update(zip(unknown, fees, strict=True))
         return [self._fees[sort] for sort in sorts]

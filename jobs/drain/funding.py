@@ -4,8 +4,6 @@ import logging
 from collections.abc import Sequence
 from decimal import Decimal
 
-from msgspec import Raw
-
 from chain.errors import LinkError, Refused
 from chain.node import Account, Node
 from chain.registrations import encode
@@ -99,7 +97,7 @@ class FundingStage:
         ]
         prefix = context.profile.prefix
         encoded = await map_in_slices(lambda operation: encode(operation, prefix), operations)
-        fees = await FeeTable(self._node).fees([Raw(each) for each, _ in encoded], [len(each) for _, each in encoded])
+        fees = await FeeTable(self._node).fees([each for each, _ in encoded], [len(packed) for _, packed in encoded])
         assertions = [_assertions(job, context) for job in jobs]
         return [
             Candidate(job, *each, fee, fee + amount + sum(assertion.fee for assertion in asserted), asserted)

@@ -169,7 +169,7 @@ class RegistrationStage:
         chosen = payable if room is None else payable[:room]
         if not chosen:
             return _Chosen([], is_all=not payable)
-        fees = await table.fees([each.operation for each in chosen], [(each.size, each.fee) for each in chosen])
+        fees = await table.fees([each.encoded for each in chosen], [(each.size, each.fee) for each in chosen])
         priced = [_with_fee(candidate, fee) for candidate, fee in zip(chosen, fees, strict=True)]
         free, dear = split_by_reason(priced, _too_dear(context))
         paid = affordable(free, context.balance)
