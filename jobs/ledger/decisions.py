@@ -28,8 +28,8 @@ SIGNS = f"""
            (SELECT sum(jobs) FROM job_counts WHERE state IN ({_texts(IN_A_BLOCK)})) AS registered,
            (SELECT sum(jobs) FROM job_counts WHERE state IN ({_texts(DECIDED - IN_A_BLOCK)})) AS ended
 """
-#: Of these jobs, those that are decided, and those that are asked for as they are.
-DECIDED_OR_ASKED = select_jobs(
+#: Of these jobs, those that are decided, and those whose wait is over.
+DECIDED_OR_OVER = select_jobs(
     f"""
     WHERE jobs.id {IN_TEXTS}
     AND ({STATE_OF_LISTED} IN ({_texts(DECIDED)}) OR jobs.id {IN_TEXTS})
@@ -112,7 +112,7 @@ class Decisions(Part):
     async def _look_up(self, job_ids: list[str]) -> None:
         over = [job_id for job_id in job_ids if any(wait.is_over for wait in self._waits.get(job_id, ()))]
         try:
-            jobs = await self._store.rows(DECIDED_OR_ASKED, (to_json(job_ids), to_json(over)))
+            jobs = await self._store.rows(DECIDED_OR_OVER, (to_json(job_ids), to_json(over)))
         except Exception as error:  # noqa: BLE001  # whatever it was, each caller must hear of it
             for job_id in job_ids:
                 self._end([*self._waits.get(job_id, ())], error)

@@ -180,7 +180,7 @@ async def test_no_cell_of_an_export_is_a_formula(tmp_path: Path) -> None:
     assert shown == [*shown_as.values()]
 
 
-async def test_export_is_read_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_export_is_read_in_slices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("handlers.spreadsheet.BATCH", 2)
 
     async def scenario() -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from jobs.ledger import Ledger, decisions
-from jobs.ledger.decisions import DECIDED_OR_ASKED
+from jobs.ledger.decisions import DECIDED_OR_OVER
 from jobs.model.job import Job, State
 from tests.harness.ledgers import FREE, opened, signup
 from tests.harness.serving import broadcast, register, turn
@@ -39,7 +39,7 @@ def read_lists(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     rows = ledger.decisions._store.rows
 
     async def counting(query: Any, parameters: Sequence[Any] = ()) -> list[Any]:
-        assert query is DECIDED_OR_ASKED
+        assert query is DECIDED_OR_OVER
         made.append(parameters[0])
         return await rows(query, parameters)
 
