@@ -89,8 +89,7 @@ class DevChain:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._producer
         if self._server is not None:
-            self._server.close()
-            await self._server.wait_closed()
+            await close_server(self._server)
         self._close_journal()
 
     def produce(self) -> Block:
@@ -169,6 +168,21 @@ class DevChain:
 
     def _header(self) -> dict[str, Any]:
         return {"genesis": self._settings.genesis, "parameters": asdict(self._settings.parameters)}
+
+
+async def close_server(server: Server) -> None:
+    """Close `server` and its connections. A second call does nothing.
+
+    A connection that asyncio accepted just before would be lost, and stay open: its transport is made an iteration of
+    the event loop later, which fails once the server is closed (https://github.com/python/cpython/issues/109564). So
+    nothing is accepted any more, and the iteration passes, before the server is closed.
+    """
+    loop = asyncio.get_running_loop()
+    for listener in server.sockets:
+        loop.remove_reader(listener.fileno())
+    await asyncio.sleep(0)
+    server.close()
+    await server.wait_closed()
 
 
 def _header_of(first: dict[str, Any]) -> dict[str, Any]:

@@ -1,8 +1,11 @@
 """The dev chain on the wire: malformed calls, notices, concurrency, shutdown."""
 
 import asyncio
+import contextlib
+import socket
 from dataclasses import replace
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -128,3 +131,18 @@ async def test_stop_closes_connections_and_is_idempotent() -> None:
         await dev_chain.stop()
         await dev_chain.stop()
         await asyncio.wait_for(client.socket.wait_closed(), 5)
+
+
+@pytest.mark.parametrize("iterations", range(6))
+async def test_connection_accepted_as_the_chain_stops_is_closed(iterations: int) -> None:
+    chain = new_dev_chain()
+    await chain.start()
+    address = urlsplit(chain.url)
+    with socket.create_connection((address.hostname, address.port), timeout=10) as client:
+        client.shutdown(socket.SHUT_WR)  # nobody waits for its handshake
+        for _ in range(iterations):
+            await asyncio.sleep(0)
+        await chain.stop()
+        with contextlib.suppress(ConnectionResetError):
+            while client.recv(4096):
+                """It may be told that it is too late."""

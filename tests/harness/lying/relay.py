@@ -12,6 +12,7 @@ from websockets.exceptions import WebSocketException
 from websockets.http11 import Request as Handshake
 from websockets.http11 import Response
 
+from devchain.server import close_server
 from tests.harness.lying.conversation import Conversation, decode, encode_call
 from tests.harness.lying.lie import BROADCASTS, Lie, Request
 from tests.harness.lying.shapes import REDIRECTED
@@ -55,8 +56,7 @@ class Relay:
     ) -> None:
         if self._server is not None:
             self.disconnect()
-            self._server.close()
-            await self._server.wait_closed()
+            await close_server(self._server)
         if self.failures and error is None:
             raise ExceptionGroup("lies failed", self.failures)
 
