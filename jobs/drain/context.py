@@ -26,7 +26,7 @@ class DrainContext:
     settings: Settings
     head: Head
     parameters: Parameters
-    accounts: dict[str, Account]  #: those of the requested names that the chain has
+    accounts: Mapping[str, Account]  #: those of the requested names that the chain has
     ids: Mapping[str, str]  #: the pinned account ids of those that the settings name
     ref_block: RefBlock  #: an irreversible block
     status: ChainStatus  #: the same as everybody else sees it
@@ -87,6 +87,10 @@ class DrainContext:
     def payment_cost(self) -> int:
         """Satoshi that the initial balance of one account takes, with its fees; 0 if none is paid."""
         return payment_cost(self.status, self.settings)
+
+    def with_accounts(self, accounts: Mapping[str, Account]) -> "DrainContext":
+        """The same once `accounts` were read, too."""
+        return replace(self, accounts={**self.accounts, **accounts})
 
     def after(self, spent: int) -> "DrainContext":
         """The same once `spent`, satoshi, has left the registrar."""

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
 
 from chain.errors import LinkError, NotSent, Refused, UnfitNode
 from chain.link import Link
@@ -16,7 +16,7 @@ from jobs.conditions.sentences import missing_accounts
 from jobs.drain.allowance import Allowances
 from jobs.drain.context import DrainContext
 from jobs.drain.funding import FundingStage
-from jobs.drain.registration import RegistrationStage
+from jobs.drain.registration import Batch, RegistrationStage
 from jobs.drain.sender import Sender
 from jobs.errors import FaucetError
 from jobs.ledger import Ledger
@@ -32,7 +32,8 @@ from jobs.template import named_accounts
 
 log = logging.getLogger("faucet.drainer")
 
-BATCH = 2000  #: most jobs in one drain, which bounds what it looks up and signs
+BATCH = 1000  #: most jobs that are read and looked up at once
+DRAIN_SECONDS = 2.0  #: after which a drain reads no more of them: the next one pays, resends, and asks the node anew
 
 #: Stands for the block before the first one, which no fork can touch.
 GENESIS = RefBlock(0, "00" * 20)
@@ -159,13 +160,37 @@ class Drainer:
 
     async def _sign(self, unfunded: Unfunded, queued: list[Job], head: Head, ref_block: RefBlock) -> str | None:
         """Pay and register; the obstacle in the way, if any."""
-        referrers = {job.signup.referrer for job in queued if job.signup.referrer is not None}
-        accounts = await self._accounts([job.signup.name for job in queued], referrers)
+        epoch = self._link.epoch
+        accounts = await self._accounts_for(queued)
         missing = missing_from(accounts, self._settings)
         if missing is not None:
             return missing_accounts(missing)
         context = await self._context(head, accounts, ref_block)
-        return context.obstacle(head.time) or await self._send(unfunded, queued, context)
+        return context.obstacle(head.time) or await self._send(unfunded, self._batches(queued, epoch), context)
+
+    async def _batches(self, queued: list[Job], epoch: int) -> AsyncGenerator[Batch]:
+        """`queued`, whose accounts are known, and what waits behind them, until it is time for the next drain.
+
+        `epoch` is of the connection that the drain began with: what it knows of the chain is that node's word.
+        """
+        clock = asyncio.get_running_loop().time
+        end = clock() + DRAIN_SECONDS
+        yield queued, {}
+        while len(queued) == BATCH and clock() < end and not (self._stopping or await self._is_paused()):
+            queued = await self._queue.queued(BATCH, after=queued[-1].number)
+            accounts = await self._accounts_for(queued)
+            if epoch != self._link.epoch:
+                return
+            yield queued, accounts
+
+    async def _is_paused(self) -> bool:
+        pause = (await self._pauses.active()).get("drain")
+        return pause is not None and not pause.automatic
+
+    async def _accounts_for(self, queued: list[Job]) -> dict[str, Account]:
+        """Every account that is to be known to register `queued`, as far as the chain has it."""
+        referrers = {job.signup.referrer for job in queued if job.signup.referrer is not None}
+        return await self._accounts([job.signup.name for job in queued], referrers)
 
     async def _accounts(self, names: Iterable[str], referrers: Iterable[str]) -> dict[str, Account]:
         """Every account that is to be known, as far as the chain has it: one lookup for all.
@@ -214,10 +239,11 @@ class Drainer:
             allowance=allowance,
         )
 
-    async def _send(self, unfunded: Unfunded, queued: list[Job], context: DrainContext) -> str | None:
+    async def _send(self, unfunded: Unfunded, queued: AsyncGenerator[Batch], context: DrainContext) -> str | None:
         """Pay and register; the obstacle met on the way, if any."""
         spent, unpaid = await self._funding.fund(unfunded, context)
-        unregistered = await self._registering.register(queued, context.after(spent), agreed=self._fitness.agreed)
+        async with contextlib.aclosing(queued) as batches:
+            unregistered = await self._registering.register(batches, context.after(spent), agreed=self._fitness.agreed)
         obstacle = self._registering.node_obstacle
         if obstacle is not None and self._confirmed.configured:
             self._link.leave(obstacle)

@@ -1,19 +1,15 @@
 """The registration stage of a drain: queued jobs become account_create operations on their way."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from chain.errors import LinkError, Refused
 from chain.keys import KEY_DIGITS
 from chain.names import name_problem
 from chain.node import Account, Node
 from chain.refusals import Refusal
-from jobs.drain.batch import (
-    RefusalPlan,
-    cost_of,
-    handle_refusal,
-    pack_transactions,
-)
+from jobs.drain.batch import RefusalPlan, cost_of, handle_refusal, pack_transactions
 from jobs.drain.context import DrainContext
 from jobs.drain.evidence import Evidence
 from jobs.drain.pricing import RETRY_DELAY, Pricing
@@ -34,6 +30,17 @@ MAX_HALVINGS = 20  #: … before a batch is not halved any more to find a bad si
 EXISTS = (Code.ACCOUNT_EXISTS, "Account exists")
 DISAGREE = "Two nodes disagree about who has the name."
 HIDDEN = "The node refuses the name as taken, and shows no account of that name."
+
+Batch = tuple[Sequence[Job], Mapping[str, Account]]  #: jobs, and the accounts that are to be known for them
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """What sending some jobs led to."""
+
+    context: DrainContext  #: the chain once they are registered
+    obstacle: str | None  #: why not all could be sent, for people
+    is_all: bool  #: what comes after these jobs may be sent too
 
 
 def _impossible(job: Job, context: DrainContext) -> Reason | None:
@@ -63,33 +70,49 @@ class RegistrationStage:
         """Why the node in use is of no use, for people: it refuses whatever it is sent, or lies about ids."""
         return self._evidence.obstacle
 
-    async def register(self, queued: Sequence[Job], context: DrainContext, *, agreed: bool = True) -> str | None:
-        """Send what can be sent of `queued`; why nothing can, for people, or None.
+    async def register(
+        self, batches: AsyncIterator[Batch], context: DrainContext, *, agreed: bool = True
+    ) -> str | None:
+        """Send what can be sent of `batches`; why nothing can, for people, or None.
 
         The chain's prefix is `agreed` by more than one stranger. Raises LinkError or Refused.
         """
-        own = await self._sort_out_impossible(queued, context, agreed=agreed)
-        free = await self._settle_known(own, context)
-        obstacle = context.money_obstacle()
-        if obstacle is not None or not free:
-            return obstacle
+        obstacle, pricing = None, Pricing(self._node, self._queue)
         async with self._sender.broadcasts(Kind.REGISTRATION, context.ref_block) as broadcasts:
-            obstacle = await self._send(free, context, broadcasts)
+            async for jobs, accounts in batches:
+                if broadcasts.has_refused:
+                    break
+                context = context.with_accounts(accounts)
+                free = await self._free(jobs, context, agreed=agreed)
+                sent = await self._send(free, context, pricing, broadcasts)
+                context, obstacle = sent.context, None if broadcasts.count else sent.obstacle
+                if not sent.is_all:
+                    break
             refused = await broadcasts.refused()
         return await self._settle_refused(refused, context) or obstacle
 
-    async def _send(self, jobs: Sequence[Job], context: DrainContext, broadcasts: Broadcasts) -> str | None:
-        """Send what can be sent of `jobs`, the first while others are priced; why none could be, for people."""
-        pricing = Pricing(self._node, self._queue)
-        for number, part in enumerate(parts_of(jobs, lambda _: 1, MAX_JOBS)):
+    async def _free(self, jobs: Sequence[Job], context: DrainContext, *, agreed: bool) -> list[Job]:
+        """Those of `jobs` that are to be registered: of this chain, and with a name that it does not have."""
+        own = await self._sort_out_impossible(jobs, context, agreed=agreed)
+        return await self._settle_known(own, context)
+
+    async def _send(
+        self, jobs: Sequence[Job], context: DrainContext, pricing: Pricing, broadcasts: Broadcasts
+    ) -> _Sent:
+        """Send what can be sent of `jobs`, the first while others are priced."""
+        obstacle = context.money_obstacle()
+        for part in parts_of(jobs, lambda _: 1, MAX_JOBS):
+            if obstacle is not None:
+                break
             chosen = await pricing.choose(part, context)
             groups = pack_transactions(chosen.candidates, context.parameters.maximum_transaction_size)
             self._observe(groups)
             await broadcasts.add(groups, context)
-            if not chosen.is_all:
-                return None if number else chosen.obstacle
             context = context.after_registering(len(chosen.candidates), sum(map(cost_of, groups)))
-        return None
+            if not chosen.is_all:
+                return _Sent(context, chosen.obstacle, is_all=False)
+            obstacle = context.money_obstacle()
+        return _Sent(context, obstacle, is_all=obstacle is None)
 
     async def _sort_out_impossible(self, queued: Sequence[Job], context: DrainContext, *, agreed: bool) -> list[Job]:
         """The jobs with keys and a name of this chain; others were accepted before a chain was met.

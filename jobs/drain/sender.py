@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+from collections import deque
 from collections.abc import AsyncIterator, Sequence
 
 from chain.cancellation import end_tasks
@@ -22,6 +23,9 @@ from jobs.monitoring.metrics import Metrics
 log = logging.getLogger("faucet.sender")
 
 IN_FLIGHT = 32  #: broadcasts that wait for their answers side by side
+#: Accounts in transactions that are not answered yet, beyond which none is signed: enough to keep a node busy while the
+#: jobs behind them are read and looked up.
+MAX_UNANSWERED = 1500
 RESEND_AFTER = 4  #: blocks without a transaction before its bytes are sent again
 
 Group = tuple[Candidate, ...]
@@ -140,27 +144,51 @@ class Broadcasts:
         self._sender = sender
         self._kind = kind
         self._ref_block = ref_block
-        self._carried: list[tuple[Transaction, Group]] = []
-        self._tasks: list[asyncio.Task[Refusal | None]] = []
+        self._sent: deque[tuple[Transaction, Group, asyncio.Task[Refusal | None]]] = deque()
+        self._unanswered = 0  # accounts in them
+        self._refused: list[RefusedGroup] = []
+        self.count = 0  #: transactions so far
+
+    @property
+    def has_refused(self) -> bool:
+        """Whether the node is known to have refused one."""
+        while self._sent and self._sent[0][2].done():
+            self._settle(*self._sent.popleft())
+        return bool(self._refused)
 
     async def add(self, groups: Sequence[Group], context: DrainContext) -> None:
         """Sign a transaction for each group, write it ahead, and begin to broadcast it. Raises FaucetError."""
         for part in parts_of(groups, len, MAX_JOBS):
-            recorded = await self._sender.record(self._kind, part, context, self._ref_block)
-            self._carried += recorded
-            self._tasks += [asyncio.create_task(self._sender.broadcast(each, context.head)) for each, _ in recorded]
+            await self._answered(MAX_UNANSWERED - MAX_JOBS)
+            for transaction, group in await self._sender.record(self._kind, part, context, self._ref_block):
+                broadcast = asyncio.create_task(self._sender.broadcast(transaction, context.head))
+                self._sent.append((transaction, group, broadcast))
+                self._unanswered += len(group)
+                self.count += 1
 
     async def refused(self) -> list[RefusedGroup]:
         """Those that the node refused, once all are answered.
 
         A lost connection is no refusal: the outcome is unknown then, and `resend` repeats the same bytes.
         """
-        refusals = await asyncio.gather(*self._tasks)
-        return [(*sent, refusal) for sent, refusal in zip(self._carried, refusals, strict=True) if refusal is not None]
+        await self._answered(0)
+        return self._refused
 
     async def end(self) -> None:
         """End what is not answered yet: it is on disk."""
-        await end_tasks(self._tasks)
+        await end_tasks([broadcast for _, _, broadcast in self._sent])
+
+    async def _answered(self, maximum: int) -> None:
+        """Return once no more than `maximum` accounts wait for an answer."""
+        while self._unanswered > maximum:
+            _, _, oldest = self._sent[0]
+            await oldest
+            self._settle(*self._sent.popleft())
+
+    def _settle(self, transaction: Transaction, group: Group, broadcast: asyncio.Task[Refusal | None]) -> None:
+        self._unanswered -= len(group)
+        if (refusal := broadcast.result()) is not None:
+            self._refused.append((transaction, group, refusal))
 
 
 def _sign_all(

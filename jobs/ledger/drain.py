@@ -21,7 +21,9 @@ MAX_RETRY_DELAY = 300
 
 Reason = tuple[Code, str]  #: why a job failed, for programs and for people
 
-QUEUED = select_jobs("WHERE jobs.state = 'queued' AND jobs.retry_at <= ? ORDER BY jobs.number LIMIT ?", bulk=True)
+QUEUED = select_jobs(
+    "WHERE jobs.state = 'queued' AND jobs.number > ? AND jobs.retry_at <= ? ORDER BY jobs.number LIMIT ?", bulk=True
+)
 LIVE = select_transactions("WHERE fate = 'live' ORDER BY number")
 
 
@@ -112,9 +114,9 @@ class DrainQueue(Part):
         """Whether nothing is queued, to be paid, on its way, or paused."""
         return bool((await self._store.read(IDLE))[0]["idle"])
 
-    async def queued(self, limit: int) -> list[Job]:
-        """The oldest `limit` jobs that wait for a drain and may be tried now."""
-        return await self._store.rows(QUEUED, (self._store.now(), limit))
+    async def queued(self, limit: int, *, after: int = 0) -> list[Job]:
+        """The oldest `limit` jobs numbered above `after` that wait for a drain and may be tried now."""
+        return await self._store.rows(QUEUED, (after, self._store.now(), limit))
 
     async def unfunded(self, limit: int) -> Unfunded:
         """The oldest `limit` jobs whose account is in a block and whose initial balance is not signed.

@@ -20,10 +20,19 @@ FEE, TRANSFER_FEE = 514_160, 2_000_000  #: satoshi of an account and of a paymen
 ANY_FEE = {"max_account_fee": Decimal(1000)}
 
 
-@pytest.mark.parametrize("part", [3, 5, 500])
-async def test_batch_stops_before_the_fee_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: int) -> None:
+@pytest.fixture(
+    params=[("registration.MAX_JOBS", 3), ("registration.MAX_JOBS", 5), ("drainer.BATCH", 3), None], ids=str
+)
+def divided(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A drain prices its jobs in parts, or reads them in batches, or does all at once."""
+    if request.param is not None:
+        constant, size = request.param
+        monkeypatch.setattr(f"jobs.drain.{constant}", size)
+
+
+@pytest.mark.usefixtures("divided")
+async def test_drain_stops_before_the_fee_step(tmp_path: Path) -> None:
     """Ten accounts go at the current fee; the eleventh waits until the chain reports the next one."""
-    monkeypatch.setattr("jobs.drain.registration.MAX_JOBS", part)
     parameters = ChainParameters(accounts_per_fee_scale=10, account_fee_scale_bitshifts=4)
     async with chain_side(tmp_path, parameters=parameters, settings=ANY_FEE) as side:
         await side.block()
@@ -74,11 +83,8 @@ async def test_node_is_asked_for_each_fee_once(tmp_path: Path, monkeypatch: pyte
         assert await side.states() == [State.REGISTERED] * len(names)
 
 
-@pytest.mark.parametrize("part", [2, 500])
-async def test_no_more_is_sent_than_the_balance_pays_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: int
-) -> None:
-    monkeypatch.setattr("jobs.drain.registration.MAX_JOBS", part)
+@pytest.mark.usefixtures("divided")
+async def test_no_more_is_sent_than_the_balance_pays_for(tmp_path: Path) -> None:
     async with chain_side(tmp_path) as side:
         await side.block()
         side.chain.control.set_balance("faucet", 5 * FEE)
@@ -88,12 +94,9 @@ async def test_no_more_is_sent_than_the_balance_pays_for(
         assert await side.node.balance(REGISTRAR) == 0
 
 
-@pytest.mark.parametrize("part", [2, 500])
-async def test_no_more_is_sent_than_the_budget_pays_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: int
-) -> None:
+@pytest.mark.usefixtures("divided")
+async def test_no_more_is_sent_than_the_budget_pays_for(tmp_path: Path) -> None:
     """What is promised to those that are registered counts too."""
-    monkeypatch.setattr("jobs.drain.registration.MAX_JOBS", part)
     each = FEE + 3 * 10**5 + TRANSFER_FEE
     budget = {"daily_budget": DailyBudget(Decimal(5 * each).scaleb(-5))}
     pays = {"enable_initial_balance": True, "initial_balance": Decimal(3)}

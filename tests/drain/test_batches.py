@@ -1,0 +1,149 @@
+"""A drain that goes on with what waits behind its first jobs."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from devchain import ChainParameters
+from jobs.model.job import State
+from tests.harness.chain_harness import ChainSide, chain_side
+from tests.harness.serving import turn
+
+pytestmark = pytest.mark.usefixtures("both_flavours")
+
+NAMES = [f"many-{number}" for number in range(5)]
+ONE_EACH = ChainParameters(maximum_transaction_size=300)  #: room for one account in a transaction
+
+
+@pytest.fixture(autouse=True)
+def batches_of_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two jobs are read and looked up at once."""
+    monkeypatch.setattr("jobs.drain.drainer.BATCH", 2)
+
+
+def before_second_batch(side: ChainSide, monkeypatch: pytest.MonkeyPatch, act: Callable[[], Awaitable[Any]]) -> None:
+    """Do `act` once the first batch is on disk."""
+    queued = side.ledger.drain.queued
+
+    async def act_then_read(limit: int, *, after: int = 0) -> Any:
+        if after:
+            await act()
+        return await queued(limit, after=after)
+
+    monkeypatch.setattr(side.ledger.drain, "queued", act_then_read)
+
+
+async def test_one_drain_registers_all_that_waits(tmp_path: Path) -> None:
+    """It asks once what all have in common, and looks up each batch."""
+    async with chain_side(tmp_path) as side:
+        await side.block()
+        await side.accept(*NAMES)
+        side.node.calls.clear()
+        await side.drainer.drain()
+        assert Counter(await side.states()) == {State.BROADCAST: 5}
+        assert (side.node.calls["get_account_balances"], side.node.calls["get_required_fees"]) == (1, 1)
+        await side.block()
+        assert Counter(await side.states()) == {State.REGISTERED: 5}
+
+
+async def test_drain_ends_in_time_for_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jobs.drain.drainer.DRAIN_SECONDS", 0)
+    async with chain_side(tmp_path) as side:
+        await side.block()
+        await side.accept(*NAMES)
+        for sent in (2, 4, 5):
+            await side.drainer.drain()
+            assert Counter(await side.states())[State.BROADCAST] == sent
+
+
+async def test_drain_that_is_paused_goes_on_with_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with chain_side(tmp_path) as side:
+        await side.block()
+        await side.accept(*NAMES)
+        required_fees = side.node.required_fees
+
+        async def pause_meanwhile(operations: Any) -> list[int]:
+            await side.ledger.operators.pause("drain", by="ann", reason="Upgrade.")
+            return await required_fees(operations)
+
+        monkeypatch.setattr(side.node, "required_fees", pause_meanwhile)
+        await side.drainer.drain()
+        assert Counter(await side.states()) == {State.BROADCAST: 2, State.QUEUED: 3}
+
+
+async def test_drain_that_is_stopped_goes_on_with_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with chain_side(tmp_path) as side:
+        await side.block()
+        await side.accept(*NAMES)
+        required_fees = side.node.required_fees
+
+        async def stop_meanwhile(operations: Any) -> list[int]:
+            side.drainer.stop()
+            return await required_fees(operations)
+
+        monkeypatch.setattr(side.node, "required_fees", stop_meanwhile)
+        await side.drainer.drain()
+        assert Counter(await side.states()) == {State.BROADCAST: 2, State.QUEUED: 3}
+
+
+async def test_word_of_one_node_does_not_count_at_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fees, balance and accounts were asked of the node that was left."""
+    async with chain_side(tmp_path) as side:
+        await side.block()
+        await side.accept(*NAMES)
+        connection = side.link.epoch
+
+        async def reconnect() -> None:
+            side.link.leave("test")
+            while side.link.epoch == connection or not side.link.connected:
+                await turn()
+
+        before_second_batch(side, monkeypatch, reconnect)
+        await side.drainer.drain()
+        assert Counter(await side.states()) == {State.BROADCAST: 2, State.QUEUED: 3}
+
+
+async def test_node_that_refuses_is_sent_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with chain_side(tmp_path, parameters=ONE_EACH) as side:
+        await side.block()
+        await side.accept(*NAMES)
+        side.node.calls.clear()
+        required_fees = side.node.required_fees
+
+        async def dearer_afterwards(operations: Any) -> list[int]:
+            fees = await required_fees(operations)
+            side.chain.control.set_parameters({"basic_fee": 10**7})
+            return fees
+
+        monkeypatch.setattr(side.node, "required_fees", dearer_afterwards)
+        await side.drainer.drain()
+        assert side.node.calls["broadcast_transaction"] == 2
+        assert Counter(await side.states()) == {State.QUEUED: 5}
+
+
+async def test_no_more_is_signed_than_a_node_can_soon_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jobs.drain.sender.MAX_JOBS", 1)
+    monkeypatch.setattr("jobs.drain.sender.MAX_UNANSWERED", 3)
+    async with chain_side(tmp_path, parameters=ONE_EACH) as side:
+        await side.block()
+        await side.accept(*NAMES)
+        broadcast, answers = side.node.broadcast, asyncio.Event()
+
+        async def answer_later(body: str) -> None:
+            await answers.wait()
+            await broadcast(body)
+
+        monkeypatch.setattr(side.node, "broadcast", answer_later)
+        draining = asyncio.create_task(side.drainer.drain())
+        while len(await side.ledger.drain.live()) < 3:
+            await turn()
+        for _ in range(20):  # time enough to sign the others
+            assert len(await side.ledger.drain.live()) == 3
+        answers.set()
+        await draining
+        await side.block()
+        assert Counter(await side.states()) == {State.REGISTERED: 5}
