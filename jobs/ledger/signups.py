@@ -11,6 +11,7 @@ from jobs.errors import Code, FaucetError
 from jobs.ledger import api_keys
 from jobs.ledger.admission import CROWDED, LOOKUP, CommitGroup, LookupRow, decide, lookup_parameter, new_job
 from jobs.ledger.api_keys import GroupApiKeys, key_hashes
+from jobs.ledger.gathering import Gathering
 from jobs.ledger.invitations import USABLE, GroupInvitations, code_hashes
 from jobs.ledger.job_rows import derive_states, select_jobs
 from jobs.ledger.quotas import KEYS, SPENT, GroupQuotas, QuotaKeys, purge
@@ -22,8 +23,6 @@ from jobs.model.job import Job, Limits, Signup
 #: signups that may wait for their commit: a crowd of twenty thousand is taken whole
 MAX_WAITING = 20_000
 MAX_GROUP = 500  #: signups in one commit, so that none waits long for its neighbours
-#: … that need not wait for more: a commit is cheap beside them, and reading others' requests would keep them waiting.
-ENOUGH = 100
 STALLED_AFTER = 1.0  #: seconds after which a commit that failed has kept those behind it waiting long enough
 
 LIVE_JOBS = select_jobs(f"WHERE jobs.number {IN_NUMBERS}", bulk=True)
@@ -98,6 +97,7 @@ class Signups(Part):
         self._random_id = random_id
         self._keys = QuotaKeys()
         self._waiting: deque[Request] = deque()
+        self._gathering = Gathering(self._waiting)
         self._seconds_each = 0.0  #: that a signup of the last group took
         self._writer: asyncio.Task[None] | None = None
 
@@ -120,6 +120,7 @@ class Signups(Part):
             wait = 1 + int(len(self._waiting) * self._seconds_each)
             raise FaucetError(Code.OVERLOADED, CROWDED, retry_after=wait)
         self._waiting.append(Request(signup, limits, respond))
+        self._gathering.note_arrival()
         if self._writer is None:
             self._writer = asyncio.create_task(self._write(), name="ledger signups")
 
@@ -152,12 +153,13 @@ class Signups(Part):
         loop = asyncio.get_running_loop()
         try:
             while self._waiting:
-                await self._gather()
+                await self._gathering.wait()
                 began = loop.time()
                 group = _Group(self._waiting)
                 error = await self._commit(group)
                 took = loop.time() - began
                 self._seconds_each = took / max(1, len(group.end()))
+                self._gathering.note_responses(len(group.end()))
                 if error is not None and took > STALLED_AFTER:
                     # They would wait as long again, one group after the other.
                     waiting = list(self._waiting)
@@ -165,16 +167,6 @@ class Signups(Part):
                     _respond(waiting, [error] * len(waiting))
         finally:
             self._writer = None
-
-    async def _gather(self) -> None:
-        """Return once an iteration of the event loop brought no more signups, or once there are enough.
-
-        Those that are there to be read share the commit, and the writer's thread has the interpreter for itself.
-        """
-        gathered = 0
-        while gathered < len(self._waiting) < ENOUGH:
-            gathered = len(self._waiting)
-            await asyncio.sleep(0)
 
     async def _commit(self, group: _Group) -> Exception | None:
         """Commit one group, then respond: a response never precedes its commit. Returns why it failed as a whole."""

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from jobs.errors import Code, FaucetError
-from jobs.ledger import Ledger, signups
+from jobs.ledger import Ledger, gathering, signups
 from jobs.model.job import Job, Limits, State
 from jobs.ways.networks import network_quotas
 from tests.harness.ledgers import FREE, Clock, code_of, from_address, opened, raw, signup, submitted
@@ -60,7 +60,7 @@ async def test_signups_of_successive_iterations_share_a_commit(tmp_path: Path, m
     async with opened(tmp_path) as ledger:
         commits = Commits(ledger, monkeypatch)
         responses: list[asyncio.Future[Job]] = []
-        for number in range(signups.ENOUGH // 2):
+        for number in range(gathering.ENOUGH // 2):
             responses.append(submitted(ledger, signup(f"crowd-{number}"), FREE))
             await asyncio.sleep(0)
         await asyncio.gather(*responses)
@@ -68,7 +68,7 @@ async def test_signups_of_successive_iterations_share_a_commit(tmp_path: Path, m
 
 
 async def test_enough_signups_wait_for_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(signups, "ENOUGH", 10)
+    monkeypatch.setattr(gathering, "ENOUGH", 10)
     async with opened(tmp_path) as ledger:
         commits = Commits(ledger, monkeypatch)
         responses: list[asyncio.Future[Job]] = []
