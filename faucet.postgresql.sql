@@ -135,7 +135,7 @@ CREATE INDEX jobs_by_move ON jobs (updated_at);
 CREATE INDEX jobs_by_account ON jobs (account_id) WHERE account_id IS NOT NULL;
 CREATE INDEX jobs_by_invitation ON jobs (invitation, number) WHERE invitation IS NOT NULL;
 CREATE INDEX jobs_by_api_key ON jobs (api_key, number) WHERE api_key IS NOT NULL;
-CREATE INDEX jobs_failed ON jobs (updated_at) WHERE state = 'failed';
+CREATE INDEX jobs_failed ON jobs (state, updated_at) WHERE state = 'failed';
 -- Jobs with personal data that are not erased yet.
 CREATE INDEX jobs_personal ON jobs (created_at)
 WHERE email IS NOT NULL OR real_name IS NOT NULL OR refcode IS NOT NULL;

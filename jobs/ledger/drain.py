@@ -42,9 +42,11 @@ class Due(msgspec.Struct, frozen=True):
     last_id: str
 
 
+#: First the conditions of the index jobs_owed, in which few jobs are.
 _PAYABLE = select_jobs(
     """
-    WHERE jobs.state = 'registered' AND jobs.initial_balance IS NOT NULL AND jobs.funding IS NULL
+    WHERE jobs.state IN ('queued', 'broadcast', 'registered') AND jobs.initial_balance IS NOT NULL
+    AND jobs.funding IS NULL AND jobs.state = 'registered'
     AND (jobs.irreversible = TRUE OR (jobs.registration IS NOT NULL AND jobs.provisional = FALSE
          AND jobs.block_num <= (SELECT max(number) FROM blocks)))
     ORDER BY jobs.number LIMIT ?

@@ -1,0 +1,10 @@
+-- Version 14 to 15: what is asked of the jobs in some states does not go through all that are in them.
+
+DROP INDEX jobs_failed;
+DROP INDEX jobs_claimed;
+DROP INDEX jobs_owed;
+CREATE INDEX jobs_failed ON jobs (state, updated_at) WHERE state = 'failed';
+CREATE INDEX jobs_claimed ON jobs (state, block_num)
+WHERE state IN ('registered', 'funding', 'funded') AND registration IS NULL AND irreversible = FALSE;
+CREATE INDEX jobs_owed ON jobs (state, number)
+WHERE state IN ('queued', 'broadcast', 'registered') AND initial_balance IS NOT NULL AND funding IS NULL;
