@@ -25,7 +25,7 @@ ALONE = 8  #: … of each load while the drain is paused
 ROUNDS = 3  #: of bare, one and two with the drain paused
 FEWEST = 4  #: seconds of a sustained load, so that there are blocks to count
 NODE_COST = 150  #: microseconds of processor that a real node takes for an operation
-BEFORE = 40  #: accounts the predecessor's way
+BEFORE = 200  #: accounts the predecessor's way: each takes some milliseconds
 
 OF_A_MACHINE = 136  #: accounts a second the predecessor's way, for which the rates are given
 RATES = {"one": 2_700, "two": 3_000}  #: on the sink that costs as a node, with FEW connections

@@ -105,6 +105,7 @@ class Link:
         self.peer: Peer | None = None  #: the node in use
         self.epoch = 0  #: number of connections so far; a new one leaves the outcome of earlier calls unknown
         self.failovers = 0  #: how often another node was switched to
+        self.blocks = 0  #: how often a block was announced, or looked for as none was
         self.last_error: str | None = "no node was reached yet"  #: why there is no connection, for people
 
     @property
@@ -220,6 +221,10 @@ class Link:
 
     def _announce_block(self) -> None:
         self._noticed.set()
+        self._count_block()
+
+    def _count_block(self) -> None:
+        self.blocks += 1
         self._on_block()
 
     async def _watch(self, connection: Connection) -> None:
@@ -227,7 +232,7 @@ class Link:
         validated_at = self._clock()
         while connection.timeouts < MAX_TIMEOUTS:
             if not await self._wait_notice():
-                self._on_block()
+                self._count_block()
             now = self._clock()
             if now - validated_at >= self._recheck or now - connection.heard_at >= self._silence:
                 await self._validate(connection.call, connection.peer)

@@ -107,9 +107,9 @@ class RegistrationStage:
             chosen = await pricing.choose(part, context)
             groups = pack_transactions(chosen.candidates, context.parameters.maximum_transaction_size)
             self._observe(groups)
-            await broadcasts.add(groups, context)
+            has_room = await broadcasts.add(groups, context)
             context = context.after_registering(len(chosen.candidates), sum(map(cost_of, groups)))
-            if not chosen.is_all:
+            if not (chosen.is_all and has_room):
                 return _Sent(context, chosen.obstacle, is_all=False)
             obstacle = context.money_obstacle()
         return _Sent(context, obstacle, is_all=obstacle is None)

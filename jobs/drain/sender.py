@@ -26,6 +26,9 @@ IN_FLIGHT = 32  #: broadcasts that wait for their answers side by side
 #: Accounts in transactions that are not answered yet, beyond which none is signed: enough to keep a node busy while the
 #: jobs behind them are read and looked up.
 MAX_UNANSWERED = 1500
+#: Bytes of JSON, sent between two blocks, after which the next one is waited for. An account has 630 and is 160 in the
+#: chain, so this is what nodes pass on to each other in a block, 2 MB, and as a node shows it less than MAX_FRAME.
+MAX_BLOCK = 7_500_000
 RESEND_AFTER = 4  #: blocks without a transaction before its bytes are sent again
 
 Group = tuple[Candidate, ...]
@@ -42,6 +45,8 @@ class Sender:
         self._metrics = metrics
         self._sent: dict[int, tuple[int, int]] = {}  # transaction → the connection and head block of its last send
         self._slots = asyncio.Semaphore(IN_FLIGHT)
+        self._block = 0  # the link's number of the last one
+        self._bytes = 0  # sent since then
         self._epoch = 0  # the connection that the counts below are of
         self._accepted = 0
         self._refused_in_a_row = 0
@@ -60,6 +65,13 @@ class Sender:
     def refused_in_a_row(self) -> int:
         """How many it has refused since it took the last one."""
         return self._refused_in_a_row if self._epoch == self._link.epoch else 0
+
+    @property
+    def has_room(self) -> bool:
+        """Whether more goes into the next block: if one was larger than can be read, no node could be followed."""
+        if self._block != self._link.blocks:
+            self._block, self._bytes = self._link.blocks, 0
+        return self._bytes < MAX_BLOCK
 
     async def send(
         self, kind: Kind, groups: Sequence[Group], context: DrainContext, ref_block: RefBlock
@@ -84,6 +96,7 @@ class Sender:
         """Sign a transaction for each group, and write all of them ahead; those that are to be sent."""
         signed = await asyncio.to_thread(_sign_all, kind, groups, context, ref_block)
         recorded = await self._queue.record_signed(signed, context.allowance.budget)
+        self._bytes += sum(len(transaction.body) for transaction in recorded)
         carried = {transaction.signature: group for transaction, group in zip(signed, groups, strict=True)}
         return [(transaction, carried[transaction.signature]) for transaction in recorded]
 
@@ -97,7 +110,7 @@ class Sender:
             # Written by another process, or by a commit whose outcome nobody knew: a failover may yet forget it.
             live = await self._queue.confirmed_live()
         self._sent = {transaction.number: self._sent.get(transaction.number, (-1, 0)) for transaction in live}
-        stale = [transaction for transaction in live if self._is_stale(transaction, head)]
+        stale = [transaction for transaction in live if self._is_stale(transaction, head) and self._takes(transaction)]
         await asyncio.gather(*(self.broadcast(transaction, head) for transaction in stale))
 
     def _is_stale(self, transaction: Transaction, head: Head) -> bool:
@@ -105,6 +118,13 @@ class Sender:
         if transaction.expiration < head.time:
             return False
         return connection != self._link.epoch or head.number - block >= RESEND_AFTER
+
+    def _takes(self, transaction: Transaction) -> bool:
+        """Whether there is room for `transaction`, which is taken then."""
+        if not self.has_room:
+            return False
+        self._bytes += len(transaction.body)
+        return True
 
     async def broadcast(self, transaction: Transaction, head: Head) -> Refusal | None:
         """Send `transaction`; why the node refused it, None where it did not, or the outcome is unknown."""
@@ -156,15 +176,21 @@ class Broadcasts:
             self._settle(*self._sent.popleft())
         return bool(self._refused)
 
-    async def add(self, groups: Sequence[Group], context: DrainContext) -> None:
-        """Sign a transaction for each group, write it ahead, and begin to broadcast it. Raises FaucetError."""
+    async def add(self, groups: Sequence[Group], context: DrainContext) -> bool:
+        """Sign a transaction for each group, write it ahead, and begin to broadcast it. Raises FaucetError.
+
+        Whether there was room for all in the next block.
+        """
         for part in parts_of(groups, len, MAX_JOBS):
+            if not self._sender.has_room:
+                return False
             await self._answered(MAX_UNANSWERED - MAX_JOBS)
             for transaction, group in await self._sender.record(self._kind, part, context, self._ref_block):
                 broadcast = asyncio.create_task(self._sender.broadcast(transaction, context.head))
                 self._sent.append((transaction, group, broadcast))
                 self._unanswered += len(group)
                 self.count += 1
+        return True
 
     async def refused(self) -> list[RefusedGroup]:
         """Those that the node refused, once all are answered.

@@ -37,6 +37,20 @@ def before_second_batch(side: ChainSide, monkeypatch: pytest.MonkeyPatch, act: C
     monkeypatch.setattr(side.ledger.drain, "queued", act_then_read)
 
 
+async def announced(side: ChainSide, blocks: int) -> None:
+    """Return once more than so many `blocks` were announced."""
+    while side.link.blocks <= blocks:
+        await turn()
+
+
+async def reconnect(side: ChainSide) -> None:
+    """Leave the node, and return once there is another connection to it."""
+    connection = side.link.epoch
+    side.link.leave("test")
+    while side.link.epoch == connection or not side.link.connected:
+        await turn()
+
+
 async def test_one_drain_registers_all_that_waits(tmp_path: Path) -> None:
     """It asks once what all have in common, and looks up each batch."""
     async with chain_side(tmp_path) as side:
@@ -95,14 +109,7 @@ async def test_word_of_one_node_does_not_count_at_another(tmp_path: Path, monkey
     async with chain_side(tmp_path) as side:
         await side.block()
         await side.accept(*NAMES)
-        connection = side.link.epoch
-
-        async def reconnect() -> None:
-            side.link.leave("test")
-            while side.link.epoch == connection or not side.link.connected:
-                await turn()
-
-        before_second_batch(side, monkeypatch, reconnect)
+        before_second_batch(side, monkeypatch, lambda: reconnect(side))
         await side.drainer.drain()
         assert Counter(await side.states()) == {State.BROADCAST: 2, State.QUEUED: 3}
 
@@ -147,3 +154,36 @@ async def test_no_more_is_signed_than_a_node_can_soon_answer(tmp_path: Path, mon
         await draining
         await side.block()
         assert Counter(await side.states()) == {State.REGISTERED: 5}
+
+
+async def test_block_is_not_filled_beyond_what_can_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Registrations that made a block of 14 MB kept the faucet from following any."""
+    monkeypatch.setattr("jobs.drain.sender.MAX_BLOCK", 1)
+    async with chain_side(tmp_path) as side:
+        await side.block()
+        await announced(side, 0)
+        await side.accept(*NAMES)
+        for sent in (2, 4, 5):
+            for _ in range(2):
+                await side.drainer.drain()
+                assert Counter(await side.states())[State.QUEUED] == 5 - sent
+            blocks = side.link.blocks
+            await side.block()
+            await announced(side, blocks)
+
+
+async def test_what_is_sent_again_has_to_fit_a_block_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with chain_side(tmp_path, parameters=ONE_EACH) as side:
+        await side.block()
+        await announced(side, 0)
+        await side.accept("alice-1", "bob-1")
+        await side.drainer.drain()
+        monkeypatch.setattr("jobs.drain.sender.MAX_BLOCK", 1)
+        await reconnect(side)
+        head = await side.node.head()
+        for resent in (0, 1):
+            await side.drainer._sender.resend(head)
+            assert side.node.calls["broadcast_transaction"] == 2 + resent
+            side.link.blocks += 1  # as at a notice
+            await side.drainer._sender.resend(head)
+            assert side.node.calls["broadcast_transaction"] == 3 + resent
