@@ -13,7 +13,7 @@ from bench.held import measure_held
 from bench.interpreter import measure_interpreter
 from bench.load import PATH, Load, load, write_keys
 from bench.overload import goodput
-from bench.processes import all_registered, bare, faucet, opened_ledger, pause_drain
+from bench.processes import all_final, bare, faucet, opened_ledger, pause_drain
 from bench.registering import SinkProgram, drain_rate, predecessor, sink_program
 from bench.simultaneous import CROWD, answer_figures, ask_at_once, last_registered
 from bench.usage import Thread, Usage, names_of, taken, usages
@@ -129,10 +129,10 @@ async def _register(contestant: Contestant, node: SinkProgram, keys: Path, secon
     async with opened_ledger(contestant.service) as ledger:
         contestant.registering = await drain_rate(contestant.service, ledger)
     for subject in contestant.accepting:
-        await all_registered(contestant.service)
+        await all_final(contestant.service)
         many = subject.connections
         contestant.runs.append(
-            await sustained(contestant.service, node, keys, f"sustained{many}", seconds=seconds, connections=many)
+            await sustained(contestant.service, node, keys, f"{subject.name}{many}", seconds=seconds, connections=many)
         )
 
 
