@@ -6,7 +6,7 @@ from decimal import Decimal
 import msgspec
 
 from handlers.replies import AcceptedAccount, JobLink, JobView, SignupReply
-from jobs.model.job import Job, Signup
+from jobs.model.job import Job, JobStatus, Signup
 
 WHOLE_FROM = 1000  #: core asset; the decimals of larger amounts tell people nothing
 
@@ -52,9 +52,9 @@ def job_view(job: Job) -> JobView:
     )
 
 
-def signup_reply(job: Job, default_referrer: str) -> SignupReply:
-    """The reply to an accepted signup."""
-    account = accepted_account(job.signup, job.sent_referrer or job.signup.referrer or default_referrer)
+def signup_reply(signup: Signup, job: Job | JobStatus, default_referrer: str) -> SignupReply:
+    """The reply to an accepted `signup`, whose job it is."""
+    account = accepted_account(signup, job.sent_referrer or signup.referrer or default_referrer)
     return SignupReply(account, JobLink(job.id, job.state, job_url(job.id)))
 
 

@@ -22,7 +22,7 @@ from handlers.http.preferences import is_dry_run, requested_wait
 from handlers.render import job_url, signup_reply
 from handlers.request import Request
 from jobs.errors import FaucetError
-from jobs.model.job import IN_A_BLOCK, Job, Limits, Quota, RequestedSignup, Signup
+from jobs.model.job import IN_A_BLOCK, Job, JobStatus, Limits, Quota, RequestedSignup, Signup
 from jobs.signup import has_referrer_by_id, is_test_name, parse_signup, spelled_account
 
 if TYPE_CHECKING:
@@ -181,30 +181,31 @@ class SignupEndpoint(HTTPMessageDelegate):
         if self._wait and job.state not in IN_A_BLOCK and not self._request.is_abandoned:
             self._hold(job)
         else:
-            self._reply(job)
+            self._reply(job.signup, job)
 
     def _hold(self, job: Job) -> None:
         """Reply once the job is decided, when the wait is over, or at once if too many replies are held."""
         held, client = self._context.held, self._request.client_address
         if held.refusal(client) is not None:  # the reply is the ordinary one: the job is on disk
-            self._reply(job)
+            self._reply(job.signup, job)
             return
         held.add(client)
-        self._held = self._context.ledger.decisions.wait(job.id, self._wait, partial(self._end_hold, client))
+        end = partial(self._end_hold, client, job.signup)
+        self._held = self._context.ledger.decisions.wait(job.id, self._wait, end)
 
-    def _end_hold(self, client: str | None, result: Job | Exception) -> None:
+    def _end_hold(self, client: str | None, signup: Signup, result: JobStatus | Exception) -> None:
         self._context.held.remove(client)
         self._held = None
-        self._attempt(lambda: self._reply(result))
+        self._attempt(lambda: self._reply(signup, result))
 
-    def _reply(self, job: Job | Exception) -> None:
+    def _reply(self, signup: Signup, job: Job | JobStatus | Exception) -> None:
         """Reply with the job, or with the error that ended it. Raises what was found instead of it."""
         if isinstance(job, Exception):
             raise job
         if (error := error_of_job(job)) is not None:
             self._refuse(error)
             return
-        body = signup_reply(job, self._context.settings.default_referrer)
+        body = signup_reply(signup, job, self._context.settings.default_referrer)
         self._request.reply(200, body, {**self._headers, "Location": job_url(job.id)})
 
     def _refuse(self, error: FaucetError) -> None:

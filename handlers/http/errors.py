@@ -4,7 +4,7 @@ from msgspec import UNSET
 
 from handlers.replies import ErrorLines, ErrorReply
 from jobs.errors import Code, FaucetError
-from jobs.model.job import Job
+from jobs.model.job import Job, JobStatus
 
 STATUS = {
     Code.BAD_REQUEST: 400,
@@ -47,7 +47,7 @@ _OF_STATUS = {
 _FIELD = {Code.ACCOUNT_EXISTS: "name", Code.INVALID_NAME: "name", Code.PREMIUM_NAME: "name"}
 
 
-def error_of_job(job: Job) -> FaucetError | None:
+def error_of_job(job: Job | JobStatus) -> FaucetError | None:
     """The error that ended `job`; None unless it failed or was cancelled."""
     if job.code is None:
         return None

@@ -8,11 +8,11 @@ import asyncio
 from collections.abc import Callable, Iterable
 from itertools import islice
 
-from jobs.ledger.job_rows import STATE_OF_LISTED, select_jobs
+from jobs.ledger.job_rows import STATE_OF_LISTED
 from jobs.ledger.responses import tell
-from jobs.ledger.sql import IN_TEXTS, to_json
+from jobs.ledger.sql import IN_TEXTS, Query, to_json
 from jobs.ledger.store import MAX_JOBS, Part, Store
-from jobs.model.job import DECIDED, IN_A_BLOCK, Job, State
+from jobs.model.job import DECIDED, IN_A_BLOCK, JobStatus, State
 
 SLICE = 32  #: waits that are ended in one iteration of the event loop, each with a reply
 
@@ -29,15 +29,16 @@ SIGNS = f"""
            (SELECT sum(jobs) FROM job_counts WHERE state IN ({_texts(DECIDED - IN_A_BLOCK)})) AS ended
 """
 #: Of these jobs, those that are decided, and those whose wait is over.
-DECIDED_OR_OVER = select_jobs(
+DECIDED_OR_OVER = Query(
     f"""
-    WHERE jobs.id {IN_TEXTS}
-    AND ({STATE_OF_LISTED} IN ({_texts(DECIDED)}) OR jobs.id {IN_TEXTS})
+    SELECT id, state, code, reason, sent_referrer FROM jobs
+    WHERE id {IN_TEXTS} AND ({STATE_OF_LISTED} IN ({_texts(DECIDED)}) OR id {IN_TEXTS})
     """,
+    JobStatus,
     bulk=True,
 )
 
-Respond = Callable[[Job | Exception], None]
+Respond = Callable[[JobStatus | Exception], None]
 
 
 class Wait:
@@ -57,7 +58,7 @@ class Wait:
         self._decisions.read_soon((self.job_id,))
 
     def end(self) -> None:
-        """Respond with the job as it is now."""
+        """Respond with the job's status now."""
         self.is_over = True
         self._decisions.read_soon((self.job_id,))
 
@@ -74,7 +75,7 @@ class Decisions(Part):
         self._reader: asyncio.Task[None] | None = None
 
     def wait(self, job_id: str, seconds: float, respond: Respond) -> Wait:
-        """Call `respond` with the job once it is decided, or after so many seconds, or at the end of the program.
+        """Call `respond` with the job's status once it is decided, or after so many seconds, or at the program's end.
 
         Or with what went wrong as it was read.
         """
@@ -123,7 +124,7 @@ class Decisions(Part):
             if number % SLICE == 0:
                 await asyncio.sleep(0)
 
-    def _end(self, waits: list[Wait], result: Job | Exception) -> None:
+    def _end(self, waits: list[Wait], result: JobStatus | Exception) -> None:
         for wait in waits:
             wait.timer.cancel()
             self._store.changes.discard(wait.job_id, wait)

@@ -118,6 +118,16 @@ class Job(msgspec.Struct, frozen=True):
     api_key: int | None = None  #: number of the one that it came with
 
 
+class JobStatus(msgspec.Struct, frozen=True):
+    """The fields of a job that may change until it is decided, for a client that has the others."""
+
+    id: str
+    state: State
+    code: str | None
+    reason: str | None
+    sent_referrer: str | None  #: name of the referrer in the last registration signed
+
+
 @dataclass(frozen=True, slots=True)
 class Unfunded:
     """Jobs whose initial balance is to be paid, and the last block followed at the moment they were read."""

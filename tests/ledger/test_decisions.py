@@ -9,7 +9,7 @@ import pytest
 
 from jobs.ledger import Ledger, decisions
 from jobs.ledger.decisions import DECIDED_OR_OVER
-from jobs.model.job import Job, State
+from jobs.model.job import Job, JobStatus, State
 from tests.harness.ledgers import FREE, opened, signup
 from tests.harness.serving import broadcast, register, turn
 
@@ -21,15 +21,15 @@ async def accepted(ledger: Ledger, *names: str) -> list[Job]:
     return [await ledger.signups.accept(signup(name), FREE) for name in names]
 
 
-def waiting(ledger: Ledger, job: Job, seconds: float = LONG) -> asyncio.Future[Job | Exception]:
-    future: asyncio.Future[Job | Exception] = asyncio.get_running_loop().create_future()
+def waiting(ledger: Ledger, job: Job, seconds: float = LONG) -> asyncio.Future[JobStatus | Exception]:
+    future: asyncio.Future[JobStatus | Exception] = asyncio.get_running_loop().create_future()
     ledger.decisions.wait(job.id, seconds, future.set_result)
     return future
 
 
-async def state(wait: asyncio.Future[Job | Exception]) -> State:
+async def state(wait: asyncio.Future[JobStatus | Exception]) -> State:
     job = await wait
-    assert isinstance(job, Job)
+    assert isinstance(job, JobStatus)
     return job.state
 
 
