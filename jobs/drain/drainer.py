@@ -33,7 +33,8 @@ from jobs.template import named_accounts
 log = logging.getLogger("faucet.drainer")
 
 BATCH = 1000  #: most jobs that are read and looked up at once
-DRAIN_SECONDS = 2.0  #: after which a drain reads no more of them: the next one pays, resends, and asks the node anew
+PAY_SECONDS = 1.0  #: after which a drain reads no more payments, since registrations wait
+DRAIN_SECONDS = 2.0  #: … no more signups: the next one pays, resends, and asks the node anew
 
 #: Stands for the block before the first one, which no fork can touch.
 GENESIS = RefBlock(0, "00" * 20)
@@ -166,26 +167,28 @@ class Drainer:
         if missing is not None:
             return missing_accounts(missing)
         context = await self._context(head, accounts, ref_block)
-        return context.obstacle(head.time) or await self._send(unfunded, self._batches(queued, epoch), context)
+        return context.obstacle(head.time) or await self._send(unfunded, queued, context, epoch)
 
     async def _batches(self, queued: list[Job], epoch: int) -> AsyncGenerator[Batch]:
-        """`queued`, whose accounts are known, and what waits behind them, until it is time for the next drain.
-
-        `epoch` is of the connection that the drain began with: what it knows of the chain is that node's word.
-        """
-        clock = asyncio.get_running_loop().time
-        end = clock() + DRAIN_SECONDS
+        """`queued`, whose accounts are known, and what waits behind them, until it is time for the next drain."""
+        end = asyncio.get_running_loop().time() + DRAIN_SECONDS
         yield queued, {}
-        while len(queued) == BATCH and clock() < end and not (self._stopping or await self._is_paused()):
+        while len(queued) == BATCH:
             queued = await self._queue.queued(BATCH, after=queued[-1].number)
             accounts = await self._accounts_for(queued)
-            if epoch != self._link.epoch:
+            if not await self._goes_on(end, epoch):
                 return
             yield queued, accounts
 
-    async def _is_paused(self) -> bool:
+    async def _goes_on(self, end: float, epoch: int) -> bool:
+        """Whether a drain may go on with what it has just read: it is not `end` yet, nor paused or stopped.
+
+        `epoch` is of the connection that it began with: what it knows of the chain is that node's word.
+        """
         pause = (await self._pauses.active()).get("drain")
-        return pause is not None and not pause.automatic
+        if self._stopping or (pause is not None and not pause.automatic):
+            return False
+        return asyncio.get_running_loop().time() < end and epoch == self._link.epoch
 
     async def _accounts_for(self, queued: list[Job]) -> dict[str, Account]:
         """Every account that is to be known to register `queued`, as far as the chain has it."""
@@ -239,15 +242,27 @@ class Drainer:
             allowance=allowance,
         )
 
-    async def _send(self, unfunded: Unfunded, queued: AsyncGenerator[Batch], context: DrainContext) -> str | None:
+    async def _send(self, unfunded: Unfunded, queued: list[Job], context: DrainContext, epoch: int) -> str | None:
         """Pay and register; the obstacle met on the way, if any."""
-        spent, unpaid = await self._funding.fund(unfunded, context)
-        async with contextlib.aclosing(queued) as batches:
-            unregistered = await self._registering.register(batches, context.after(spent), agreed=self._fitness.agreed)
+        context, unpaid = await self._pay(unfunded, context, epoch)
+        async with contextlib.aclosing(self._batches(queued, epoch)) as batches:
+            unregistered = await self._registering.register(batches, context, agreed=self._fitness.agreed)
         obstacle = self._registering.node_obstacle
         if obstacle is not None and self._confirmed.configured:
             self._link.leave(obstacle)
         return unregistered or unpaid
+
+    async def _pay(self, unfunded: Unfunded, context: DrainContext, epoch: int) -> tuple[DrainContext, str | None]:
+        """Pay what is due, until it is time for registrations; the chain then, and why not all was paid, for people."""
+        end = asyncio.get_running_loop().time() + PAY_SECONDS
+        while True:
+            spent, obstacle = await self._funding.fund(unfunded, context)
+            context = context.after(spent)
+            if obstacle is not None or len(unfunded.jobs) < BATCH:
+                return context, obstacle
+            paid, unfunded = unfunded, await self._unfunded()
+            if unfunded.jobs[:1] == paid.jobs[:1] or not await self._goes_on(end, epoch):
+                return context, None
 
     async def _ref_block(self, head: Head) -> RefBlock | None:
         """An irreversible block that was followed, for registrations to refer to; None before there is one."""

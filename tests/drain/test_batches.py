@@ -3,6 +3,8 @@
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from decimal import Decimal
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from tests.harness.serving import turn
 
 pytestmark = pytest.mark.usefixtures("both_flavours")
 
+PAYS = {"enable_initial_balance": True, "initial_balance": Decimal(3)}
 NAMES = [f"many-{number}" for number in range(5)]
 ONE_EACH = ChainParameters(maximum_transaction_size=300)  #: room for one account in a transaction
 
@@ -62,6 +65,82 @@ async def test_one_drain_registers_all_that_waits(tmp_path: Path) -> None:
         assert (side.node.calls["get_account_balances"], side.node.calls["get_required_fees"]) == (1, 1)
         await side.block()
         assert Counter(await side.states()) == {State.REGISTERED: 5}
+
+
+async def test_one_drain_pays_all_that_is_due(tmp_path: Path) -> None:
+    async with chain_side(tmp_path, settings=PAYS) as side:
+        await side.block()
+        await side.accept(*NAMES, balance="3")
+        await side.drainer.drain()
+        await side.block()
+        await side.payable()
+        await side.drainer.drain()
+        assert Counter(await side.states()) == {State.FUNDING: 5}
+        await side.block()
+        assert Counter(await side.states()) == {State.FUNDED: 5}
+
+
+async def test_payments_end_in_time_for_registrations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with chain_side(tmp_path, settings=PAYS) as side:
+        await side.block()
+        await side.accept(*NAMES, balance="3")
+        await side.drainer.drain()
+        await side.block()
+        await side.payable()
+        monkeypatch.setattr("jobs.drain.drainer.PAY_SECONDS", 0)
+        await side.accept("late-1")
+        await side.drainer.drain()
+        assert Counter(await side.states()) == {State.FUNDING: 2, State.REGISTERED: 3, State.BROADCAST: 1}
+
+
+def before_each_payment(side: ChainSide, monkeypatch: pytest.MonkeyPatch, act: Callable[[int], Awaitable[Any]]) -> None:
+    """Do `act` before what is due is read, given how often it was."""
+    unfunded, reads = side.ledger.drain.unfunded, count()
+
+    async def act_then_read(limit: int) -> Any:
+        await act(next(reads))
+        return await unfunded(limit)
+
+    monkeypatch.setattr(side.ledger.drain, "unfunded", act_then_read)
+
+
+async def test_payments_of_one_drain_go_through_one_node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is due after another node is in use may be that node's word."""
+    async with chain_side(tmp_path, settings=PAYS) as side:
+        await side.block()
+        await side.accept(*NAMES, balance="3")
+        await side.drainer.drain()
+        await side.block()
+        await side.payable()
+
+        async def reconnect_later(before: int) -> None:
+            if before == 1:
+                await reconnect(side)
+
+        before_each_payment(side, monkeypatch, reconnect_later)
+        await side.drainer.drain()
+        assert Counter(await side.states()) == {State.FUNDING: 2, State.REGISTERED: 3}
+
+
+async def test_payments_without_room_in_the_block_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with chain_side(tmp_path, settings=PAYS) as side:
+        await side.block()
+        await side.accept(*NAMES, balance="3")
+        await side.drainer.drain()
+        blocks = side.link.blocks
+        await side.block()
+        await announced(side, blocks)
+        await side.payable()
+        monkeypatch.setattr("jobs.drain.sender.MAX_BLOCK", 1)
+        reads: list[int] = []
+
+        async def note(before: int) -> None:
+            reads.append(before)
+
+        before_each_payment(side, monkeypatch, note)
+        await side.drainer.drain()
+        assert Counter(await side.states()) == {State.FUNDING: 2, State.REGISTERED: 3}
+        assert reads == [0, 1, 2]
 
 
 async def test_drain_ends_in_time_for_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
