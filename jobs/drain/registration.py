@@ -138,7 +138,8 @@ class RegistrationStage:
         taken = [job for job in queued if found[job.number] is not None and job.number not in ours]
         if ours:
             # What a node reads includes what is pending: it is in a block by the next one at the latest.
-            await self._queue.claim_existing(ours, context.head.number + 1)
+            head = await self._node.head()
+            await self._queue.claim_existing(ours, head.number + 1)
         if taken:
             await self._fail_taken(taken, context)
         return [job for job in queued if found[job.number] is None]

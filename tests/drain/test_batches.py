@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 from devchain import ChainParameters
-from jobs.model.job import State
+from jobs.model.job import Signup, State
 from tests.harness.chain_harness import ChainSide, chain_side
+from tests.harness.ledgers import FREE
+from tests.harness.program import keys_of
 from tests.harness.serving import turn
 
 pytestmark = pytest.mark.usefixtures("both_flavours")
@@ -191,6 +193,26 @@ async def test_word_of_one_node_does_not_count_at_another(tmp_path: Path, monkey
         before_second_batch(side, monkeypatch, lambda: reconnect(side))
         await side.drainer.drain()
         assert Counter(await side.states()) == {State.BROADCAST: 2, State.QUEUED: 3}
+
+
+async def test_account_found_late_is_as_of_the_block_that_it_will_be_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Blocks are made while a drain goes on; an earlier one would be final too early."""
+    key = keys_of("own")["owner_key"]
+    async with chain_side(tmp_path) as side:
+        await side.block()
+        await side.accept("first-1", "second-1")
+        await side.ledger.signups.accept(Signup("own-1", key, key, key), FREE)
+
+        async def register_it_elsewhere() -> None:
+            side.chain.control.produce(3)
+            side.chain.control.register("own-1", key)
+
+        before_second_batch(side, monkeypatch, register_it_elsewhere)
+        await side.drainer.drain()
+        found = await side.job("own-1")
+        assert (found.state, found.block_num) == (State.REGISTERED, (await side.node.head()).number + 1)
 
 
 async def test_node_that_refuses_is_sent_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
