@@ -48,6 +48,17 @@ async def announced(side: ChainSide, blocks: int) -> None:
         await turn()
 
 
+async def accounts_due(side: ChainSide) -> None:
+    """Register accounts that are to be paid now, in a block that was announced."""
+    await side.block()
+    await side.accept(*NAMES, balance="3")
+    await side.drainer.drain()
+    blocks = side.link.blocks
+    await side.block()
+    await announced(side, blocks)
+    await side.payable()
+
+
 async def reconnect(side: ChainSide) -> None:
     """Leave the node, and return once there is another connection to it."""
     connection = side.link.epoch
@@ -71,11 +82,7 @@ async def test_one_drain_registers_all_that_waits(tmp_path: Path) -> None:
 
 async def test_one_drain_pays_all_that_is_due(tmp_path: Path) -> None:
     async with chain_side(tmp_path, settings=PAYS) as side:
-        await side.block()
-        await side.accept(*NAMES, balance="3")
-        await side.drainer.drain()
-        await side.block()
-        await side.payable()
+        await accounts_due(side)
         await side.drainer.drain()
         assert Counter(await side.states()) == {State.FUNDING: 5}
         await side.block()
@@ -84,11 +91,7 @@ async def test_one_drain_pays_all_that_is_due(tmp_path: Path) -> None:
 
 async def test_payments_end_in_time_for_registrations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with chain_side(tmp_path, settings=PAYS) as side:
-        await side.block()
-        await side.accept(*NAMES, balance="3")
-        await side.drainer.drain()
-        await side.block()
-        await side.payable()
+        await accounts_due(side)
         monkeypatch.setattr("jobs.drain.drainer.PAY_SECONDS", 0)
         await side.accept("late-1")
         await side.drainer.drain()
@@ -109,11 +112,7 @@ def before_each_payment(side: ChainSide, monkeypatch: pytest.MonkeyPatch, act: C
 async def test_payments_of_one_drain_go_through_one_node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is due after another node is in use may be that node's word."""
     async with chain_side(tmp_path, settings=PAYS) as side:
-        await side.block()
-        await side.accept(*NAMES, balance="3")
-        await side.drainer.drain()
-        await side.block()
-        await side.payable()
+        await accounts_due(side)
 
         async def reconnect_later(before: int) -> None:
             if before == 1:
@@ -126,13 +125,7 @@ async def test_payments_of_one_drain_go_through_one_node(tmp_path: Path, monkeyp
 
 async def test_payments_without_room_in_the_block_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with chain_side(tmp_path, settings=PAYS) as side:
-        await side.block()
-        await side.accept(*NAMES, balance="3")
-        await side.drainer.drain()
-        blocks = side.link.blocks
-        await side.block()
-        await announced(side, blocks)
-        await side.payable()
+        await accounts_due(side)
         monkeypatch.setattr("jobs.drain.sender.MAX_BLOCK", 1)
         reads: list[int] = []
 
@@ -155,32 +148,28 @@ async def test_drain_ends_in_time_for_the_next(tmp_path: Path, monkeypatch: pyte
             assert Counter(await side.states())[State.BROADCAST] == sent
 
 
-async def test_drain_that_is_paused_goes_on_with_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def pause(side: ChainSide) -> None:
+    await side.ledger.operators.pause("drain", by="ann", reason="Upgrade.")
+
+
+async def stop(side: ChainSide) -> None:
+    side.drainer.stop()
+
+
+@pytest.mark.parametrize("end", [pause, stop])
+async def test_drain_goes_on_with_no_more_once_it_is_to_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: Callable[[ChainSide], Awaitable[None]]
+) -> None:
     async with chain_side(tmp_path) as side:
         await side.block()
         await side.accept(*NAMES)
         required_fees = side.node.required_fees
 
-        async def pause_meanwhile(operations: Any) -> list[int]:
-            await side.ledger.operators.pause("drain", by="ann", reason="Upgrade.")
+        async def end_meanwhile(operations: Any) -> list[int]:
+            await end(side)
             return await required_fees(operations)
 
-        monkeypatch.setattr(side.node, "required_fees", pause_meanwhile)
-        await side.drainer.drain()
-        assert Counter(await side.states()) == {State.BROADCAST: 2, State.QUEUED: 3}
-
-
-async def test_drain_that_is_stopped_goes_on_with_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with chain_side(tmp_path) as side:
-        await side.block()
-        await side.accept(*NAMES)
-        required_fees = side.node.required_fees
-
-        async def stop_meanwhile(operations: Any) -> list[int]:
-            side.drainer.stop()
-            return await required_fees(operations)
-
-        monkeypatch.setattr(side.node, "required_fees", stop_meanwhile)
+        monkeypatch.setattr(side.node, "required_fees", end_meanwhile)
         await side.drainer.drain()
         assert Counter(await side.states()) == {State.BROADCAST: 2, State.QUEUED: 3}
 
