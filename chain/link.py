@@ -105,7 +105,7 @@ class Link:
         self.peer: Peer | None = None  #: the node in use
         self.epoch = 0  #: number of connections so far; a new one leaves the outcome of earlier calls unknown
         self.failovers = 0  #: how often another node was switched to
-        self.blocks = 0  #: how often a block was announced, or looked for as none was
+        self.blocks = 0  #: how often a block was announced, or polled for as none was
         self.last_error: str | None = "no node was reached yet"  #: why there is no connection, for people
 
     @property

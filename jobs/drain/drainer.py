@@ -32,7 +32,7 @@ from jobs.template import named_accounts
 
 log = logging.getLogger("faucet.drainer")
 
-BATCH = 1000  #: most jobs that are read and looked up at once
+BATCH = 1000  #: most jobs that are read at once, with their accounts
 PAY_SECONDS = 1.0  #: after which a drain reads no more payments, since registrations wait
 DRAIN_SECONDS = 2.0  #: … no more signups: the next one pays, resends, and asks the node anew
 
@@ -127,7 +127,7 @@ class Drainer:
         head = await self._node.head()
         await self._sender.resend(head)
         pause = (await self._pauses.active()).get("drain")
-        if pause is not None and not pause.automatic:
+        if _is_operators(pause):
             return None  # the pause itself says why
         unfunded, queued = await self._unfunded(), await self._queue.queued(BATCH)
         self._idle = not (unfunded.jobs or queued or pause)
@@ -186,7 +186,7 @@ class Drainer:
         `epoch` is of the connection that it began with: what it knows of the chain is that node's word.
         """
         pause = (await self._pauses.active()).get("drain")
-        if self._stopping or (pause is not None and not pause.automatic):
+        if self._stopping or _is_operators(pause):
             return False
         return asyncio.get_running_loop().time() < end and epoch == self._link.epoch
 
@@ -279,6 +279,11 @@ class Drainer:
         if obstacle is None and pause is not None:
             log.info("drain resumed")
             await self._pauses.end_auto_pause()
+
+
+def _is_operators(pause: Pause | None) -> bool:
+    """Whether an operator paused the drain: at a pause of its own it tries on."""
+    return pause is not None and not pause.automatic
 
 
 def _answer(requested: str, context: DrainContext) -> ReferrerAnswer:

@@ -24,7 +24,7 @@ log = logging.getLogger("faucet.sender")
 
 IN_FLIGHT = 32  #: broadcasts that wait for their answers side by side
 #: Accounts in transactions that are not answered yet, beyond which none is signed: enough to keep a node busy while the
-#: jobs behind them are read and looked up.
+#: jobs behind them and their accounts are read.
 MAX_UNANSWERED = 1500
 #: Bytes of JSON, sent between two blocks, after which the next one is waited for. An account has 630 and is 160 in the
 #: chain, so this is what nodes pass on to each other in a block, 2 MB, and as a node shows it less than MAX_FRAME.
@@ -69,9 +69,7 @@ class Sender:
     @property
     def has_room(self) -> bool:
         """Whether more goes into the next block: if one was larger than can be read, no node could be followed."""
-        if self._block != self._link.blocks:
-            self._block, self._bytes = self._link.blocks, 0
-        return self._bytes < MAX_BLOCK
+        return self._block != self._link.blocks or self._bytes < MAX_BLOCK
 
     async def send(
         self, kind: Kind, groups: Sequence[Group], context: DrainContext, ref_block: RefBlock
@@ -96,7 +94,8 @@ class Sender:
         """Sign a transaction for each group, and write all of them ahead; those that are to be sent."""
         signed = await asyncio.to_thread(_sign_all, kind, groups, context, ref_block)
         recorded = await self._queue.record_signed(signed, context.allowance.budget)
-        self._bytes += sum(len(transaction.body) for transaction in recorded)
+        for transaction in recorded:
+            self._fill_block(transaction)
         carried = {transaction.signature: group for transaction, group in zip(signed, groups, strict=True)}
         return [(transaction, carried[transaction.signature]) for transaction in recorded]
 
@@ -123,8 +122,13 @@ class Sender:
         """Whether there is room for `transaction`, which is taken then."""
         if not self.has_room:
             return False
-        self._bytes += len(transaction.body)
+        self._fill_block(transaction)
         return True
+
+    def _fill_block(self, transaction: Transaction) -> None:
+        if self._block != self._link.blocks:
+            self._block, self._bytes = self._link.blocks, 0
+        self._bytes += len(transaction.body)
 
     async def broadcast(self, transaction: Transaction, head: Head) -> Refusal | None:
         """Send `transaction`; why the node refused it, None where it did not, or the outcome is unknown."""

@@ -26,7 +26,7 @@ ONE_EACH = ChainParameters(maximum_transaction_size=300)  #: room for one accoun
 
 @pytest.fixture(autouse=True)
 def batches_of_two(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two jobs are read and looked up at once."""
+    """Two jobs are read at once."""
     monkeypatch.setattr("jobs.drain.drainer.BATCH", 2)
 
 
@@ -175,7 +175,7 @@ async def test_drain_goes_on_with_no_more_once_it_is_to_end(
 
 
 async def test_word_of_one_node_does_not_count_at_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fees, balance and accounts were asked of the node that was left."""
+    """Fees, balance and accounts came from the node that was left."""
     async with chain_side(tmp_path) as side:
         await side.block()
         await side.accept(*NAMES)

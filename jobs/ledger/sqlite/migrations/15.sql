@@ -1,4 +1,4 @@
--- Version 14 to 15: what is asked of the jobs in some states does not go through all that are in them.
+-- Version 14 to 15: queries for some of the jobs in a state do not read all that are in it.
 
 DROP INDEX jobs_failed;
 DROP INDEX jobs_claimed;
