@@ -49,7 +49,7 @@ class Server(HTTPServer):
         self._whole_signups = WholeSignups(context)
         connections = context.connections
         batch = min(BATCH, max(1, connections.most // 4))  # no connection gives way before it was read from
-        self._acceptor = Acceptor(listener, self._serve, connections.make_room, context.metrics, batch=batch)
+        self._acceptor = Acceptor(listener, self._serve, connections, context.metrics, batch=batch)
         self._sweeper = PeriodicCallback(self._sweep, SWEEP_INTERVAL * 1000)
         self._sweeper.start()
 

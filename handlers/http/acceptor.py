@@ -1,4 +1,7 @@
-"""Accepts connections, and pauses where that fails: a loop that tried again at once would fill disk and processor."""
+"""Accepts connections, and pauses where that fails: a loop that tried again at once would fill disk and processor.
+
+It also leaves some to the other processes that accept from the same socket.
+"""
 
 import logging
 import socket
@@ -8,9 +11,15 @@ from typing import Any
 
 from tornado.ioloop import IOLoop
 
+from handlers.http.connections import Connections
 from jobs.monitoring.metrics import Metrics
 
 BATCH = 128  #: connections accepted in one iteration of the event loop, as Tornado does
+#: Connections accepted in one iteration by a process that has few, which pauses then. Else the first to wake would have
+#: all of some clients that come together, and the one with the next two would commit their signups one by one.
+SHARE = 8
+FEW = 256  #: connections of a process, below which it takes its share
+SHARE_PAUSE = 0.001  #: seconds
 PAUSE = 1.0  #: seconds, where the system refuses
 FULL_PAUSE = 0.05  #: seconds, where all connections are being answered, which mostly is over soon
 LOG_INTERVAL = 60.0  #: seconds between two lines about pauses
@@ -25,15 +34,15 @@ class Acceptor:
         self,
         listener: socket.socket,
         serve: Callable[[socket.socket, tuple[Any, ...]], None],
-        make_room: Callable[[], bool],
+        connections: Connections,
         metrics: Metrics,
         *,
         batch: int = BATCH,
     ) -> None:
-        """`make_room` says whether `serve` may be called with one more connection."""
+        """`serve` is called with each connection for which `connections` have room."""
         self._listener = listener
         self._serve = serve
-        self._make_room = make_room
+        self._connections = connections
         self._batch = batch
         self._pauses = metrics.accept_pauses
         self._loop = get_running_loop()
@@ -55,8 +64,9 @@ class Acceptor:
         IOLoop.current().add_handler(self._listener, self._accept, IOLoop.READ)
 
     def _accept(self, _listener: socket.socket, _events: int) -> None:
-        for _ in range(self._batch):
-            if not self._make_room():
+        few = len(self._connections) < FEW
+        for _ in range(min(SHARE, self._batch) if few else self._batch):
+            if not self._connections.make_room():
                 self._pause_full()
                 return
             self._full_since = None
@@ -71,6 +81,8 @@ class Acceptor:
                 self._log(error.strerror or str(error))
                 return
             self._serve(connection, address)
+        if few:
+            self._wait(SHARE_PAUSE)
 
     def _pause_full(self) -> None:
         self._pause(FULL_PAUSE)
@@ -81,6 +93,9 @@ class Acceptor:
 
     def _pause(self, seconds: float) -> None:
         self._pauses.inc()
+        self._wait(seconds)
+
+    def _wait(self, seconds: float) -> None:
         IOLoop.current().remove_handler(self._listener)
         self._timer = self._loop.call_later(seconds, self._resume)
 

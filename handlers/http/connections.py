@@ -46,6 +46,10 @@ class Connections:
         self._carried: dict[ClientStream, str] = {}  # whose request a proxy's connection carries
         self._carried_for: Counter[str] = Counter()
 
+    def __len__(self) -> int:
+        """How many are open."""
+        return len(self._open)
+
     def make_room(self) -> bool:
         """Whether there is room for one more connection; closes the one that has waited longest for it."""
         if len(self._open) >= self.most and self._waiting:
