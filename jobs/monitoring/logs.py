@@ -100,7 +100,8 @@ class Lines(logging.StreamHandler[TextIO]):
         self.acquire()
         try:
             lines, self._waiting, self._loop = self._waiting, [], None
-            self.stream.writelines(lines)
+            # Not writelines: Python writes each line of standard error by itself.
+            self.stream.write("".join(lines))
             self.stream.flush()
         except (OSError, ValueError):
             """There is nowhere to say it: the disk is full, or standard error is closed."""

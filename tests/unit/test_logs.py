@@ -130,32 +130,36 @@ async def test_log_of_a_server_names_requests_and_hides_keys_and_addresses(tmp_p
         assert all(line.startswith("time=") for line in lines)
 
 
-class Writes(io.StringIO):
-    """A stream that knows what it was given at once."""
+class Descriptor(io.RawIOBase):
+    """A file that knows what each system call wrote."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.made: list[str] = []
+        self.written: list[str] = []
 
-    def flush(self) -> None:
-        if text := self.getvalue():
-            self.made.append(text)
-            self.seek(0)
-            self.truncate()
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self.written.append(bytes(data).decode())
+        return len(data)
 
 
 def only_lines(monkeypatch: pytest.MonkeyPatch, formatter: Line) -> Lines:
     """What handles all of the log from now on: fixtures come too early for that."""
     handler = Lines(formatter)
-    handler.setStream(Writes())
+    # As Python opens standard error.
+    handler.setStream(io.TextIOWrapper(io.BufferedWriter(Descriptor()), "utf-8", line_buffering=True))
     monkeypatch.setattr(logging.root, "handlers", [handler])
     monkeypatch.setattr(logging.root, "level", logging.INFO)
     return handler
 
 
 def written(lines: Lines) -> list[str]:
-    assert isinstance(lines.stream, Writes)
-    return lines.stream.made
+    assert isinstance(lines.stream, io.TextIOWrapper)
+    descriptor = lines.stream.buffer.raw
+    assert isinstance(descriptor, Descriptor)
+    return descriptor.written
 
 
 async def test_lines_of_one_iteration_are_written_together(monkeypatch: pytest.MonkeyPatch) -> None:
