@@ -227,23 +227,25 @@ def _each(run: Run) -> str:
 def _of_accepting(base: list[Subject], one: Contestant, two: Contestant) -> list[Figure]:
     """Accepting alone: of the bare handler, and what it costs two processes."""
     own = ratio(one.accepting[0].loads, base[0].loads)
-    more = median(b / a for a, b in zip(_costs(one), _costs(two), strict=True))
     return [
         Figure(f"bare Tornado handler, {FEW} connections", base[0].middle("rate"), "/s"),
         Figure(
             f"accepting, one process, {FEW} connections", one.accepting[0].middle("rate"), "/s",
             f"{AGAINST_BARE:.2f} of the bare handler", own, own >= AGAINST_BARE, "drain paused",
         ),
-        Figure(
-            f"accepting, --workers 2, {FEW} connections: processor time a signup", two.accepting[0].cpu_each, "µs",
-            f"{COST_OF_TWO} of one process", more, more <= COST_OF_TWO,
-            f"one process: {one.accepting[0].cpu_each:.0f} µs",
-        ),
+        *(_cost_of_two(*subjects) for subjects in zip(one.accepting, two.accepting, strict=True)),
     ]  # fmt: skip
 
 
-def _costs(contestant: Contestant) -> list[float]:
-    subject = contestant.accepting[0]
+def _cost_of_two(one: Subject, two: Subject) -> Figure:
+    more = median(b / a for a, b in zip(_costs(one), _costs(two), strict=True))
+    return Figure(
+        f"accepting, --workers 2, {two.connections} connections: processor time a signup", two.cpu_each, "µs",
+        f"{COST_OF_TWO} of one process", more, more <= COST_OF_TWO, f"one process: {one.cpu_each:.0f} µs",
+    )  # fmt: skip
+
+
+def _costs(subject: Subject) -> list[float]:
     return [cpu / result.answered for cpu, result in zip(subject.cpu, subject.loads, strict=True)]
 
 
