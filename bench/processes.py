@@ -47,7 +47,8 @@ async def faucet(
 
 def settings_for(chain_url: str) -> dict[str, Any]:
     """The configuration of a faucet on the chain at `chain_url`, without limits."""
-    unlimited = {"restrict_ip": False, "queue_limit": 10_000_000}
+    # Of the balance: else the drain pauses once a load has cost a quarter of it.
+    unlimited = {"restrict_ip": False, "queue_limit": 10_000_000, "daily_budget": "100 %"}
     return {"witness_url": chain_url, "registrar": "faucet", "wif": REGISTRAR_WIF, **unlimited}
 
 
