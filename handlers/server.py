@@ -9,7 +9,7 @@ from tornado.ioloop import PeriodicCallback
 
 from handlers.app import make_app
 from handlers.base import AppContext
-from handlers.http.acceptor import BATCH, Acceptor
+from handlers.http.acceptor import Acceptor
 from handlers.http.client import connection_key
 from handlers.http.errors import STATUS, error_of_status, error_reply
 from handlers.http.headers import JSON, base_headers, cors_headers, reply_bytes
@@ -47,9 +47,7 @@ class Server(HTTPServer):
         """Serve what comes to `listener`."""
         self._context = context
         self._whole_signups = WholeSignups(context)
-        connections = context.connections
-        batch = min(BATCH, max(1, connections.most // 4))  # no connection gives way before it was read from
-        self._acceptor = Acceptor(listener, self._serve, connections, context.metrics, batch=batch)
+        self._acceptor = Acceptor(listener, self._serve, context.connections, context.metrics)
         self._sweeper = PeriodicCallback(self._sweep, SWEEP_INTERVAL * 1000)
         self._sweeper.start()
 

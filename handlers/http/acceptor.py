@@ -36,14 +36,12 @@ class Acceptor:
         serve: Callable[[socket.socket, tuple[Any, ...]], None],
         connections: Connections,
         metrics: Metrics,
-        *,
-        batch: int = BATCH,
     ) -> None:
         """`serve` is called with each connection for which `connections` have room."""
         self._listener = listener
         self._serve = serve
         self._connections = connections
-        self._batch = batch
+        self._batch = min(BATCH, max(1, connections.most // 4))  # no connection gives way before it was read from
         self._pauses = metrics.accept_pauses
         self._loop = get_running_loop()
         self._timer: TimerHandle | None = None  # while it pauses
