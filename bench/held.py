@@ -39,9 +39,8 @@ async def measure_held(size: float, folder: Path, keys: Path) -> list[Figure]:
 
 
 async def _held(folder: Path, keys: Path, seconds: int, *, workers: int) -> list[Figure]:
-    async with sink() as url:
-        plain = await _crowd(folder / "plain", url, keys, seconds, workers, hold=0)
-        held = await _crowd(folder / "held", url, keys, seconds, workers, hold=REPLY_WAIT)
+    plain = await _crowd(folder / "plain", keys, seconds, workers, hold=0)
+    held = await _crowd(folder / "held", keys, seconds, workers, hold=REPLY_WAIT)
     who = f"{CONNECTIONS:,} connections, {'one process' if workers == 1 else f'--workers {workers}'}"
     waiting = f"{who}, reply_wait {REPLY_WAIT}"
     share = held.registered / min(plain.registered, BLOCKS_ALLOW)
@@ -57,14 +56,15 @@ async def _held(folder: Path, keys: Path, seconds: int, *, workers: int) -> list
     ]  # fmt: skip
 
 
-async def _crowd(folder: Path, url: str, keys: Path, seconds: int, workers: int, *, hold: int) -> Crowd:
-    """A load on a faucet that holds replies so long."""
-    async with faucet(folder, url, workers=workers, reply_wait=hold) as service:
+async def _crowd(folder: Path, keys: Path, seconds: int, workers: int, *, hold: int) -> Crowd:
+    """A load on a faucet that holds replies so long.
+
+    It has a node of its own: an account that another faucet registered there would be found, and answered at once.
+    """
+    async with sink() as url, faucet(folder, url, workers=workers, reply_wait=hold) as service:
         await load(service.url + PATH, keys, "warm", seconds=1)
         start = time.time()
-        # An account of a name that another faucet registered at this node would be found, and answered at once.
-        tag = f"{folder.parent.name}-{folder.name}"
-        result = await load(service.url + PATH, keys, tag, seconds=seconds, connections=CONNECTIONS)
+        result = await load(service.url + PATH, keys, "held", seconds=seconds, connections=CONNECTIONS)
         end = time.time()
         await all_registered(service)
         return Crowd(result, goodput(service, start, end), peak_memory(service.pid))
