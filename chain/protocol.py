@@ -50,8 +50,8 @@ class Session:
         self._may_be_odd: set[int] = set()  # the calls of HOLDING_ANYTHING among them
         self._lost = False
 
-    def request(self, api: str, method: str, arguments: list[Any]) -> tuple[str, PendingReply]:
-        """The text to send for a call, and the future of its result's JSON.
+    def request(self, api: str, method: str, arguments: list[Any]) -> tuple[bytes, PendingReply]:
+        """The frame to send for a call, and the future of its result's JSON.
 
         The future raises Refused if the node answers with an error, BadReply if with neither result nor error,
         OutcomeUnknown if the session is lost before. A caller that gives up cancels it. Raises NotSent once
@@ -66,7 +66,7 @@ class Session:
         if method in HOLDING_ANYTHING:
             self._may_be_odd.add(self._last_id)
         message = {"id": self._last_id, "method": "call", "params": [api, method, arguments]}
-        return _encode(message).decode(), reply
+        return _encode(message), reply
 
     def receive(self, frame: bytes) -> int | None:
         """Take a frame: the callback id if it is a notice; None if it is a reply, which completes its call.

@@ -153,17 +153,17 @@ async def test_required_fees_are_per_operation() -> None:
 
 async def test_transaction_is_broadcast_byte_for_byte() -> None:
     body = '{"signatures":["1f55"],  "operations": []}'
-    texts: list[str] = []
+    frames: list[bytes] = []
 
     async def call(api: str, method: str, arguments: list[Any]) -> Raw:
-        text, answer = Session().request(api, method, arguments)
-        texts.append(text)
+        frame, answer = Session().request(api, method, arguments)
+        frames.append(frame)
         answer.set_result(Raw(b"null"))
         return await answer
 
     await Node(call).broadcast(body)
-    assert body in texts[0]
-    assert json.loads(texts[0])["params"][:2] == ["network_broadcast", "broadcast_transaction"]
+    assert body.encode() in frames[0]
+    assert json.loads(frames[0])["params"][:2] == ["network_broadcast", "broadcast_transaction"]
 
 
 async def test_refused_broadcast_raises_the_reason() -> None:

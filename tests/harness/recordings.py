@@ -24,8 +24,8 @@ class Recording:
 
     async def __call__(self, api: str, method: str, arguments: list[Any]) -> Raw:
         session = Session()
-        text, answer = session.request(api, method, arguments)
-        request = json.loads(text)
+        frame, answer = session.request(api, method, arguments)
+        request = json.loads(frame)
         self.calls.append(request["params"])
         session.receive(json.dumps({"id": request["id"], "jsonrpc": "2.0", **self.answer}).encode())
         return await answer

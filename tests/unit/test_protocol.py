@@ -47,8 +47,8 @@ async def test_calls_are_numbered_from_one() -> None:
 async def test_ids_stay_within_32_bits() -> None:
     session = Session()
     session._last_id = LARGEST_ID - 1
-    texts = [session.request("database", "get_block", [7])[0] for _ in range(2)]
-    assert [json.loads(text)["id"] for text in texts] == [2**32 - 1, 1]
+    frames = [session.request("database", "get_block", [7])[0] for _ in range(2)]
+    assert [json.loads(frame)["id"] for frame in frames] == [2**32 - 1, 1]
 
 
 @pytest.mark.parametrize("name", RECORDED)
