@@ -1,7 +1,9 @@
 """Whether the ledger's files are still those that were opened."""
 
 import contextlib
+import os
 import sqlite3
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,6 +12,9 @@ from jobs.ledger.sqlite.wal import with_sidecars
 from jobs.ledger.sqlite.wal_index import WalIndex
 
 Identity = tuple[int, int]  #: device and inode; what is at a path may be another file than the one that is open
+#: Seconds after a change in a folder until the next one has another time for certain: a kernel counts them in
+#: milliseconds, some file systems in two seconds.
+SETTLED_AFTER = 3.0
 
 
 class MisplacedError(sqlite3.OperationalError):
@@ -25,20 +30,47 @@ class Place:
         self._ledger = ledger
         self._opened = {path: _identity(path) for path in (ledger, self._log, self._shared_memory)}
         self._header = Header(ledger)
+        self._folder = None if ledger.is_symlink() else os.fspath(ledger.parent)  # in which all of them are
+        self._settled: tuple[int, ...] | None = None  # the folder as it was when all were last found in place
         # A copy that was only looked at has none.
         self._wal_index = WalIndex(self._log, self._shared_memory) if None not in self._opened.values() else None
 
     def problem(self) -> str | None:
         """The sentence if one of the files was taken away, overwritten or cut; None if all are as they were opened."""
+        if (problem := self._problem_of_paths()) is not None:
+            return problem
+        if not self._header.is_ours():
+            return _sentence(self._ledger, "overwritten")
+        return None if self._is_log_whole() else _sentence(self._log, "cut or overwritten")
+
+    def _problem_of_paths(self) -> str | None:
+        """The sentence if one of the files was taken away or replaced, or has another path now."""
+        # Read before the files: what happens to them meanwhile shows the next time.
+        folder = self._settled_folder()
+        if folder is not None and folder == self._settled:
+            return None
         for path, opened in self._opened.items():
             if opened is not None and (found := _identity(path)) != opened:
                 return _sentence(path, "removed or moved" if found is None else "replaced")
         # By a link it is the same file, but whoever opens it makes another log.
         if self._ledger.resolve() != self._file:
             return _sentence(self._ledger, "moved")
-        if not self._header.is_ours():
-            return _sentence(self._ledger, "overwritten")
-        return None if self._is_log_whole() else _sentence(self._log, "cut or overwritten")
+        self._settled = folder
+        return None
+
+    def _settled_folder(self) -> tuple[int, ...] | None:
+        """What changes with each file that is made, moved or removed beside the ledger; None if that can't be known.
+
+        A commit looks at this alone: for each call of the system, its thread and the event loop's wait for each other.
+        """
+        if self._folder is None:
+            return None
+        try:
+            found = os.stat(self._folder)  # noqa: PTH116  # Path.stat takes twice as long
+        except OSError:
+            return None
+        is_settled = time.time() - found.st_mtime > SETTLED_AFTER
+        return (found.st_dev, found.st_ino, found.st_mtime_ns) if is_settled else None
 
     def version(self) -> int:
         """A number that changes with every commit, for whoever has a log; it takes no lock and no other thread."""
