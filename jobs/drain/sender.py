@@ -17,7 +17,7 @@ from jobs.drain.batch import Candidate, assertions_of, cost_of
 from jobs.drain.context import DrainContext
 from jobs.ledger.drain import DrainQueue
 from jobs.ledger.store import MAX_JOBS, parts_of
-from jobs.model.transaction import Kind, SignedTransaction, Transaction
+from jobs.model.transaction import Kind, SignedTransaction, Transaction, WholeTransaction
 from jobs.monitoring.metrics import Metrics
 
 log = logging.getLogger("faucet.sender")
@@ -90,7 +90,7 @@ class Sender:
 
     async def record(
         self, kind: Kind, groups: Sequence[Group], context: DrainContext, ref_block: RefBlock
-    ) -> list[tuple[Transaction, Group]]:
+    ) -> list[tuple[WholeTransaction, Group]]:
         """Sign a transaction for each group, and write all of them ahead; those that are to be sent."""
         signed = await asyncio.to_thread(_sign_all, kind, groups, context, ref_block)
         recorded = await self._queue.record_signed(signed, context.allowance.budget)
@@ -112,25 +112,25 @@ class Sender:
         stale = [transaction for transaction in live if self._is_stale(transaction, head) and self._takes(transaction)]
         await asyncio.gather(*(self.broadcast(transaction, head) for transaction in stale))
 
-    def _is_stale(self, transaction: Transaction, head: Head) -> bool:
+    def _is_stale(self, transaction: WholeTransaction, head: Head) -> bool:
         connection, block = self._sent[transaction.number]
         if transaction.expiration < head.time:
             return False
         return connection != self._link.epoch or head.number - block >= RESEND_AFTER
 
-    def _takes(self, transaction: Transaction) -> bool:
+    def _takes(self, transaction: WholeTransaction) -> bool:
         """Whether there is room for `transaction`, which is taken then."""
         if not self.has_room:
             return False
         self._fill_block(transaction)
         return True
 
-    def _fill_block(self, transaction: Transaction) -> None:
+    def _fill_block(self, transaction: WholeTransaction) -> None:
         if self._block != self._link.blocks:
             self._block, self._bytes = self._link.blocks, 0
         self._bytes += len(transaction.body)
 
-    async def broadcast(self, transaction: Transaction, head: Head) -> Refusal | None:
+    async def broadcast(self, transaction: WholeTransaction, head: Head) -> Refusal | None:
         """Send `transaction`; why the node refused it, None where it did not, or the outcome is unknown."""
         async with self._slots:
             if self._queue.deposed:

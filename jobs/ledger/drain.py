@@ -11,9 +11,9 @@ from jobs.ledger.quotas import give_back
 from jobs.ledger.spending import affordable, committed_on, release_shares
 from jobs.ledger.sql import IN_NUMBERS, Query, to_json
 from jobs.ledger.store import Part, Tx
-from jobs.ledger.transactions import LINK, SIGN, Link, links, save, select_transactions
+from jobs.ledger.transactions import LINK, SIGN, Link, links, save, select_live
 from jobs.model.job import Job, Unfunded
-from jobs.model.transaction import Kind, SignedTransaction, Transaction
+from jobs.model.transaction import Kind, SignedTransaction, Transaction, WholeTransaction
 
 #: Seconds before a signup that a node refused without a clear cause is tried again: doubled each time.
 RETRY_DELAY = 1
@@ -24,7 +24,7 @@ Reason = tuple[Code, str]  #: why a job failed, for programs and for people
 QUEUED = select_jobs(
     "WHERE jobs.state = 'queued' AND jobs.number > ? AND jobs.retry_at <= ? ORDER BY jobs.number LIMIT ?", bulk=True
 )
-LIVE = select_transactions("WHERE fate = 'live' ORDER BY number")
+LIVE = select_live("ORDER BY number")
 
 
 class Ready(msgspec.Struct, frozen=True):
@@ -131,7 +131,9 @@ class DrainQueue(Part):
         last = (due[0].last_number, due[0].last_id) if due else None
         return Unfunded(tuple(each.job for each in due), last)
 
-    async def record_signed(self, signed: Sequence[SignedTransaction], budget: int | None = None) -> list[Transaction]:
+    async def record_signed(
+        self, signed: Sequence[SignedTransaction], budget: int | None = None
+    ) -> list[WholeTransaction]:
         """Put signed transactions on disk, and their jobs in broadcast or funding, before anything is sent.
 
         Returns those recorded. One with a job that an operator ended meanwhile is not, nor is one that would take what
@@ -140,11 +142,11 @@ class DrainQueue(Part):
         """
         return await self._store.run(lambda tx: _record_signed(tx, signed, budget))
 
-    async def live(self) -> list[Transaction]:
+    async def live(self) -> list[WholeTransaction]:
         """Signed transactions that are in no block and may yet come into one, oldest first."""
         return await self._store.rows(LIVE)
 
-    async def confirmed_live(self) -> list[Transaction]:
+    async def confirmed_live(self) -> list[WholeTransaction]:
         """The same, of those that are on disk for certain, on a synchronous standby too.
 
         A commit that was not confirmed, since its server was killed or it was cancelled, may show before. This one
@@ -197,7 +199,7 @@ class DrainQueue(Part):
         await self._store.run(step)
 
 
-def _confirmed_live(tx: Tx) -> list[Transaction]:
+def _confirmed_live(tx: Tx) -> list[WholeTransaction]:
     _check_fit(tx)
     return tx.rows(LIVE)
 
@@ -208,7 +210,7 @@ def _check_fit(tx: Tx) -> None:
         raise UnfitLedgerError(why)
 
 
-def _record_signed(tx: Tx, signed: Sequence[SignedTransaction], budget: int | None) -> list[Transaction]:
+def _record_signed(tx: Tx, signed: Sequence[SignedTransaction], budget: int | None) -> list[WholeTransaction]:
     _check_fit(tx)
     ids = _ready(tx, signed)
     ready = [each for each in signed if all((each.kind, job) in ids for job in each.jobs)]

@@ -10,7 +10,7 @@ from jobs.ledger.job_rows import select_jobs
 from jobs.ledger.sql import IN_NUMBERS, Query, to_json
 from jobs.ledger.store import Part
 from jobs.model.job import Job, State
-from jobs.model.transaction import Transaction
+from jobs.model.transaction import WholeTransaction
 
 PAGE = 50  #: jobs
 MAX_SCANNED = 5_000  #: jobs that one page scans where few of them are in the state asked for
@@ -43,7 +43,7 @@ class JobPage:
 class SignedFor:
     """A transaction, and what it was to one of the jobs that it serves."""
 
-    transaction: Transaction
+    transaction: WholeTransaction
     fee: int  #: of this job's operation, satoshi
     signed_at: int  #: milliseconds since 1970, UTC
     learned_at: int  #: when its fate was last learned

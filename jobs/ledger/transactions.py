@@ -3,15 +3,21 @@
 from collections.abc import Iterable, Sequence
 from itertools import zip_longest
 
-from jobs.ledger.sql import IN_TEXTS, Query, table_of, to_json
+from jobs.ledger.sql import IN_TEXTS, Query, names_of, table_of, to_json
 from jobs.ledger.store import Tx
 from jobs.model.job import state_of
-from jobs.model.transaction import Fate, Kind, SignedTransaction, Transaction
+from jobs.model.transaction import Fate, Kind, SignedTransaction, Transaction, WholeTransaction
 
 
 def select_transactions(rest: str) -> Query[Transaction]:
     """The transactions for which `rest`, all that comes after FROM, holds."""
-    return Query(f"SELECT * FROM signed_transactions {rest}", Transaction)
+    return Query(f"SELECT {names_of(Transaction)} FROM signed_transactions {rest}", Transaction, bulk=True)
+
+
+def select_live(rest: str) -> Query[WholeTransaction]:
+    """The live transactions for which `rest`, all that comes after those, holds: with their bodies, which are large."""
+    columns = names_of(WholeTransaction)
+    return Query(f"SELECT {columns} FROM signed_transactions WHERE fate = 'live' {rest}", WholeTransaction)
 
 
 BY_SIGNATURE = select_transactions(f"WHERE signature {IN_TEXTS} ORDER BY number")
@@ -58,7 +64,7 @@ SIGN = f"""
 """
 
 
-def record(tx: Tx, signed: Sequence[SignedTransaction]) -> list[Transaction]:
+def record(tx: Tx, signed: Sequence[SignedTransaction]) -> list[WholeTransaction]:
     """Put `signed` on disk as live transactions that serve their jobs."""
     recorded = save(tx, signed)
     for kind, statement in LINK.items():
@@ -67,7 +73,7 @@ def record(tx: Tx, signed: Sequence[SignedTransaction]) -> list[Transaction]:
     return recorded
 
 
-def save(tx: Tx, signed: Sequence[SignedTransaction]) -> list[Transaction]:
+def save(tx: Tx, signed: Sequence[SignedTransaction]) -> list[WholeTransaction]:
     """Put `signed` on disk as live transactions; their jobs are to be linked to them."""
     rows = tx.execute(RECORD, (to_json(_columns(transaction, tx.now) for transaction in signed),))
     numbers: dict[str, int] = {row["signature"]: row["number"] for row in rows}
@@ -105,16 +111,17 @@ def _columns(transaction: SignedTransaction, now: int) -> tuple[str | int, ...]:
     )
 
 
-def _recorded(transaction: SignedTransaction, number: int) -> Transaction:
-    return Transaction(
-        number,
-        transaction.kind,
-        transaction.id,
-        transaction.signature,
-        transaction.body,
-        transaction.reference,
-        transaction.expiration,
-        Fate.LIVE,
-        None,
-        transaction.jobs,
+def _recorded(transaction: SignedTransaction, number: int) -> WholeTransaction:
+    return WholeTransaction(
+        number=number,
+        kind=transaction.kind,
+        id=transaction.id,
+        signature=transaction.signature,
+        reference=transaction.reference,
+        expiration=transaction.expiration,
+        fate=Fate.LIVE,
+        block_num=None,
+        jobs=transaction.jobs,
+        held=None,
+        body=transaction.body,
     )

@@ -46,13 +46,19 @@ class Transaction:
     kind: Kind
     id: str
     signature: str
-    body: str
     reference: int  #: number of the block that it refers to
     expiration: int
     fate: Fate
     block_num: int | None
     jobs: tuple[int, ...]
-    held: str | None = None  #: why it is not given up though it has expired, for people
+    held: str | None  #: why it is not given up though it has expired, for people
+
+
+@dataclass(frozen=True, slots=True)
+class WholeTransaction(Transaction):
+    """The same with its body, which is large."""
+
+    body: str  #: JSON, byte for byte what is sent
 
 
 @dataclass(frozen=True, slots=True)

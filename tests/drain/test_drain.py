@@ -12,7 +12,7 @@ from devchain import ChainParameters
 from jobs.drain.sender import RESEND_AFTER
 from jobs.errors import Code, FaucetError
 from jobs.model.job import State
-from jobs.model.transaction import SignedTransaction, Transaction
+from jobs.model.transaction import SignedTransaction, WholeTransaction
 from tests.harness.chain_harness import LAG, chain_side
 
 pytestmark = pytest.mark.usefixtures("both_flavours")
@@ -71,7 +71,7 @@ async def test_long_drain_is_written_ahead_in_parts(tmp_path: Path, monkeypatch:
         await side.accept(*(f"part-{number}" for number in range(60)))
         record, sizes = side.ledger.drain.record_signed, []
 
-        async def recorded(signed: Sequence[SignedTransaction], budget: int | None = None) -> list[Transaction]:
+        async def recorded(signed: Sequence[SignedTransaction], budget: int | None = None) -> list[WholeTransaction]:
             sizes.append(sum(len(transaction.jobs) for transaction in signed))
             return await record(signed, budget)
 
@@ -94,7 +94,9 @@ async def test_parts_before_a_failure_are_sent_by_the_next_drain(
         record = side.ledger.drain.record_signed
         with monkeypatch.context() as patch:
 
-            async def fails_later(signed: Sequence[SignedTransaction], budget: int | None = None) -> list[Transaction]:
+            async def fails_later(
+                signed: Sequence[SignedTransaction], budget: int | None = None
+            ) -> list[WholeTransaction]:
                 if await side.ledger.drain.live():
                     raise FaucetError(Code.LEDGER_UNAVAILABLE, "The disk is full.")
                 return await record(signed, budget)

@@ -10,7 +10,7 @@ from msgspec import structs
 from jobs.ledger import Ledger
 from jobs.ledger.spending import DAY_MS
 from jobs.model.job import Job, State
-from jobs.model.transaction import Kind, SignedTransaction, Transaction
+from jobs.model.transaction import Kind, SignedTransaction, WholeTransaction
 from tests.harness.ledgers import FREE, START, Clock, block, opened, signed_transaction, signup
 
 pytestmark = pytest.mark.usefixtures("each_engine")
@@ -27,7 +27,7 @@ def costly(jobs: Sequence[Job], tag: str, *, expiration: int = int(START) + 100)
     return replace(signed, cost=COST * len(jobs), fees=(COST,) * len(jobs))
 
 
-async def sign(ledger: Ledger, jobs: Sequence[Job], tag: str, budget: int | None = None) -> list[Transaction]:
+async def sign(ledger: Ledger, jobs: Sequence[Job], tag: str, budget: int | None = None) -> list[WholeTransaction]:
     return await ledger.drain.record_signed([costly(jobs, tag)], budget)
 
 
