@@ -21,7 +21,8 @@ _IN_HEX = re.compile(rb"(?:(?<![0-9A-Za-z])|(?<=0[xX]))%b{64}(?![0-9A-Za-z])" % 
 #: A word of a key's form was meant as one, even if a character is wrong.
 _WORD = re.compile(rb"(?<![0-9A-Za-z])(?:P?%b|%b)(?![0-9A-Za-z])" % (_WIF, _PASSWORD))
 _AMID = re.compile(_WIF)
-_LIKE_WIF = re.compile(rb"5[HJK]%b{43}|[KL]%b{51}" % (_B58, _B58))
+#: `re` looks for the first character of such an expression in a loop of its own, and only then tries the rest.
+_LIKE_WIF = re.compile(rb"[5KL](?:(?<=5)[HJK]%b{43}|(?<!5)%b{51})" % (_B58, _B58))
 #: As newer Graphene chains write them.
 _PVT = re.compile(rb"PVT_[A-Z0-9]{2}_%b{40}" % _B58)
 
