@@ -25,7 +25,7 @@ ALONE = 8  #: … of each load while the drain is paused
 ROUNDS = 3  #: of bare, one and two with the drain paused
 FEWEST = 4  #: seconds of a sustained load, so that there are blocks to count
 NODE_COST = 150  #: microseconds of processor that a real node takes for an operation
-BEFORE = 200  #: accounts the predecessor's way: each takes some milliseconds
+BEFORE = 500  #: accounts the predecessor's way: each takes some milliseconds
 
 OF_A_MACHINE = 136  #: accounts a second the predecessor's way, for which the rates are given
 RATES = {"one": 2_700, "two": 3_000}  #: on the sink that costs as a node, with FEW connections
@@ -70,7 +70,8 @@ class Contestant:
 
     node: SinkProgram
     accepting: list[Subject]  #: by connections
-    registering: float = 0.0  #: accounts a second of what waited
+    predecessor: float = 0.0  #: accounts a second the predecessor's way, just before
+    registering: float = 0.0  #: … of what waited
     runs: list[Run] = field(default_factory=list)  #: by connections
 
     @property
@@ -104,10 +105,10 @@ async def _at(cost: int, size: float, folder: Path, keys: Path) -> list[Figure]:
             subjects = [replace(first, connections=many, loads=[], cpu=[]) for many in (FEW, MANY)]
             contestants.append(Contestant(node, subjects))
         await _accept_alone(base, contestants, keys, size)
-        before = await predecessor(contestants[0].node.url, max(3, round(BEFORE * size)))
         for contestant in contestants:
+            contestant.predecessor = await predecessor(contestant.node.url, max(3, round(BEFORE * size)))
             await _register(contestant, keys, seconds)
-        figures = [figure for each in contestants for figure in _figures(each, cost, before)]
+        figures = [figure for each in contestants for figure in _figures(each, cost)]
         if cost:
             figures += _of_accepting(base, *contestants)
             figures += await measure_interpreter(contestants[0].service, folder / "stacks", keys, seconds)
@@ -164,15 +165,16 @@ def _by_name(used: dict[Thread, Usage], names: dict[Thread, str]) -> dict[str, U
     return sums
 
 
-def _figures(contestant: Contestant, cost: int, before: float) -> list[Figure]:
+def _figures(contestant: Contestant, cost: int) -> list[Figure]:
     return [
         figure
         for subject, run in zip(contestant.accepting, contestant.runs, strict=True)
-        for figure in _of_run(contestant, subject, run, cost, before)
+        for figure in _of_run(contestant, subject, run, cost)
     ]
 
 
-def _of_run(contestant: Contestant, subject: Subject, run: Run, cost: int, before: float) -> list[Figure]:
+def _of_run(contestant: Contestant, subject: Subject, run: Run, cost: int) -> list[Figure]:
+    before = contestant.predecessor
     alone = subject.middle("rate")
     slower = min(alone, contestant.registering)
     who = f"node at {cost} µs, {subject.name}, {subject.connections} connections"
