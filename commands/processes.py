@@ -16,7 +16,7 @@ from commands.event_loop import MAX_CLIENTS, MAX_CLIENTS_ALONE, FairEventLoop
 from commands.heartbeat import beat
 from commands.systemd import READY, STOPPING, keep_alive, notify
 
-HTTP_NICE = 5  #: of processes that serve HTTP beside the chain's owner: a third of its share of a core (nice(2))
+HTTP_NICE = 10  #: of processes that serve HTTP beside the chain's owner: a tenth of its share of a core (nice(2))
 AUTOGROUP, AUTOGROUP_ATTEMPTS = Path("/proc/self/autogroup"), 10
 GC_THRESHOLD = 50_000  #: live objects since the last collection
 
