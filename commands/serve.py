@@ -109,16 +109,18 @@ def serve(settings: Settings, role: str, workers: int | None, host: str | None, 
 @click.command(hidden=True)
 @partial(configured, needs_key=lambda _settings, options: options["listener"] is None)
 @click.option("--listener", type=int, default=None, help="File descriptor of a listening socket.")
+@click.option("--place", type=int, default=None, help="Of this process among those that accept from it.")
 @click.option("--name", required=True, help="Of this process, among those of its supervisor.")
 @click.option("--metrics", "folder", type=click.Path(path_type=Path), required=True, help="Where they share counts.")
-def worker(settings: Settings, listener: int | None, name: str, folder: Path) -> None:
+def worker(settings: Settings, listener: int | None, place: int | None, name: str, folder: Path) -> None:
     """Run one process of `serve --workers`: HTTP with a listener, the chain's owner without."""
     service, metrics = Service(settings), Metrics(folder, name)
     if listener is not None:
         stand_back()
 
     async def start() -> Stop:
-        await service.start(None if listener is None else socket.socket(fileno=listener), metrics=metrics)
+        opened = None if listener is None else socket.socket(fileno=listener)
+        await service.start(opened, place=place, metrics=metrics)
         if listener is None:
             await service.stand_in_line()
             service.announce_chain(announce)

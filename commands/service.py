@@ -43,8 +43,10 @@ class Service:
         self._watch: asyncio.Task[None] | None = None  # whether the ledger is in its place
         self._fatal: asyncio.Queue[Exception] = asyncio.Queue()  # why this process can't go on
 
-    async def start(self, listener: socket.socket | None, *, metrics: Metrics | None = None) -> None:
-        """Open the ledger, and serve HTTP on `listener`, if there is one.
+    async def start(
+        self, listener: socket.socket | None, *, place: int | None = None, metrics: Metrics | None = None
+    ) -> None:
+        """Open the ledger, and serve HTTP on `listener`, if there is one, at a `place` among other processes.
 
         Raises OSError, LedgerError or FaucetError, and leaves nothing open then.
         """
@@ -57,7 +59,7 @@ class Service:
             opened.callback(asyncio.create_task(metrics.share(), name="metrics").cancel)
             if listener is not None:
                 self._http = HttpService(self._settings, ledger, metrics, owns_chain=self.owns_chain)
-                await self._http.start(listener)
+                await self._http.start(listener, place)
             self._opened = opened.pop_all()
 
     async def stand_in_line(self) -> None:

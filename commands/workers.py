@@ -43,7 +43,7 @@ def supervise_until_stopped(
         # All processes must accept each other's sessions, even if these end with the program.
         shared = {"FAUCET_SECRET_KEY": settings.secret_key or secrets.token_hex()}
         launch = partial(start_worker, worker_command(program, settings, folder), shared)
-        http = [Role(f"http-{number}", partial(launch, f"http-{number}", listener)) for number in range(workers)]
+        http = [Role(f"http-{place}", partial(launch, f"http-{place}", (listener, place))) for place in range(workers)]
         owner = [Role("chain", partial(launch, "chain"))] if owns else []
         _supervise(http, owner, Metrics(folder, "supervisor"), url_of(listener))
         clear(folder)
@@ -99,22 +99,25 @@ def worker_command(program: str, settings: Settings, metrics: Path) -> list[str]
 
 
 async def start_worker(
-    command: Sequence[str], shared: Mapping[str, str], name: str, listener: socket.socket | None = None
+    command: Sequence[str], shared: Mapping[str, str], name: str, http: tuple[socket.socket, int] | None = None
 ) -> Child:
-    """Start the process `name` by `command`: it serves `listener`, or owns the chain without one. Raises OSError.
+    """Start the process `name` by `command`: it serves `http`, or owns the chain without. Raises OSError.
+
+    `http` is a listener, and the process's place among those that accept from it.
 
     `shared` is added to its environment. It ends when its standard input does, so it never outlives this process, even
     if this one is killed.
     """
-    descriptors = () if listener is None else (listener.fileno(),)
+    descriptors = () if http is None else (http[0].fileno(),)
+    serving = () if http is None else (f"--listener={http[0].fileno()}", f"--place={http[1]}")
     # Only the chain's owner signs: whoever breaks into a process that serves HTTP finds no key.
-    hidden = () if listener is None else ("FAUCET_WIF",)
+    hidden = () if http is None else ("FAUCET_WIF",)
     inherited = {name: value for name, value in os.environ.items() if name not in hidden}
     with contextlib.ExitStack() as opened:
         heart = Heart()
         opened.callback(heart.close)
         process = await asyncio.create_subprocess_exec(
-            *command, f"--name={name}", *(f"--listener={number}" for number in descriptors),
+            *command, f"--name={name}", *serving,
             stdin=heart.process_end.fileno(), pass_fds=descriptors, start_new_session=True,
             env={**inherited, **shared},
         )  # fmt: skip

@@ -43,11 +43,11 @@ def url_of(listener: socket.socket) -> str:
 class Server(HTTPServer):
     """Tornado's server, with `ClientStream` connections that give way to others."""
 
-    def accept_from(self, listener: socket.socket, context: AppContext) -> None:
-        """Serve what comes to `listener`."""
+    def accept_from(self, listener: socket.socket, context: AppContext, place: int | None) -> None:
+        """Serve what comes to `listener`, from which other processes accept too if this one has a `place`."""
         self._context = context
         self._whole_signups = WholeSignups(context)
-        self._acceptor = Acceptor(listener, self._serve, context.connections, context.metrics)
+        self._acceptor = Acceptor(listener, self._serve, context.connections, context.metrics, place)
         self._sweeper = PeriodicCallback(self._sweep, SWEEP_INTERVAL * 1000)
         self._sweeper.start()
 
@@ -85,9 +85,9 @@ def unreadable(context: AppContext) -> bytes:
     return reply_bytes(status, headers, body)
 
 
-def listen(context: AppContext, listener: socket.socket) -> Server:
-    """A server of the application on `listener`."""
+def listen(context: AppContext, listener: socket.socket, place: int | None = None) -> Server:
+    """A server of the application on `listener`, with its `place` among the processes that accept from it."""
     server = Server(make_app(context), max_body_size=MAX_UNREAD)
     server.conn_params.header_timeout = None  # a timer for each request; `Connections` looks after all of them
-    server.accept_from(listener, context)
+    server.accept_from(listener, context, place)
     return server

@@ -34,11 +34,14 @@ class HttpService:
         self._owner_watch = OwnerWatch(settings, ledger, self._snapshot)
         self._tasks = Tasks(metrics)
 
-    async def start(self, listener: socket.socket) -> None:
-        """Serve what comes to `listener`. Raises FaucetError `ledger_unavailable`."""
+    async def start(self, listener: socket.socket, place: int | None = None) -> None:
+        """Serve what comes to `listener`, with a `place` among the processes that accept from it.
+
+        Raises FaucetError `ledger_unavailable`.
+        """
         await self._snapshot.refresh()
         await self._end_sessions()
-        self._server = listen(self._context, listener)
+        self._server = listen(self._context, listener, place)
         self._tasks.start("snapshot", lambda: repeat(REFRESH, self._refresh))
         self._tasks.start("changes", self._notice)
         self._tasks.start("owner watch", self._owner_watch.run)

@@ -1,10 +1,11 @@
 """Accepts connections, and pauses where that fails: a loop that tried again at once would fill disk and processor.
 
-It also leaves some to the other processes that accept from the same socket.
+Processes that accept from the same socket are filled one after the other, and share what comes once all are.
 """
 
 import logging
 import socket
+import struct
 from asyncio import TimerHandle, get_running_loop
 from collections.abc import Callable
 from typing import Any
@@ -15,14 +16,18 @@ from handlers.http.connections import Connections
 from jobs.monitoring.metrics import Metrics
 
 BATCH = 128  #: connections accepted in one iteration of the event loop, as Tornado does
-#: Connections accepted in one iteration by a process that has few, which pauses then. Else the first to wake would have
-#: all of some clients that come together, and the one with the next two would commit their signups one by one.
-SHARE = 8
-FEW = 256  #: connections of a process, below which it takes its share
-SHARE_PAUSE = 0.001  #: seconds
+#: Connections with which a process's commits are as cheap as they get: with fewer, the next one leaves it what comes,
+#: since a few of its own would cost as many commits again.
+FILLED = 128
+SHARE = 32  #: connections that a process takes at a time until it has twice as many
+CROWD = 256  #: connections that wait, from which on nobody is left his turn: beyond BACKLOG the kernel drops them
+TURN = 0.005  #: seconds that a process leaves to each of those before it, which may be busy
+LAST_TURN = 4  #: which processes that are filled wait for
 PAUSE = 1.0  #: seconds, where the system refuses
 FULL_PAUSE = 0.05  #: seconds, where all connections are being answered, which mostly is over soon
 LOG_INTERVAL = 60.0  #: seconds between two lines about pauses
+
+_BACKLOG = struct.Struct("=24xI")  #: tcpi_unacked
 
 log = logging.getLogger("faucet.http")
 
@@ -36,11 +41,17 @@ class Acceptor:
         serve: Callable[[socket.socket, tuple[Any, ...]], None],
         connections: Connections,
         metrics: Metrics,
+        place: int | None,
     ) -> None:
-        """`serve` is called with each connection for which `connections` have room."""
+        """`serve` is called with each connection for which `connections` have room.
+
+        `place` is the process's own among those that accept from `listener`, from 0; None where it is alone.
+        """
         self._listener = listener
         self._serve = serve
         self._connections = connections
+        self._place = place
+        self._filled = min(FILLED, max(1, connections.most // 2))
         self._batch = min(BATCH, max(1, connections.most // 4))  # no connection gives way before it was read from
         self._pauses = metrics.accept_pauses
         self._loop = get_running_loop()
@@ -59,11 +70,36 @@ class Acceptor:
 
     def _resume(self) -> None:
         self._timer = None
-        IOLoop.current().add_handler(self._listener, self._accept, IOLoop.READ)
+        IOLoop.current().add_handler(self._listener, self._on_arrival, IOLoop.READ)
 
-    def _accept(self, _listener: socket.socket, _events: int) -> None:
-        few = len(self._connections) < FEW
-        for _ in range(min(SHARE, self._batch) if few else self._batch):
+    def _on_arrival(self, _listener: socket.socket, _events: int) -> None:
+        if (seconds := self._turn() * TURN) > 0:
+            self._wait(seconds, self._take_turn)
+        else:
+            self._accept()
+
+    def _take_turn(self) -> None:
+        self._resume()
+        self._accept()
+
+    def _takes_all(self) -> bool:
+        """Whether this process leaves nothing to others."""
+        return self._place is None or len(self._connections) >= 2 * self._filled or _waiting(self._listener) >= CROWD
+
+    def _turn(self) -> int:
+        """How many other processes may take first what has come: this one takes what they leave."""
+        if self._takes_all() or self._place is None:  # the latter for the types
+            return 0
+        return LAST_TURN if len(self._connections) >= self._filled else min(self._place, LAST_TURN - 1)
+
+    def _most_at_once(self) -> int:
+        count = len(self._connections)
+        if self._takes_all():
+            return self._batch
+        return min(self._batch, self._filled - count if count < self._filled else SHARE)
+
+    def _accept(self) -> None:
+        for _ in range(self._most_at_once()):
             if not self._connections.make_room():
                 self._pause_full()
                 return
@@ -79,8 +115,6 @@ class Acceptor:
                 self._log(error.strerror or str(error))
                 return
             self._serve(connection, address)
-        if few:
-            self._wait(SHARE_PAUSE)
 
     def _pause_full(self) -> None:
         self._pause(FULL_PAUSE)
@@ -91,14 +125,19 @@ class Acceptor:
 
     def _pause(self, seconds: float) -> None:
         self._pauses.inc()
-        self._wait(seconds)
+        self._wait(seconds, self._resume)
 
-    def _wait(self, seconds: float) -> None:
+    def _wait(self, seconds: float, then: Callable[[], None]) -> None:
         IOLoop.current().remove_handler(self._listener)
-        self._timer = self._loop.call_later(seconds, self._resume)
+        self._timer = self._loop.call_later(seconds, then)
 
     def _log(self, reason: str) -> None:
         if self._loop.time() - self._logged_at >= LOG_INTERVAL:
             self._logged_at = self._loop.time()
             fields = {"reason": reason, "raise": "LimitNOFILE of the unit, or ulimit -n"}
             log.warning("no connections accepted", extra={"fields": fields})
+
+
+def _waiting(listener: socket.socket) -> int:
+    """How many connections wait to be accepted (tcp_get_info in Linux's net/ipv4/tcp.c; tcp(7), struct tcp_info)."""
+    return int(_BACKLOG.unpack(listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _BACKLOG.size))[0])

@@ -12,6 +12,7 @@ import pytest
 from tests.harness.chain_totals import read_totals
 from tests.harness.operators import HASH, Door, Operator
 from tests.harness.program import Faucet, command, dev_chain, faucet, on_chain
+from tests.harness.supervised import CROWD
 from tests.harness.support import csv_file
 
 KEY = re.compile(r"faucet_[A-Za-z0-9]{32}")
@@ -39,8 +40,10 @@ async def test_crowd_at_four_processes_gets_as_many_accounts_as_the_key_may(tmp_
         await service.start("--workers", "4")
         try:
             headers = await created(service, "--per-day", str(CAP))
-            replies = await asyncio.gather(*(service.sign_up(f"crowd-{each}", headers=headers) for each in range(12)))
-            assert Counter(reply.status for reply in replies) == {200: CAP, 429: 12 - CAP}
+            replies = await asyncio.gather(
+                *(service.sign_up(f"crowd-{each}", headers=headers) for each in range(CROWD))
+            )
+            assert Counter(reply.status for reply in replies) == {200: CAP, 429: CROWD - CAP}
             assert all(int(reply.headers["Retry-After"]) > 86_000 for reply in replies if reply.status == 429)
             (key,) = await listed(service)
             code, output, _ = await command("revoke-api-key", "--config", str(service.config), str(key["number"]))

@@ -12,6 +12,7 @@ import pytest
 from tests.harness.chain_totals import read_totals
 from tests.harness.operators import HASH, Door, Operator
 from tests.harness.program import Faucet, command, dev_chain, faucet, on_chain, wait_ready
+from tests.harness.supervised import CROWD
 
 pytestmark = pytest.mark.usefixtures("each_engine")
 
@@ -40,8 +41,10 @@ async def test_crowd_at_four_processes_uses_an_invitation_as_often_as_it_says(tm
         try:
             (code,) = await made(service, "--uses", str(USES))
             fields = {"invite": code.lower()}
-            replies = await asyncio.gather(*(service.sign_up(f"invited-{each}", fields=fields) for each in range(12)))
-            assert Counter(reply.status for reply in replies) == {200: USES, 429: 12 - USES}
+            replies = await asyncio.gather(
+                *(service.sign_up(f"invited-{each}", fields=fields) for each in range(CROWD))
+            )
+            assert Counter(reply.status for reply in replies) == {200: USES, 429: CROWD - USES}
             refused = next(reply for reply in replies if reply.status == 429)
             assert (refused.body["error_code"], refused.body["error_field"]) == ("throttled", "invite")
             uninvited = await service.sign_up("stranger-1")

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.harness.program import ROOT, Faucet, command, on_chain
-from tests.harness.supervised import children, metric
+from tests.harness.supervised import CROWD, children, metric
 
 NOWHERE = "ws://127.0.0.1:1"  #: without a node signups are accepted and wait
 BAD = "names:\n  deny:\n  - spam-1\n  - (\n"
@@ -32,13 +32,13 @@ async def served(folder: Path, workers: str = "1") -> AsyncIterator[Faucet]:
 
 
 async def until_available(service: Faucet, name: str, *, available: bool, signal_number: int = 0) -> None:
-    """Return when it was said many times in a row, and so by every process; send the signal whenever it was not."""
-    said = 0
-    while said < 20:
-        reply = await service.fetch(f"/api/v1/accounts/{name}", headers={"Connection": "close"})
-        said = said + 1 if reply.body["account"]["available"] is available else 0
-        if not said:
-            os.kill(service.pid, signal_number)
+    """Return when every process says so; send the signal whenever one does not."""
+    path = f"/api/v1/accounts/{name}"
+    while True:
+        replies = await asyncio.gather(*(service.fetch(path) for _ in range(CROWD)))
+        if {reply.body["account"]["available"] for reply in replies} == {available}:
+            return
+        os.kill(service.pid, signal_number)
 
 
 def rewrite_unnoticed(file: Path, text: str) -> None:

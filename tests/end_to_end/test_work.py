@@ -10,6 +10,7 @@ import pytest
 from commands.client.work import work_for
 from tests.harness.chain_totals import read_totals
 from tests.harness.program import Faucet, command, dev_chain, faucet, on_chain, wait_ready
+from tests.harness.supervised import CROWD
 from tests.harness.support import csv_file
 from tests.harness.work import EASY, solved
 
@@ -25,10 +26,12 @@ async def test_one_solution_lets_one_in_at_four_processes(tmp_path: Path) -> Non
         try:
             works = [await solved(service.fetch) for _ in range(3)]
             fields = [
-                ({"work": work}, f"worker-{place}-{each}") for place, work in enumerate(works) for each in range(12)
+                ({"work": work}, f"worker-{place}-{each}")
+                for place, work in enumerate(works)
+                for each in range(CROWD // 3)
             ]
             replies = await asyncio.gather(*(service.sign_up(name, fields=field) for field, name in fields))
-            assert Counter(reply.status for reply in replies) == {200: 3, 429: 33}
+            assert Counter(reply.status for reply in replies) == {200: 3, 429: CROWD // 3 * 3 - 3}
             names = {reply.body["account"]["name"].rpartition("-")[0] for reply in replies if reply.status == 200}
             assert names == {"worker-0", "worker-1", "worker-2"}
         finally:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -15,7 +16,7 @@ from tests.harness.chain_totals import read_totals
 from tests.harness.operators import HASH, Door, Operator
 from tests.harness.program import DevChainProgram, Faucet, dev_chain, on_chain
 from tests.harness.serving import turn
-from tests.harness.supervised import children, metric, of_chain, of_http
+from tests.harness.supervised import CROWD, children, metric, of_chain, of_http, sockets_of
 
 WORKERS = 4
 
@@ -33,7 +34,7 @@ async def workers(folder: Path, chain: DevChainProgram, **settings: Any) -> Asyn
 
 @pytest.mark.usefixtures("each_engine")
 async def test_concurrent_signups_are_registered_and_paid_once(tmp_path: Path) -> None:
-    names = [f"crowd-{number}" for number in range(120)]
+    names = [f"crowd-{number}" for number in range(CROWD)]
 
     async with dev_chain() as chain:
         paying = {"enable_initial_balance": True, "initial_balance": 1}
@@ -67,10 +68,24 @@ def priorities(processes: Iterable[int]) -> list[int]:
     return [os.getpriority(os.PRIO_PROCESS, each) for each in processes]
 
 
+async def test_crowd_is_divided(tmp_path: Path) -> None:
+    """As other tests take for granted."""
+
+    async with dev_chain() as chain, workers(tmp_path, chain) as service:
+        before = {pid: sockets_of(pid) for pid in of_http(service.pid)}
+        parts = urlsplit(service.url)
+        opened = [await asyncio.open_connection(parts.hostname, parts.port) for _ in range(CROWD)]
+        while sum(more := [sockets_of(pid) - count for pid, count in before.items()]) < CROWD:
+            await turn()
+        assert sum(count > 0 for count in more) > 1
+        for _, writer in opened:
+            writer.close()
+
+
 @pytest.mark.usefixtures("each_engine")
 async def test_concurrent_repeats_are_one_job(tmp_path: Path) -> None:
     async with dev_chain() as chain, workers(tmp_path, chain) as service:
-        replies = await asyncio.gather(*(service.sign_up("same-1") for _ in range(60)))
+        replies = await asyncio.gather(*(service.sign_up("same-1") for _ in range(CROWD)))
         assert {reply.status for reply in replies} == {200}
         assert len({reply.body["job"]["id"] for reply in replies}) == 1
 
@@ -80,8 +95,8 @@ async def test_concurrent_signups_from_one_address_get_one_account(tmp_path: Pat
     client = {"X-Forwarded-For": "192.0.2.1"}
 
     async with dev_chain() as chain, workers(tmp_path, chain, minIPAge=300) as service:
-        replies = await asyncio.gather(*(service.sign_up(f"many-{n}", headers=client) for n in range(60)))
-        assert sorted(reply.status for reply in replies) == [200] + [429] * 59
+        replies = await asyncio.gather(*(service.sign_up(f"many-{n}", headers=client) for n in range(CROWD)))
+        assert sorted(reply.status for reply in replies) == [200] + [429] * (CROWD - 1)
 
 
 @pytest.mark.usefixtures("each_engine")
@@ -97,7 +112,7 @@ async def test_login_is_valid_in_every_process(tmp_path: Path) -> None:
     async with dev_chain() as chain, workers(tmp_path, chain, admin_password_hash=HASH) as service:
         operator = Operator(Door(service))
         await operator.log_in()
-        replies = await asyncio.gather(*(operator.see("/admin/jobs") for _ in range(40)))
+        replies = await asyncio.gather(*(operator.see("/admin/jobs") for _ in range(CROWD)))
         assert {reply.status for reply in replies} == {200}
 
 

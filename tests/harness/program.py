@@ -27,6 +27,9 @@ ROOT = Path(__file__).parents[2]
 PREFIX = "TEST"  #: of the embedded chain, and of others where no test says otherwise
 REGISTRAR_WIF = published_key("registrar").wif()
 
+# Requests that a test makes at once are at once; by default Tornado lets all but ten wait.
+AsyncHTTPClient.configure(None, max_clients=1000)
+
 #: What is run: a file, and arguments that go before the command's.
 FAUCET = ("faucet.py",)
 

@@ -1,8 +1,12 @@
 """The processes of `serve --workers`, and what they count together."""
 
+import contextlib
 from pathlib import Path
 
+from handlers.http.acceptor import FILLED
 from tests.harness.program import Faucet
+
+CROWD = 2 * FILLED + 64  #: clients at once that several processes must serve, as none takes so many before the others
 
 
 def children(pid: int) -> dict[int, str]:
@@ -24,6 +28,15 @@ def of_http(pid: int) -> set[int]:
 
 def of_chain(pid: int) -> set[int]:
     return children(pid).keys() - of_http(pid)
+
+
+def sockets_of(pid: int) -> int:
+    """How many sockets a process has."""
+    found = 0
+    for file in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # the one that was listed with
+            found += str(file.readlink()).startswith("socket:")
+    return found
 
 
 async def metric(service: Faucet, name: str) -> float:
