@@ -28,7 +28,8 @@ class Answers:
 
     statuses: Counter[int]  #: 0 is a connection that ended without an answer
     seconds: list[float]  #: to each answer
-    last: float  #: seconds from the first signup to the last answer
+    began: float  #: when all were connected and let go, seconds since 1970
+    last: float  #: seconds from there to the last answer
 
     @property
     def slowest(self) -> float:
@@ -62,13 +63,12 @@ async def measure(size: float, folder: Path) -> list[Figure]:
 
 async def _at_once(folder: Path, keys: Path, crowd: int, *, workers: int) -> list[Figure]:
     async with dev_chain("--block-interval", "1") as chain, faucet(folder, chain.url, workers=workers) as service:
-        start = time.time()
         answers = await ask_at_once(service.url, keys, crowd)
         outcome = Outcome(
             crowd,
             answers,
             resident=memory(service.pid),
-            registered=await last_registered(service) - start,
+            registered=await last_registered(service) - answers.began,
             on_chain=await _on_chain(chain),
             peak=peak_memory(service.pid),
         )
@@ -111,7 +111,7 @@ async def ask_at_once(url: str, keys: Path, crowd: int) -> Answers:
         for place, share in enumerate(shares)
     ]
     await asyncio.gather(*(_line(client) for client in clients))
-    start = time.monotonic()
+    began, start = time.time(), time.monotonic()
     for client in clients:
         _writer(client).write(b"now\n")
     reports = [json.loads(line) for line in await asyncio.gather(*(_line(client) for client in clients))]
@@ -121,6 +121,7 @@ async def ask_at_once(url: str, keys: Path, crowd: int) -> Answers:
             (Counter({int(status): n for status, n in one["statuses"].items()}) for one in reports), Counter()
         ),
         seconds=[seconds for one in reports for seconds in one["seconds"]],
+        began=began,
         last=max(one["last"] for one in reports) - start,
     )
 
