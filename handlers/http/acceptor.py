@@ -73,33 +73,28 @@ class Acceptor:
         IOLoop.current().add_handler(self._listener, self._on_arrival, IOLoop.READ)
 
     def _on_arrival(self, _listener: socket.socket, _events: int) -> None:
-        if (seconds := self._turn() * TURN) > 0:
-            self._wait(seconds, self._take_turn)
+        turns, most = self._share()
+        if turns:
+            self._wait(turns * TURN, self._take_turn)
         else:
-            self._accept()
+            self._accept(most)
 
     def _take_turn(self) -> None:
         self._resume()
-        self._accept()
+        _, most = self._share()
+        self._accept(most)
 
-    def _takes_all(self) -> bool:
-        """Whether this process leaves nothing to others."""
-        return self._place is None or len(self._connections) >= 2 * self._filled or _waiting(self._listener) >= CROWD
-
-    def _turn(self) -> int:
-        """How many other processes may take first what has come: this one takes what they leave."""
-        if self._takes_all() or self._place is None:  # the latter for the types
-            return 0
-        return LAST_TURN if len(self._connections) >= self._filled else min(self._place, LAST_TURN - 1)
-
-    def _most_at_once(self) -> int:
+    def _share(self) -> tuple[int, int]:
+        """How many other processes may take first what has come, and how many of the rest are this one's."""
         count = len(self._connections)
-        if self._takes_all():
-            return self._batch
-        return min(self._batch, self._filled - count if count < self._filled else SHARE)
+        if self._place is None or count >= 2 * self._filled or _waiting(self._listener) >= CROWD:
+            return 0, self._batch
+        if count < self._filled:
+            return min(self._place, LAST_TURN - 1), min(self._batch, self._filled - count)
+        return LAST_TURN, min(self._batch, SHARE)
 
-    def _accept(self) -> None:
-        for _ in range(self._most_at_once()):
+    def _accept(self, most: int) -> None:
+        for _ in range(most):
             if not self._connections.make_room():
                 self._pause_full()
                 return
