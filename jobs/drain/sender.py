@@ -112,7 +112,7 @@ class Sender:
         stale = [transaction for transaction in live if self._is_stale(transaction, head) and self._takes(transaction)]
         await asyncio.gather(*(self.broadcast(transaction, head) for transaction in stale))
 
-    def _is_stale(self, transaction: WholeTransaction, head: Head) -> bool:
+    def _is_stale(self, transaction: Transaction, head: Head) -> bool:
         connection, block = self._sent[transaction.number]
         if transaction.expiration < head.time:
             return False

@@ -11,7 +11,7 @@ from jobs.ledger.quotas import give_back
 from jobs.ledger.spending import affordable, committed_on, release_shares
 from jobs.ledger.sql import IN_NUMBERS, Query, to_json
 from jobs.ledger.store import Part, Tx
-from jobs.ledger.transactions import LINK, SIGN, Link, links, save, select_live
+from jobs.ledger.transactions import LINK, LIVE, SIGN, Link, links, save
 from jobs.model.job import Job, Unfunded
 from jobs.model.transaction import Kind, SignedTransaction, Transaction, WholeTransaction
 
@@ -24,7 +24,6 @@ Reason = tuple[Code, str]  #: why a job failed, for programs and for people
 QUEUED = select_jobs(
     "WHERE jobs.state = 'queued' AND jobs.number > ? AND jobs.retry_at <= ? ORDER BY jobs.number LIMIT ?", bulk=True
 )
-LIVE = select_live("ORDER BY number")
 
 
 class Ready(msgspec.Struct, frozen=True):

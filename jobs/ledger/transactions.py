@@ -14,13 +14,12 @@ def select_transactions(rest: str) -> Query[Transaction]:
     return Query(f"SELECT {names_of(Transaction)} FROM signed_transactions {rest}", Transaction, bulk=True)
 
 
-def select_live(rest: str) -> Query[WholeTransaction]:
-    """The live transactions for which `rest`, all that comes after those, holds: with their bodies, which are large."""
-    columns = names_of(WholeTransaction)
-    return Query(f"SELECT {columns} FROM signed_transactions WHERE fate = 'live' {rest}", WholeTransaction)
-
-
 BY_SIGNATURE = select_transactions(f"WHERE signature {IN_TEXTS} ORDER BY number")
+#: With their bodies, some 7 kB each: a row at a time.
+LIVE = Query(
+    f"SELECT {names_of(WholeTransaction)} FROM signed_transactions WHERE fate = 'live' ORDER BY number",
+    WholeTransaction,
+)
 
 
 def jobs_of(transactions: Iterable[Transaction]) -> list[int]:
